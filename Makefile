@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` and `make test`. Each sets up .venv by itself the first time.
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+TRIED  := python3.13 python3.12 python3.11 python3 python
+
+.PHONY: demo test test-all lint format bench clean
+
+demo: $(READY)
+	$(BIN)/tuner demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-all: $(READY)  ## the slow tests too (many minutes)
+	$(BIN)/python -m pytest -m ""
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## KerasTuner is installed for the comparison only
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+# The newest Python that runs is taken; a shim on the PATH that does not run is passed over.
+$(READY): pyproject.toml constraints.txt
+	@set -e; python=""; \
+	for name in $(PYTHON) $(TRIED); do \
+	    if "$$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
+	    then python="$$name"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11, 3.12 or 3.13 found. Tried: $(PYTHON) $(TRIED). Install one, or say which: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version) (about 4 GB, a few minutes, once)"; \
+	"$$python" -m venv --clear $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,93 @@
+"""Models that are scikit-learn estimators: preprocessing, one `fit` a fold, saving with skops."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.family import Fold, Watch
+from spaces.preprocess import Prepared, Recipe, Scaling, load_prepared, training_matrix
+from spaces.signature import Signature
+from spaces.table import Table
+
+# What skops does not trust by itself, of the estimators in `spaces.estimators`.
+_TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorFitted:
+    """An estimator trained on one fold; `outputs` is 1, or the number of classes of the task."""
+
+    library: ClassVar[str] = "sklearn"
+    estimator: Any
+    prepared: Prepared
+    outputs: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        matrix = self.prepared.matrix(table)
+        if self.outputs == 1:
+            values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
+            return values
+        probabilities = np.zeros((len(table), self.outputs), dtype=np.float32)
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops`, `preprocess.skops` and `model.json`."""
+        import skops.io
+
+        skops.io.dump(self.estimator, folder / "model.skops", compression=8, compresslevel=1)
+        self.prepared.save(folder / "preprocess.skops")
+        settings = {"library": self.library, "outputs": self.outputs, "prepared_width": self.prepared.width}
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> EstimatorFitted:
+        """Read what `save` wrote."""
+        import skops.io
+
+        estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
+        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        return EstimatorFitted(estimator, prepared, settings["outputs"])
+
+
+@dataclass(frozen=True)
+class EstimatorModel:
+    """One configuration of an estimator, trained in one go.
+
+    Attributes:
+        make: Makes the estimator, given a seed and a number of threads.
+        scaling: How numbers are preprocessed.
+        signature: The task's.
+    """
+
+    make: Callable[[int, int], Any]
+    scaling: Scaling
+    signature: Signature
+    stops_early: ClassVar[bool] = False
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EstimatorFitted]:
+        """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
+        recipe = Recipe(self.scaling, "onehot", self.signature.input.cardinalities)
+        target = self.signature.target
+        for fold in folds:
+            prepared, matrix = training_matrix(recipe, fold.full.table, fold.full.target, target.kind)
+            with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
+                warnings.filterwarnings("ignore", category=UserWarning)
+                estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target)
+            yield EstimatorFitted(estimator, prepared, target.outputs)
+
+
+def threads() -> int:
+    """Return how many threads a model may use in this process."""
+    return int(os.environ.get("TUNER_THREADS", os.cpu_count() or 1))

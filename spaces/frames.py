@@ -1,0 +1,176 @@
+"""Data frames into tables: which columns there are and of what kind, checked once, at the border.
+
+Nothing here is learned from values of training rows except names: a schema says what the columns and categories are
+called. Statistics are learned later, fold by fold, in `spaces.preprocess`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.space import unknown_name
+from spaces.table import MISSING, UNSEEN, Column, Schema, Table, TableError
+
+# A text column of which this share reads as numbers is taken for a number column with stray texts.
+_MIXED_SHARE = 0.5
+
+
+def learn_schema(frame: pd.DataFrame, *, categories: Sequence[str] = ()) -> Schema:
+    """Find out each column's kind.
+
+    Args:
+        frame: The rows.
+        categories: Columns to be read as categories whatever their values look like.
+
+    Raises:
+        TableError: A name is used twice, a column mixes numbers and text, or holds no value at all.
+    """
+    names = [str(name) for name in frame.columns]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise TableError(f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns")
+    for name in categories:
+        if name not in names:
+            raise TableError(f"categories: {unknown_name(name, names)}")
+    return Schema(tuple(_column(name, frame.iloc[:, i], name in categories) for i, name in enumerate(names)))
+
+
+def encode(schema: Schema, frame: pd.DataFrame) -> Table:
+    """Turn a data frame's rows into arrays, columns found by name.
+
+    Columns that the schema does not know (the target, an id) are left aside.
+
+    Raises:
+        TableError: A column is missing, holds another kind of value, or holds an infinite number.
+    """
+    frame = frame.rename(columns=str)
+    present = list(frame.columns)
+    for name in schema.names:
+        if name not in present:
+            raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
+    numbers = np.empty((len(frame), schema.n_numbers))
+    codes = np.empty((len(frame), len(schema.cardinalities)), dtype=np.int32)
+    number, code = 0, 0
+    for column in schema.columns:
+        values = frame[column.name]
+        if isinstance(values, pd.DataFrame):
+            raise TableError(f"column name {column.name!r} is used {values.shape[1]} times; rename the columns")
+        if column.kind == "category":
+            codes[:, code] = _codes(column, values)
+            code += 1
+        else:
+            for part in _numbers(column, values):
+                numbers[:, number] = part
+                number += 1
+    return Table(numbers, codes)
+
+
+def _column(name: str, values: pd.Series[Any], forced: bool) -> Column:
+    if forced:
+        return Column(name, "category", _category_names(values))
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return Column(name, "boolean")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return Column(name, "number")
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return Column(name, "date")
+    present = values.dropna()
+    if present.empty:
+        return Column(name, "number")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return Column(name, "category", _category_names(values))
+    types = {"text" if isinstance(value, str) else type(value).__name__ for value in present}
+    if types <= {"bool", "bool_"}:
+        return Column(name, "boolean")
+    if len(types) > 1:
+        raise TableError(_mixed(name, present, sorted(types)))
+    if types != {"text"}:
+        raise TableError(f"column {name!r} holds {types.pop()} values; numbers, text, booleans and dates can be used")
+    _refuse_mostly_numbers(name, present)
+    if _looks_like_dates(present):
+        return Column(name, "date")
+    return Column(name, "category", _category_names(values))
+
+
+def _mixed(name: str, present: pd.Series[Any], types: Sequence[str]) -> str:
+    odd = present[[isinstance(value, str) for value in present]].iloc[:1]
+    shown = f" (text {odd.iloc[0]!r} in row {odd.index[0]})" if len(odd) else ""
+    return (
+        f"column {name!r} mixes {' and '.join(types)} values{shown}; make it one type, "
+        f"or name it in categories=[{name!r}]"
+    )
+
+
+def _refuse_mostly_numbers(name: str, present: pd.Series[Any]) -> None:
+    as_numbers = pd.to_numeric(present, errors="coerce")
+    texts = present[as_numbers.isna()]
+    if _MIXED_SHARE <= as_numbers.notna().mean() < 1:
+        raise TableError(
+            f"column {name!r} mixes numbers and text: {len(present) - len(texts)} numbers and {len(texts)} texts, "
+            f"first {texts.iloc[0]!r} in row {texts.index[0]}; mend the texts, name them as missing "
+            f"(missing=[{texts.iloc[0]!r}]), or name the column in categories=[{name!r}]"
+        )
+
+
+def _looks_like_dates(present: pd.Series[Any]) -> bool:
+    texts = present.astype(str)
+    if not texts.iloc[:100].str.match(r"\d{4}-\d{2}-\d{2}").all():
+        return False
+    return bool(pd.to_datetime(texts, format="ISO8601", errors="coerce").notna().all())
+
+
+def _category_names(values: pd.Series[Any]) -> tuple[str, ...]:
+    return tuple(sorted({_category(value) for value in values.dropna().unique()}))
+
+
+def _category(value: Any) -> str:
+    """Name a category the same whether it came as 3, 3.0 or "3"."""
+    return str(int(value)) if isinstance(value, float | np.floating) and value == int(value) else str(value)
+
+
+def _codes(column: Column, values: pd.Series[Any]) -> NDArray[np.int32]:
+    index = {name: code for code, name in enumerate(column.categories)}
+    uniques = {value: index.get(_category(value), UNSEEN) for value in values.dropna().unique()}
+    return values.map(uniques).astype("float64").fillna(MISSING).to_numpy(dtype=np.int32)
+
+
+def _numbers(column: Column, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:
+    if column.kind == "date":
+        yield from _date_parts(column.name, values)
+        return
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        values = _parse_numbers(column, values)
+    if not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)):
+        raise TableError(f"column {column.name!r} must hold numbers, got {values.dtype}")
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if infinite := np.flatnonzero(np.isinf(numbers)).tolist():
+        raise TableError(
+            f"column {column.name!r} holds {len(infinite)} infinite values, the first in row "
+            f"{values.index[infinite[0]]}; replace them with a number, or leave the cell empty"
+        )
+    yield numbers
+
+
+def _parse_numbers(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
+    """Read an all-missing column, or objects that are numbers; refuse text."""
+    parsed = pd.to_numeric(values, errors="coerce")
+    wrong = values[parsed.isna() & values.notna()]
+    if len(wrong):
+        raise TableError(f"column {column.name!r} must hold numbers, got {wrong.iloc[0]!r} in row {wrong.index[0]}")
+    return parsed
+
+
+def _date_parts(name: str, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:
+    dates = pd.to_datetime(values, errors="coerce", format=None if values.dtype.kind == "M" else "ISO8601")
+    wrong = values[dates.isna() & values.notna()]
+    if len(wrong):
+        raise TableError(f"column {name!r} must hold dates as 2026-11-22, got {wrong.iloc[0]!r} in row {wrong.index[0]}")
+    if dates.dt.tz is not None:
+        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+    yield ((dates - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    for part in ("month", "weekday", "hour"):
+        yield getattr(dates.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)

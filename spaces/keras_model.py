@@ -1,0 +1,222 @@
+"""Models that are Keras networks: preprocessing, training with early stopping, saving as `.keras`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.family import Fold, Rows, ShippingError, Watch
+from spaces.heads import loss_for
+from spaces.preprocess import Prepared, Recipe, load_prepared, prepare, training_matrix
+from spaces.signature import Signature, Target
+from spaces.space import Config
+from spaces.table import Table
+from spaces.training import Arrays, Trainer, predict
+
+Builder = Callable[[Config, Signature], keras.Model]
+DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
+DEFAULT_LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """Standardises a regression target with the mean and deviation of training rows."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @staticmethod
+    def of(target: NDArray[Any], kind: str) -> TargetScale:
+        """Learn the scale of a regression target; classes are left as they are."""
+        if kind != "regression":
+            return TargetScale()
+        return TargetScale(float(np.mean(target)), float(np.std(target)) or 1.0)
+
+
+@dataclass(eq=False)
+class KerasFitted:
+    """A network trained on one fold."""
+
+    library: ClassVar[str] = "keras"
+    model: keras.Model
+    prepared: Prepared
+    width: int
+    kind: str
+    scale: TargetScale
+    curves: dict[str, list[float]]
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
+        return self.predict_matrix(_padded(self.prepared.matrix(table), self.width))
+
+    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        outputs = predict(self.model, matrix)
+        if self.kind == "regression":
+            return outputs * np.float32(self.scale.deviation) + np.float32(self.scale.mean)
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `preprocess.skops` and `model.json`."""
+        _inference(self.model).save(folder / "model.keras")
+        self.prepared.save(folder / "preprocess.skops")
+        settings = {
+            "library": self.library,
+            "width": self.width,
+            "prepared_width": self.prepared.width,
+            "mean": self.scale.mean,
+            "deviation": self.scale.deviation,
+            "kind": self.kind,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> KerasFitted:
+        """Read what `save` wrote; needs neither the builder nor the training data."""
+        try:
+            model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        except (TypeError, ValueError) as error:
+            raise ShippingError(_advice(str(error))) from error
+        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        scale = TargetScale(settings["mean"], settings["deviation"])
+        return KerasFitted(model, prepared, settings["width"], settings["kind"], scale, {})
+
+
+@dataclass(frozen=True)
+class KerasModel:
+    """One configuration of a builder of Keras models."""
+
+    builder: Builder
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
+        """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
+        recipe = Recipe(self.config.get("scaling", "standard"), "onehot", self.signature.input.cardinalities)
+        kind = self.signature.target.kind
+        # A category can be absent from one fold: the narrower matrices get columns of zeros.
+        width = max(prepare(recipe, fold.train.table, fold.train.target, kind).width for fold in folds)
+        signature = self.signature.with_width(width)
+        trainer: Trainer | None = None
+        for fold in folds:
+            keras.utils.set_random_seed(fold.seed)
+            fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            yield self._fit_fold(trainer, recipe, fold, width, watch)
+
+    def _fit_fold(self, trainer: Trainer, recipe: Recipe, fold: Fold, width: int, watch: Watch) -> KerasFitted:
+        kind = self.signature.target.kind
+        prepared, matrix = training_matrix(recipe, fold.train.table, fold.train.target, kind)
+        scale = TargetScale.of(fold.train.target, kind)
+        fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
+        inner = _padded(prepared.matrix(fold.inner.table), width)
+        epochs = int(self._setting("epochs"))
+        listener = _Watcher(watch, epochs, lambda: fitted.predict_matrix(inner))
+        fitted.curves = trainer.train(
+            _arrays(_padded(matrix, width), fold.train, scale, trainer.model),
+            _arrays(inner, fold.inner, scale, trainer.model),
+            epochs=epochs,
+            batch_size=min(int(self._setting("batch_size")), len(fold.train)),
+            callbacks=[*self._callbacks(epochs), listener],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+        )
+        return fitted
+
+    def _callbacks(self, epochs: int) -> list[keras.callbacks.Callback]:
+        patience = int(self._setting("patience"))
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+        match self._setting("schedule"):
+            case "cosine":
+                halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
+                return [stop, _Schedule(halves)]
+            case "reduce_on_plateau":
+                lower = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=max(1, patience // 3))
+                return [stop, lower]
+        return [stop]
+
+    def _setting(self, name: str) -> Any:
+        return self.config.get(name, DEFAULTS[name])
+
+
+def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
+    """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer."""
+    if not isinstance(model, keras.Model):
+        raise ShippingError(f"build must return a keras.Model, got {type(model).__name__}")
+    if not model.compiled:
+        model.compile(optimizer=optimizer(config), loss=loss_for(target, model.output_shape[-1]))
+    return model
+
+
+def optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a `{"optimizer": {name: settings}}` config; Adam when there is none."""
+    settings: dict[str, Any]
+    match config.get("optimizer", "adam"):
+        case str() as name:
+            settings = {"learning_rate": config.get("learning_rate", DEFAULT_LEARNING_RATE)}
+        case chosen:
+            ((name, settings),) = chosen.items()
+    made: keras.optimizers.Optimizer = keras.optimizers.get({"class_name": name, "config": dict(settings)})
+    return made
+
+
+class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+    """Shows every epoch to the trial, and stops training when the trial is pruned."""
+
+    def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
+        super().__init__()
+        self._watch, self._epochs, self._predict_inner = watch, epochs, predict_inner
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if self._watch((epoch + 1) / self._epochs, logs or {}, self._predict_inner):
+            self.model.stop_training = True
+
+
+class _Schedule(keras.callbacks.Callback):  # type: ignore[misc]
+    """Multiplies the initial learning rate by a factor for each epoch."""
+
+    def __init__(self, factors: Sequence[float]) -> None:
+        super().__init__()
+        self._factors, self._initial = factors, 0.0
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._initial = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.model.optimizer.learning_rate = self._initial * self._factors[epoch]
+
+
+def _arrays(matrix: NDArray[np.float32], rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+    values = (rows.target - scale.mean) / scale.deviation
+    single = model.output_shape[-1] == 1
+    return Arrays(matrix, values.astype(np.float32)[:, None] if single else rows.target.astype(np.int32))
+
+
+def _padded(matrix: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    return matrix if matrix.shape[1] == width else np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
+
+
+def _inference(model: keras.Model) -> keras.Model:
+    """Return a view without optimizer, loss and metrics, which prediction does not need; a third of the size."""
+    try:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    except (AttributeError, ValueError):  # a subclassed model has no symbolic inputs
+        return model
+
+
+def _advice(error: str) -> str:
+    return (
+        "the model cannot be loaded in a fresh process. Use layers that come with Keras (no Lambda layers and no "
+        f"classes or functions of your own). Keras said: {error.strip().splitlines()[0]}"
+    )

@@ -1,0 +1,32 @@
+"""Load a model that was trained on one fold, whatever library it comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import cast
+
+from spaces.family import Fitted
+
+
+def load_fitted(folder: Path) -> Fitted:
+    """Read what a fitted model's `save` wrote.
+
+    Raises:
+        ValueError: The folder is of a library that this version does not know.
+    """
+    settings = json.loads((folder / "model.json").read_text())
+    match settings["library"]:
+        case "keras":
+            from spaces.keras_model import KerasFitted
+
+            return cast(Fitted, KerasFitted.load(folder, settings))
+        case "xgboost":
+            from spaces.xgboost_model import XGBoostFitted
+
+            return XGBoostFitted.load(folder, settings)
+        case "sklearn":
+            from spaces.estimator_model import EstimatorFitted
+
+            return EstimatorFitted.load(folder, settings)
+    raise ValueError(f"{folder} holds a model of library {settings['library']!r}, which this version cannot load")

@@ -1,0 +1,200 @@
+"""What is learned from training rows: imputation, scaling, encoding of categories.
+
+A `Recipe` says what to do, `prepare` learns it from the training rows of one fold (and from nothing else), and the
+`Prepared` result turns any rows into a float32 matrix. scikit-learn does the work; skops writes it, without pickle.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.table import Table
+
+Scaling = Literal["standard", "quantile", "none"]
+ONE_HOT_LIMIT = 32
+_TRUSTED = ["numpy.dtype", "sklearn.model_selection._split.KFold", "sklearn.model_selection._split.StratifiedKFold"]
+_CACHE_BYTES = 512 * 1024**2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a table becomes a matrix.
+
+    Attributes:
+        scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), both with the
+            median in place of missing values and an indicator column beside; or `"none"`: as they are, NaN included.
+        categories: `"onehot"` up to `ONE_HOT_LIMIT` columns, the mean target beside it above that many; or
+            `"codes"`, whole numbers for a model that knows categories.
+        cardinalities: The number of categories of each category column.
+    """
+
+    scaling: Scaling
+    categories: Literal["onehot", "codes"]
+    cardinalities: tuple[int, ...]
+
+    @property
+    def wide(self) -> tuple[int, ...]:
+        """Indices of the category columns with too many categories for one-hot columns or codes alone."""
+        return tuple(i for i, size in enumerate(self.cardinalities) if size > ONE_HOT_LIMIT)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A recipe with what it learned.
+
+    Attributes:
+        transformer: The fitted scikit-learn transformer; None when there is nothing to learn.
+        width: Columns of the matrix.
+        key: Names the rows it was learned from; None when they have no name.
+    """
+
+    transformer: Any
+    width: int
+    key: str | None = None
+
+    def matrix(self, table: Table) -> NDArray[np.float32]:
+        """Return the rows as a float32 matrix `(rows, width)`, cached for rows that have a key."""
+        if self.key is None or table.key is None:
+            return self._transform(table)
+        return _cached(f"{self.key}|{table.key}", lambda: self._transform(table))
+
+    def _transform(self, table: Table) -> NDArray[np.float32]:
+        matrix: NDArray[np.float32] = self.transformer.transform(_joined(table)).astype(np.float32)
+        return matrix
+
+    def save(self, path: Path) -> None:
+        """Write it, without pickle."""
+        import skops.io
+
+        skops.io.dump(self.transformer, path)
+
+
+def load_prepared(path: Path, width: int) -> Prepared:
+    """Read what `Prepared.save` wrote."""
+    import skops.io
+
+    return Prepared(skops.io.load(path, trusted=_TRUSTED), width)
+
+
+def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> Prepared:
+    """Learn a recipe from training rows.
+
+    Args:
+        recipe: What to do.
+        train: The training rows of one fold.
+        target: Their targets, for mean-target encoding (cross-fitted inside the training rows).
+        target_kind: `"regression"`, `"binary"` or `"multiclass"`.
+    """
+    key = None if train.key is None else f"{train.key}|{recipe}"
+    if key is None:
+        return _learn(recipe, train, target, target_kind, None)[0]
+
+    def learn() -> Prepared:
+        prepared, matrix = _learn(recipe, train, target, target_kind, key)
+        # The training matrix is not transform(train): its mean-target columns are cross-fitted.
+        _cached(f"{key}|{train.key}", lambda: matrix)
+        return prepared
+
+    prepared: Prepared = _cached(key, learn)
+    return prepared
+
+
+def training_matrix(
+    recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
+) -> tuple[Prepared, NDArray[np.float32]]:
+    """Learn a recipe and return it with the training rows' own matrix, mean-target columns cross-fitted."""
+    if train.key is None:
+        return _learn(recipe, train, target, target_kind, None)
+    prepared = prepare(recipe, train, target, target_kind)
+    matrix = _cache.get(f"{prepared.key}|{train.key}")
+    if matrix is None:  # fell out of the cache
+        return _learn(recipe, train, target, target_kind, prepared.key)
+    return prepared, matrix
+
+
+def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
+    """Return XGBoost's feature types of a `"codes"` matrix: `"q"` for numbers, `"c"` for codes."""
+    narrow = len(recipe.cardinalities) - len(recipe.wide)
+    return ["q"] * n_numbers + ["c"] * narrow
+
+
+def _learn(
+    recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
+) -> tuple[Prepared, NDArray[np.float32]]:
+    transformer = _transformer(recipe, train, target_kind)
+    matrix = transformer.fit_transform(_joined(train), target).astype(np.float32)
+    return Prepared(transformer, matrix.shape[1], key), matrix
+
+
+def _joined(table: Table) -> NDArray[np.float64]:
+    return np.hstack([table.numbers, table.codes.astype(np.float64)])
+
+
+def _transformer(recipe: Recipe, train: Table, target_kind: str) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.model_selection import KFold, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+
+    n_numbers = train.numbers.shape[1]
+    numbers = list(range(n_numbers))
+    wide = [n_numbers + i for i in recipe.wide]
+    narrow = [n_numbers + i for i in range(len(recipe.cardinalities)) if i not in recipe.wide]
+    folds = KFold if target_kind == "regression" else StratifiedKFold
+    encoder = TargetEncoder(
+        target_type={"regression": "continuous"}.get(target_kind, target_kind),
+        cv=folds(5, shuffle=True, random_state=0),
+    )
+    parts: list[tuple[str, Any, list[int]]] = [("numbers", _scaler(recipe.scaling, len(train)), numbers)]
+    if recipe.categories == "codes":
+        codes = OrdinalEncoder(
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+            categories=[np.unique(train.codes[:, i - n_numbers]).astype(np.float64) for i in narrow],
+        )
+        parts += [("codes", codes, narrow), ("wide", encoder, wide)]
+    else:
+        onehot = OneHotEncoder(
+            max_categories=ONE_HOT_LIMIT, handle_unknown="infrequent_if_exist", sparse_output=False, dtype=np.float32
+        )
+        scale = [StandardScaler()] if recipe.scaling != "none" else []
+        parts += [("onehot", onehot, narrow + wide), ("wide", make_pipeline(encoder, *scale), wide)]
+    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+def _scaler(scaling: Scaling, rows: int) -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    if scaling == "none":
+        return "passthrough"
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    if scaling == "quantile":
+        quantiles = QuantileTransformer(
+            n_quantiles=min(1000, rows), output_distribution="normal", subsample=100_000, random_state=0
+        )
+        return make_pipeline(imputer, quantiles, StandardScaler())
+    return make_pipeline(imputer, StandardScaler())
+
+
+_cache: OrderedDict[str, Any] = OrderedDict()
+
+
+def _cached(key: str, make: Any) -> Any:
+    """Remember a value in this process; the least recently used go when the matrices exceed the budget."""
+    if key in _cache:
+        _cache.move_to_end(key)
+        return _cache[key]
+    value = _cache[key] = make()
+    while sum(getattr(kept, "nbytes", 0) for kept in _cache.values()) > _CACHE_BYTES and len(_cache) > 1:
+        _cache.popitem(last=False)
+    return value
+
+

@@ -1,0 +1,188 @@
+"""The training loop: a whole epoch in one traced function over arrays that stay on the device.
+
+A model stays an ordinary compiled Keras model: every step is its own `train_step`, with its optimizer, losses,
+metrics, gradient clipping and weights of samples, so the numbers are those of `model.fit` on the same batches.
+Callbacks see `on_train_begin`, `on_epoch_begin`, `on_epoch_end` and `on_train_end`; batches are never left to Python.
+This is the one file that knows TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+RESIDENT_BYTES = 2 * 1024**3
+_EVALUATION_BATCH = 4096
+
+
+class Arrays(NamedTuple):
+    """Rows to train or evaluate on; `weight` holds sample weights (class weights multiplied in), or None."""
+
+    x: Any
+    y: NDArray[Any]
+    weight: NDArray[np.float32] | None = None
+
+
+class Trainer:
+    """Trains one compiled model, on several data sets in turn, with one trace.
+
+    Args:
+        model: The compiled model, with its weights made.
+        resident_bytes: Arrays above this size are read batch by batch through `tf.data`.
+    """
+
+    def __init__(self, model: keras.Model, *, resident_bytes: int = RESIDENT_BYTES) -> None:
+        self.model = model
+        self._resident_bytes = resident_bytes
+        self._epoch = tf.function(self._epoch_over_arrays, reduce_retracing=True)
+        self._stream = tf.function(self._epoch_over_dataset, reduce_retracing=True)
+        self._test = tf.function(self._test_over_arrays, reduce_retracing=True)
+
+    def train(
+        self,
+        train: Arrays,
+        inner: Arrays | None,
+        *,
+        epochs: int,
+        batch_size: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        order: Callable[[int], NDArray[np.int64]] | None = None,
+    ) -> dict[str, list[float]]:
+        """Train for some epochs, the last smaller batch included.
+
+        Args:
+            train: The training rows.
+            inner: Rows evaluated after every epoch, or None.
+            epochs: At most this many.
+            batch_size: Rows a step.
+            callbacks: Ordinary Keras callbacks; only their train and epoch methods are called.
+            order: Gives the order of rows of an epoch (0, 1, ...); as they stand when left out.
+
+        Returns:
+            One number an epoch for `loss` and each metric, and `val_...` for the inner rows.
+        """
+        self._build_state(train)
+        step = self._steps(train, batch_size)
+        evaluate = None if inner is None else self._evaluation(inner)
+        order = order or (lambda epoch: np.arange(len(train.y)))
+        curves: dict[str, list[float]] = {}
+        listeners = keras.callbacks.CallbackList(list(callbacks), model=self.model)
+        self.model.stop_training = False
+        listeners.on_train_begin()
+        for epoch in range(epochs):
+            listeners.on_epoch_begin(epoch)
+            self.model.reset_metrics()
+            step(order(epoch))
+            logs = self._logs("")
+            if evaluate is not None:
+                self.model.reset_metrics()
+                evaluate()
+                logs |= self._logs("val_")
+            for name, value in logs.items():
+                curves.setdefault(name, []).append(value)
+            listeners.on_epoch_end(epoch, logs)
+            if self.model.stop_training:
+                break
+        listeners.on_train_end()
+        return curves
+
+    def reset(self, fresh: keras.Model) -> None:
+        """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure."""
+        fresh.optimizer.build(fresh.trainable_variables)
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        pairs = [(_state(self.model), _state(fresh)), (self.model.optimizer.variables, fresh.optimizer.variables)]
+        for mine, theirs in pairs:
+            for variable, initial in zip(mine, theirs, strict=True):
+                variable.assign(initial)
+        self.model.reset_metrics()
+
+    def _build_state(self, train: Arrays) -> None:
+        """Make optimizer slots and metric variables outside the traced functions, which may not make any."""
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        first = _each(lambda array: tf.constant(np.asarray(array[:1])), tuple(train))
+        self.model.test_step(first)
+        self.model.reset_metrics()
+
+    def _steps(self, train: Arrays, batch_size: int) -> Callable[[NDArray[np.int64]], None]:
+        size = tf.constant(batch_size, dtype=tf.int64)
+        if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
+            return lambda order: self._stream(_dataset(train, order, batch_size))
+        arrays = _resident(train)
+        return lambda order: self._epoch(arrays, tf.constant(order, dtype=tf.int64), size)
+
+    def _evaluation(self, inner: Arrays) -> Callable[[], None]:
+        arrays, rows = _resident(inner), tf.constant(len(inner.y), dtype=tf.int64)
+        return lambda: self._test(arrays, rows)
+
+    def _epoch_over_arrays(self, arrays: Any, order: tf.Tensor, batch_size: tf.Tensor) -> None:
+        rows = tf.shape(order, out_type=tf.int64)[0]
+        for start in tf.range(0, rows, batch_size):
+            index = order[start : tf.minimum(start + batch_size, rows)]
+            self.model.train_step(_each(lambda array: tf.gather(array, index), arrays))
+
+    def _epoch_over_dataset(self, dataset: tf.data.Dataset) -> None:
+        for batch in dataset:
+            self.model.train_step(batch)
+
+    def _test_over_arrays(self, arrays: Any, rows: tf.Tensor) -> None:
+        for start in tf.range(0, rows, _EVALUATION_BATCH):
+            stop = tf.minimum(start + _EVALUATION_BATCH, rows)
+            self.model.test_step(_each(lambda array: array[start:stop], arrays))
+
+    def _logs(self, prefix: str) -> dict[str, float]:
+        return {f"{prefix}{name}": float(value) for name, value in self.model.get_metrics_result().items()}
+
+
+def predict(model: keras.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a model's outputs `(rows, outputs)`, in chunks, without `model.predict`'s fixed cost of 50-95 ms."""
+    chunks = [
+        np.asarray(model(tf.constant(x[start : start + _EVALUATION_BATCH]), training=False))
+        for start in range(0, max(len(x), 1), _EVALUATION_BATCH)
+    ]
+    return np.concatenate(chunks).reshape(len(x), -1)
+
+
+def use_threads(count: int) -> None:
+    """Limit TensorFlow to some threads and make its operations deterministic; before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+
+
+def _each(function: Callable[[Any], Any], arrays: Any) -> Any:
+    """Apply a function to every array of a nested structure, leaving None (no weights) as it is."""
+    return tf.nest.map_structure(lambda array: None if array is None else function(array), arrays)
+
+
+def _state(model: keras.Model) -> list[Any]:
+    """List weights and seed states, without the variables of metrics."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    return [variable for variable in model.variables if id(variable) not in metrics]
+
+
+def _resident(arrays: Arrays) -> Any:
+    return _each(tf.constant, tuple(arrays))
+
+
+def _dataset(train: Arrays, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
+    leaves = [np.asarray(array) for array in tf.nest.flatten(tuple(train)) if array is not None]
+
+    def read(index: NDArray[np.int64]) -> list[NDArray[Any]]:
+        return [leaf[index] for leaf in leaves]
+
+    def batch(index: tf.Tensor) -> Any:
+        parts = tf.numpy_function(read, [index], [leaf.dtype for leaf in leaves])
+        for part, leaf in zip(parts, leaves, strict=True):
+            part.set_shape((None, *leaf.shape[1:]))
+        left = iter(parts)
+        return _each(lambda array: next(left), tuple(train))
+
+    indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    return indices.map(batch, num_parallel_calls=1).prefetch(2)

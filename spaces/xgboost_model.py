@@ -1,0 +1,167 @@
+"""Models that are gradient-boosted trees: early stopping on the inner rows, saving as UBJ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from spaces.estimator_model import threads
+from spaces.family import Fold, Watch
+from spaces.preprocess import Prepared, Recipe, category_columns, load_prepared, training_matrix
+from spaces.signature import Signature
+from spaces.space import Config
+from spaces.table import Table
+
+_OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
+_METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
+_LOOK_EVERY = 10
+
+
+@dataclass(frozen=True, eq=False)
+class XGBoostFitted:
+    """Trees trained on one fold.
+
+    Attributes:
+        booster: The trees, cut after the best round.
+        prepared: The preprocessing.
+        classes: Indices of the classes that occur in the fold; empty for regression.
+        outputs: 1, or the number of classes of the task.
+        curves: One number a round.
+    """
+
+    library: ClassVar[str] = "xgboost"
+    booster: xgboost.Booster
+    prepared: Prepared
+    classes: tuple[int, ...]
+    outputs: int
+    curves: dict[str, list[float]]
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        return self.expand(_raw(self.booster, self.prepared.matrix(table)))
+
+    def expand(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring the booster's outputs into the task's columns."""
+        return _expand(outputs, self.classes, self.outputs)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.ubj`, `preprocess.skops` and `model.json`."""
+        self.booster.save_model(folder / "model.ubj")
+        self.prepared.save(folder / "preprocess.skops")
+        settings = {
+            "library": self.library,
+            "classes": self.classes,
+            "outputs": self.outputs,
+            "prepared_width": self.prepared.width,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> XGBoostFitted:
+        """Read what `save` wrote."""
+        booster = xgboost.Booster(model_file=folder / "model.ubj")
+        booster.set_param({"nthread": threads()})
+        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        return XGBoostFitted(booster, prepared, tuple(settings["classes"]), settings["outputs"], {})
+
+
+@dataclass(frozen=True)
+class XGBoostModel:
+    """One configuration of gradient-boosted trees."""
+
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
+        """Train on each fold in turn; see `spaces.family.Model.fit`."""
+        for fold in folds:
+            yield self._fit_fold(fold, watch)
+
+    def _fit_fold(self, fold: Fold, watch: Watch) -> XGBoostFitted:
+        target, table = self.signature.target, fold.train.table
+        recipe = Recipe("none", "codes", self.signature.input.cardinalities)
+        prepared, matrix = training_matrix(recipe, table, fold.train.target, target.kind)
+        inner = prepared.matrix(fold.inner.table)
+        types = category_columns(recipe, table.numbers.shape[1])
+        types += ["q"] * (prepared.width - len(types))
+        classes: tuple[int, ...] = ()
+        labels, inner_labels = fold.train.target, fold.inner.target
+        if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
+            present = np.unique(labels)
+            known = np.isin(inner_labels, present)
+            classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
+            labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
+        train_rows = xgboost.QuantileDMatrix(matrix, labels, feature_types=types, enable_categorical=True)
+        inner_rows = xgboost.QuantileDMatrix(
+            inner, inner_labels, feature_types=types, enable_categorical=True, ref=train_rows
+        )
+        rounds, curves = self.config["n_estimators"], {}
+        full_inner = prepared.matrix(fold.inner.table)
+        listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
+        history: dict[str, dict[str, list[float]]] = {}
+        booster = xgboost.train(
+            self._parameters(fold.seed, len(classes)),
+            train_rows,
+            num_boost_round=rounds,
+            evals=[(train_rows, "train"), (inner_rows, "inner")],
+            evals_result=history,
+            callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener],
+            verbose_eval=False,
+        )
+        for name, prefix in (("train", ""), ("inner", "val_")):
+            curves |= {f"{prefix}{metric}": values for metric, values in history[name].items()}
+        return XGBoostFitted(booster, prepared, classes, target.outputs, curves)
+
+    def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
+        loss = self.signature.target.loss
+        searched = {key: value for key, value in self.config.items() if key not in ("n_estimators", "patience")}
+        if n_classes > 2:
+            task = {"objective": "multi:softprob", "num_class": n_classes, "eval_metric": "mlogloss"}
+        elif n_classes:
+            task = {"objective": "binary:logistic", "eval_metric": "logloss"}
+        else:
+            task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
+        return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "nthread": threads(), "verbosity": 0}
+
+
+class _Watcher(xgboost.callback.TrainingCallback):
+    """Shows every tenth round to the trial, and stops when the trial is pruned."""
+
+    def __init__(
+        self, watch: Watch, rounds: int, inner: NDArray[np.float32], classes: tuple[int, ...], outputs: int
+    ) -> None:
+        super().__init__()
+        self._watch, self._rounds, self._inner, self._classes, self._outputs = watch, rounds, inner, classes, outputs
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
+        if (epoch + 1) % _LOOK_EVERY:
+            return False
+        logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
+        return self._watch(
+            (epoch + 1) / self._rounds, logs, lambda: _expand(_raw(model, self._inner), self._classes, self._outputs)
+        )
+
+
+def _raw(booster: xgboost.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
+    return outputs.reshape(len(matrix), -1)
+
+
+def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int) -> NDArray[np.float32]:
+    if not classes:
+        return outputs
+    if outputs.shape[1] == 1:
+        outputs = np.hstack([1 - outputs, outputs])
+    if len(classes) == n_outputs:
+        return outputs
+    expanded = np.zeros((len(outputs), n_outputs), dtype=np.float32)
+    expanded[:, list(classes)] = outputs[:, : len(classes)]
+    return expanded
