@@ -49,19 +49,19 @@ class Fold:
 
 
 class Watch(Protocol):
-    """Called while a model trains, at the end of an epoch or a boosting round."""
+    """Called while a model trains, at the end of an epoch or after some boosting rounds."""
 
     def __call__(
-        self, fraction: float, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
-    ) -> bool:
-        """Answer whether to stop, as the trial is pruned.
+        self, step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+    ) -> None:
+        """Look at a model in training; an exception raised here ends the training, as when a trial is pruned.
 
         Args:
-            fraction: How much of the budget is spent, in (0, 1].
+            step: The epoch or boosting round that just ended, counted from 0.
+            steps: How many there will be at most.
             curves: The epoch's numbers by name, to be logged.
-            predict: Predicts the inner rows with the model as it is; called only when the answer needs it.
+            predict: Predicts the inner rows with the model as it is; called only when it is needed.
         """
-        ...
 
 
 class Fitted(Protocol):

@@ -172,15 +172,14 @@ def optimizer(config: Config) -> keras.optimizers.Optimizer:
 
 
 class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows every epoch to the trial, and stops training when the trial is pruned."""
+    """Shows every epoch to the trial."""
 
     def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
         super().__init__()
         self._watch, self._epochs, self._predict_inner = watch, epochs, predict_inner
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if self._watch((epoch + 1) / self._epochs, logs or {}, self._predict_inner):
-            self.model.stop_training = True
+        self._watch(epoch, self._epochs, logs or {}, self._predict_inner)
 
 
 class _Schedule(keras.callbacks.Callback):  # type: ignore[misc]

@@ -133,7 +133,7 @@ class XGBoostModel:
 
 
 class _Watcher(xgboost.callback.TrainingCallback):
-    """Shows every tenth round to the trial, and stops when the trial is pruned."""
+    """Shows every tenth round to the trial."""
 
     def __init__(
         self, watch: Watch, rounds: int, inner: NDArray[np.float32], classes: tuple[int, ...], outputs: int
@@ -142,12 +142,13 @@ class _Watcher(xgboost.callback.TrainingCallback):
         self._watch, self._rounds, self._inner, self._classes, self._outputs = watch, rounds, inner, classes, outputs
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        if (epoch + 1) % _LOOK_EVERY:
-            return False
-        logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
-        return self._watch(
-            (epoch + 1) / self._rounds, logs, lambda: _expand(_raw(model, self._inner), self._classes, self._outputs)
-        )
+        if (epoch + 1) % _LOOK_EVERY == 0:
+            logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
+            self._watch(epoch, self._rounds, logs, lambda: self._predict(model))
+        return False
+
+    def _predict(self, booster: Any) -> NDArray[np.float32]:
+        return _expand(_raw(booster, self._inner), self._classes, self._outputs)
 
 
 def _raw(booster: xgboost.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,1 +1,57 @@
+"""Run studies over families of models, keep everything, and end in an ensemble.
 
+    import tuner
+
+    task = tuner.Task(frame, target="income")
+    study = tuner.tune(task)
+    ensemble = study.ensemble()
+
+Names are imported when they are first used, so that `import tuner` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensembles.ensemble import load as load
+    from spaces.family import family as family
+    from tuner.hyperopt_sampler import HyperoptSampler as HyperoptSampler
+    from tuner.launch import tune as tune
+    from tuner.metrics import METRICS as METRICS
+    from tuner.metrics import Metric as Metric
+    from tuner.samplers import PRUNERS as PRUNERS
+    from tuner.samplers import SAMPLERS as SAMPLERS
+    from tuner.splits import Split as Split
+    from tuner.study import Study as Study
+    from tuner.study import load_study as load_study
+    from tuner.task import Task as Task
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "HyperoptSampler": "tuner.hyperopt_sampler",
+    "METRICS": "tuner.metrics",
+    "Metric": "tuner.metrics",
+    "PRUNERS": "tuner.samplers",
+    "SAMPLERS": "tuner.samplers",
+    "Split": "tuner.splits",
+    "Study": "tuner.study",
+    "Task": "tuner.task",
+    "family": "spaces.family",
+    "load": "ensembles.ensemble",
+    "load_study": "tuner.study",
+    "tune": "tuner.launch",
+}
+__all__ = list(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'tuner' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_WHERE, "__version__"])

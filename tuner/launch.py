@@ -1,0 +1,509 @@
+"""Launch a study: the one loop that asks, trains, tells and shows.
+
+The driver is the only writer of ledger and tracking. Whatever it learns it commits at once, so it may be killed at any
+moment and started again by the same call.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+import threading
+import time as clock
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from spaces.catalog import BASELINE, FAMILIES, family_named
+from spaces.family import Family
+from spaces.narrow import narrow
+from spaces.space import Config, Space, check
+from tuner.duration import seconds
+from tuner.ledger import Ledger, Trial
+from tuner.progress import Display
+from tuner.report import markdown_note, stored_curves
+from tuner.samplers import make_pruner, sampler_maker
+from tuner.seeds import derive_seed
+from tuner.shipping import check_shipping
+from tuner.slots import Finished, InlineSlots, ProcessSlots, Slots
+from tuner.study import Study, StudyError, begin_or_continue, read_study_file
+from tuner.task import Task
+from tuner.tracking import Tracker, default_uri
+from tuner.trial import Job, Outcome, seal, sealed
+
+DEFAULT_TRIALS = 40
+_DEATHS_BEFORE_FAILED = 3
+_POLL_SECONDS = 0.5
+Families = Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The study was stopped by the user; the same call continues it."""
+
+
+def tune(
+    task: Task,
+    families: Families | None = None,
+    *,
+    sampler: Any = "optuna.tpe",
+    pruner: Any = "median",
+    trials: int | None = None,
+    time: float | str | None = None,
+    trial_time: float | str | None = None,
+    max_failures: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    tracking: str | None = "auto",
+    weights: Mapping[str, float] | None = None,
+    disk: float = 8e9,
+    progress: bool = True,
+) -> Study:
+    """Start a study, or continue the one in the folder.
+
+    Args:
+        task: Data, metric and split.
+        families: Names, families of your own, or a mapping from names to changes of their spaces (see
+            `spaces.narrow`). The common-sense baseline always runs, once. All families for tables when left out.
+        sampler: A name (see `tuner.SAMPLERS`), a function `seed -> BaseSampler`, or an Optuna sampler.
+        pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
+        trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
+            neither this nor `time` is given.
+        time: Start no trial after so long, over all launches: seconds, or text such as `"20m"`.
+        trial_time: Kill a trial that takes longer.
+        max_failures: Stop after so many failed trials.
+        workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
+        seed: Everything random about the trials is derived from it.
+        folder: Where to keep the study; under `runs/`, named after target and data, when left out.
+        tracking: An MLflow tracking URI, `"auto"` for `mlflow.db` beside the folder, or None for no MLflow.
+        weights: How often a family's turn comes, 1 when left out.
+        disk: Bytes to keep fold models in; the worst trials' go first, the best of each family never.
+        progress: Print a line for each trial.
+
+    Returns:
+        The study, also when Ctrl-C ended it early (then `KeyboardInterrupt` follows a second Ctrl-C only).
+
+    Raises:
+        ValueError: An argument, a space or the folder cannot be used; nothing was started.
+        Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
+    """
+    budget = _budget(trials, time, trial_time, max_failures)
+    chosen = _families(families)
+    spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
+    records = {name: family for name, (family, _) in chosen.items()}
+    n_workers = _workers(workers)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    turns = _weights(weights, list(records))
+    for space in spaces.values():
+        sampler_maker(sampler, space or {"x": 0})
+    make_pruner(pruner)
+    place = Path(folder) if folder is not None else Path("runs") / f"{task.target.name}-{task.digest[:6]}"
+    with _locked(place):
+        fresh = not (place / "study.json").exists()
+        study = begin_or_continue(place, task, records, spaces, seed=seed, sampler=sampler, pruner=pruner)
+        display = Display(budget.trials, task.score.name, silent=not progress)
+        launch = _Launch(study, records, spaces, budget, turns, seed, display, disk)
+        if fresh:
+            try:
+                launch.check_own_families()
+            except Exception:
+                (place / "study.json").unlink()
+                (place / "ledger.db").unlink()
+                raise
+        constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": n_workers}
+        launch.run(n_workers, default_uri(place) if tracking == "auto" else tracking, constants)
+    return study
+
+
+@dataclass(frozen=True)
+class _Budget:
+    trials: int | None
+    time: float
+    trial_time: float
+    max_failures: float
+
+
+class _Launch:
+    """One launch of a study: its budget, its slots and the trials they run."""
+
+    def __init__(
+        self,
+        study: Study,
+        families: Mapping[str, Family],
+        spaces: Mapping[str, Space],
+        budget: _Budget,
+        turns: Mapping[str, float],
+        seed: int,
+        display: Display,
+        disk: float,
+    ) -> None:
+        self._study, self._families, self._spaces, self._budget = study, families, spaces, budget
+        self._turns, self._seed, self._display, self._disk = turns, seed, display, disk
+        self._ledger: Ledger = study.ledger
+        self._again: deque[Job] = deque()
+        self._running: dict[str, Trial] = {}
+        self._deaths: dict[str, int] = {}
+        self._tracker: Tracker | None = None
+        self._spent = _elapsed(study.trials)
+        self._began = clock.monotonic()
+        self._interrupts = 0
+        self._models: dict[str, int] = {}
+
+    def check_own_families(self) -> None:
+        """Train, save and load the default model of each of the user's own families."""
+        for family in self._families.values():
+            if family.source is not None:
+                self._display.say(f"checking that {family.name} can be saved and loaded in a fresh process")
+                check_shipping(family, self._study.folder / "data")
+
+    def run(self, workers: int, tracking: str | None, constants: Mapping[str, Any]) -> None:
+        """Run until a limit is reached."""
+        slots = self._slots(workers)
+        self._tracker = self._make_tracker(tracking, constants)
+        limit = "failed"
+        self._display.start(self._done())
+        try:
+            with _interruptible(self._interrupt):
+                slots.start()
+                self._settle()
+                limit = self._loop(slots)
+            slots.close()
+        finally:
+            slots.kill()
+            self._display.stop()
+            self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
+        self._display.say(self._study.summary(limit))
+        if self._interrupts:
+            self._display.say(f"To continue: the same call or command again ({self._study.folder} has everything so far)")
+            raise Interrupted(limit)
+
+    def _loop(self, slots: Slots) -> str:
+        while True:
+            limit = self._limit()
+            while slots.free() and (job := self._next(asking=limit is None)) is not None:
+                slots.submit(job)
+                limit = self._limit()
+            if self._interrupts > 1:
+                slots.kill()
+                return "interrupted"
+            if limit is not None and not self._running and not self._again:
+                return limit
+            self._display.running(list(self._running))
+            for finished in slots.poll(_POLL_SECONDS):
+                self._take(finished)
+
+    def _limit(self) -> str | None:
+        if self._interrupts:
+            return "interrupted"
+        if self._budget.trials is not None and self._done() + self._n_running() >= self._budget.trials:
+            return "trials used up" if self._baseline_asked() else None
+        if self._spent + clock.monotonic() - self._began >= self._budget.time:
+            return "time used up"
+        if sum(trial.state == "failed" for trial in self._study.trials) >= self._budget.max_failures:
+            return f"{self._budget.max_failures:g} trials failed"
+        if self._baseline_asked() and all(self._ledger.exhausted(name) for name in self._searched()):
+            return "spaces exhausted"
+        return None
+
+    def _next(self, *, asking: bool) -> Job | None:
+        """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
+        if self._again:
+            job = self._again.popleft()
+            trial, config = self._ledger.resume(job.family, job.number)
+            return self._begin(trial, config)
+        while asking and self._limit() is None:
+            family = self._whose_turn()
+            if family is None:
+                return None
+            trial, config = self._ledger.ask(family)
+            same = self._ledger.equal(trial)
+            if same is None:
+                return self._begin(trial, config)
+            self._show(self._ledger.tell_duplicate(trial, same))
+        return None
+
+    def _whose_turn(self) -> str | None:
+        if not self._baseline_asked():
+            return BASELINE
+        if self._budget.trials is not None and self._done() + self._n_running() >= self._budget.trials:
+            return None
+        counts = {
+            name: sum(not trial.duplicate for trial in self._ledger.trials(name)) / self._turns[name]
+            for name in self._searched()
+            if not self._ledger.exhausted(name)
+        }
+        return min(counts, key=lambda name: counts[name]) if counts else None
+
+    def _begin(self, trial: Trial, config: Config) -> Job:
+        folder = self._study.folder / "trials" / trial.name
+        attempt = 1 + max((int(path.name) for path in folder.glob("[0-9]*")), default=0)
+        (folder / str(attempt)).mkdir(parents=True)
+        self._running[trial.name] = trial
+        if self._tracker:
+            self._tracker.started(trial, attempt)
+        seed = derive_seed(self._seed, trial.family, trial.number, 1)
+        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)))
+
+    def _take(self, finished: Finished) -> None:
+        """Commit a job that ended, or run it again when its worker died."""
+        job, outcome = finished
+        if outcome is None:
+            outcome = sealed(Path(job.folder))
+        if outcome is None:
+            self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
+            if self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
+                self._display.say(f"a worker died while running {job.name}: trying again")
+                self._again.appendleft(job)
+                return
+            error = f"its worker died {_DEATHS_BEFORE_FAILED} times, perhaps out of memory"
+            outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=job.attempt)
+        if outcome.reason in ("time", "died"):  # the worker could not seal it
+            seal(Path(job.folder), outcome)
+        self._running.pop(job.name)
+        self._show(self._ledger.tell(job.family, job.number, outcome))
+
+    def _settle(self) -> None:
+        """Tell what was sealed but not told, and run again what was cut off, before anything is asked."""
+        for family in self._families:
+            for trial in self._ledger.trials(family):
+                if trial.state == "running":
+                    self._settle_one(trial)
+                elif self._tracker:
+                    self._tracker.told(trial)
+                if trial.state == "complete" and not trial.duplicate:
+                    self._models[trial.name] = _size(self._study.attempt_folder(trial))
+
+    def _settle_one(self, trial: Trial) -> None:
+        folder = self._study.folder / "trials" / trial.name
+        attempts = sorted(int(path.name) for path in folder.glob("[0-9]*"))
+        outcome = sealed(folder / str(attempts[-1])) if attempts else None
+        if outcome is None:
+            self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
+            return
+        self._ledger.resume(trial.family, trial.number)
+        self._show(self._ledger.tell(trial.family, trial.number, outcome))
+
+    def _show(self, trial: Trial) -> None:
+        if self._tracker:
+            self._tracker.told(trial)
+        self._display.told(trial, self._done(), self._study.best)
+        if trial.duplicate:
+            return
+        folder = self._study.attempt_folder(trial)
+        if trial.state == "complete":
+            self._models[trial.name] = _size(folder)
+            self._drop_worst_models()
+        else:
+            _drop_models(folder)
+
+    def _drop_worst_models(self) -> None:
+        if sum(self._models.values()) <= self._disk:
+            return
+        ranked = self._study.complete
+        best = {trial.family: trial.name for trial in reversed(ranked)}
+        for trial in reversed(ranked):
+            if sum(self._models.values()) <= self._disk:
+                return
+            if trial.name != best[trial.family] and self._models.pop(trial.name, 0):
+                _drop_models(self._study.attempt_folder(trial))
+
+    def _done(self) -> int:
+        return sum(
+            trial.outcome is not None and not trial.duplicate
+            for name in self._searched()
+            for trial in self._ledger.trials(name)
+        )
+
+    def _n_running(self) -> int:
+        waiting = {job.name for job in self._again}
+        return sum(trial.family != BASELINE for name, trial in self._running.items() if name not in waiting) + sum(
+            job.family != BASELINE for job in self._again
+        )
+
+    def _searched(self) -> list[str]:
+        return [name for name in self._families if name != BASELINE]
+
+    def _baseline_asked(self) -> bool:
+        return bool(self._ledger.trials(BASELINE))
+
+    def _slots(self, workers: int) -> Slots:
+        hooks: dict[str, Any] = {
+            "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
+            "on_epochs": lambda job, epochs: self._tracker and self._tracker.epochs(job.name, epochs),
+            "trial_time": self._budget.trial_time,
+        }
+        if workers == 0:
+            return InlineSlots(self._study.task, self._families, **hooks)
+        folder = self._study.folder.resolve()
+        return ProcessSlots(self._study.task, self._families, workers=workers, folder=folder, **hooks)
+
+    def _make_tracker(self, uri: str | None, constants: Mapping[str, Any]) -> Tracker | None:
+        if uri is None:
+            return None
+        study, task = self._study, self._study.task
+        description = task.describe()
+        return Tracker(
+            uri,
+            experiment=study.name,
+            study=read_study_file(study.folder)["id"],
+            name=study.name,
+            params={
+                "metric": task.score.name,
+                "split": task.split.kind,
+                "folds": len(task.folds),
+                "seed": self._seed,
+                "families": ", ".join(self._searched()),
+                "trials": self._budget.trials,
+                "time": None if math.isinf(self._budget.time) else self._budget.time,
+                **constants,
+            },
+            dataset={
+                "name": study.name,
+                "digest": task.digest,
+                "source": str(study.folder / "data"),
+                "schema": {"mlflow_colspec": [{"name": c.name, "type": c.kind} for c in task.schema.columns]},
+                "profile": {name: description[name] for name in ("rows", "test_rows")},
+            },
+            note=lambda: markdown_note(study),
+            curves_of=lambda trial: stored_curves(study, trial),
+            complain=self._display.say,
+        )
+
+    def _close_tracking(self, status: str) -> None:
+        if self._tracker is None:
+            return
+        missing = self._tracker.close(status)
+        if missing:
+            self._display.say(f"{missing} trials are not in MLflow yet: the same call again sends them")
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._display.say("Interrupted: running trials are finished first; Ctrl-C again to stop at once")
+
+
+def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any) -> _Budget:
+    for name, count in (("trials", trials), ("max_failures", max_failures)):
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
+    if trials is None and time is None:
+        trials = DEFAULT_TRIALS
+    return _Budget(
+        trials,
+        math.inf if time is None else seconds(time, "time"),
+        math.inf if trial_time is None else seconds(trial_time, "trial_time"),
+        math.inf if max_failures is None else max_failures,
+    )
+
+
+def _families(families: Families | None) -> dict[str, tuple[Family, Mapping[str, Any]]]:
+    given: list[tuple[str | Family, Mapping[str, Any]]]
+    if isinstance(families, str):
+        raise ValueError(f"families must be a list of names, got the text {families!r}")
+    if isinstance(families, Mapping):
+        given = [(name, changes or {}) for name, changes in families.items()]
+    else:
+        given = [(one, {}) for one in (families if families is not None else FAMILIES)]
+    chosen: dict[str, tuple[Family, Mapping[str, Any]]] = {BASELINE: (FAMILIES[BASELINE], {})}
+    for one, changes in given:
+        own = changes.get("family") if isinstance(changes, Mapping) else None
+        family = one if isinstance(one, Family) else own if isinstance(own, Family) else family_named(one)
+        changes = {name: change for name, change in changes.items() if name != "family"}
+        if family.name in chosen and family.name != BASELINE:
+            raise ValueError(f"family {family.name!r} is given twice")
+        if family.name in FAMILIES and family.source is not None:
+            raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
+        chosen[family.name] = (family, changes)
+    if len(chosen) == 1:
+        raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
+    return chosen
+
+
+def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
+    space = family.space(task.signature)
+    try:
+        check(space)
+        return narrow(space, changes)
+    except ValueError as error:
+        raise ValueError(f"family {family.name!r}: {error}") from error
+
+
+def _workers(workers: int | None) -> int:
+    if workers is None:
+        return 0 if sys.platform == "win32" else min(os.cpu_count() or 1, 8)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
+        raise ValueError(f"workers must be a whole number of at least 0, got {workers!r}")
+    if workers and sys.platform == "win32":
+        raise ValueError("worker processes need Linux or macOS: use workers=0 here")
+    return workers
+
+
+def _weights(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
+    for name, weight in (weights or {}).items():
+        if name not in names:
+            raise ValueError(f"weights: there is no family {name!r} in this study; there are {', '.join(names)}")
+        if not weight > 0:
+            raise ValueError(f"weights: {name} must be above zero, got {weight!r}")
+    return {name: float((weights or {}).get(name, 1.0)) for name in names}
+
+
+def _name_of(given: Any) -> str:
+    return given if isinstance(given, str) else type(given).__name__
+
+
+def _elapsed(trials: Sequence[Trial]) -> float:
+    """Return the seconds in which at least one trial ran, over all launches."""
+    spans = sorted((t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome)
+    total, end = 0.0, -math.inf
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("fold-*/*"))
+
+
+def _drop_models(folder: Path) -> None:
+    for path in folder.glob("fold-*"):
+        shutil.rmtree(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second driver out of the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise StudyError(f"{folder} is in use by another process: wait for it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a call, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: interrupt()) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,211 @@
+"""Metrics by scikit-learn's function names, their direction handled once.
+
+A `Score` is a metric bound to a task: it takes stored targets and predictions and returns the metric as its name
+promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.signature import Loss, TargetKind
+from spaces.space import unknown_name
+
+Needs = Literal["probability", "label", "value"]
+CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
+VALUES: tuple[TargetKind, ...] = ("regression",)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Args:
+        name: What it is called in studies, tables and MLflow.
+        function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values.
+        greater_is_better: Whether a larger number is better.
+        needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
+            `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
+            columns in sorted label order.
+        kinds: The kinds of target it fits; told from `needs` when left out.
+        loss: What models should minimise for it; told from the kind when left out.
+        takes_codes: The function gets class indices in place of labels, and every column of the probabilities.
+
+    >>> Metric("half", lambda y_true, y_pred: 0.5, greater_is_better=True, needs="label").kinds
+    ('binary', 'multiclass')
+    """
+
+    name: str
+    function: Callable[..., float]
+    greater_is_better: bool
+    needs: Needs
+    kinds: tuple[TargetKind, ...] = ()
+    loss: Loss | None = None
+    takes_codes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.needs not in ("probability", "label", "value"):
+            raise ValueError(f"Metric needs must be 'probability', 'label' or 'value', got {self.needs!r}")
+        if not callable(self.function):
+            raise ValueError(f"Metric {self.name!r}: function must be callable, got {self.function!r}")
+        if not self.kinds:
+            object.__setattr__(self, "kinds", VALUES if self.needs == "value" else CLASSES)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric bound to the kind and labels of a target."""
+
+    metric: Metric
+    kind: TargetKind
+    classes: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.metric.name
+
+    @property
+    def sign(self) -> int:
+        """1 when lower is better, -1 when greater is."""
+        return -1 if self.metric.greater_is_better else 1
+
+    def __call__(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the metric.
+
+        Args:
+            target: float values or class indices `(rows,)`.
+            predictions: `(rows, 1)` values or `(rows, classes)` probabilities.
+        """
+        return float(self.metric.function(self._truth(target), self._predicted(predictions)))
+
+    def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the metric with its sign turned so that lower is better."""
+        return self.sign * self(target, predictions)
+
+    def better(self, one: float, other: float) -> bool:
+        """Return whether one value is better than another."""
+        return self.sign * one < self.sign * other
+
+    def _truth(self, target: NDArray[Any]) -> NDArray[Any]:
+        return target if self.kind == "regression" or self.metric.takes_codes else np.array(self.classes)[target]
+
+    def _predicted(self, predictions: NDArray[Any]) -> NDArray[Any]:
+        if self.metric.needs == "value":
+            return predictions[:, 0].astype(np.float64)
+        probabilities = predictions.astype(np.float64)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        if self.metric.takes_codes:
+            return probabilities
+        if self.metric.needs == "label":
+            return np.array(self.classes)[probabilities.argmax(axis=1)]
+        return probabilities[:, 1] if self.kind == "binary" else probabilities
+
+
+def metric_named(metric: str | Metric) -> Metric:
+    """Return the metric of that name, or the metric itself.
+
+    Raises:
+        ValueError: There is no such metric; the right names are listed.
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if metric.startswith("neg_") and metric.removeprefix("neg_") in METRICS:
+        raise ValueError(f"metric {metric!r}: leave out 'neg_', the direction is handled for you")
+    if metric not in METRICS:
+        raise ValueError(f"metric: {unknown_name(metric, list(METRICS))}")
+    return METRICS[metric]
+
+
+def check_fits(metric: Metric, kind: TargetKind) -> None:
+    """Refuse a metric that does not fit the kind of target."""
+    if kind not in metric.kinds:
+        fitting = [name for name, known in METRICS.items() if kind in known.kinds]
+        raise ValueError(f"metric {metric.name!r} does not fit a {kind} target; these do: {', '.join(fitting)}")
+
+
+def loss_of(metric: Metric, kind: TargetKind) -> Loss:
+    """Return what models should minimise for the metric."""
+    return metric.loss or ("squared_error" if kind == "regression" else "log_loss")
+
+
+def _sklearn(name: str, **fixed: Any) -> Callable[..., float]:
+    """Return a scikit-learn metric function, imported when it is first called."""
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        import sklearn.metrics
+
+        result: float = getattr(sklearn.metrics, name)(y_true, y_pred, **fixed)
+        return result
+
+    return function
+
+
+def _ranking(name: str) -> Callable[..., float]:
+    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise."""
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        import sklearn.metrics
+
+        metric = getattr(sklearn.metrics, name)
+        if len(np.unique(y_true)) < y_pred.shape[1]:
+            raise ValueError(f"{name} is undefined: a class does not occur in the held-out rows")
+        if y_pred.shape[1] == 2:
+            return float(metric(y_true, y_pred[:, 1]))
+        return float(np.mean([metric(y_true == k, y_pred[:, k]) for k in range(y_pred.shape[1])]))
+
+    return function
+
+
+def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(y_true, y_pred, labels=np.arange(y_pred.shape[1])))
+
+
+def _brier(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    from sklearn.metrics import brier_score_loss
+
+    return float(brier_score_loss(y_true, y_pred, labels=np.arange(y_pred.shape[1]), scale_by_half="auto"))
+
+
+def _labels(name: str, **fixed: Any) -> Callable[..., float]:
+    """Return a metric of predicted labels: the class of the largest probability."""
+    metric = _sklearn(name, **fixed)
+    return lambda y_true, y_pred: metric(y_true, y_pred.argmax(axis=1))
+
+
+def _f1(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    average = "binary" if y_pred.shape[1] == 2 else "macro"
+    return _labels("f1_score", average=average, zero_division=0)(y_true, y_pred)
+
+
+def _known(name: str, function: Callable[..., float], greater: bool, needs: Needs, **more: Any) -> Metric:
+    return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _known("log_loss", _log_loss, False, "probability"),
+        _known("brier_score", _brier, False, "probability"),
+        _known("roc_auc", _ranking("roc_auc_score"), True, "probability"),
+        _known("average_precision", _ranking("average_precision_score"), True, "probability"),
+        _known("accuracy", _labels("accuracy_score"), True, "label"),
+        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, "label"),
+        _known("f1", _f1, True, "label"),
+        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label"),
+        _known("cohen_kappa", _labels("cohen_kappa_score"), True, "label"),
+        _known("rmse", _sklearn("root_mean_squared_error"), False, "value"),
+        _known("mse", _sklearn("mean_squared_error"), False, "value"),
+        _known("mae", _sklearn("mean_absolute_error"), False, "value", loss="absolute_error"),
+        _known("median_absolute_error", _sklearn("median_absolute_error"), False, "value", loss="absolute_error"),
+        _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
+        _known("r2", _sklearn("r2_score"), True, "value"),
+    )
+}

@@ -1,0 +1,288 @@
+"""Places where trials run: local worker processes, or this very process.
+
+Both kinds have the same few methods: `start`, `free`, `submit`, `poll`, `kill`, `close`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from spaces.family import Family
+from tuner.metrics import Score
+from tuner.task import Task
+from tuner.trial import Job, Log, Outcome, make_folds, run_trial
+from tuner.worker import Setup, pack, warm_up
+
+RECYCLE_BYTES = 512 * 1024**2
+_STARTS_BEFORE_GIVING_UP = 3
+
+OnReport = Callable[[Job, int, float], bool]
+OnEpochs = Callable[[Job, list[tuple[int, int, dict[str, float], float]]], None]
+
+
+class Finished(NamedTuple):
+    """A job that ended; the outcome is None when its worker died."""
+
+    job: Job
+    outcome: Outcome | None
+
+
+class Slots(Protocol):
+    """What the study asks of the places where trials run."""
+
+    def start(self) -> None:
+        """Make the slots ready, or begin to."""
+
+    def free(self) -> int:
+        """Return how many jobs can be submitted now."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Give a job to a free slot."""
+
+    def poll(self, seconds: float) -> list[Finished]:
+        """Wait until something happens, at most so long, and return the jobs that ended."""
+        ...
+
+    def kill(self) -> None:
+        """End everything at once."""
+
+    def close(self) -> None:
+        """End idle workers in good order."""
+
+
+class InlineSlots:
+    """Runs each trial in this process, when it is polled: for debuggers, notebooks and quick checks."""
+
+    def __init__(
+        self,
+        task: Task,
+        families: Mapping[str, Family],
+        *,
+        on_report: OnReport,
+        on_epochs: OnEpochs,
+        trial_time: float = math.inf,
+    ) -> None:
+        self._task, self._families, self._trial_time = task, families, trial_time
+        self._on_report, self._on_epochs = on_report, on_epochs
+        self._waiting: list[Job] = []
+
+    def start(self) -> None:
+        """Cut the folds."""
+        os.environ.setdefault("TUNER_THREADS", str(os.cpu_count() or 1))
+        self._folds = make_folds(self._task)
+
+    def free(self) -> int:
+        """Return 1 unless a job waits."""
+        return 1 - len(self._waiting)
+
+    def submit(self, job: Job) -> None:
+        """Keep the job for the next poll."""
+        self._waiting.append(job)
+
+    def poll(self, seconds: float) -> list[Finished]:
+        """Run the waiting job to its end."""
+        if not self._waiting:
+            time.sleep(seconds)
+            return []
+        job = self._waiting.pop()
+        epochs: list[Any] = []
+        log: Log = lambda fold, epoch, curves: epochs.append((fold, epoch, dict(curves), time.time()))  # noqa: E731
+        outcome = run_trial(
+            job,
+            self._task,
+            self._folds,
+            self._families[job.family],
+            report=lambda step, value: self._on_report(job, step, value),
+            log=log,
+            deadline=time.monotonic() + self._trial_time,
+        )
+        return [Finished(job, outcome)]
+
+    def kill(self) -> None:
+        """Forget the waiting job."""
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to end."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    ready: bool = False
+    job: Job | None = None
+    deadline: float = math.inf
+    first_bytes: int = 0
+    log: Path = field(default_factory=Path)
+
+
+class ProcessSlots:
+    """Warm local worker processes, replaced when they die, are killed, or have grown."""
+
+    def __init__(
+        self,
+        task: Task,
+        families: Mapping[str, Family],
+        *,
+        workers: int,
+        folder: Path,
+        on_report: OnReport,
+        on_epochs: OnEpochs,
+        trial_time: float = math.inf,
+    ) -> None:
+        own_metrics = [score.metric for score in task.scores if not _is_known(score)]
+        self._threads = max(1, (os.cpu_count() or 1) // workers)
+        payload = pack(families, own_metrics)
+        self._setup = Setup([path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads)
+        self._count, self._folder, self._trial_time = workers, folder, trial_time
+        self._on_report, self._on_epochs = on_report, on_epochs
+        self._workers: list[_Worker] = []
+        self._stillborn = 0
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid for worker in self._workers]
+
+    def start(self) -> None:
+        """Start every worker; each becomes free when it has imported its libraries."""
+        (self._folder / "workers").mkdir(exist_ok=True)
+        while len(self._workers) < self._count:
+            self._workers.append(self._spawn())
+
+    def free(self) -> int:
+        """Return how many workers are ready and idle."""
+        return sum(worker.ready and worker.job is None for worker in self._workers)
+
+    def submit(self, job: Job) -> None:
+        """Give the job to an idle worker."""
+        worker = next(worker for worker in self._workers if worker.ready and worker.job is None)
+        worker.job, worker.deadline = job, time.monotonic() + self._trial_time
+        try:
+            worker.connection.send(("run", job))
+        except OSError:
+            pass  # it died idle; poll sees that
+
+    def poll(self, seconds: float) -> list[Finished]:
+        """Read messages, end trials that are over their time, replace workers that are gone."""
+        finished: list[Finished] = []
+        left = min((worker.deadline for worker in self._workers), default=math.inf) - time.monotonic()
+        ready = wait([worker.connection for worker in self._workers], max(0.0, min(seconds, left)))
+        for worker in list(self._workers):
+            if worker.connection in ready:
+                finished += self._read(worker)
+            if worker.job is not None and time.monotonic() > worker.deadline:
+                outcome = Outcome(
+                    "failed",
+                    error=f"killed after {self._trial_time:g} seconds",
+                    reason="time",
+                    seconds=self._trial_time,
+                    started=time.time() - self._trial_time,
+                    attempt=worker.job.attempt,
+                )
+                finished.append(Finished(worker.job, outcome))
+                self._replace(worker)
+        return finished
+
+    def kill(self) -> None:
+        """Kill every worker."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
+
+    def close(self) -> None:
+        """Ask idle workers to leave; kill those that do not."""
+        for worker in self._workers:
+            try:
+                worker.connection.send(("stop",))
+                worker.process.wait(timeout=5)
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        self.kill()
+
+    def _spawn(self) -> _Worker:
+        mine, theirs = socket.socketpair()
+        log = self._folder / "workers" / f"{time.time_ns()}.log"
+        threads = str(self._threads)
+        environment = os.environ | {
+            "TUNER_THREADS": threads,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        with theirs, log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tuner.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the driver, which lets running trials end
+            )
+        worker = _Worker(process, Connection(mine.detach()), log=log)
+        worker.connection.send(self._setup)
+        return worker
+
+    def _read(self, worker: _Worker) -> list[Finished]:
+        try:
+            kind, *rest = worker.connection.recv()
+        except (EOFError, OSError):
+            return self._bury(worker)
+        job = worker.job
+        if kind == "ready":
+            worker.ready, worker.first_bytes, self._stillborn = True, rest[0], 0
+        elif kind == "report" and job is not None:
+            answer = self._on_report(job, *rest)
+            worker.connection.send(("answer", answer))
+        elif kind == "epochs" and job is not None:
+            self._on_epochs(job, rest[0])
+        elif kind == "done" and job is not None:
+            outcome, resident = rest
+            worker.job, worker.deadline = None, math.inf
+            if resident > worker.first_bytes + RECYCLE_BYTES:
+                self._replace(worker)
+            return [Finished(job, outcome)]
+        return []
+
+    def _bury(self, worker: _Worker) -> list[Finished]:
+        if not worker.ready:
+            self._stillborn += 1
+            if self._stillborn >= _STARTS_BEFORE_GIVING_UP:
+                tail = worker.log.read_text(errors="replace").strip()[-1500:]
+                self.kill()
+                raise RuntimeError(f"workers cannot start; the last one said:\n{tail}")
+        job = worker.job
+        self._replace(worker)
+        return [] if job is None else [Finished(job, None)]
+
+    def _replace(self, worker: _Worker) -> None:
+        _end(worker)
+        self._workers[self._workers.index(worker)] = self._spawn()
+
+
+def _end(worker: _Worker) -> None:
+    worker.process.kill()
+    worker.process.wait()
+    worker.connection.close()
+
+
+def _is_known(score: Score) -> bool:
+    from tuner.metrics import METRICS
+
+    return METRICS.get(score.name) is score.metric

@@ -1,0 +1,338 @@
+"""A task: data, a metric and a split, checked once and stored as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.family import Rows
+from spaces.frames import encode, learn_schema
+from spaces.signature import Input, Signature, Target, TargetKind
+from spaces.space import unknown_name
+from spaces.table import Schema, Table
+from tuner.metrics import METRICS, Metric, Score, check_fits, loss_of, metric_named
+from tuner.reading import DataError, read_frame
+from tuner.splits import Index, Split, fold_indices, split_off
+
+_FEW_VALUES = 20
+_DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Task:
+    """Data, a metric and a split.
+
+    Args:
+        data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array `(rows, columns)`.
+        target: The name of the target's column, or an array `(rows,)`.
+        metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out.
+        metrics: Further metrics, logged beside it.
+        kind: `"regression"`, `"binary"` or `"multiclass"`; told from the metric and the values when left out.
+        split: A `tuner.Split`, a mapping such as `{"kind": "kfold", "folds": 3}`, or a kind. When left out: grouped
+            if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
+        test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
+        group: A column that says which rows belong together; it is no feature.
+        time: A column that orders the rows.
+        categories: Columns to be read as categories whatever their values look like.
+        drop: Columns to leave out.
+        missing: Texts that stand for missing values in a CSV file.
+        seed: Draws the test part and the folds.
+
+    Raises:
+        DataError, TableError, ValueError: Something cannot be used; the message says what and how to mend it.
+
+    Attributes:
+        schema: The columns.
+        rows: The encoded training rows, test rows excluded.
+        test: The encoded test rows, or None.
+        target: What is predicted.
+        score: The metric that decides.
+        scores: All metrics, the deciding one first.
+        split: How rows are divided.
+        folds: `(training rows, held-out rows)` of each fold.
+        groups: Group of each row, or None.
+        seed: The seed of the split.
+        digest: Changes when data or split do.
+    """
+
+    schema: Schema
+    rows: Rows
+    test: Rows | None
+    target: Target
+    score: Score
+    scores: tuple[Score, ...]
+    split: Split
+    folds: tuple[tuple[Index, Index], ...]
+    groups: NDArray[Any] | None
+    seed: int
+    digest: str
+
+    def __init__(
+        self,
+        data: Any,
+        target: Any,
+        *,
+        metric: str | Metric | None = None,
+        metrics: Sequence[str | Metric] = (),
+        kind: TargetKind | None = None,
+        split: Split | Mapping[str, Any] | str | None = None,
+        test: Any = None,
+        group: str | None = None,
+        time: str | None = None,
+        categories: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        missing: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        wanted = None if metric is None else metric_named(metric)
+        frame, name = _with_target(read_frame(data, missing=missing), target)
+        _check_columns(frame, [*drop, *([group] if group else []), *([time] if time else [])], name)
+        if time is not None:
+            frame = frame.sort_values(time, kind="stable", ignore_index=True)
+        labels = frame[name]
+        _check_target(labels, name)
+        spec = _target(labels, name, kind, wanted)
+        chosen = wanted or METRICS[_DEFAULT_METRICS[spec.kind]]
+        check_fits(chosen, spec.kind)
+        spec = replace(spec, loss=loss_of(chosen, spec.kind))
+        extra = [metric_named(one) for one in metrics]
+        for one in extra:
+            check_fits(one, spec.kind)
+        features = frame.drop(columns=[name, *drop, *([group] if group else [])])
+        if features.shape[1] == 0:
+            raise DataError(f"no column is left to predict {name!r} from")
+        schema = learn_schema(features, categories=categories)
+        rows = Rows(encode(schema, features), _codes(labels, spec))
+        groups = frame[group].astype(str).to_numpy(dtype=object) if group else None
+        classes = spec.kind != "regression"
+        default = "grouped" if group else "time" if time else "stratified" if classes else "kfold"
+        division = Split.of(split, default)  # type: ignore[arg-type]
+        ordered = division.kind == "time" or time is not None
+        test_rows = None
+        if isinstance(test, int | float) and not isinstance(test, bool):
+            if not 0 < test < 1:
+                raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
+            kept, off = split_off(rows.target, test, classes=classes, groups=groups, ordered=ordered, seed=seed)
+            rows, test_rows = _take(rows, kept), _take(rows, off)
+            groups = None if groups is None else groups[kept]
+        elif test is not None:
+            test_rows = _test_rows(read_frame(test, missing=missing), schema, spec)
+        _check_target(pd.Series(rows.target), name)
+        self._set(
+            schema=schema,
+            rows=rows,
+            test=test_rows,
+            target=spec,
+            score=Score(chosen, spec.kind, spec.classes),
+            scores=tuple(Score(one, spec.kind, spec.classes) for one in dict.fromkeys([chosen, *extra])),
+            split=division,
+            folds=tuple(fold_indices(division, rows.target, classes=classes, groups=groups, seed=seed)),
+            groups=groups,
+            seed=int(seed),
+        )
+        self._set(digest=_digest(self))
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether rows are in time order, never to be shuffled."""
+        return self.split.kind == "time"
+
+    @property
+    def signature(self) -> Signature:
+        """What families may know: inputs, targets, and the training rows of a fold."""
+        table = Input("table", "table", (len(self.schema.columns),), cardinalities=self.schema.cardinalities)
+        return Signature((table,), (self.target,), rows=min(len(train) for train, _ in self.folds))
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays once, so that all workers can map them into memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {f"train_{name}": array for name, array in _arrays(self.rows).items()}
+        if self.test is not None:
+            arrays |= {f"test_{name}": array for name, array in _arrays(self.test).items()}
+        if self.groups is not None:
+            arrays["groups"] = self.groups.astype(str)
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        (folder / "task.json").write_text(json.dumps(self.describe(), indent=1))
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything but the rows, as JSON values."""
+        return {
+            "schema": self.schema.to_json(),
+            "target": {**asdict(self.target), "classes": list(self.target.classes)},
+            "metric": self.score.name,
+            "metrics": [score.name for score in self.scores],
+            "split": self.split.to_json(),
+            "seed": self.seed,
+            "rows": len(self.rows),
+            "test_rows": 0 if self.test is None else len(self.test),
+            "digest": self.digest,
+        }
+
+    @staticmethod
+    def open(folder: Path, metrics: Sequence[Metric] = ()) -> Task:
+        """Map a stored task into memory.
+
+        Args:
+            folder: Where `save` wrote it.
+            metrics: The user's own metrics, which are functions and so are not stored.
+
+        Raises:
+            ValueError: One of the user's own metrics is needed and not given.
+        """
+        stored = json.loads((folder / "task.json").read_text())
+        own = {metric.name: metric for metric in metrics}
+        target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
+        for name in stored["metrics"]:
+            if name not in own and name not in METRICS:
+                raise ValueError(f"the study uses your own metric {name!r}: pass it, as metrics=[tuner.Metric(...)]")
+        scores = tuple(
+            Score(own.get(name) or METRICS[name], target.kind, target.classes) for name in stored["metrics"]
+        )
+        task: Task = object.__new__(Task)
+        groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
+        rows = _load_rows(folder, "train")
+        split = Split(**stored["split"])
+        classes = target.kind != "regression"
+        folds = fold_indices(split, rows.target, classes=classes, groups=groups, seed=stored["seed"])
+        task._set(
+            schema=Schema.from_json(stored["schema"]),
+            rows=rows,
+            test=_load_rows(folder, "test") if stored["test_rows"] else None,
+            target=target,
+            score=scores[0],
+            scores=scores,
+            split=split,
+            folds=tuple(folds),
+            groups=groups,
+            seed=stored["seed"],
+            digest=stored["digest"],
+        )
+        return task
+
+
+def _with_target(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, str]:
+    frame = frame.rename(columns=str)
+    if isinstance(target, str):
+        if target not in frame.columns:
+            raise DataError(f"target: {unknown_name(target, list(frame.columns))}")
+        if isinstance(frame[target], pd.DataFrame):
+            raise DataError(f"column name {target!r} is used {frame[target].shape[1]} times; rename the columns")
+        return frame, target
+    values = np.asarray(target)
+    if values.ndim != 1 or len(values) != len(frame):
+        raise DataError(f"target must be a column's name or {len(frame)} values, got shape {values.shape}")
+    name = str(getattr(target, "name", None) or "target")
+    if name in frame.columns:
+        raise DataError(f"the target {name!r} is among the inputs too: drop that column, or pass its name as target")
+    return frame.assign(**{name: values}), name
+
+
+def _check_columns(frame: pd.DataFrame, names: Sequence[str], target: str) -> None:
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(unknown_name(name, list(frame.columns)))
+        if name == target:
+            raise DataError(f"column {name!r} is the target, it cannot be dropped, group or order rows")
+
+
+def _check_target(labels: pd.Series[Any], name: str) -> None:
+    missing = labels.isna()
+    if missing.all():
+        raise DataError(f"target {name!r}: all {len(labels)} values are missing")
+    if missing.any():
+        raise DataError(
+            f"target {name!r}: {missing.sum()} values are missing, the first in row {missing.idxmax()}; "
+            "leave those rows out"
+        )
+    if labels.nunique() < 2:
+        raise DataError(f"target {name!r} has only one value, {labels.iloc[0]!r}: there is nothing to predict")
+
+
+def _target(labels: pd.Series[Any], name: str, kind: TargetKind | None, metric: Metric | None) -> Target:
+    if kind is not None and kind not in _DEFAULT_METRICS:
+        raise ValueError(f"kind: {unknown_name(str(kind), list(_DEFAULT_METRICS))}")
+    n_values = labels.nunique()
+    if kind is None:
+        kind = _guess_kind(labels, n_values, metric)
+    if kind == "regression":
+        values = pd.to_numeric(labels, errors="coerce")
+        if (wrong := labels[values.isna() | np.isinf(values)]).size:
+            raise DataError(f"target {name!r} must hold finite numbers for regression, got {wrong.iloc[0]!r}")
+        return Target(name, "regression")
+    if kind == "binary" and n_values != 2:
+        raise DataError(f"target {name!r} has {n_values} classes, a binary target has two: use kind='multiclass'")
+    types = {"text" if isinstance(v, str) else "number" for v in labels.unique()}
+    if len(types) > 1:
+        raise DataError(f"target {name!r} mixes text and numbers as labels: make them one type")
+    return Target(name, kind, tuple(getattr(v, "item", lambda v=v: v)() for v in sorted(labels.unique())))
+
+
+def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) -> TargetKind:
+    numeric = pd.api.types.is_numeric_dtype(labels.dtype) and not pd.api.types.is_bool_dtype(labels.dtype)
+    classes: TargetKind = "binary" if n_values == 2 else "multiclass"
+    if metric is not None and numeric and len(metric.kinds) and metric.kinds == ("regression",):
+        return "regression"
+    if metric is not None and "regression" not in metric.kinds:
+        return classes
+    whole = numeric and bool((labels == labels.round()).all())
+    return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
+
+
+def _codes(labels: pd.Series[Any], target: Target) -> NDArray[Any]:
+    if target.kind == "regression":
+        return labels.to_numpy(dtype=np.float64)
+    index = {label: code for code, label in enumerate(target.classes)}
+    codes = labels.map(index)
+    if codes.isna().any():
+        wrong = labels[codes.isna()].iloc[0]
+        raise DataError(f"test: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
+    return codes.to_numpy(dtype=np.int64)
+
+
+def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
+    frame = frame.rename(columns=str)
+    if target.name not in frame.columns:
+        raise DataError(f"test: {unknown_name(target.name, list(frame.columns))}")
+    if frame[target.name].isna().any():
+        raise DataError(f"test: target {target.name!r} has missing values: leave those rows out")
+    return Rows(encode(schema, frame), _codes(frame[target.name], target))
+
+
+def _take(rows: Rows, index: Index) -> Rows:
+    return Rows(rows.table.take(index), rows.target[index])
+
+
+def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
+    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target}
+
+
+def _load_rows(folder: Path, part: str) -> Rows:
+    numbers, codes, target = (
+        np.load(folder / f"{part}_{name}.npy", mmap_mode="r") for name in ("numbers", "codes", "target")
+    )
+    return Rows(Table(numbers, codes), target)
+
+
+def _digest(task: Task) -> str:
+    digest = hashlib.sha256()
+    settings = [task.schema.to_json(), asdict(task.target), task.split.to_json(), task.seed]
+    digest.update(json.dumps(settings, default=str).encode())
+    for rows in (task.rows, task.test):
+        for array in _arrays(rows).values() if rows is not None else ():
+            digest.update(np.ascontiguousarray(array).tobytes())
+    if task.groups is not None:
+        digest.update("\0".join(task.groups.astype(str)).encode())
+    return digest.hexdigest()[:16]
