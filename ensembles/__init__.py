@@ -1,1 +1,33 @@
+"""How predictions combine: weight solvers, honest scores, and ensembles that predict from one folder.
 
+Usable without a study: arrays in, weights out.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensembles.ensemble import Ensemble as Ensemble
+    from ensembles.ensemble import load as load
+    from ensembles.losses import LOSSES as LOSSES
+    from ensembles.losses import Loss as Loss
+    from ensembles.methods import METHODS as METHODS
+    from ensembles.pools import blend as blend
+
+_WHERE = {
+    "LOSSES": "ensembles.losses",
+    "METHODS": "ensembles.methods",
+    "Ensemble": "ensembles.ensemble",
+    "Loss": "ensembles.losses",
+    "blend": "ensembles.pools",
+    "load": "ensembles.ensemble",
+}
+__all__ = list(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'ensembles' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

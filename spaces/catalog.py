@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from spaces.estimators import (
-    build_baseline,
-    build_linear,
-    build_random_forest,
-    build_xgboost,
-    linear_space,
-    random_forest_space,
-    xgboost_space,
-)
+from spaces.estimators import build_baseline, build_linear, build_random_forest, build_xgboost
 from spaces.family import Family
 from spaces.signature import Signature
-from spaces.space import Config, Space, unknown_name
+from spaces.space import Config, unknown_name
+from spaces.tables import dense_space, linear_space, random_forest_space, xgboost_space
 
 BASELINE = "baseline"
 
 
-def _dense_space(signature: Signature) -> Space:
-    from spaces.tables import dense_space
-
-    return dense_space(signature)
-
-
 def _build_dense(config: Config, signature: Signature) -> Any:
     from spaces.keras_model import KerasModel
-    from spaces.tables import build_dense
+    from spaces.networks import build_dense
 
     return KerasModel(build_dense, config, signature)
 
 
 FAMILIES: dict[str, Family] = {
-    "dense": Family("dense", _dense_space, _build_dense, library="keras"),
+    "dense": Family("dense", dense_space, _build_dense, library="keras"),
     "xgboost": Family("xgboost", xgboost_space, build_xgboost, library="xgboost"),
     "random_forest": Family("random_forest", random_forest_space, build_random_forest, library="sklearn"),
     "linear": Family("linear", linear_space, build_linear, library="sklearn"),

@@ -1,16 +1,10 @@
-"""The `dense` family: stacks of dense layers on a table."""
+"""The spaces of the families for tables. No library is imported here: a space is data."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
-
-from spaces.blocks import dense_block, regularizer, residual, widths
-from spaces.heads import head
 from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
-from spaces.space import Config, Space
+from spaces.space import Space
 
 
 def dense_space(signature: Signature) -> Space:
@@ -18,8 +12,8 @@ def dense_space(signature: Signature) -> Space:
 
     The batch size is capped so that an epoch has at least ten steps where rows allow.
     """
-    largest = max(16, min(1024, signature.rows // 10))
-    smallest = max(8, min(largest // 4, signature.rows // 500, 128))
+    largest = max(32, min(1024, signature.rows // 10))
+    smallest = max(16, min(largest // 4, signature.rows // 500))
     return {
         "scaling": Choice(["standard", "quantile"]),
         "depth": Int(1, 5, default=2),
@@ -59,18 +53,36 @@ def dense_space(signature: Signature) -> Space:
     }
 
 
-def build_dense(config: Config, signature: Signature) -> keras.Model:
-    """Build the network of one configuration, uncompiled."""
-    inputs = keras.Input(signature.input.shape, name="table")
-    x: Any = inputs
-    for units in widths(config["units"], config["depth"], config["shape"]):
-        y = dense_block(
-            x,
-            units,
-            activation=config["activation"],
-            dropout=config["dropout"],
-            batch_normalization=config["batch_normalization"],
-            penalty=regularizer(config["penalty"]),
-        )
-        x = residual(x, y) if config["residual"] else y
-    return keras.Model(inputs, head(x, signature.target), name="dense")
+def xgboost_space(signature: Signature) -> Space:
+    """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched."""
+    return {
+        "learning_rate": Float(0.02, 0.3, log=True, default=0.1),
+        "max_depth": Int(2, 10, default=6),
+        "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
+        "subsample": Float(0.5, 1.0, default=0.9),
+        "colsample_bytree": Float(0.3, 1.0, default=0.8),
+        "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
+        "reg_alpha": Float(1e-4, 10.0, log=True, default=1e-3),
+        "gamma": Float(1e-4, 5.0, log=True, default=1e-3),
+        "n_estimators": 1500,
+        "patience": 50,
+    }
+
+
+def random_forest_space(signature: Signature) -> Space:
+    """Return the space of random forests; leaves are kept large enough for a forest of some megabytes."""
+    smallest = max(1, signature.rows // 5000)
+    return {
+        "n_estimators": 200,
+        "max_features": Float(0.1, 1.0, default=0.4),
+        "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
+        "max_samples": Float(0.4, 1.0, default=0.9),
+    }
+
+
+def linear_space(signature: Signature) -> Space:
+    """Return the space of ridge or logistic regression."""
+    return {
+        "scaling": Choice(["standard", "quantile"]),
+        "alpha": Float(1e-3, 1e4, log=True, default=1.0),
+    }

@@ -1,0 +1,211 @@
+"""An ensemble: members, weights, and how honest its score is; predicts from one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.pools import blend
+from spaces.family import Fitted
+from spaces.loading import load_fitted
+from spaces.signature import Target
+from spaces.table import Schema, Table
+
+FORMAT = 1
+_LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
+_CHUNK = 50_000
+
+
+class BundleError(ValueError):
+    """A folder that holds no ensemble, or one that was damaged or is of a newer format."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member: a trial whose fold models predict together, by their mean.
+
+    Attributes:
+        trial: The trial's name.
+        family: Its family.
+        weight: Its weight.
+        folders: The folder of each fold's model.
+    """
+
+    trial: str
+    family: str
+    weight: float
+    folders: tuple[Path, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Members and weights, ready to predict.
+
+    Attributes:
+        method: How the weights were found.
+        metric: The metric they were found for.
+        members: The members; weights sum to one.
+        schema: The columns of the rows it predicts.
+        target: What it predicts.
+        scores: What is known of its quality, as in `tuner ensemble --format json`.
+    """
+
+    method: str
+    metric: str
+    members: tuple[Member, ...]
+    schema: Schema
+    target: Target
+    scores: Mapping[str, Any]
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The labels, sorted: the order of `predict_proba`'s columns."""
+        return self.target.classes
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Predict values, or the label of the largest probability.
+
+        Args:
+            rows: A data frame with the training columns, in any order, or an array with them in order.
+
+        Raises:
+            TableError: A column is missing or holds another kind of value.
+        """
+        outputs = self.outputs(self._table(rows))
+        if self.target.kind == "regression":
+            return outputs[:, 0]
+        return np.array(self.classes)[outputs.argmax(axis=1)]
+
+    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+        """Predict probabilities `(rows, classes)`, columns in the order of `classes`.
+
+        Raises:
+            TableError: As for `predict`.
+            ValueError: The target is a number.
+        """
+        if self.target.kind == "regression":
+            raise ValueError("predict_proba needs classes; this ensemble predicts a number: use predict")
+        return self.outputs(self._table(rows))
+
+    def outputs(self, table: Table) -> NDArray[np.float64]:
+        """Return blended outputs `(rows, outputs)` of encoded rows."""
+        chunks = []
+        for start in range(0, max(len(table), 1), _CHUNK):
+            chunk = Table(table.numbers[start : start + _CHUNK], table.codes[start : start + _CHUNK])
+            chunks.append(self._blend(chunk))
+        return np.concatenate(chunks)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write everything that prediction needs into one folder, without pickle, and return it.
+
+        An ensemble that is there already is replaced; the new one appears whole or not at all.
+
+        Raises:
+            BundleError: The folder holds something else.
+        """
+        folder = Path(folder)
+        if folder.exists() and any(folder.iterdir()) and not (folder / "ensemble.json").exists():
+            raise BundleError(f"{folder} is not empty and holds no ensemble: choose another folder")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        for member in self.members:
+            for k, source in enumerate(member.folders):
+                shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
+        files = sorted(path for path in part.rglob("*") if path.is_file())
+        description = {
+            "format": FORMAT,
+            "method": self.method,
+            "metric": self.metric,
+            "members": [
+                {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)} for m in self.members
+            ],
+            "schema": self.schema.to_json(),
+            "target": {**asdict(self.target), "classes": list(self.classes)},
+            "scores": self.scores,
+            "versions": {name: metadata.version(name) for name in _LIBRARIES if _installed(name)},
+            "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
+        }
+        (part / "ensemble.json").write_text(json.dumps(description, indent=1))
+        part.chmod(0o755)  # mkdtemp makes it private
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
+        return folder
+
+    @cached_property
+    def _fitted(self) -> list[list[Fitted]]:
+        return [[load_fitted(folder) for folder in member.folders] for member in self.members]
+
+    def _blend(self, table: Table) -> NDArray[np.float64]:
+        means = [np.mean([fitted.predict(table) for fitted in folds], axis=0, dtype=np.float64) for folds in self._fitted]
+        return blend(np.stack(means), np.array([member.weight for member in self.members]))
+
+    def _table(self, rows: Any) -> Table:
+        import pandas as pd
+
+        from spaces.frames import encode
+        from spaces.table import TableError
+
+        if not isinstance(rows, pd.DataFrame):
+            array = np.asarray(rows)
+            if array.ndim != 2 or array.shape[1] != len(self.schema.columns):
+                raise TableError(f"an array of {len(self.schema.columns)} columns is needed, got shape {array.shape}")
+            rows = pd.DataFrame(array, columns=self.schema.names)
+        return encode(self.schema, rows)
+
+
+def load(folder: str | Path) -> Ensemble:
+    """Load an ensemble that was saved, or the one saved in a study's folder.
+
+    It needs neither the builders of the models nor the training data.
+
+    Raises:
+        BundleError: There is none, a file is missing or was changed, or the format is newer.
+    """
+    folder = Path(folder)
+    if not (folder / "ensemble.json").is_file() and (folder / "ensemble" / "ensemble.json").is_file():
+        folder = folder / "ensemble"
+    path = folder / "ensemble.json"
+    if not path.is_file():
+        hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
+        raise BundleError(f"{folder} holds no ensemble{hint}")
+    stored = json.loads(path.read_text())
+    if stored["format"] > FORMAT:
+        raise BundleError(f"{folder} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
+    for name, expected in stored["sha256"].items():
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder}: {name} is missing")
+        if _sha256(folder / name) != expected:
+            raise BundleError(f"{folder}: {name} was changed since it was saved; copy the bundle again")
+    members = tuple(
+        Member(m["trial"], m["family"], m["weight"], tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])))
+        for m in stored["members"]
+    )
+    target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
+    schema = Schema.from_json(stored["schema"])
+    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""Honest scores: weights are judged on rows that did not fit them.
+
+Within each part of the held-out rows, weights are fitted on the other parts, and so is the choice of the best single
+member that the ensemble is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ensembles.losses import Loss
+from ensembles.methods import Solver
+from ensembles.pools import Predictions, blend
+
+Index = NDArray[np.int64]
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Cross-fitted predictions.
+
+    Attributes:
+        rows: Positions of the rows that were scored, sorted.
+        ensemble: `(rows, outputs)`, blended with weights that did not see the row.
+        single: `(rows, outputs)`, of the member that was best on the rows that fitted the weights.
+    """
+
+    rows: Index
+    ensemble: NDArray[np.float64]
+    single: NDArray[np.float64]
+
+
+def cross_fit(
+    solver: Solver,
+    predictions: Predictions,
+    target: NDArray[Any],
+    loss: Loss,
+    parts: Iterable[tuple[Index, Index]],
+) -> CrossFitted:
+    """Fit weights part by part, each scored on rows that did not fit them.
+
+    Args:
+        solver: A weight solver.
+        predictions: Held-out predictions `(members, rows, outputs)`.
+        target: `(rows,)`.
+        loss: What the solver minimises.
+        parts: Pairs of positions: rows that fit, rows that are scored.
+    """
+    rows, ensembles, singles = [], [], []
+    for fit, score in parts:
+        weights = solver(predictions[:, fit], target[fit], loss)
+        best = int(np.argmin([loss(target[fit], member[fit]) for member in predictions]))
+        rows.append(score)
+        ensembles.append(blend(predictions[:, score], weights))
+        singles.append(np.asarray(predictions[best, score], dtype=np.float64))
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    return CrossFitted(
+        np.concatenate(rows)[order], np.concatenate(ensembles)[order], np.concatenate(singles)[order]
+    )
+
+
+def standard_error(statistic: Callable[[Index], float], n_rows: int, *, seed: int = 0) -> float:
+    """Return the standard error of a statistic of rows, by the bootstrap over rows (Efron 1979).
+
+    Args:
+        statistic: Takes positions of rows, some repeated, to a number.
+        n_rows: The number of rows.
+        seed: Draws the resamples.
+    """
+    found = stats.bootstrap(
+        (np.arange(n_rows),),
+        lambda rows: statistic(rows),
+        vectorized=False,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.standard_error)
+
+
+def near_duplicates(predictions: Predictions, target: NDArray[Any], *, limit: float = 0.999) -> list[int]:
+    """Return the members to keep: of two whose errors correlate above the limit, the first stays.
+
+    Args:
+        predictions: `(members, rows, outputs)`, the best member first.
+        target: `(rows,)`, class indices or values.
+        limit: The largest correlation of errors between two members that are kept.
+    """
+    outputs = predictions.shape[2]
+    truth = target[:, None] if outputs == 1 else np.eye(outputs)[target]
+    errors = (predictions - truth[None]).reshape(len(predictions), -1)
+    errors = errors - errors.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(errors, axis=1)
+    kept: list[int] = []
+    for i, error in enumerate(errors):
+        if all(error @ errors[j] <= limit * norms[i] * norms[j] or norms[i] * norms[j] == 0 for j in kept):
+            kept.append(i)
+    return kept

@@ -1,0 +1,228 @@
+"""From a study's stored held-out predictions to an ensemble, without training anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.ensemble import Ensemble, Member
+from ensembles.honest import cross_fit, near_duplicates, standard_error
+from ensembles.losses import LOSSES, Loss
+from ensembles.methods import METHODS
+from ensembles.pools import blend
+from spaces.catalog import BASELINE
+from spaces.space import unknown_name
+from tuner.ledger import Trial
+from tuner.metrics import Score
+from tuner.splits import Index, crossfit_parts
+from tuner.study import Study, StudyError
+
+_MOST_MEMBERS = 30
+_SMALLEST_WEIGHT = 1e-3
+_LOOKS = "test_looks.json"
+
+
+class NoModels(StudyError):
+    """No trial beside the baseline succeeded with its models still on disk."""
+
+
+@dataclass(frozen=True)
+class StudyEnsemble:
+    """An ensemble of a study's trials.
+
+    Attributes:
+        ensemble: Members and weights.
+        study: The study.
+        best: The best single trial by cross-validated score, which predicts with the mean of its fold models.
+    """
+
+    ensemble: Ensemble
+    study: Study
+    best: Trial
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members; weights sum to one."""
+        return self.ensemble.members
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """In-sample and cross-fitted score, the best single model's, and their paired difference."""
+        return dict(self.ensemble.scores)
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Predict values or labels; see `ensembles.Ensemble.predict`."""
+        return self.ensemble.predict(rows)
+
+    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+        """Predict probabilities, columns in sorted label order; see `ensembles.Ensemble.predict_proba`."""
+        return self.ensemble.predict_proba(rows)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the ensemble into one folder, from which `tuner.load` reads it."""
+        return self.ensemble.save(folder)
+
+    def test(self) -> dict[str, Any]:
+        """Read the test rows and score ensemble and best single model on them.
+
+        This is the only call that reads them, and the study counts how often: a test set that is looked at until the
+        number is right is a validation set.
+
+        Returns:
+            The report, in the shape of `tuner ensemble --test --format json`.
+
+        Raises:
+            StudyError: The task has no test rows.
+        """
+        task = self.study.task
+        if task.test is None:
+            raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
+        looks = _count_look(self.study.folder, self.ensemble.method)
+        report = self.report(looks)
+        single = replace(self.ensemble, members=(_member(self.study, self.best, 1.0),))
+        for name, ensemble in (("ensemble", self.ensemble), ("best_single", single)):
+            outputs = ensemble.outputs(task.test.table)
+            report["scores"][name]["test"] = {score.name: score(task.test.target, outputs) for score in task.scores}
+        return report
+
+    def report(self, looks: int | None = None) -> dict[str, Any]:
+        """Return members and scores as JSON values."""
+        return {
+            "method": self.ensemble.method,
+            "metric": self.ensemble.metric,
+            "members": [{"trial": m.trial, "family": m.family, "weight": m.weight} for m in self.members],
+            "scores": json.loads(json.dumps(self.scores)),
+            "test_looks": test_looks(self.study.folder) if looks is None else looks,
+        }
+
+
+def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
+    """Choose members and find their weights.
+
+    Args:
+        study: The study.
+        method: A name in `ensembles.METHODS`. The uniform average takes the best trial of each family only.
+        top: At most so many trials of each family are candidates.
+
+    Raises:
+        ValueError: There is no such method.
+        NoModels: No trial beside the baseline can be used.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method: {unknown_name(method, list(METHODS))}")
+    task, solver = study.task, METHODS[method]
+    candidates = _candidates(study, 1 if method == "uniform" else top)
+    best = candidates[0]
+    predictions, rows, folds = _stored(study, candidates)
+    target = task.rows.target[rows]
+    kept = near_duplicates(predictions, target)
+    candidates, predictions = [candidates[i] for i in kept], predictions[kept]
+    loss = LOSSES.get(task.score.name) or Loss(task.score.name, task.score.loss)
+    positions = [np.flatnonzero(folds == k) for k in np.unique(folds)]
+    fitted = cross_fit(
+        solver, predictions, target, loss, crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed)
+    )
+    weights = solver(predictions, target, loss)
+    weights = np.where(weights < _SMALLEST_WEIGHT, 0.0, weights)
+    weights /= weights.sum()
+
+    def by_fold(outputs: NDArray[Any], among: Index) -> float:
+        return _by_fold(task.score, target[among], outputs, folds[among])
+
+    def difference(at: Index) -> float:
+        among = fitted.rows[at]
+        return by_fold(fitted.ensemble[at], among) - by_fold(fitted.single[at], among)
+
+    everything = np.arange(len(rows))
+    scores = {
+        "ensemble": {
+            "in_sample": by_fold(blend(predictions, weights), everything),
+            "cross_fitted": by_fold(fitted.ensemble, fitted.rows),
+        },
+        "best_single": {"trial": best.name, "cross_validated": best.value},
+        "difference": {
+            "cross_fitted": difference(np.arange(len(fitted.rows))),
+            "standard_error": standard_error(difference, len(fitted.rows), seed=task.seed),
+        },
+    }
+    order = np.argsort(-weights, kind="stable")
+    members = tuple(_member(study, candidates[i], float(weights[i])) for i in order if weights[i] > 0)
+    return StudyEnsemble(Ensemble(method, task.score.name, members, task.schema, task.target, scores), study, best)
+
+
+def best_of_each_family(study: Study) -> list[Trial]:
+    """Return the best trial of each family, best first, the baseline included."""
+    best: dict[str, Trial] = {}
+    for trial in study.complete:
+        best.setdefault(trial.family, trial)
+    return list(best.values())
+
+
+def test_looks(folder: Path) -> int:
+    """Return how often the test rows have been read."""
+    path = folder / _LOOKS
+    return len(json.loads(path.read_text())) if path.exists() else 0
+
+
+def single_report(study: Study, trial: Trial) -> StudyEnsemble:
+    """Return one trial as an ensemble of itself, so that it predicts like one."""
+    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
+    task = study.task
+    ensemble = Ensemble("single", task.score.name, (_member(study, trial, 1.0),), task.schema, task.target, scores)
+    return StudyEnsemble(ensemble, study, trial)
+
+
+def _candidates(study: Study, top: int) -> list[Trial]:
+    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
+    if not usable:
+        failed = sum(trial.state == "failed" for trial in study.trials)
+        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
+    counts: dict[str, int] = {}
+    chosen = []
+    for trial in usable:
+        counts[trial.family] = counts.get(trial.family, 0) + 1
+        if counts[trial.family] <= top:
+            chosen.append(trial)
+    return chosen[:_MOST_MEMBERS]
+
+
+def _stored(study: Study, trials: list[Trial]) -> tuple[NDArray[np.float64], Index, Index]:
+    """Return held-out predictions `(members, rows, outputs)`, the rows' numbers, and their folds.
+
+    Raises:
+        StudyError: A trial predicted other rows, or the same rows in another order.
+    """
+    loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
+    rows, folds = loaded[0]["rows"], loaded[0]["folds"]
+    for trial, arrays in zip(trials, loaded, strict=True):
+        if str(arrays["digest"]) != study.task.digest or not np.array_equal(arrays["rows"], rows):
+            raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
+    return np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64), rows, folds
+
+
+def _member(study: Study, trial: Trial, weight: float) -> Member:
+    folder = study.attempt_folder(trial)
+    folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
+    return Member(trial.name, trial.family, weight, folders)
+
+
+def _by_fold(score: Score, target: NDArray[Any], outputs: NDArray[Any], folds: Index) -> float:
+    """Return the mean over folds, as a trial's own value is."""
+    return float(np.mean([score(target[folds == k], outputs[folds == k]) for k in np.unique(folds)]))
+
+
+def _count_look(folder: Path, method: str) -> int:
+    path = folder / _LOOKS
+    looks = json.loads(path.read_text()) if path.exists() else []
+    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "method": method})
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(looks))
+    os.replace(part, path)
+    return len(looks)
