@@ -39,9 +39,8 @@ class Trainer:
     def __init__(self, model: keras.Model, *, resident_bytes: int = RESIDENT_BYTES) -> None:
         self.model = model
         self._resident_bytes = resident_bytes
-        self._epoch = tf.function(self._epoch_over_arrays, reduce_retracing=True)
+        self._traced: dict[str, Callable[..., None]] = {}
         self._stream = tf.function(self._epoch_over_dataset, reduce_retracing=True)
-        self._test = tf.function(self._test_over_arrays, reduce_retracing=True)
 
     def train(
         self,
@@ -115,11 +114,20 @@ class Trainer:
         if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
             return lambda order: self._stream(_dataset(train, order, batch_size))
         arrays = _resident(train)
-        return lambda order: self._epoch(arrays, tf.constant(order, dtype=tf.int64), size)
+        epoch = self._trace("epoch", self._epoch_over_arrays, arrays, tf.TensorSpec([None], tf.int64), size)
+        return lambda order: epoch(arrays, tf.constant(order, dtype=tf.int64), size)
 
     def _evaluation(self, inner: Arrays) -> Callable[[], None]:
         arrays, rows = _resident(inner), tf.constant(len(inner.y), dtype=tf.int64)
-        return lambda: self._test(arrays, rows)
+        test = self._trace("test", self._test_over_arrays, arrays, rows)
+        return lambda: test(arrays, rows)
+
+    def _trace(self, name: str, function: Callable[..., None], arrays: Any, *others: Any) -> Callable[..., None]:
+        """Trace once for any number of rows, as folds differ by a row or two."""
+        if name not in self._traced:
+            specs = _each(lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), arrays)
+            self._traced[name] = tf.function(function).get_concrete_function(specs, *others)
+        return self._traced[name]
 
     def _epoch_over_arrays(self, arrays: Any, order: tf.Tensor, batch_size: tf.Tensor) -> None:
         rows = tf.shape(order, out_type=tf.int64)[0]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble, Member
@@ -81,25 +83,21 @@ class StudyEnsemble:
         Raises:
             StudyError: The task has no test rows.
         """
-        task = self.study.task
-        if task.test is None:
-            raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
-        looks = _count_look(self.study.folder, self.ensemble.method)
-        report = self.report(looks)
-        single = replace(self.ensemble, members=(_member(self.study, self.best, 1.0),))
-        for name, ensemble in (("ensemble", self.ensemble), ("best_single", single)):
-            outputs = ensemble.outputs(task.test.table)
-            report["scores"][name]["test"] = {score.name: score(task.test.target, outputs) for score in task.scores}
+        single = single_ensemble(self.study, self.best)
+        tested = score_test_rows(self.study, {"ensemble": self.ensemble, "best_single": single})
+        report = self.report()
+        for name, scores in tested.items():
+            report["scores"][name]["test"] = scores
         return report
 
-    def report(self, looks: int | None = None) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Return members and scores as JSON values."""
         return {
             "method": self.ensemble.method,
             "metric": self.ensemble.metric,
             "members": [{"trial": m.trial, "family": m.family, "weight": m.weight} for m in self.members],
             "scores": json.loads(json.dumps(self.scores)),
-            "test_looks": test_looks(self.study.folder) if looks is None else looks,
+            "test_looks": test_looks(self.study.folder),
         }
 
 
@@ -138,7 +136,14 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
 
     def difference(at: Index) -> float:
         among = fitted.rows[at]
-        return by_fold(fitted.ensemble[at], among) - by_fold(fitted.single[at], among)
+        return float(
+            np.mean(
+                [
+                    loss(target[among[of]], fitted.ensemble[at[of]]) - loss(target[among[of]], fitted.single[at[of]])
+                    for of in (folds[among] == k for k in np.unique(folds[among]))
+                ]
+            )
+        )
 
     everything = np.arange(len(rows))
     scores = {
@@ -148,7 +153,7 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
         },
         "best_single": {"trial": best.name, "cross_validated": best.value},
         "difference": {
-            "cross_fitted": difference(np.arange(len(fitted.rows))),
+            "cross_fitted": task.score.sign * difference(np.arange(len(fitted.rows))),
             "standard_error": standard_error(difference, len(fitted.rows), seed=task.seed),
         },
     }
@@ -171,12 +176,68 @@ def test_looks(folder: Path) -> int:
     return len(json.loads(path.read_text())) if path.exists() else 0
 
 
-def single_report(study: Study, trial: Trial) -> StudyEnsemble:
-    """Return one trial as an ensemble of itself, so that it predicts like one."""
-    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
+def single_ensemble(study: Study, trial: Trial) -> Ensemble:
+    """Return one trial as an ensemble of itself, predicting with the mean of its fold models."""
     task = study.task
-    ensemble = Ensemble("single", task.score.name, (_member(study, trial, 1.0),), task.schema, task.target, scores)
-    return StudyEnsemble(ensemble, study, trial)
+    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
+    return Ensemble("single", task.score.name, (_member(study, trial, 1.0),), task.schema, task.target, scores)
+
+
+def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[str, dict[str, float]]:
+    """Score several ensembles on the test rows, in one look.
+
+    Nothing else reads the test rows, and the study counts the looks: a test set that is looked at until the number is
+    right is a validation set.
+
+    Args:
+        study: The study.
+        contenders: Ensembles by name.
+
+    Returns:
+        Every metric of the task, for each name.
+
+    Raises:
+        StudyError: The task has no test rows.
+    """
+    task = study.task
+    if task.test is None:
+        raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
+    _count_look(study.folder, ", ".join(contenders))
+    scores = {}
+    for name, ensemble in contenders.items():
+        outputs = ensemble.outputs(task.test.table)
+        scores[name] = {score.name: score(task.test.target, outputs) for score in task.scores}
+    return scores
+
+
+def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *, test: bool = False) -> pd.DataFrame:
+    """Compare the best trial of each family, the baseline included, with ensembles, one row each.
+
+    Args:
+        study: The study.
+        methods: Names of ensemble methods.
+        test: Score the test rows too, in one look.
+
+    Returns:
+        Columns `model`, `members`, the deciding metric cross-validated (for ensembles cross-fitted), and with `test`
+        every metric as `test_...`.
+    """
+    rows: dict[str, tuple[Ensemble, float | None]] = {}
+    for trial in reversed(best_of_each_family(study)):
+        rows[trial.name] = (single_ensemble(study, trial), trial.value)
+    for method in methods:
+        combined = build_ensemble(study, method)
+        rows[f"ensemble ({method})"] = (combined.ensemble, combined.scores["ensemble"]["cross_fitted"])
+    tested = score_test_rows(study, {name: ensemble for name, (ensemble, _) in rows.items()}) if test else {}
+    return pd.DataFrame(
+        {
+            "model": name,
+            "members": len(ensemble.members),
+            f"{study.task.score.name} (cross-fitted)": value,
+            **{f"test {metric}": score for metric, score in tested.get(name, {}).items()},
+        }
+        for name, (ensemble, value) in rows.items()
+    )
 
 
 def _candidates(study: Study, top: int) -> list[Trial]:
@@ -218,11 +279,10 @@ def _by_fold(score: Score, target: NDArray[Any], outputs: NDArray[Any], folds: I
     return float(np.mean([score(target[folds == k], outputs[folds == k]) for k in np.unique(folds)]))
 
 
-def _count_look(folder: Path, method: str) -> int:
+def _count_look(folder: Path, what: str) -> None:
     path = folder / _LOOKS
     looks = json.loads(path.read_text()) if path.exists() else []
-    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "method": method})
+    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
     part = path.with_suffix(".part")
     part.write_text(json.dumps(looks))
     os.replace(part, path)
-    return len(looks)

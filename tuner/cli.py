@@ -1,0 +1,230 @@
+"""The command `tuner`. Data go to standard output, messages to standard error."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tuner.ensembling import StudyEnsemble
+
+FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
+
+_format = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="Output."
+)
+
+
+def _exits(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn what went wrong into a message and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except (ValueError, OSError) as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else USAGE)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tuned-ensembles")
+def main() -> None:
+    """Tune networks and gradient-boosted trees, and end in an ensemble."""
+
+
+@main.command()
+@click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to keep the study  [default: runs/<name>].")
+@_exits
+def run(study_file: Path, folder: Path | None) -> None:
+    """Run a study file; run it again to resume."""
+    from tuner.launch import tune
+    from tuner.studyfile import families_of, read_study_toml
+    from tuner.task import Task
+
+    file = read_study_toml(study_file)
+    _check_method(file.ensemble.method)
+    here = study_file.resolve().parent
+    families: Any = families_of(file, here)
+    data = file.data.model_dump(exclude={"train", "test"})
+    test = here / file.data.test if isinstance(file.data.test, str) else file.data.test
+    task = Task(here / file.data.train, test=test, seed=file.study.seed, **data)
+    study = tune(
+        task,
+        families,
+        sampler=file.study.sampler,
+        pruner=file.study.pruner,
+        seed=file.study.seed,
+        workers=file.study.workers,
+        weights=file.study.weights,
+        tracking=None if file.study.tracking == "none" else file.study.tracking,
+        folder=folder or here / "runs" / file.study.name,
+        **file.budget.model_dump(),
+    )
+    combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
+    saved = combined.save(study.folder / "ensemble")
+    _show_report(combined.report(), "table")
+    click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
+    click.echo(f"See every trial: tuner ui {study.folder}", err=True)
+
+
+@main.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True)
+@_exits
+def demo(folder: Path) -> None:
+    """Run a small study on embedded data, from start to predictions."""
+    from tuner.demo import main as run_demo
+
+    run_demo(folder)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_format
+@_exits
+def leaderboard(folder: Path, form: str) -> None:
+    """Show the trials of a study, best first."""
+    from tuner.report import compact
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    board = study.leaderboard()
+    _show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
+    click.echo(study.summary(), err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--method", default="nelder_mead", show_default=True, help="uniform, greedy or nelder_mead.")
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Candidates of each family.")
+@click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
+@_format
+@_exits
+def ensemble(folder: Path, method: str, top: int, test: bool, form: str) -> None:
+    """Combine the best models of a study, and save the ensemble in its folder."""
+    from tuner.study import load_study
+
+    _check_method(method)
+    study = load_study(folder)
+    combined = study.ensemble(method, top=top)
+    report = combined.test() if test else combined.report()
+    combined.save(study.folder / "ensemble")
+    _show_report(report, form)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
+@_format
+@_exits
+def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
+    """Predict the rows of a file with a saved ensemble."""
+    import pandas as pd
+
+    from ensembles.ensemble import load
+    from tuner.reading import DataError, read_frame
+
+    if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
+    loaded = load(folder)
+    frame = read_frame(rows)
+    predictions = pd.DataFrame({"prediction": loaded.predict(frame)}, index=frame.index)
+    if loaded.classes:
+        probabilities = loaded.predict_proba(frame)
+        for column, label in enumerate(loaded.classes):
+            predictions[f"probability_{label}"] = probabilities[:, column]
+    if output is None:
+        _show_frame(predictions, f"{len(frame)} predictions", form)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == ".parquet":
+        predictions.to_parquet(output, index=False)
+    else:
+        predictions.to_csv(output, index=False)
+    click.echo(f"{len(frame)} predictions in {output}", err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@_exits
+def ui(folder: Path, port: int) -> None:
+    """Open MLflow's pages of a study, on this computer only."""
+    import subprocess
+
+    from tuner.study import StudyError, read_study_file
+    from tuner.tracking import default_uri, quiet_environment, ui_command
+
+    read_study_file(folder)
+    uri = default_uri(folder)
+    if not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise StudyError(f"there is no {uri.removeprefix('sqlite:///')}: the study was tracked elsewhere, or not at all")
+    quiet_environment()
+    click.echo(f"MLflow at http://127.0.0.1:{port} (experiment {folder.resolve().name}); Ctrl-C ends it", err=True)
+    sys.exit(subprocess.run(ui_command(uri, port), check=False).returncode)
+
+
+def _check_method(method: str) -> None:
+    from ensembles.methods import METHODS
+    from spaces.space import unknown_name
+
+    if method not in METHODS:
+        raise ValueError(f"ensemble method: {unknown_name(method, list(METHODS))}")
+
+
+def _show_report(report: dict[str, Any], form: str) -> None:
+    import json
+
+    if form == "json":
+        click.echo(json.dumps(report))
+        return
+    import pandas as pd
+
+    members = pd.DataFrame(report["members"])
+    if form == "csv":
+        click.echo(members.to_csv(index=False), nl=False)
+        return
+    scores, metric = report["scores"], report["metric"]
+    difference = scores["difference"]
+    _show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
+    rows = [
+        {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": "cross-fitted"},
+        {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
+        {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
+         "scored": "cross-validated"},
+        {"": "ensemble minus best single", metric: difference["cross_fitted"],
+         "scored": f"paired, standard error {difference['standard_error']:.2g}"},
+    ]  # fmt: skip
+    for name in ("ensemble", "best_single"):
+        for key, value in scores[name].get("test", {}).items():
+            rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
+    title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
+    _show_frame(pd.DataFrame(rows), title, "table")
+
+
+def _show_frame(frame: pd.DataFrame, title: str, form: str) -> None:
+    if form == "csv":
+        click.echo(frame.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(frame.to_json(orient="records"))
+    else:
+        from tuner.report import print_table
+
+        print_table(title, [str(name) for name in frame.columns], frame.astype(object).values.tolist())
+
+
+if __name__ == "__main__":
+    main()
