@@ -24,7 +24,7 @@ _WHERE = {
     "blend": "ensembles.pools",
     "load": "ensembles.ensemble",
 }
-__all__ = list(_WHERE)  # noqa: PLE0605
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

@@ -129,7 +129,8 @@ class Ensemble:
             "method": self.method,
             "metric": self.metric,
             "members": [
-                {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)} for m in self.members
+                {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)}
+                for m in self.members
             ],
             "schema": self.schema.to_json(),
             "target": {**asdict(self.target), "classes": list(self.classes)},
@@ -149,7 +150,9 @@ class Ensemble:
         return [[load_fitted(folder) for folder in member.folders] for member in self.members]
 
     def _blend(self, table: Table) -> NDArray[np.float64]:
-        means = [np.mean([fitted.predict(table) for fitted in folds], axis=0, dtype=np.float64) for folds in self._fitted]
+        means = [
+            np.mean([fitted.predict(table) for fitted in folds], axis=0, dtype=np.float64) for folds in self._fitted
+        ]
         return blend(np.stack(means), np.array([member.weight for member in self.members]))
 
     def _table(self, rows: Any) -> Table:
@@ -190,7 +193,12 @@ def load(folder: str | Path) -> Ensemble:
         if _sha256(folder / name) != expected:
             raise BundleError(f"{folder}: {name} was changed since it was saved; copy the bundle again")
     members = tuple(
-        Member(m["trial"], m["family"], m["weight"], tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])))
+        Member(
+            m["trial"],
+            m["family"],
+            m["weight"],
+            tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])),
+        )
         for m in stored["members"]
     )
     target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})

@@ -61,9 +61,7 @@ def cross_fit(
         ensembles.append(blend(predictions[:, score], weights))
         singles.append(np.asarray(predictions[best, score], dtype=np.float64))
     order = np.argsort(np.concatenate(rows), kind="stable")
-    return CrossFitted(
-        np.concatenate(rows)[order], np.concatenate(ensembles)[order], np.concatenate(singles)[order]
-    )
+    return CrossFitted(np.concatenate(rows)[order], np.concatenate(ensembles)[order], np.concatenate(singles)[order])
 
 
 def standard_error(statistic: Callable[[Index], float], n_rows: int, *, seed: int = 0) -> float:

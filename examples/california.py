@@ -15,7 +15,13 @@ from tuner.ensembling import compare
 frame = pd.read_csv(sys.argv[1])
 frame["median_house_value"] /= 100_000  # RMSE in units of 100,000 dollars
 task = tuner.Task(
-    frame, "median_house_value", metric="rmse", metrics=["mae", "r2"], split={"kind": "kfold", "folds": 3}, test=0.2, seed=0
+    frame,
+    "median_house_value",
+    metric="rmse",
+    metrics=["mae", "r2"],
+    split={"kind": "kfold", "folds": 3},
+    test=0.2,
+    seed=0,
 )
 study = tuner.tune(
     task,

@@ -67,7 +67,10 @@ class Watch(Protocol):
 class Fitted(Protocol):
     """A model trained on one fold."""
 
-    curves: dict[str, list[float]]
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """One number an epoch or round, by name."""
+        ...
 
     def predict(self, table: Table) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order."""
@@ -81,7 +84,10 @@ class Fitted(Protocol):
 class Model(Protocol):
     """One configuration, ready to be trained on the folds of a trial."""
 
-    stops_early: bool
+    @property
+    def stops_early(self) -> bool:
+        """Whether it trains without the inner rows, so that its score on them means something."""
+        ...
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
         """Train on each fold in turn. A fitted model is good until the next one is asked for."""
@@ -107,7 +113,9 @@ class Family:
     source: str | None = None
 
 
-def family(build: Callable[[Config, Signature], Any], space: Space | Callable[[Signature], Space], *, name: str) -> Family:
+def family(
+    build: Callable[[Config, Signature], Any], space: Space | Callable[[Signature], Space], *, name: str
+) -> Family:
     """Make a family of your own Keras function.
 
     Args:

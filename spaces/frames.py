@@ -32,7 +32,9 @@ def learn_schema(frame: pd.DataFrame, *, categories: Sequence[str] = ()) -> Sche
     """
     names = [str(name) for name in frame.columns]
     if duplicates := sorted({name for name in names if names.count(name) > 1}):
-        raise TableError(f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns")
+        raise TableError(
+            f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
+        )
     for name in categories:
         if name not in names:
             raise TableError(f"categories: {unknown_name(name, names)}")
@@ -52,13 +54,13 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
     for name in schema.names:
         if name not in present:
             raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
+        if present.count(name) > 1:
+            raise TableError(f"column name {name!r} is used {present.count(name)} times; rename the columns")
     numbers = np.empty((len(frame), schema.n_numbers))
     codes = np.empty((len(frame), len(schema.cardinalities)), dtype=np.int32)
     number, code = 0, 0
     for column in schema.columns:
         values = frame[column.name]
-        if isinstance(values, pd.DataFrame):
-            raise TableError(f"column name {column.name!r} is used {values.shape[1]} times; rename the columns")
         if column.kind == "category":
             codes[:, code] = _codes(column, values)
             code += 1
@@ -135,7 +137,7 @@ def _category(value: Any) -> str:
 def _codes(column: Column, values: pd.Series[Any]) -> NDArray[np.int32]:
     index = {name: code for code, name in enumerate(column.categories)}
     uniques = {value: index.get(_category(value), UNSEEN) for value in values.dropna().unique()}
-    return values.map(uniques).astype("float64").fillna(MISSING).to_numpy(dtype=np.int32)
+    return np.asarray(values.map(uniques).astype("float64").fillna(MISSING), dtype=np.int32)
 
 
 def _numbers(column: Column, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:
@@ -168,9 +170,11 @@ def _date_parts(name: str, values: pd.Series[Any]) -> Iterator[NDArray[np.float6
     dates = pd.to_datetime(values, errors="coerce", format=None if values.dtype.kind == "M" else "ISO8601")
     wrong = values[dates.isna() & values.notna()]
     if len(wrong):
-        raise TableError(f"column {name!r} must hold dates as 2026-11-22, got {wrong.iloc[0]!r} in row {wrong.index[0]}")
+        raise TableError(
+            f"column {name!r} must hold dates as 2026-11-22, got {wrong.iloc[0]!r} in row {wrong.index[0]}"
+        )
     if dates.dt.tz is not None:
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
-    yield ((dates - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    yield np.asarray((dates - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=np.float64)
     for part in ("month", "weekday", "hour"):
         yield getattr(dates.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -171,7 +171,7 @@ def optimizer(config: Config) -> keras.optimizers.Optimizer:
     return made
 
 
-class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+class _Watcher(keras.callbacks.Callback):
     """Shows every epoch to the trial."""
 
     def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
@@ -182,7 +182,7 @@ class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
         self._watch(epoch, self._epochs, logs or {}, self._predict_inner)
 
 
-class _Schedule(keras.callbacks.Callback):  # type: ignore[misc]
+class _Schedule(keras.callbacks.Callback):
     """Multiplies the initial learning rate by a factor for each epoch."""
 
     def __init__(self, factors: Sequence[float]) -> None:

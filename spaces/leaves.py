@@ -117,9 +117,7 @@ class Int:
     step: int = 1
     default: int | None = None
 
-    def __init__(
-        self, low: int, high: int, *, log: bool = False, step: int = 1, default: int | None = None
-    ) -> None:
+    def __init__(self, low: int, high: int, *, log: bool = False, step: int = 1, default: int | None = None) -> None:
         _set(self, low=_whole(low, "low"), high=_whole(high, "high"), log=bool(log), step=_whole(step, "step"))
         _check_range(self)
         _set(self, default=None if default is None else self.member(default, "default"))

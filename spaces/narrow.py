@@ -1,11 +1,11 @@
 """Narrow or replace parts of a family's space, by name.
 
-    >>> from spaces.leaves import Choice, Float, Int
-    >>> space = {"units": Int(16, 512, log=True), "optimizer": Choice({"adam": {"rate": Float(0.1, 1.0)}, "sgd": {}})}
-    >>> narrow(space, {"units": {"low": 32, "high": 64}, "optimizer": ["adam"]})["units"]
-    Int(32, 64, log=True)
-    >>> narrow(space, {"optimizer.adam.rate": 0.5})["optimizer"].options["adam"]
-    {'rate': 0.5}
+>>> from spaces.leaves import Choice, Float, Int
+>>> space = {"units": Int(16, 512, log=True), "optimizer": Choice({"adam": {"rate": Float(0.1, 1.0)}, "sgd": {}})}
+>>> narrow(space, {"units": {"low": 32, "high": 64}, "optimizer": ["adam"]})["units"]
+Int(32, 64, log=True)
+>>> narrow(space, {"optimizer.adam.rate": 0.5})["optimizer"].options["adam"]
+{'rate': 0.5}
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
     Raises:
         ValueError: A name does not exist (the right ones are listed), or the type would change.
     """
-    return {key: value for key, value in _mapping(space, _nest(changes), "").items()}
+    return _mapping(space, _nest(changes), "")
 
 
 def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -196,5 +196,3 @@ def _cached(key: str, make: Any) -> Any:
     while sum(getattr(kept, "nbytes", 0) for kept in _cache.values()) > _CACHE_BYTES and len(_cache) > 1:
         _cache.popitem(last=False)
     return value
-
-

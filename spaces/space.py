@@ -27,7 +27,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -37,14 +37,6 @@ Space = Mapping[str, Any]
 Config = dict[str, Any]
 Params = dict[str, Any]
 Descend = Callable[[Any], Any]
-
-
-class SuggestingTrial(Protocol):
-    """The part of `optuna.trial.Trial` that a space asks."""
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, step: float | None, log: bool) -> float: ...
-    def suggest_int(self, name: str, low: int, high: int, /, *, step: int, log: bool) -> int: ...
-    def suggest_categorical(self, name: str, choices: Any, /) -> Any: ...
 
 
 def walk(space: Space, visit: Callable[[str, Leaf, Descend], Any]) -> Config:
@@ -91,7 +83,7 @@ def sample(space: Space, rng: np.random.Generator) -> Config:
     return resolve(space, lambda name, leaf: leaf.sample(rng))
 
 
-def suggest(space: Space, trial: SuggestingTrial) -> Config:
+def suggest(space: Space, trial: Any) -> Config:
     """Ask an Optuna trial (or anything with its `suggest_*` methods) for a config."""
     return resolve(space, lambda name, leaf: leaf.suggest(name, trial))
 

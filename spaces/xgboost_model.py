@@ -103,7 +103,8 @@ class XGBoostModel:
         inner_rows = xgboost.QuantileDMatrix(
             inner, inner_labels, feature_types=types, enable_categorical=True, ref=train_rows
         )
-        rounds, curves = self.config["n_estimators"], {}
+        rounds = self.config["n_estimators"]
+        curves: dict[str, list[float]] = {}
         full_inner = prepared.matrix(fold.inner.table)
         listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
         history: dict[str, dict[str, list[float]]] = {}

@@ -44,7 +44,7 @@ _WHERE = {
     "load_study": "tuner.study",
     "tune": "tuner.launch",
 }
-__all__ = list(_WHERE)  # noqa: PLE0605
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,6 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tuner.ensembling import StudyEnsemble
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
 
@@ -171,7 +170,9 @@ def ui(folder: Path, port: int) -> None:
     read_study_file(folder)
     uri = default_uri(folder)
     if not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise StudyError(f"there is no {uri.removeprefix('sqlite:///')}: the study was tracked elsewhere, or not at all")
+        raise StudyError(
+            f"there is no {uri.removeprefix('sqlite:///')}: the study was tracked elsewhere, or not at all"
+        )
     quiet_environment()
     click.echo(f"MLflow at http://127.0.0.1:{port} (experiment {folder.resolve().name}); Ctrl-C ends it", err=True)
     sys.exit(subprocess.run(ui_command(uri, port), check=False).returncode)

@@ -143,7 +143,9 @@ def to_hyperopt(space: Space) -> Any:
 
     def visit(name: str, leaf: Leaf, descend: Descend) -> Any:
         if isinstance(leaf, Choice):
-            return hyperopt.hp.choice(name, [descend(option) if leaf.conditional else i for i, option in enumerate(leaf.options)])
+            return hyperopt.hp.choice(
+                name, [descend(option) if leaf.conditional else i for i, option in enumerate(leaf.options)]
+            )
         if isinstance(leaf, Int) and leaf.log:
             return hyperopt.hp.qloguniform(name, math.log(leaf.low - 0.5), math.log(leaf.high + 0.5), 1)
         if leaf.log:
@@ -193,5 +195,3 @@ def _algorithm(name: Algorithm, n_startup_trials: int) -> Callable[..., list[dic
     if name not in known:
         raise ValueError(f"Hyperopt's algorithm must be one of 'tpe', 'anneal', 'random', got {name!r}")
     return known[name]
-
-

@@ -36,7 +36,7 @@ from tuner.shipping import check_shipping
 from tuner.slots import Finished, InlineSlots, ProcessSlots, Slots
 from tuner.study import Study, StudyError, begin_or_continue, read_study_file
 from tuner.task import Task
-from tuner.tracking import Tracker, default_uri
+from tuner.tracking import Epochs, Tracker, default_uri
 from tuner.trial import Job, Outcome, seal, sealed
 
 DEFAULT_TRIALS = 40
@@ -183,7 +183,9 @@ class _Launch:
             self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
         self._display.say(self._study.summary(limit))
         if self._interrupts:
-            self._display.say(f"To continue: the same call or command again ({self._study.folder} has everything so far)")
+            self._display.say(
+                f"To continue: the same call or command again ({self._study.folder} has everything so far)"
+            )
             raise Interrupted(limit)
 
     def _loop(self, slots: Slots) -> str:
@@ -338,13 +340,17 @@ class _Launch:
     def _slots(self, workers: int) -> Slots:
         hooks: dict[str, Any] = {
             "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
-            "on_epochs": lambda job, epochs: self._tracker and self._tracker.epochs(job.name, epochs),
+            "on_epochs": self._on_epochs,
             "trial_time": self._budget.trial_time,
         }
         if workers == 0:
             return InlineSlots(self._study.task, self._families, **hooks)
         folder = self._study.folder.resolve()
         return ProcessSlots(self._study.task, self._families, workers=workers, folder=folder, **hooks)
+
+    def _on_epochs(self, job: Job, epochs: Epochs) -> None:
+        if self._tracker:
+            self._tracker.epochs(job.name, epochs)
 
     def _make_tracker(self, uri: str | None, constants: Mapping[str, Any]) -> Tracker | None:
         if uri is None:

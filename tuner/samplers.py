@@ -91,9 +91,9 @@ def sampler_maker(sampler: Any, space: Space) -> MakeSampler:
             raise ValueError(f"sampler: {unknown_name(sampler, list(SAMPLERS))}")
         return SAMPLERS[sampler](space)
     if hasattr(sampler, "sample_independent"):
-        return lambda seed: sampler  # type: ignore[no-any-return]
+        return lambda seed: sampler
     if callable(sampler):
-        return sampler  # type: ignore[no-any-return]
+        return sampler
     raise ValueError(f"sampler must be a name, a function of a seed, or an Optuna sampler, got {sampler!r}")
 
 
@@ -111,7 +111,7 @@ def make_pruner(pruner: Any) -> BasePruner:
         return PRUNERS[pruner]()
     if not hasattr(pruner, "prune"):
         raise ValueError(f"pruner must be a name or an Optuna pruner, got {pruner!r}")
-    return pruner  # type: ignore[no-any-return]
+    return pruner
 
 
 def _pruner(name: str, **settings: Any) -> BasePruner:

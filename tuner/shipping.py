@@ -50,7 +50,7 @@ def build(folder: Path, setup: Setup) -> None:
     family: Family = cloudpickle.loads(setup.payload)
     task = _task_without_own_metrics(Path(setup.data))
     fold, held_out = make_folds(task)[0]
-    small = Fold(*(_head(rows) for rows in (fold.full, fold.train, fold.inner)), seed=0)
+    small = Fold(_head(fold.full), _head(fold.train), _head(fold.inner), seed=0)
     config = defaults(family.space(task.signature))
     if "epochs" in config:
         config["epochs"] = 1

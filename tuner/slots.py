@@ -21,7 +21,7 @@ from spaces.family import Family
 from tuner.metrics import Score
 from tuner.task import Task
 from tuner.trial import Job, Log, Outcome, make_folds, run_trial
-from tuner.worker import Setup, pack, warm_up
+from tuner.worker import Setup, pack
 
 RECYCLE_BYTES = 512 * 1024**2
 _STARTS_BEFORE_GIVING_UP = 3
@@ -145,7 +145,9 @@ class ProcessSlots:
         own_metrics = [score.metric for score in task.scores if not _is_known(score)]
         self._threads = max(1, (os.cpu_count() or 1) // workers)
         payload = pack(families, own_metrics)
-        self._setup = Setup([path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads)
+        self._setup = Setup(
+            [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads
+        )
         self._count, self._folder, self._trial_time = workers, folder, trial_time
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []

@@ -129,8 +129,7 @@ class Study:
             reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
             parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
         first, *more = [part for part in parts if part]
-        text = "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
-        return text
+        return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
 
 
 def load_study(folder: str | Path, *, metrics: Sequence[Metric] = ()) -> Study:
@@ -163,12 +162,21 @@ def read_study_file(folder: Path) -> dict[str, Any]:
         raise StudyError(f"{folder} holds no study{hint}")
     stored: dict[str, Any] = json.loads(path.read_text())
     if stored["format"] > FORMAT:
-        raise StudyError(f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})")
+        raise StudyError(
+            f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})"
+        )
     return stored
 
 
 def begin_or_continue(
-    folder: Path, task: Task, families: Mapping[str, Family], spaces: Mapping[str, Space], *, seed: int, sampler: Any, pruner: Any
+    folder: Path,
+    task: Task,
+    families: Mapping[str, Family],
+    spaces: Mapping[str, Space],
+    *,
+    seed: int,
+    sampler: Any,
+    pruner: Any,
 ) -> Study:
     """Begin a study in a folder, or continue the one that is there.
 
@@ -179,7 +187,7 @@ def begin_or_continue(
         stored = read_study_file(folder)
         if differences := list(_differences(stored, task, families, spaces, seed)):
             raise StudyError(
-                f"{folder} holds another study: {'; '.join(differences)}. Choose another folder, or restore what changed"
+                f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
             )
     else:
         if folder.exists() and any(path for path in folder.iterdir() if path.name not in (".lock", "data")):
@@ -214,7 +222,7 @@ def _differences(
     if old["metrics"] != new["metrics"]:
         yield f"its metrics are {', '.join(old['metrics'])}, not {', '.join(new['metrics'])}"
     if old["digest"] != new["digest"] and old["split"] == new["split"] and old["seed"] == new["seed"]:
-        yield f"its data differ ({old['rows']} rows, {old['test_rows']} of test, now {new['rows']} and {new['test_rows']})"
+        yield f"its data differ (has {old['rows']} + {old['test_rows']} rows, not {new['rows']} + {new['test_rows']})"
     if stored["seed"] != seed:
         yield f"its seed is {stored['seed']}, not {seed}"
     for name, space in spaces.items():

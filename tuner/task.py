@@ -198,9 +198,7 @@ class Task:
         for name in stored["metrics"]:
             if name not in own and name not in METRICS:
                 raise ValueError(f"the study uses your own metric {name!r}: pass it, as metrics=[tuner.Metric(...)]")
-        scores = tuple(
-            Score(own.get(name) or METRICS[name], target.kind, target.classes) for name in stored["metrics"]
-        )
+        scores = tuple(Score(own.get(name) or METRICS[name], target.kind, target.classes) for name in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
         rows = _load_rows(folder, "train")

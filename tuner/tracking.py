@@ -210,7 +210,7 @@ class Tracker:
         points += [(key, 0, value, when) for key, value in single.items()]
         points += [("objective_by_fold", fold, value, when) for fold, value in enumerate(outcome.fold_values)]
         self._send_points(trial.name, points)
-        tags = {"tuner.state": trial.state}
+        tags: dict[str, str] = {"tuner.state": trial.state}
         if outcome.reason or outcome.error:
             tags |= {"tuner.failure": outcome.reason or trial.state, "mlflow.note.content": str(outcome.error)[:4000]}
         if outcome.duplicate_of is not None:
@@ -228,7 +228,9 @@ class Tracker:
         sent = self._sent.setdefault(name, set())
         new = [point for point in points if (point[0], point[1]) not in sent]
         for start in range(0, len(new), _BATCH):
-            batch = [Metric(key, value, int(when * 1000), step) for key, step, value, when in new[start : start + _BATCH]]
+            batch = [
+                Metric(key, value, int(when * 1000), step) for key, step, value, when in new[start : start + _BATCH]
+            ]
             self._client.log_batch(self._runs[name], metrics=batch)
         sent.update((key, step) for key, step, _, _ in new)
 
