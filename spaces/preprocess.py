@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 
 from spaces.table import Table
 
-Scaling = Literal["standard", "quantile", "none"]
+Scaling = Literal["standard", "quantile", "piecewise", "none"]
 ONE_HOT_LIMIT = 32
-_TRUSTED = ["numpy.dtype", "sklearn.model_selection._split.KFold", "sklearn.model_selection._split.StratifiedKFold"]
+_TRUSTED = [
+    "numpy.dtype",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "spaces.piecewise.PiecewiseLinear",
+]
 _CACHE_BYTES = 512 * 1024**2
 
 
@@ -28,7 +33,9 @@ class Recipe:
 
     Attributes:
         scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), both with the
-            median in place of missing values and an indicator column beside; or `"none"`: as they are, NaN included.
+            median in place of missing values and an indicator column beside; `"piecewise"`: standardised, with a
+            piecewise linear encoding beside, which lets a network see steps as trees do; or `"none"`: as they are, NaN
+            included.
         categories: `"onehot"` up to `ONE_HOT_LIMIT` columns, the mean target beside it above that many; or
             `"codes"`, whole numbers for a model that knows categories.
         cardinalities: The number of categories of each category column.
@@ -170,8 +177,10 @@ def _transformer(recipe: Recipe, train: Table, target_kind: str) -> Any:
 
 def _scaler(scaling: Scaling, rows: int) -> Any:
     from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
+    from sklearn.pipeline import FeatureUnion, make_pipeline
     from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    from spaces.piecewise import PiecewiseLinear
 
     if scaling == "none":
         return "passthrough"
@@ -181,6 +190,9 @@ def _scaler(scaling: Scaling, rows: int) -> Any:
             n_quantiles=min(1000, rows), output_distribution="normal", subsample=100_000, random_state=0
         )
         return make_pipeline(imputer, quantiles, StandardScaler())
+    if scaling == "piecewise":
+        both = FeatureUnion([("number", StandardScaler()), ("pieces", PiecewiseLinear())])
+        return make_pipeline(imputer, both)
     return make_pipeline(imputer, StandardScaler())
 
 

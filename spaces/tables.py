@@ -6,6 +6,8 @@ from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
 
+_MOST_PIECEWISE = 100
+
 
 def dense_space(signature: Signature) -> Space:
     """Return the space: size and shape, regularisation, optimizer, schedule and batches.
@@ -15,7 +17,7 @@ def dense_space(signature: Signature) -> Space:
     largest = max(32, min(1024, signature.rows // 10))
     smallest = max(16, min(largest // 4, signature.rows // 500))
     return {
-        "scaling": Choice(["standard", "quantile"]),
+        "scaling": Choice(scalings(signature)),
         "depth": Int(1, 5, default=2),
         "units": Int(16, 512, log=True, default=128),
         "shape": Choice(["rectangle", "funnel"]),
@@ -53,6 +55,12 @@ def dense_space(signature: Signature) -> Space:
     }
 
 
+def scalings(signature: Signature) -> list[str]:
+    """Return the ways to scale numbers; piecewise encoding makes two dozen columns of one, so only of so many."""
+    n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)
+    return ["standard", "quantile", *(["piecewise"] if 0 < n_numbers <= _MOST_PIECEWISE else [])]
+
+
 def xgboost_space(signature: Signature) -> Space:
     """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched."""
     return {
@@ -83,6 +91,6 @@ def random_forest_space(signature: Signature) -> Space:
 def linear_space(signature: Signature) -> Space:
     """Return the space of ridge or logistic regression."""
     return {
-        "scaling": Choice(["standard", "quantile"]),
+        "scaling": Choice(scalings(signature)),
         "alpha": Float(1e-3, 1e4, log=True, default=1.0),
     }
