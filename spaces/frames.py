@@ -176,5 +176,5 @@ def _date_parts(name: str, values: pd.Series[Any]) -> Iterator[NDArray[np.float6
     if dates.dt.tz is not None:
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
     yield np.asarray((dates - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=np.float64)
-    for part in ("month", "weekday", "hour"):
+    for part in ("month", "day_of_week", "hour"):
         yield getattr(dates.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)

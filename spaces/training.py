@@ -40,7 +40,7 @@ class Trainer:
         self.model = model
         self._resident_bytes = resident_bytes
         self._traced: dict[str, Callable[..., None]] = {}
-        self._stream = tf.function(self._epoch_over_dataset, reduce_retracing=True)
+        self._step = tf.function(self._one_step, autograph=False, reduce_retracing=True)
 
     def train(
         self,
@@ -82,9 +82,9 @@ class Trainer:
                 self.model.reset_metrics()
                 evaluate()
                 logs |= self._logs("val_")
+            listeners.on_epoch_end(epoch, logs)  # a callback may add to the logs, as ReduceLROnPlateau does
             for name, value in logs.items():
-                curves.setdefault(name, []).append(value)
-            listeners.on_epoch_end(epoch, logs)
+                curves.setdefault(name, []).append(float(value))
             if self.model.stop_training:
                 break
         listeners.on_train_end()
@@ -112,7 +112,7 @@ class Trainer:
     def _steps(self, train: Arrays, batch_size: int) -> Callable[[NDArray[np.int64]], None]:
         size = tf.constant(batch_size, dtype=tf.int64)
         if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
-            return lambda order: self._stream(_dataset(train, order, batch_size))
+            return lambda order: self._epoch_over_dataset(_dataset(train, order, batch_size))
         arrays = _resident(train)
         epoch = self._trace("epoch", self._epoch_over_arrays, arrays, tf.TensorSpec([None], tf.int64), size)
         return lambda order: epoch(arrays, tf.constant(order, dtype=tf.int64), size)
@@ -126,23 +126,33 @@ class Trainer:
         """Trace once for any number of rows, as folds differ by a row or two."""
         if name not in self._traced:
             specs = _each(lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), arrays)
-            self._traced[name] = tf.function(function).get_concrete_function(specs, *others)
+            self._traced[name] = tf.function(function, autograph=False).get_concrete_function(specs, *others)
         return self._traced[name]
 
     def _epoch_over_arrays(self, arrays: Any, order: tf.Tensor, batch_size: tf.Tensor) -> None:
         rows = tf.shape(order, out_type=tf.int64)[0]
-        for start in tf.range(0, rows, batch_size):
+
+        def step(start: tf.Tensor) -> tf.Tensor:
             index = order[start : tf.minimum(start + batch_size, rows)]
             self.model.train_step(_each(lambda array: tf.gather(array, index), arrays))
+            return start + batch_size
+
+        _while_below(rows, step)
 
     def _epoch_over_dataset(self, dataset: tf.data.Dataset) -> None:
         for batch in dataset:
-            self.model.train_step(batch)
+            self._step(batch)
+
+    def _one_step(self, batch: Any) -> None:
+        self.model.train_step(batch)
 
     def _test_over_arrays(self, arrays: Any, rows: tf.Tensor) -> None:
-        for start in tf.range(0, rows, _EVALUATION_BATCH):
+        def step(start: tf.Tensor) -> tf.Tensor:
             stop = tf.minimum(start + _EVALUATION_BATCH, rows)
             self.model.test_step(_each(lambda array: array[start:stop], arrays))
+            return stop
+
+        _while_below(rows, step)
 
     def _logs(self, prefix: str) -> dict[str, float]:
         return {f"{prefix}{name}": float(value) for name, value in self.model.get_metrics_result().items()}
@@ -151,7 +161,7 @@ class Trainer:
 def predict(model: keras.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a model's outputs `(rows, outputs)`, in chunks, without `model.predict`'s fixed cost of 50-95 ms."""
     chunks = [
-        np.asarray(model(tf.constant(x[start : start + _EVALUATION_BATCH]), training=False))
+        model(tf.constant(x[start : start + _EVALUATION_BATCH]), training=False).numpy()
         for start in range(0, max(len(x), 1), _EVALUATION_BATCH)
     ]
     return np.concatenate(chunks).reshape(len(x), -1)
@@ -162,6 +172,11 @@ def use_threads(count: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(count)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
+
+
+def _while_below(rows: tf.Tensor, step: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    """Take steps from 0 until all rows are behind; a plain loop would need AutoGraph, which Keras does without."""
+    tf.while_loop(lambda start: start < rows, lambda start: [step(start)], [tf.constant(0, tf.int64)])
 
 
 def _each(function: Callable[[Any], Any], arrays: Any) -> Any:

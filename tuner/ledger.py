@@ -227,4 +227,5 @@ def _quiet() -> Iterator[None]:
     """Silence Optuna's notices about experimental features that we use on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", "Constraints have been set")  # CMA-ES sees failed trials as pruned ones
         yield

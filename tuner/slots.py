@@ -229,7 +229,7 @@ class ProcessSlots:
         }
         with theirs, log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tuner.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "tuner.worker", str(theirs.fileno()), str(self._folder)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

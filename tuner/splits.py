@@ -91,6 +91,8 @@ def fold_indices(
     if split.kind == "holdout":
         train, held_out = split_off(target, split.share, classes=classes, groups=groups, ordered=False, seed=seed)
         return [(train, held_out)]
+    if groups is not None and split.kind != "grouped":
+        raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
     splitter: Any
     match split.kind:
         case "kfold":

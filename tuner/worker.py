@@ -1,4 +1,6 @@
-"""A worker process: `python -m tuner.worker FD` runs jobs that come over an inherited socket, until it closes.
+"""A worker process: `python -m tuner.worker FD STUDY` runs jobs that come over an inherited socket, until it closes.
+
+The study's folder is named for whoever looks at the list of processes.
 
 A worker never imports the user's script, so an unguarded `__main__` is harmless; the user's functions arrive as
 cloudpickle bytes. It leaves when its driver is gone, also in the middle of a trial.

@@ -1,0 +1,242 @@
+"""The driver's own time for each trial, after 10, 500 and 2,000 finished trials.
+
+Measured on the real path: `tuner.tune` with one worker process, the SQLite ledger and MLflow in SQLite, the real
+space of the `dense` family, three folds, the median pruner (which is asked, but not obeyed, so that every trial costs
+its five reports). Only training is left out: the worker sleeps a moment and makes up an outcome (see `pretend`),
+reporting at every rung and fold as a network does. The finished trials are put into the ledger with
+`study.add_trials`, in the form in which `Ledger.tell` leaves them, and sent to MLflow (without curves) before the
+clock runs.
+
+How to read it. A cycle reaches from one `ask` to the next. `whole` is a cycle without the time in which the driver
+waited for its worker: what a trial costs on top of its training. Its parts are `ask` (the sampler), `equal` (was it
+run before?), `reports` (all five reports and pruning decisions), `tell`, and `rest` (limits, whose turn it is, the
+best so far, folders). `tracking` is the time a trial takes in MLflow's thread, beside the driver, curves included, and
+`note` one refresh of the parent run's leaderboard, at most every three seconds, in that thread too. Medians in
+milliseconds; `mean` is the mean of `whole`. `first ask` is the one after a restart, when everything is read. The aim is
+a `whole` under 150 ms at 2,000 trials.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import optuna
+
+import tuner
+from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, pretend_task
+from benchmarks.results import save
+from spaces.space import Space, flatten, sample, suggest
+from tuner import launch, slots
+from tuner.ledger import Ledger
+from tuner.report import print_table
+from tuner.study import Study, read_study_file
+from tuner.tracking import Tracker, default_uri
+from tuner.trial import RUNGS, Outcome
+
+SAMPLERS = ("optuna.tpe", "hyperopt.tpe")
+SIZES = (10, 500, 2_000)
+AIM_MS = 150
+_PARTS = ("ask", "equal", "reports", "tell", "rest")
+_COLUMNS = ("sampler", "finished", "whole", "mean", *_PARTS, "tracking", "note", "first ask", "cycles")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a timed function, in seconds of `time.perf_counter`."""
+
+    name: str
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.start
+
+
+class AskedOnly(optuna.pruners.MedianPruner):
+    """Decides as the median pruner does, and lets the trial go on."""
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        """Take the decision, and answer no."""
+        super().prune(study, trial)
+        return False
+
+
+def run(*, quick: bool, repeats: int = 1) -> None:
+    """Measure, print and keep the driver's time per trial; it is not repeated."""
+    rows = []
+    for n_finished in (10, 40) if quick else SIZES:
+        with tempfile.TemporaryDirectory() as temporary:
+            prepared = Path(temporary) / "prepared"
+            _prepare(prepared, n_finished)
+            for sampler in SAMPLERS:
+                place = Path(temporary) / sampler
+                shutil.copytree(prepared, place)
+                n_warm, n_measured = (2, 4) if quick else (8, 30)
+                rows.append(
+                    {"sampler": sampler, "finished": n_finished, **_measure(place, sampler, n_warm, n_measured)}
+                )
+                _print([rows[-1]])
+    _print(rows)
+    if not quick:
+        save("driver", {"unit": "milliseconds per trial", "aim": AIM_MS, "rows": rows})
+
+
+def _print(rows: Sequence[dict[str, Any]]) -> None:
+    table = [[_cell(row[name]) for name in _COLUMNS] for row in rows]
+    print_table(f"Driver time per trial, ms (aim: whole under {AIM_MS} at {SIZES[-1]:,})", _COLUMNS, table)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _measure(place: Path, sampler: str, n_warm: int, n_measured: int) -> dict[str, float | int]:
+    timed = [
+        (Ledger, "ask"),
+        (Ledger, "equal"),
+        (Ledger, "report"),
+        (Ledger, "tell"),
+        (slots, "wait"),
+        (launch, "markdown_note"),
+        (Tracker, "_try"),
+    ]
+    n_finished = _n_told(place)
+    with _timing(timed) as calls:
+        _tune(place, sampler=sampler, trials=n_finished + n_warm + n_measured + 1)
+    asks = [call for call in calls if call.name == "ask"]
+    cycles = [
+        _cycle(calls, one.start, following.start)
+        for one, following in zip(asks[n_warm:-1], asks[n_warm + 1 :], strict=True)
+    ]
+    result: dict[str, float | int] = {
+        name: statistics.median(cycle[name] for cycle in cycles) for name in ("whole", *_PARTS)
+    }
+    # The first sending connects; it and what follows from it end before the warm cycles do.
+    sent = [call for call in calls if call.name in ("_try", "markdown_note") and call.start > asks[n_warm].start]
+    note = [call.seconds * 1000 for call in sent if call.name == "markdown_note"]
+    sending = sum(call.seconds * 1000 for call in sent if call.name == "_try") - sum(note)
+    return result | {
+        "mean": statistics.mean(cycle["whole"] for cycle in cycles),
+        "tracking": sending / (len(asks) - n_warm),
+        "note": statistics.median(note) if note else math.nan,
+        "first ask": asks[0].seconds * 1000,
+        "cycles": len(cycles),
+    }
+
+
+def _cycle(calls: Sequence[Call], start: float, end: float) -> dict[str, float]:
+    """Sum up a cycle's parts in milliseconds."""
+
+    def total(name: str) -> float:
+        return sum(call.seconds * 1000 for call in calls if call.name == name and start <= call.start < end)
+
+    whole = (end - start) * 1000 - total("wait")
+    parts = {"ask": total("ask"), "equal": total("equal"), "reports": total("report"), "tell": total("tell")}
+    return {"whole": whole, **parts, "rest": whole - sum(parts.values())}
+
+
+@contextmanager
+def _timing(functions: Sequence[tuple[Any, str]]) -> Iterator[list[Call]]:
+    """Note every call of some functions, as `(owner, name)`, while the block runs."""
+    calls: list[Call] = []
+    with ExitStack() as stack:
+        for owner, name in functions:
+            stack.enter_context(mock.patch.object(owner, name, _timed(getattr(owner, name), name, calls)))
+        yield calls
+
+
+def _timed(function: Callable[..., Any], name: str, calls: list[Call]) -> Callable[..., Any]:
+    def measured(*arguments: Any, **settings: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return function(*arguments, **settings)
+        finally:
+            calls.append(Call(name, start, time.perf_counter()))
+
+    return measured
+
+
+def _tune(place: Path, *, sampler: str, trials: int, tracking: str | None = "auto") -> Study:
+    return tuner.tune(
+        pretend_task(),
+        [pretend_dense()],
+        sampler=sampler,
+        pruner=AskedOnly(n_startup_trials=5, n_warmup_steps=1),
+        trials=trials,
+        workers=1,
+        folder=place / "study",
+        tracking=tracking,
+        progress=False,
+    )
+
+
+def _n_told(place: Path) -> int:
+    return len(tuner.load_study(place / "study").ledger.trials("dense"))
+
+
+def _prepare(place: Path, n_finished: int) -> None:
+    """Begin a study, put finished trials into its ledger, and send all of them to MLflow."""
+    study = _tune(place, sampler="optuna.random", trials=1, tracking=None)
+    space = pretend_dense().space(study.task.signature)
+    study.to_optuna("dense").add_trials(_finished_trials(space, n_finished - 1))
+    tracker = Tracker(
+        default_uri(study.folder),
+        experiment=study.name,
+        study=read_study_file(study.folder)["id"],
+        name=study.name,
+        params={},
+        dataset={"name": study.name, "digest": study.task.digest, "source": "made up", "schema": {}, "profile": {}},
+        note=lambda: "",
+        curves_of=lambda trial: [],
+        complain=print,
+    )
+    for trial in study.trials:
+        tracker.told(trial)
+    if missing := tracker.close("FINISHED", seconds=1800):
+        raise RuntimeError(f"{missing} trials could not be sent to MLflow")
+
+
+def _finished_trials(space: Space, count: int) -> list[optuna.trial.FrozenTrial]:
+    """Make trials up as the ledger stores them: the worst third pruned at the second rung, the rest complete."""
+    rng = np.random.default_rng(1)
+    configs = [sample(space, rng) for _ in range(count)]
+    errors = [made_up_error(config, seed) for seed, config in enumerate(configs)]
+    limit = float(np.quantile(errors, 2 / 3)) if errors else 0.0
+    return [
+        _finished(space, config, error, pruned=error > limit) for config, error in zip(configs, errors, strict=True)
+    ]
+
+
+def _finished(space: Space, config: dict[str, Any], error: float, *, pruned: bool) -> optuna.trial.FrozenTrial:
+    params = flatten(space, config)
+    asked = optuna.trial.FixedTrial(params)
+    suggest(space, asked)
+    outcome = Outcome("pruned", error="pruned at step 1", seconds=1.0, started=time.time())
+    if not pruned:
+        scores = {"held_out": {"rmse": error}, "train": {"rmse": error}}
+        outcome = Outcome("complete", error, (error,) * 3, scores, seconds=2.0, started=time.time())
+    reported = [error * (1 + math.exp(-rung * EPOCHS_OF_BUDGET / 10)) for rung in RUNGS] + [error, error]
+    steps = dict(enumerate(reported[: 2 if pruned else None]))
+    states = optuna.trial.TrialState
+    return optuna.trial.create_trial(
+        state=states.PRUNED if pruned else states.COMPLETE,
+        value=steps[1] if pruned else error,
+        params=params,
+        distributions=asked.distributions,
+        user_attrs={"outcome": json.dumps(outcome.to_json())},
+        intermediate_values=steps,
+    )

@@ -1,0 +1,268 @@
+"""What every weight solver promises, and how good each one is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from sklearn import metrics
+
+from ensembles import LOSSES, METHODS, Loss, blend
+
+every_method = pytest.mark.parametrize("method", list(METHODS))
+searching = pytest.mark.parametrize("method", [name for name in METHODS if name != "uniform"])
+every_loss = pytest.mark.parametrize("loss", list(LOSSES))
+
+
+def values(members: int, rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Members that predict a number, each with its own noise and bias."""
+    rng = np.random.default_rng(seed)
+    target = rng.normal(size=rows)
+    spread, bias = rng.uniform(0.2, 2, members), rng.normal(scale=0.3, size=members)
+    predictions = target + spread[:, None] * rng.normal(size=(members, rows)) + bias[:, None]
+    return predictions[:, :, None], target
+
+
+def probabilities(members: int, rows: int, seed: int, classes: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Members that predict probabilities, some of them overconfident."""
+    rng = np.random.default_rng(seed)
+    target = np.concatenate([np.arange(classes), rng.integers(0, classes, max(rows - classes, 0))])[:rows]
+    logits = rng.uniform(0.2, 2, members)[:, None, None] * np.eye(classes)[target] * 2
+    logits = logits + rng.normal(size=(members, rows, classes)) * rng.uniform(0.5, 2, members)[:, None, None]
+    exponents = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return exponents / exponents.sum(axis=2, keepdims=True), target
+
+
+def problem(loss: str, members: int, rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any], Loss]:
+    make = probabilities if loss == "log_loss" else values
+    predictions, target = make(members, rows, seed)
+    return predictions, target, LOSSES[loss]
+
+
+@st.composite
+def problems(draw: st.DrawFn, least: int = 1) -> tuple[NDArray[Any], NDArray[Any], Loss]:
+    loss = draw(st.sampled_from(list(LOSSES)))
+    members, rows = draw(st.integers(least, 6)), draw(st.integers(3, 40))
+    return problem(loss, members, rows, draw(st.integers(0, 2**32 - 1)))
+
+
+def fitted_loss(method: str, predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
+    return loss(target, blend(predictions, METHODS[method](predictions, target, loss)))
+
+
+@every_method
+@given(problems())
+@settings(max_examples=20)
+def test_weights_lie_on_the_simplex(method, given_problem):
+    predictions, target, loss = given_problem
+    before = predictions.copy()
+    weights = METHODS[method](predictions, target, loss)
+    assert weights.shape == (len(predictions),)
+    assert weights.dtype == np.float64
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1, abs=1e-9)
+    np.testing.assert_array_equal(predictions, before)
+
+
+@every_method
+@given(problems())
+@settings(max_examples=10)
+def test_the_same_problem_has_the_same_answer(method, given_problem):
+    first, second = (METHODS[method](*given_problem) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@every_method
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_the_order_of_rows_does_not_matter(method, given_problem, seed):
+    predictions, target, loss = given_problem
+    order = np.random.default_rng(seed).permutation(len(target))
+    weights = METHODS[method](predictions, target, loss)
+    permuted = METHODS[method](predictions[:, order], target[order], loss)
+    if method == "nelder_mead":
+        found, other = (loss(target, blend(predictions, some)) for some in (weights, permuted))
+        assert other == pytest.approx(found, abs=1e-6)
+    else:
+        np.testing.assert_array_equal(permuted, weights)
+
+
+@every_method
+@given(problems(least=2), st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_the_order_of_members_does_not_matter(method, given_problem, seed):
+    predictions, target, loss = given_problem
+    order = np.random.default_rng(seed).permutation(len(predictions))
+    weights = METHODS[method](predictions, target, loss)
+    permuted = METHODS[method](predictions[order], target, loss)
+    if method == "nelder_mead":  # the simplex looks from another corner
+        found, other = loss(target, blend(predictions, weights)), loss(target, blend(predictions[order], permuted))
+        assert other == pytest.approx(found, rel=1e-3, abs=1e-6)
+    else:
+        np.testing.assert_allclose(permuted, weights[order], atol=1e-12)
+
+
+@searching
+@given(problems())
+@settings(max_examples=25)
+def test_never_worse_than_the_best_member_on_the_fitted_loss(method, given_problem):
+    predictions, target, loss = given_problem
+    best = min(loss(target, member) for member in predictions)
+    assert fitted_loss(method, predictions, target, loss) <= best + 1e-12
+
+
+@given(problems())
+@settings(max_examples=25)
+def test_nelder_mead_is_never_worse_than_greedy_selection(given_problem):
+    assert fitted_loss("nelder_mead", *given_problem) <= fitted_loss("greedy", *given_problem) + 1e-12
+
+
+@searching
+@given(problems(), st.integers(0, 5))
+@settings(max_examples=20)
+def test_a_member_twice_is_no_worse_than_once(method, given_problem, which):
+    predictions, target, loss = given_problem
+    twice = np.concatenate([predictions, predictions[which % len(predictions)][None]])
+    once = fitted_loss(method, predictions, target, loss)
+    assert fitted_loss(method, twice, target, loss) <= once + (1e-12 if method == "greedy" else 1e-3 * abs(once) + 1e-6)
+
+
+@every_loss
+@searching
+def test_a_useless_member_gets_next_to_nothing(method, loss):
+    predictions, target, function = problem(loss, 4, 2000, seed=1)
+    rng = np.random.default_rng(0)
+    useless = rng.permuted(predictions[0], axis=0)
+    weights = METHODS[method](np.concatenate([predictions, useless[None]]), target, function)
+    assert weights[-1] < 0.05
+    assert weights[:-1].sum() > 0.95
+
+
+@every_loss
+def test_nelder_mead_finds_the_planted_weights(loss):
+    """The truth is a blend of three members, to which the others are strangers."""
+    rng = np.random.default_rng(0)
+    planted, rows = np.array([0.5, 0.0, 0.3, 0.2, 0.0]), 20_000
+    if loss == "log_loss":
+        predictions = rng.dirichlet([1, 1, 1], size=(5, rows))
+        truth = blend(predictions, planted)
+        target = (rng.random(rows)[:, None] > truth.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    else:
+        predictions = rng.normal(size=(5, rows, 1))
+        target = blend(predictions, planted)[:, 0] + rng.normal(scale=0.1, size=rows)
+    weights = METHODS["nelder_mead"](predictions, target, LOSSES[loss])
+    np.testing.assert_allclose(weights, planted, atol=0.03)
+
+
+def test_greedy_selection_finds_planted_weights_to_the_nearest_round():
+    rng = np.random.default_rng(0)
+    planted = np.array([0.5, 0.0, 0.3, 0.2])
+    predictions = rng.normal(size=(4, 5000, 1))
+    target = blend(predictions, planted)[:, 0] + rng.normal(scale=0.1, size=5000)
+    np.testing.assert_allclose(METHODS["greedy"](predictions, target, LOSSES["rmse"]), planted, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("loss", ["log_loss", "rmse", "mse"])
+def test_nelder_mead_reaches_the_optimum_of_a_convex_loss(loss, seed):
+    predictions, target, function = problem(loss, 5, 400, seed)
+    best = optimum(predictions, target, function)
+    assert fitted_loss("nelder_mead", predictions, target, function) == pytest.approx(best, abs=1e-6)
+
+
+def optimum(predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
+    """The least loss on the simplex, by sequential quadratic programming from several starts."""
+    n = len(predictions)
+    starts = [np.full(n, 1 / n), *(np.full(n, 0.1 / n) + 0.9 * np.eye(n))]
+    return min(
+        minimize(
+            lambda weights: loss(target, blend(predictions, weights)),
+            start,
+            method="SLSQP",
+            bounds=[(0, 1)] * n,
+            constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
+            options={"ftol": 1e-14, "maxiter": 1000},
+        ).fun
+        for start in starts
+    )
+
+
+@searching
+def test_many_members_are_no_trouble(method):
+    predictions, target, loss = problem("log_loss", 40, 300, seed=0)
+    weights = METHODS[method](predictions, target, loss)
+    best = min(loss(target, member) for member in predictions)
+    assert loss(target, blend(predictions, weights)) < best
+    assert weights.sum() == pytest.approx(1)
+
+
+@searching
+def test_float32_predictions_give_the_same_weights(method):
+    predictions, target, loss = problem("log_loss", 4, 200, seed=3)
+    weights = METHODS[method](predictions.astype(np.float32), target, loss)
+    assert weights.dtype == np.float64
+    np.testing.assert_allclose(weights, METHODS[method](predictions, target, loss), atol=5e-3)
+
+
+@searching
+def test_any_function_can_be_minimised(method):
+    """Solvers must not count on smooth losses: this one is the share of wrong labels."""
+    predictions, target = probabilities(5, 200, seed=0)
+    wrong = Loss("wrong", lambda target, predictions: float(np.mean(predictions.argmax(axis=1) != target)))
+    best = min(wrong(target, member) for member in predictions)
+    assert fitted_loss(method, predictions, target, wrong) <= best
+
+
+# Losses and the pool.
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_log_loss_equals_scikit_learns(classes):
+    predictions, target = probabilities(1, 300, seed=classes, classes=classes)
+    expected = metrics.log_loss(target, predictions[0], labels=range(classes))
+    assert LOSSES["log_loss"](target, predictions[0]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_log_loss_of_an_impossible_event_is_large_but_finite():
+    predictions = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert LOSSES["log_loss"](np.array([0, 1]), predictions) == pytest.approx(0, abs=1e-6)
+    assert 10 < LOSSES["log_loss"](np.array([1, 0]), predictions) < 20
+
+
+@pytest.mark.parametrize(
+    ("loss", "function"),
+    [
+        ("rmse", metrics.root_mean_squared_error),
+        ("mse", metrics.mean_squared_error),
+        ("mae", metrics.mean_absolute_error),
+    ],
+)
+def test_losses_of_numbers_equal_scikit_learns(loss, function):
+    predictions, target = values(1, 300, seed=0)
+    assert LOSSES[loss](target, predictions[0]) == pytest.approx(function(target, predictions[0][:, 0]), rel=1e-12)
+
+
+@every_loss
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+@settings(max_examples=20)
+def test_losses_that_say_so_are_convex(loss, seed, share):
+    (first, second), target, function = problem(loss, 2, 20, seed)
+    assert function.convex
+    blended = function(target, share * first + (1 - share) * second)
+    assert blended <= share * function(target, first) + (1 - share) * function(target, second) + 1e-9
+
+
+@given(problems(), st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_a_pool_is_the_weighted_mean(given_problem, seed):
+    predictions, _, loss = given_problem
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(predictions)))
+    pooled = blend(predictions, weights)
+    np.testing.assert_allclose(pooled, sum(w * member for w, member in zip(weights, predictions, strict=True)))
+    if loss.name == "log_loss":
+        np.testing.assert_allclose(pooled.sum(axis=1), 1)

@@ -1,0 +1,89 @@
+"""A small table with everything in it that a table may hold."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spaces import Fold, Input, Rows, Signature, Target
+from spaces.frames import encode, learn_schema
+from spaces.table import Table
+
+TARGETS = {
+    "regression": Target("y", "regression"),
+    "binary": Target("y", "binary", ("no", "yes"), "log_loss"),
+    "multiclass": Target("y", "multiclass", ("a", "b", "c"), "log_loss"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Two folds of differing rows and categories, and rows to predict, some of them unlike any before."""
+
+    signature: Signature
+    rows: Rows
+    folds: tuple[Fold, ...]
+    new: Table
+
+    def fold(self, index: Any, *, seed: int) -> Fold:
+        """Make the training side of a fold."""
+        inner, train = index[-20:], index[:-20]
+        return Fold(self._take(index), self._take(train), self._take(inner), seed)
+
+    def _take(self, index: Any) -> Rows:
+        return Rows(self.rows.table.take(index), self.rows.target[index])
+
+
+def make_frame(rows: int, seed: int) -> pd.DataFrame:
+    """Numbers with missing values, a boolean, dates, few categories, and 40 categories."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=rows),
+            "price": rng.lognormal(size=rows),
+            "new": rng.random(rows) < 0.4,
+            "sold": pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 500, rows), unit="D"),
+            "city": rng.choice(["Bern", "Lyon", "Oslo"], rows),
+            "street": [f"street {k:02d}" for k in rng.permutation(np.arange(rows) % 40)],
+        }
+    )
+    frame.loc[rng.random(rows) < 0.15, "size"] = np.nan
+    frame.loc[rng.random(rows) < 0.1, "city"] = None
+    return frame
+
+
+def make_target(frame: pd.DataFrame, kind: str) -> Any:
+    """Something to be learned: float64 values or int64 codes."""
+    noise = np.random.default_rng(0).normal(scale=0.3, size=len(frame))
+    value = frame["price"].to_numpy() + 2 * (frame["city"] == "Lyon").to_numpy() + noise
+    if kind == "regression":
+        return 10 * value + 100
+    return np.digitize(value, [1.5] if kind == "binary" else [1.0, 2.0]).astype(np.int64)
+
+
+@functools.cache
+def make_data(kind: str) -> Data:
+    frame = make_frame(230, 0)
+    frame.loc[frame.index[:5], "city"] = "Rome"  # occurs in the first fold only
+    schema = learn_schema(frame)
+    new = make_frame(25, 9)
+    new.loc[:2, "city"] = "Nowhere"
+    new.loc[3:6, "street"] = "a new street"
+    new.loc[5:8, "price"] = np.nan  # missing where no training row is
+    table = Input("table", "table", (len(schema.columns),), cardinalities=schema.cardinalities)
+    rows = Rows(encode(schema, frame), make_target(frame, kind))
+    data = Data(Signature((table,), (TARGETS[kind],), rows=110), rows, (), encode(schema, new))
+    folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))
+    return Data(data.signature, rows, folds, data.new)
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Data]:
+    """Makes the data of one kind of target."""
+    return make_data

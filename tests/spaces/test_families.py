@@ -1,0 +1,501 @@
+"""What every family promises, whatever library is behind it, and what each parameter of `dense` changes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spaces import FAMILIES, Input, Signature, Target, defaults, family, narrow, sample
+from spaces.catalog import family_named
+from spaces.family import ShippingError
+from spaces.keras_model import KerasModel, compiled
+from spaces.loading import load_fitted
+from spaces.networks import build_dense
+from spaces.space import check, from_json, to_json
+from spaces.tables import dense_space
+
+KINDS = ("regression", "binary", "multiclass")
+QUICK = {
+    "dense": {"epochs": 12, "optimizer.adam.learning_rate": {"low": 8e-3}},
+    "xgboost": {"n_estimators": 10},
+    "random_forest": {"n_estimators": 20},
+}
+LOAD = """
+import sys
+from pathlib import Path
+import numpy as np
+from spaces.loading import load_fitted
+from spaces.table import Table
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    rows = np.load(folder / "rows.npz", allow_pickle=False)
+    fitted = load_fitted(folder)
+    np.save(folder / "again.npy", fitted.predict(Table(rows["numbers"], rows["codes"])))
+print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
+"""
+every_family = pytest.mark.parametrize("name", list(FAMILIES))
+# A network takes a second to trace, so one sampled configuration a kind must do.
+CONFIGURATIONS = [
+    (name, kind, number) for name in FAMILIES for kind in KINDS for number in (0, 1, 2) if (name, number) != ("dense", 2)
+]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of training one configuration on several folds.
+
+    Attributes:
+        new: Predictions of the new rows, by each fold's model.
+        permuted: The first model's predictions of the new rows in another order.
+        known: The first model's predictions of the rows it was trained on.
+        watched: What was shown to the watch: step, steps, shape of predictions.
+        stops_early: What the model says of itself.
+        curves: The curves of each model.
+    """
+
+    new: list[NDArray[np.float32]]
+    permuted: NDArray[np.float32]
+    known: NDArray[np.float32]
+    watched: list[tuple[int, int, tuple[int, ...]]]
+    stops_early: bool
+    curves: list[dict[str, list[float]]]
+
+
+@pytest.fixture(scope="session")
+def permutation() -> NDArray[np.int64]:
+    return np.random.default_rng(4).permutation(25)
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fitted")
+
+
+@pytest.fixture(scope="session")
+def run(data: Any, saved: Path, permutation: NDArray[np.int64]) -> Any:
+    """Trains configuration 0 (the defaults), 1 or 2 (sampled) of a family, once.
+
+    The defaults are trained on the two folds of the data, on the first again, and once more with another seed; the
+    first of these models is saved.
+    """
+
+    @functools.cache
+    def train(name: str, kind: str, number: int) -> Run:
+        d = data(kind)
+        space = narrow(FAMILIES[name].space(d.signature), QUICK.get(name, {}))
+        draw = np.random.default_rng([number, KINDS.index(kind)])
+        config = sample(narrow(space, {"epochs": 2}) if name == "dense" else space, draw) if number else defaults(space)
+        model = FAMILIES[name].build(config, d.signature)
+        watched: list[tuple[int, int, tuple[int, ...]]] = []
+
+        def watch(step: int, steps: int, curves: Any, predict: Any) -> None:
+            assert all(np.isfinite(value) for value in curves.values())
+            if len(watched) < 3:
+                watched.append((step, steps, predict().shape))
+
+        folds = [*d.folds] if number else [*d.folds, d.folds[0], replace(d.folds[0], seed=77)]
+        new, curves = [], []
+        for fitted in model.fit(folds, watch):
+            new.append(fitted.predict(d.new))
+            curves.append(fitted.curves)
+            if len(new) == 1:
+                permuted, known = fitted.predict(d.new.take(permutation)), fitted.predict(d.folds[0].full.table)
+                if not number:
+                    _save(fitted, d.new, new[0], saved / f"{name}-{kind}")
+        return Run(new, permuted, known, watched, model.stops_early, curves)
+
+    return train
+
+
+def _save(fitted: Any, rows: Any, predictions: NDArray[np.float32], folder: Path) -> None:
+    folder.mkdir()
+    fitted.save(folder)
+    np.savez(folder / "rows.npz", numbers=rows.numbers, codes=rows.codes)
+    np.save(folder / "once.npy", predictions)
+
+
+@pytest.fixture(scope="session")
+def loaded(run: Any, saved: Path) -> tuple[Path, list[str]]:
+    """Loads the models of all families in one fresh process that has neither their builders nor their data."""
+    for name in FAMILIES:
+        for kind in KINDS:
+            run(name, kind, 0)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(saved)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return saved, json.loads(done.stdout.strip().splitlines()[-1].replace("'", '"'))
+
+
+@every_family
+@every_kind
+def test_a_space_is_a_space_and_survives_storage(data, name, kind):
+    space = FAMILIES[name].space(data(kind).signature)
+    check(space)
+    assert from_json(json.loads(json.dumps(to_json(space)))) == space
+
+
+@pytest.mark.parametrize(("name", "kind", "number"), CONFIGURATIONS)
+def test_predictions_are_finite_numbers_of_the_right_shape(run, name, kind, number):
+    outputs = {"regression": 1, "binary": 2, "multiclass": 3}[kind]
+    for predictions in run(name, kind, number).new:
+        assert predictions.shape == (25, outputs)
+        assert predictions.dtype == np.float32
+        assert np.isfinite(predictions).all()
+        if kind != "regression":
+            assert (predictions >= 0).all()
+            np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "kind", "number"), CONFIGURATIONS)
+def test_a_prediction_belongs_to_its_row(run, permutation, name, kind, number):
+    one = run(name, kind, number)
+    np.testing.assert_allclose(one.permuted, one.new[0][permutation], rtol=1e-5, atol=1e-6)
+
+
+@every_kind
+@every_family
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(run, name, kind):
+    first, other_fold, again, other_seed = run(name, kind, 0).new
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other_fold)
+    random = name in ("dense", "xgboost", "random_forest")
+    assert np.allclose(first, other_seed) != random
+
+
+@every_kind
+@every_family
+def test_models_that_stop_early_show_their_progress(run, name, kind):
+    outputs = {"regression": 1, "binary": 2, "multiclass": 3}[kind]
+    one = run(name, kind, 0)
+    assert bool(one.watched) == one.stops_early == bool(one.curves[0])
+    for step, steps, shape in one.watched:
+        assert 0 <= step < steps == QUICK[name].get("epochs", QUICK[name].get("n_estimators"))
+        assert shape == (20, outputs)
+    for curves in one.curves:
+        assert all(type(value) is float and np.isfinite(value) for values in curves.values() for value in values)
+        assert all(name in curves or name.startswith("val_") for name in curves)
+        assert {name.removeprefix("val_") for name in curves} == {name for name in curves if "val_" not in name}
+
+
+@every_kind
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "baseline"])
+def test_what_is_learned_beats_the_baseline(run, data, name, kind):
+    """On the rows of the fold: a check that inputs and targets are matched, not of quality."""
+    target = data(kind).folds[0].full.target
+
+    def error(predicted: NDArray[np.float32]) -> float:
+        if kind == "regression":
+            return float(np.mean((predicted[:, 0] - target) ** 2))
+        return float(-np.log(np.maximum(predicted[np.arange(len(target)), target], 1e-9)).mean())
+
+    assert error(run(name, kind, 0).known) < 0.8 * error(run("baseline", kind, 0).known)
+
+
+@every_kind
+@every_family
+def test_a_saved_model_predicts_the_same_in_a_fresh_process(loaded, name, kind):
+    folder, _ = loaded
+    once, again = (np.load(folder / f"{name}-{kind}" / f"{which}.npy") for which in ("once", "again"))
+    np.testing.assert_allclose(again, once, rtol=1e-5, atol=1e-6)
+
+
+def test_loading_needs_no_builders(loaded):
+    assert loaded[1] == []
+
+
+@every_kind
+@every_family
+def test_nothing_on_disk_is_pickled(loaded, name, kind):
+    folder = loaded[0] / f"{name}-{kind}"
+    files = [path for path in folder.iterdir() if path.name not in ("rows.npz", "once.npy", "again.npy")]
+    assert {path.name for path in files} >= {"model.json", "preprocess.skops"}
+    for path in files:
+        assert path.suffix in (".json", ".skops", ".keras", ".ubj")
+        assert not path.read_bytes().startswith(b"\x80")
+
+
+@pytest.mark.parametrize("name", ["dense", "xgboost"])
+def test_an_exception_from_the_watch_ends_the_training(data, name):
+    d = data("binary")
+    space = narrow(FAMILIES[name].space(d.signature), {"n_estimators": 100} if name == "xgboost" else {"depth": 1})
+    seen: list[int] = []
+
+    def watch(step: int, *shown: Any) -> None:
+        seen.append(step)
+        if len(seen) == 2:
+            raise InterruptedError("pruned")
+
+    with pytest.raises(InterruptedError, match="pruned"):
+        list(FAMILIES[name].build(defaults(space), d.signature).fit(d.folds, watch))
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "dense"])
+def test_a_class_absent_from_a_fold_gets_probability_zero(data, name):
+    d = data("multiclass")
+    rows = np.flatnonzero(d.rows.target != 1)
+    space = narrow(FAMILIES[name].space(d.signature), QUICK.get(name, {}))
+    folds = [d.fold(rows, seed=0), d.folds[0]]
+    without, with_all = (
+        fitted.predict(d.new)
+        for fitted in FAMILIES[name].build(defaults(space), d.signature).fit(folds, lambda *shown: None)
+    )
+    assert (without[:, 1] == 0).all()
+    assert (without[:, [0, 2]] > 0).any(axis=0).all()
+    np.testing.assert_allclose(without.sum(axis=1), 1, atol=1e-5)
+    assert (with_all[:, 1] > 0).any()
+
+
+def test_dense_trains_on_a_fold_that_lacks_a_class(data):
+    d = data("multiclass")
+    fold = d.fold(np.flatnonzero(d.rows.target != 1), seed=0)
+    config = defaults(narrow(FAMILIES["dense"].space(d.signature), {"epochs": 15, "depth": 1}))
+    (fitted,) = FAMILIES["dense"].build(config, d.signature).fit([fold], lambda *shown: None)
+    predictions = fitted.predict(d.new)
+    assert predictions.shape == (25, 3)
+    assert predictions[:, 1].mean() < 0.2
+
+
+def test_no_rows_can_be_predicted_too(data, run, saved):
+    nothing = data("binary").new.take(np.arange(0))
+    for name in FAMILIES:
+        run(name, "binary", 0)
+        assert load_fitted(saved / f"{name}-binary").predict(nothing).shape == (0, 2), name
+
+
+def test_an_unknown_family_or_library_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="unknown name 'xgbost', did you mean 'xgboost'"):
+        family_named("xgbost")
+    (tmp_path / "model.json").write_text('{"library": "torch"}')
+    with pytest.raises(ValueError, match="library 'torch', which this version cannot load"):
+        load_fitted(tmp_path)
+
+
+# What each parameter of `dense` changes.
+
+SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "regression"),), rows=1000)
+CONFIG = {
+    "scaling": "standard",
+    "depth": 2,
+    "units": 32,
+    "shape": "rectangle",
+    "residual": False,
+    "activation": "relu",
+    "batch_normalization": False,
+    "dropout": 0.0,
+    "penalty": {"none": {}},
+    "optimizer": {"adam": {"learning_rate": 0.004}},
+    "schedule": "constant",
+    "batch_size": 32,
+    "epochs": 2,
+    "patience": 10,
+}
+
+
+def network(**changes: Any) -> keras.Model:
+    return build_dense(CONFIG | changes, SIGNATURE)
+
+
+def layers(model: keras.Model, kind: str) -> list[Any]:
+    return [layer for layer in model.layers if type(layer).__name__ == kind]
+
+
+def widths(model: keras.Model) -> list[int]:
+    return [layer.units for layer in layers(model, "Dense")]
+
+
+def test_the_parameters_tested_here_are_those_of_the_space():
+    assert set(CONFIG) == set(dense_space(SIGNATURE))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_depth_is_the_number_of_hidden_layers(depth):
+    assert widths(network(depth=depth)) == [32] * depth + [1]
+
+
+def test_units_and_shape_are_the_widths():
+    assert widths(network(units=77)) == [77, 77, 1]
+    assert widths(network(units=77, depth=5, shape="funnel")) == [77, 38, 19, 9, 4, 1]
+
+
+def test_residual_adds_shortcuts_past_every_layer():
+    assert not layers(network(), "Add")
+    same_width = network(residual=True, units=10, depth=3)
+    assert len(layers(same_width, "Add")) == 3
+    assert widths(same_width) == [10, 10, 10, 1]
+    funnel = network(residual=True, units=16, depth=2, shape="funnel")
+    assert len(layers(funnel, "Add")) == 2
+    assert sorted(widths(funnel)) == [1, 8, 8, 16, 16]  # a linear shortcut where the width changes
+
+
+@pytest.mark.parametrize(
+    ("activation", "initializer"), [("relu", "HeNormal"), ("selu", "LecunNormal"), ("swish", "GlorotUniform")]
+)
+def test_activation_comes_with_its_initializer(activation, initializer):
+    model = network(activation=activation)
+    found = [layer.activation for layer in layers(model, "Activation")]
+    assert found == [keras.activations.get(activation)] * 2
+    assert [type(layer.kernel_initializer).__name__ for layer in layers(model, "Dense")[:-1]] == [initializer] * 2
+
+
+def test_batch_normalization_stands_in_for_the_bias():
+    assert not layers(network(), "BatchNormalization")
+    model = network(batch_normalization=True)
+    assert len(layers(model, "BatchNormalization")) == 2
+    assert [layer.use_bias for layer in layers(model, "Dense")] == [False, False, True]
+
+
+def test_dropout_is_the_rate_of_what_fits_the_activation():
+    assert not layers(network(), "Dropout")
+    assert [layer.rate for layer in layers(network(dropout=0.25), "Dropout")] == [0.25, 0.25]
+    selu = network(dropout=0.25, activation="selu")
+    assert not layers(selu, "Dropout")
+    assert [layer.rate for layer in layers(selu, "AlphaDropout")] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        ({"l1": {"strength": 0.5}}, {"l1": 0.5}),
+        ({"l2": {"strength": 0.25}}, {"l2": 0.25}),
+        ({"l1_l2": {"l1": 0.5, "l2": 0.25}}, {"l1": 0.5, "l2": 0.25}),
+    ],
+)
+def test_penalty_regularizes_the_hidden_kernels(penalty, expected):
+    assert not network().losses
+    hidden = [layer.kernel_regularizer.get_config() for layer in layers(network(penalty=penalty), "Dense")[:-1]]
+    assert hidden == [pytest.approx(expected)] * 2
+    assert len(network(penalty=penalty).losses) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "expected"),
+    [
+        ({"adam": {"learning_rate": 0.003}}, "Adam", {}),
+        ({"adamw": {"learning_rate": 0.003, "weight_decay": 0.02}}, "AdamW", {"weight_decay": 0.02}),
+        ({"rmsprop": {"learning_rate": 0.003}}, "RMSprop", {}),
+        ({"sgd": {"learning_rate": 0.003, "momentum": 0.7, "nesterov": True}}, "SGD", {"momentum": 0.7}),
+        ({"sgd": {"learning_rate": 0.003, "momentum": 0.7, "nesterov": False}}, "SGD", {"nesterov": False}),
+    ],
+)
+def test_optimizer_is_the_class_with_its_settings(settings, kind, expected):
+    config = CONFIG | {"optimizer": settings}
+    optimizer = compiled(build_dense(config, SIGNATURE), config, SIGNATURE.target).optimizer
+    assert type(optimizer).__name__ == kind
+    found = optimizer.get_config()
+    ((_, given),) = settings.items()
+    assert {name: found[name] for name in given} == pytest.approx(given)
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "activation"),
+    [
+        (Target("y", "regression"), "mean_squared_error", "linear"),
+        (Target("y", "regression", loss="absolute_error"), "mean_absolute_error", "linear"),
+        (Target("y", "binary", (0, 1), "log_loss"), "binary_crossentropy", "sigmoid"),
+        (Target("y", "multiclass", (0, 1, 2), "log_loss"), "sparse_categorical_crossentropy", "softmax"),
+    ],
+)
+def test_the_head_and_the_loss_follow_the_target(target, loss, activation):
+    model = compiled(build_dense(CONFIG, replace(SIGNATURE, targets=(target,))), CONFIG, target)
+    assert model.loss == loss
+    assert model.layers[-1].activation is keras.activations.get(activation)
+    assert model.output_shape == (None, len(target.classes) if target.kind == "multiclass" else 1)
+
+
+def trained(data: Any, **changes: Any) -> Any:
+    d, config = data("regression"), CONFIG | {"depth": 1} | changes
+    (fitted,) = KerasModel(build_dense, config, d.signature).fit([d.folds[0]], lambda *shown: None)
+    return fitted
+
+
+def rate(fitted: Any) -> float:
+    return float(fitted.model.optimizer.learning_rate)
+
+
+def test_schedule_scaling_and_the_number_of_steps(data):
+    constant = trained(data, epochs=3, batch_size=40)  # 90 rows: the last batch has 10
+    assert len(constant.curves["loss"]) == 3
+    assert int(constant.model.optimizer.iterations) == 3 * 3
+    assert rate(constant) == pytest.approx(0.004)
+    cosine = trained(data, schedule="cosine", scaling="quantile", epochs=2, batch_size=90)
+    assert int(cosine.model.optimizer.iterations) == 2 * 1
+    assert rate(cosine) == pytest.approx(0.004 / 2)  # (1 + cos(pi / 2)) / 2 in the second epoch of two
+    train = data("regression").folds[0].train.table
+    standard, quantile = (fitted.prepared.matrix(train)[:, 1] for fitted in (constant, cosine))
+    assert abs(np.mean(standard**3)) > 1  # prices are log-normal
+    assert abs(np.mean(quantile**3)) < 0.2
+
+
+def test_patience_and_reduction_on_a_plateau(data):
+    """With a rate too small to move a weight, the loss stands still from the first epoch."""
+    still = {"adam": {"learning_rate": 1e-30}}
+    stopped = trained(data, schedule="reduce_on_plateau", patience=3, epochs=20, optimizer=still)
+    assert len(stopped.curves["loss"]) == 1 + 3
+    assert rate(stopped) == pytest.approx(1e-30 * 0.3**3, rel=1e-3)
+
+
+# Builders of users.
+
+
+def own(config: dict[str, Any], signature: Signature) -> keras.Model:
+    inputs = keras.Input(signature.input.shape)
+    hidden = keras.layers.Dense(config["units"], activation="tanh")(inputs)
+    outputs = 1 if signature.target.kind == "regression" else signature.target.outputs
+    last = keras.layers.Dense(outputs, activation=None if outputs == 1 else "softmax")(hidden)
+    return keras.Model(inputs, last)
+
+
+def test_a_users_builder_becomes_a_family(data):
+    d = data("binary")
+    mine = family(own, {"units": 8, "epochs": 2, "batch_size": 16}, name="mine")
+    (fitted,) = mine.build(defaults(mine.space(d.signature)), d.signature).fit([d.folds[0]], lambda *shown: None)
+    predictions = fitted.predict(d.new)
+    assert predictions.shape == (25, 2)  # a softmax over two classes
+    np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
+    assert len(fitted.curves["loss"]) == 2
+    assert int(fitted.model.optimizer.iterations) == 2 * 6
+
+
+def test_a_builders_source_is_part_of_the_family():
+    def other(config: dict[str, Any], signature: Signature) -> keras.Model:
+        return own(config, signature)
+
+    space = {"units": 8}
+    assert family(own, space, name="mine").source == family(own, space, name="mine").source
+    assert family(own, space, name="mine").source != family(other, space, name="mine").source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"build": None, "space": {}, "name": "mine"}, "build must be a function"),
+        ({"build": own, "space": {}, "name": "my family"}, "letters, digits and underscores, got 'my family'"),
+        ({"build": own, "space": {}, "name": ""}, "letters, digits and underscores, got ''"),
+        ({"build": own, "space": {"a.b": 1}, "name": "mine"}, "without dots, got 'a.b'"),
+    ],
+)
+def test_what_makes_no_family_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        family(arguments["build"], arguments["space"], name=arguments["name"])
+
+
+def test_a_builder_that_returns_no_model_is_refused():
+    with pytest.raises(ShippingError, match=r"must return a keras.Model, got int"):
+        compiled(3, CONFIG, SIGNATURE.target)

@@ -1,0 +1,380 @@
+"""Tables: what a frame is read as, what is learned from training rows, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from spaces.frames import encode, learn_schema
+from spaces.preprocess import ONE_HOT_LIMIT, Recipe, load_prepared, prepare, training_matrix
+from spaces.table import MISSING, UNSEEN, Schema, Table, TableError
+
+
+def numbers(*columns: Any) -> Table:
+    """A table of number columns."""
+    return Table(np.array(columns, dtype=np.float64).T, np.empty((len(columns[0]), 0), dtype=np.int32))
+
+
+def codes(*columns: Any, key: str | None = None) -> Table:
+    """A table of category columns."""
+    return Table(np.empty((len(columns[0]), 0)), np.array(columns, dtype=np.int32).T, key)
+
+
+def target(table: Table) -> NDArray[np.float64]:
+    return np.arange(len(table), dtype=np.float64)
+
+
+def learned(recipe: Recipe, train: Table, kind: str = "regression") -> Any:
+    return prepare(recipe, train, target(train) if kind == "regression" else target(train).astype(np.int64) % 2, kind)
+
+
+STANDARD = Recipe("standard", "onehot", ())
+
+
+# From training rows only.
+
+
+def test_numbers_are_standardised_with_the_training_rows_own_mean_and_deviation():
+    x = np.random.default_rng(0).normal(5, 3, size=200)
+    prepared = learned(STANDARD, numbers(x[:100]))
+    np.testing.assert_allclose(prepared.matrix(numbers(x))[:, 0], (x - x[:100].mean()) / x[:100].std(), rtol=1e-5)
+    assert prepared.width == 1
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+@pytest.mark.parametrize("categories", ["onehot", "codes"])
+def test_no_row_depends_on_the_rows_beside_it(scaling, categories):
+    """Transforming other rows together with a row, however odd they are, changes nothing about it."""
+    rng = np.random.default_rng(0)
+    train = Table(rng.normal(size=(120, 2)), np.stack([rng.integers(0, 3, 120), rng.integers(0, 40, 120)], 1))
+    prepared = learned(Recipe(scaling, categories, (3, 40)), train)
+    some, odd = rng.normal(size=(10, 2)), np.array([[1e9, np.nan], [np.nan, -1e9]])
+    some_codes, odd_codes = rng.integers(0, 3, (10, 2)), np.array([[UNSEEN, MISSING], [MISSING, UNSEEN]])
+    alone = prepared.matrix(Table(some, some_codes))
+    together = prepared.matrix(Table(np.vstack([some, odd]), np.vstack([some_codes, odd_codes])))
+    np.testing.assert_array_equal(together[:10], alone)
+    if scaling != "none":
+        assert np.isfinite(together[:, :2]).all()
+
+
+def test_missing_numbers_get_the_training_median_and_an_indicator():
+    train = numbers([1.0, 2.0, np.nan, 9.0])
+    prepared = learned(STANDARD, train)
+    matrix = prepared.matrix(numbers([np.nan, 2.0, 9.0]))
+    assert matrix.shape == (3, 2)
+    assert matrix[0, 0] == matrix[1, 0]  # the median is 2
+    assert matrix[0, 1] > 0 > matrix[1, 1] == matrix[2, 1]
+
+
+def test_numbers_missing_only_among_new_rows_get_the_median_too():
+    prepared = learned(STANDARD, numbers([1.0, 2.0, 9.0]))
+    matrix = prepared.matrix(numbers([np.nan, 2.0]))
+    assert matrix.shape == (2, 1)
+    assert matrix[0, 0] == matrix[1, 0]
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise"])
+def test_columns_without_information_are_no_trouble(scaling):
+    train = numbers([np.nan] * 6, [3.0] * 6, range(6))
+    matrix = learned(Recipe(scaling, "onehot", ()), train).matrix(numbers([1.0], [np.nan], [2.0]))
+    assert np.isfinite(matrix).all()
+
+
+def test_quantiles_make_any_distribution_normal_and_keep_the_order():
+    x = np.random.default_rng(0).lognormal(sigma=2, size=500)
+    matrix = learned(Recipe("quantile", "onehot", ()), numbers(x)).matrix(numbers(x))[:, 0]
+    assert (np.argsort(matrix, kind="stable") == np.argsort(x, kind="stable")).all()
+    middle = matrix[np.abs(matrix) < 2]
+    assert abs(np.mean(matrix > 0) - 0.5) < 0.02
+    assert 0.9 < len(middle) / len(matrix) < 1
+    standard = learned(STANDARD, numbers(x)).matrix(numbers(x))[:, 0]
+    assert abs(np.mean(middle**3)) < 0.1 < abs(np.mean(standard**3))
+
+
+EIGHTHS = st.integers(-8000, 8000).map(lambda number: number / 8)
+
+
+@settings(max_examples=25)
+@given(st.lists(EIGHTHS, min_size=2, max_size=60), st.lists(EIGHTHS, min_size=1, max_size=9))
+def test_piecewise_columns_rise_from_0_to_1_one_after_the_other(train, new):
+    recipe = Recipe("piecewise", "onehot", ())
+    pieces = learned(recipe, numbers(train)).matrix(numbers(sorted(new)))[:, 1:].astype(np.float64)
+    assert ((pieces >= 0) & (pieces <= 1)).all()
+    assert (np.diff(pieces, axis=0) >= 0).all()  # monotone in the number
+    assert (np.diff(pieces, axis=1) <= 0).all()  # a piece begins when the one before is full
+    assert pieces.shape[1] <= min(24, len(set(train)) - 1 if len(set(train)) > 1 else 0)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+def test_numbers_too_large_for_float32_stay_finite(scaling):
+    """Some tables write 1.8e308 for a missing value; models refuse the infinity that it would become."""
+    largest = float(np.finfo(np.float64).max)
+    prepared = learned(Recipe(scaling, "onehot", ()), numbers([1.0, 2.0, 4.0]))
+    assert np.isfinite(prepared.matrix(numbers([largest, -largest]))).all()
+
+
+def test_scaling_none_leaves_numbers_as_they_are():
+    x = [1.5, np.nan, -3.0]
+    np.testing.assert_array_equal(learned(Recipe("none", "onehot", ()), numbers(x)).matrix(numbers(x))[:, 0], x)
+
+
+# Categories.
+
+
+def test_few_categories_become_one_column_each_and_unseen_ones_nothing():
+    train = codes([0, 1, 2, 0, MISSING, 1])
+    prepared = learned(Recipe("standard", "onehot", (3,)), train)
+    matrix = prepared.matrix(codes([0, 1, 2, MISSING, UNSEEN]))
+    np.testing.assert_array_equal(matrix.sum(axis=1), [1, 1, 1, 1, 0])
+    assert len(np.unique(matrix, axis=0)) == 5
+
+
+def test_many_categories_are_capped_with_their_mean_target_beside():
+    column = np.repeat(np.arange(50), 6)
+    y = (column >= 25).astype(np.float64) * 10 + np.random.default_rng(0).normal(size=300)
+    train = codes(column)
+    recipe = Recipe("standard", "onehot", (50,))
+    prepared, matrix = training_matrix(recipe, train, y, "regression")
+    assert prepared.width == matrix.shape[1] == ONE_HOT_LIMIT + 1
+    means = prepared.matrix(codes([0, 24, 25, 49, UNSEEN]))[:, -1]
+    assert max(means[:2]) < means[4] < min(means[2:4])  # unseen: the mean of all
+    # A row's own target is not among those its mean is made of.
+    assert np.corrcoef(matrix[:, -1], y - (column >= 25) * 10)[0, 1] < 0.2
+
+
+def test_means_of_the_target_have_a_column_for_each_class():
+    column = np.tile(np.arange(40), 6)
+    y = column % 3
+    prepared, matrix = training_matrix(Recipe("none", "codes", (40,)), codes(column), y, "multiclass")
+    means = prepared.matrix(codes(column))
+    assert means.shape == matrix.shape == (240, 3)
+    assert (means.argmax(axis=1) == y).all()
+
+
+def test_codes_are_whole_numbers_and_unseen_ones_missing():
+    prepared = learned(Recipe("none", "codes", (5,)), codes([4, 0, 2, 2]))
+    np.testing.assert_array_equal(prepared.matrix(codes([0, 2, 4, 1, UNSEEN]))[:, 0], [0, 1, 2, np.nan, np.nan])
+
+
+# The cache.
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+def test_cached_and_uncached_results_are_equal(scaling):
+    rng = np.random.default_rng(0)
+    table = Table(rng.normal(size=(150, 2)), rng.integers(0, 40, (150, 1)))
+    y, recipe = rng.normal(size=150), Recipe(scaling, "onehot", (40,))
+    train, held_out = np.arange(100), np.arange(100, 150)
+    plain, matrix = training_matrix(recipe, table.take(train), y[train], "regression")
+    expected = plain.matrix(table.take(held_out))
+    for _ in range(2):  # the first fills the cache, the second reads it
+        name = f"test_cached/{scaling}"
+        prepared, cached = training_matrix(recipe, table.take(train, f"{name}/train"), y[train], "regression")
+        np.testing.assert_array_equal(cached, matrix)
+        np.testing.assert_array_equal(prepared.matrix(table.take(held_out, f"{name}/held_out")), expected)
+        np.testing.assert_array_equal(prepared.matrix(table.take(held_out)), expected)
+
+
+def test_the_cache_tells_folds_and_recipes_apart():
+    table = numbers(np.random.default_rng(0).lognormal(size=60))
+    first, second = (table.take(np.arange(k, k + 30), f"apart/{k}") for k in (0, 30))
+    new = table.take(np.arange(60), "apart/new")
+    seen = [
+        prepare(recipe, train, target(train), "regression").matrix(new)[:, 0].tolist()
+        for recipe in (STANDARD, replace(STANDARD, scaling="quantile"))
+        for train in (first, second)
+    ]
+    assert len({tuple(column) for column in seen}) == 4
+
+
+def test_what_was_learned_survives_saving(tmp_path):
+    rng = np.random.default_rng(0)
+    train = Table(rng.normal(size=(90, 2)), np.stack([rng.integers(0, 3, 90), rng.integers(0, 40, 90)], 1))
+    for scaling in ("standard", "quantile", "piecewise", "none"):
+        for categories in ("onehot", "codes"):
+            for kind in ("regression", "binary"):
+                prepared = learned(Recipe(scaling, categories, (3, 40)), train, kind)
+                prepared.save(tmp_path / "preprocess.skops")
+                again = load_prepared(tmp_path / "preprocess.skops", prepared.width)
+                np.testing.assert_array_equal(again.matrix(train), prepared.matrix(train))
+                assert again.width == prepared.matrix(train).shape[1]
+
+
+# Frames.
+
+
+def kinds(frame: pd.DataFrame, **options: Any) -> dict[str, str]:
+    return {column.name: column.kind for column in learn_schema(frame, **options).columns}
+
+
+def test_a_columns_kind_is_told_from_its_values():
+    frame = pd.DataFrame(
+        {
+            "whole": [1, 2, 3],
+            "real": [1.5, None, 3.0],
+            "flag": [True, False, True],
+            "flag or nothing": [True, None, False],
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "text": ["a", "b", None],
+            "categorical": pd.Categorical(["x", "y", "x"]),
+            "numbers of a categorical": pd.Categorical([3, 1, 3]),
+            "date": pd.to_datetime(["2026-01-01", None, "2026-03-01"]),
+            "date as text": ["2026-01-01", "2026-02-01", None],
+            "date with a zone": pd.to_datetime(["2026-01-01"] * 3).tz_localize("Europe/Zurich"),
+            "nothing": [None, None, None],
+        }
+    )
+    assert kinds(frame) == {
+        "whole": "number",
+        "real": "number",
+        "flag": "boolean",
+        "flag or nothing": "boolean",
+        "nullable": "number",
+        "text": "category",
+        "categorical": "category",
+        "numbers of a categorical": "category",
+        "date": "date",
+        "date as text": "date",
+        "date with a zone": "date",
+        "nothing": "number",
+    }
+    table = encode(learn_schema(frame), frame)
+    assert table.numbers.shape == (3, learn_schema(frame).n_numbers)
+    assert table.codes.shape == (3, 3)
+
+
+def test_missing_is_missing_in_every_kind_of_column():
+    frame = pd.DataFrame(
+        {
+            "real": [1.5, None],
+            "nullable": pd.array([7, None], dtype="Int64"),
+            "flag": [True, None],
+            "nullable flag": pd.array([False, None], dtype="boolean"),
+            "text": ["a", None],
+            "date": pd.to_datetime(["2026-01-01", None]),
+        }
+    )
+    table = encode(learn_schema(frame), frame)
+    np.testing.assert_array_equal(table.numbers[0, :4], [1.5, 7, 1, 0])
+    assert np.isnan(table.numbers[1]).all()
+    assert table.codes.tolist() == [[0], [MISSING]]
+
+
+def test_a_date_becomes_days_month_weekday_and_hour():
+    frame = pd.DataFrame({"when": ["1970-01-03", "2026-11-22 18:30:00", None]})
+    schema = learn_schema(frame)
+    encoded = encode(schema, frame).numbers
+    np.testing.assert_array_equal(encoded[0], [2, 1, 5, 0])  # a Saturday
+    days = pd.Timestamp("2026-11-22").toordinal() - pd.Timestamp("1970-01-01").toordinal()
+    np.testing.assert_allclose(encoded[1], [days + 18.5 / 24, 11, 6, 18])
+    assert np.isnan(encoded[2]).all()
+    as_dates = pd.DataFrame({"when": pd.to_datetime(frame["when"], format="ISO8601")})
+    np.testing.assert_array_equal(encode(schema, as_dates).numbers, encoded)
+    zoned = pd.DataFrame({"when": as_dates["when"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")})
+    np.testing.assert_array_equal(encode(schema, zoned).numbers, encoded)
+
+
+def test_a_category_is_the_same_however_it_is_written():
+    schema = learn_schema(pd.DataFrame({"zip": [3, 10, 2]}), categories=["zip"])
+    assert schema.columns[0].categories == ("10", "2", "3")
+    for values in ([3, 99, 10], [3.0, 99.0, 10.0], ["3", "99", "10"], pd.array([3, 99, 10], dtype="Int64")):
+        assert encode(schema, pd.DataFrame({"zip": values})).codes[:, 0].tolist() == [2, UNSEEN, 0]
+
+
+def test_columns_are_found_by_name_whatever_their_order_or_company():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"], "c": [True, False]})
+    schema = learn_schema(frame)
+    expected = encode(schema, frame)
+    other = encode(schema, frame.assign(target=9, id="?")[["target", "c", "id", "b", "a"]])
+    np.testing.assert_array_equal(other.numbers, expected.numbers)
+    np.testing.assert_array_equal(other.codes, expected.codes)
+
+
+def test_a_schema_survives_storage():
+    schema = learn_schema(pd.DataFrame({"a": [1.0], "b": ["x"], "c": [True], 4: pd.to_datetime(["2026-01-01"])}))
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+    assert schema.names == ["a", "b", "c", "4"]
+    assert schema.n_numbers == 1 + 1 + 4
+
+
+@settings(max_examples=25)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=5),
+        st.lists(st.none() | st.sampled_from(["a", "b", "ü", ""]), min_size=4, max_size=4)
+        | st.lists(st.none() | st.floats(-1e9, 1e9), min_size=4, max_size=4)
+        | st.lists(st.booleans(), min_size=4, max_size=4),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_every_frame_of_plain_columns_can_be_read(columns):
+    frame = pd.DataFrame(columns)
+    schema = learn_schema(frame)
+    table = encode(schema, frame)
+    assert table.numbers.shape == (4, schema.n_numbers)
+    assert not np.isinf(table.numbers).any()
+    assert ((table.codes >= MISSING) & (table.codes < np.array(schema.cardinalities or [0]))).all()
+    n_missing = int(frame.isna().sum().sum())
+    assert int(np.isnan(table.numbers).sum() + (table.codes == MISSING).sum()) == n_missing
+    assert len(encode(schema, frame.iloc[:0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), "column name 'a' is used 2 times; rename the columns"),
+        (pd.DataFrame({"a": ["x", 3, "y"]}), r"column 'a' mixes int and text values \(text 'x' in row 0\)"),
+        (pd.DataFrame({"a": ["1", "2", "three"]}), "2 numbers and 1 texts, first 'three' in row 2"),
+        (pd.DataFrame({"a": [[1], [2]]}), "column 'a' holds list values"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_refused_by_name(frame, message):
+    with pytest.raises(TableError, match=message):
+        learn_schema(frame)
+
+
+def test_a_mixed_column_can_be_named_a_category():
+    schema = learn_schema(pd.DataFrame({"a": ["x", 3, "y"]}), categories=["a"])
+    assert schema.columns[0].categories == ("3", "x", "y")
+
+
+def test_a_wrong_name_among_categories_is_told_the_nearest():
+    with pytest.raises(TableError, match="categories: unknown name 'strete', did you mean 'street'"):
+        learn_schema(pd.DataFrame({"street": [1], "city": [2]}), categories=["strete"])
+
+
+SCHEMA = learn_schema(pd.DataFrame({"a": [1.0], "b": ["x"], "d": pd.to_datetime(["2026-01-01"])}))
+GOOD = {"a": [1.0, 2.0], "b": ["x", "y"], "d": ["2026-01-01", "2026-01-02"]}
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame(GOOD).drop(columns="b"), "column 'b' is missing; the model was trained on a, b, d"),
+        (pd.DataFrame(GOOD | {"a": [1.0, np.inf]}), "column 'a' holds 1 infinite values, the first in row 1"),
+        (pd.DataFrame(GOOD | {"a": [-np.inf, np.inf]}), "column 'a' holds 2 infinite values, the first in row 0"),
+        (pd.DataFrame(GOOD | {"a": ["1.0", "two"]}), "column 'a' must hold numbers, got 'two' in row 1"),
+        (pd.DataFrame(GOOD | {"a": pd.to_datetime(["2026-01-01"] * 2)}), "column 'a' must hold numbers, got datetime64"),
+        (pd.DataFrame(GOOD | {"d": ["2026-01-01", "soon"]}), "must hold dates as 2026-11-22, got 'soon' in row 1"),
+        (pd.concat([pd.DataFrame(GOOD)] * 2, axis=1), "column name 'a' is used 2 times"),
+    ],
+)
+def test_rows_unlike_those_of_training_are_refused_by_name(frame, message):
+    assert len(encode(SCHEMA, pd.DataFrame(GOOD))) == 2
+    with pytest.raises(TableError, match=message):
+        encode(SCHEMA, frame)
+
+
+def test_infinite_training_values_are_refused():
+    frame = pd.DataFrame({"a": [1.0, np.inf, 2.0]}, index=["x", "y", "z"])
+    with pytest.raises(TableError, match="first in row y; replace them with a number, or leave the cell empty"):
+        encode(learn_schema(frame), frame)

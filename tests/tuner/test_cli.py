@@ -1,0 +1,211 @@
+"""The command line as a person or a script meets it."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from small import make_frame
+
+from tuner.cli import main
+
+STUDY = """
+[study]
+name = "small"
+sampler = "hyperopt.tpe"
+seed = 7
+workers = 0
+tracking = "none"
+[budget]
+trials = 4
+time = "20m"
+trial_time = "3m"
+[data]
+train = "train.csv.gz"
+test = "test.csv"
+target = "label"
+metric = "log_loss"
+metrics = ["roc_auc", "accuracy"]
+split = { kind = "kfold", folds = 3 }
+[families.linear]
+alpha = { low = 0.1, high = 10.0, log = true }
+[families.xgboost]
+n_estimators = 20
+[ensemble]
+method = "greedy"
+"""
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    make_frame(150).to_csv(folder / "train.csv.gz", index=False)
+    make_frame(60, seed=1).to_csv(folder / "test.csv", index=False)
+    (folder / "study.toml").write_text(STUDY)
+    result = call("run", folder / "study.toml")
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(place):
+    return place / "runs" / "small"
+
+
+def test_run_leaves_a_study_and_an_ensemble_and_runs_again(place, folder):
+    assert (folder / "ensemble" / "ensemble.json").is_file()
+    again = call("run", place / "study.toml")
+    assert again.exit_code == 0
+    assert "best single" in again.stdout
+
+
+def test_leaderboard_in_every_format(folder):
+    table = call("leaderboard", folder)
+    assert table.exit_code == 0
+    assert "linear-000000" in table.stdout
+    rows = json.loads(call("leaderboard", folder, "--format", "json").stdout)
+    assert {row["trial"] for row in rows} >= {"baseline-000000", "xgboost-000001"}
+    assert call("leaderboard", folder, "--format", "csv").stdout.startswith("trial,family,state,log_loss")
+
+
+def test_ensemble_prints_exactly_the_promised_json(folder):
+    result = call("ensemble", folder, "--method", "nelder_mead", "--test", "--format", "json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert list(report) == ["method", "metric", "members", "scores", "test_looks"]
+    assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "test"]
+    assert list(report["scores"]["best_single"]) == ["trial", "cross_validated", "test"]
+    assert report["test_looks"] == 1
+    assert json.loads(call("ensemble", folder, "--format", "json").stdout)["test_looks"] == 1
+
+
+def test_predict_to_a_file_and_to_the_screen(place, folder):
+    out = place / "out" / "predictions.csv"
+    assert call("predict", folder, place / "test.csv", "-o", out).exit_code == 0
+    predictions = pd.read_csv(out)
+    assert list(predictions.columns) == ["prediction", "probability_no", "probability_yes"]
+    assert len(predictions) == 60
+    shown = json.loads(call("predict", folder / "ensemble", place / "test.csv", "--format", "json").stdout)
+    assert shown[0]["probability_no"] == pytest.approx(predictions["probability_no"].iloc[0], abs=1e-6)
+
+
+CHANGES = {
+    "unknown key": ("trials = 4", "trails = 4", "did you mean 'trials'"),
+    "unknown section": ("[budget]", "[budgets]", "did you mean 'budget'"),
+    "unknown split key": ("folds = 3", "fold = 3", "did you mean 'folds'"),
+    "negative budget": ("trials = 4", "trials = -4", "trials"),
+    "zero time": ('time = "20m"', 'time = "0m"', "above zero"),
+    "wrong type": ("trials = 4", 'trials = "four"', "trials"),
+    "unknown family": ("[families.linear]", "[families.liner]", "did you mean 'linear'"),
+    "unknown parameter": ("alpha = {", "alfa = {", "did you mean 'alpha'"),
+    "low above high": ("low = 0.1", "low = 100.0", "low < high"),
+    "unknown sampler": ("hyperopt.tpe", "hyperopt.tp", "did you mean 'hyperopt.tpe'"),
+    "unknown metric": ('"log_loss"', '"logloss"', "did you mean 'log_loss'"),
+    "unfit metric": ('"log_loss"', '"rmse"', "does not fit"),
+    "unknown method": ('"greedy"', '"greedier"', "did you mean 'greedy'"),
+    "missing file": ("train.csv.gz", "trian.csv.gz", "there is no file"),
+    "wrong target": ('"label"', '"lable"', "did you mean 'label'"),
+    "not TOML": ("[study]", "[study", "not valid TOML"),
+    "missing key": ('target = "label"', "", "target is missing"),
+    "module not found": ("[families.linear]", '[families.mine]\nbuild = "nowhere:f"\nspace = "nowhere:s"', "nowhere"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_bad_study_file_exits_with_2_and_a_way_out(place, tmp_path, case):
+    old, new, message = CHANGES[case]
+    assert old in STUDY
+    path = place / f"{case.replace(' ', '_')}.toml"
+    path.write_text(STUDY.replace(old, new).replace('"small"', f'"{case}"'.replace(" ", "_")))
+    result = call("run", path)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert not (place / "runs" / case.replace(" ", "_") / "ledger.db").exists()
+
+
+def test_an_own_family_in_a_study_file(place):
+    (place / "nets.py").write_text(
+        "import keras\nfrom spaces import Float\n"
+        "SPACE = {'learning_rate': Float(1e-3, 1e-1, log=True), 'epochs': 1}\n"
+        "def build(config, signature):\n"
+        "    inputs = keras.Input(signature.input.shape)\n"
+        "    return keras.Model(inputs, keras.layers.Dense(1, activation='sigmoid')(inputs))\n"
+    )
+    text = STUDY.replace('"small"', '"own"').replace(
+        "[families.linear]\nalpha = { low = 0.1, high = 10.0, log = true }",
+        '[families.mine]\nbuild = "nets:build"\nspace = "nets:SPACE"\nlearning_rate = { low = 0.01 }',
+    )
+    (place / "own.toml").write_text(text)
+    result = call("run", place / "own.toml")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(call("leaderboard", place / "runs" / "own", "--format", "json").stdout)
+    rates = [row["params.learning_rate"] for row in rows if row["family"] == "mine"]
+    assert len(rates) == 2
+    assert min(rates) >= 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["leaderboard", "nowhere"], "holds no study"),
+        (["predict", "nowhere", "rows.csv"], "holds no ensemble"),
+        (["ui", "nowhere"], "holds no study"),
+        (["run", "nowhere.toml"], "there is no file"),
+    ],
+)
+def test_wrong_folders_exit_with_2(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_rows_that_do_not_fit_are_refused(place, folder):
+    make_frame(20).drop(columns="colour").to_csv(place / "narrow.csv", index=False)
+    result = call("predict", folder, place / "narrow.csv")
+    assert result.exit_code == 2
+    assert "column 'colour' is missing" in result.stderr
+    make_frame(20).assign(x="much").to_csv(place / "text.csv", index=False)
+    assert "must hold numbers, got 'much'" in call("predict", folder, place / "text.csv").stderr
+
+
+def test_only_the_baseline_succeeded_exits_with_3(place):
+    (place / "bad_nets.py").write_text(
+        "import keras\nfrom spaces import Choice\nSPACE = {'good': Choice([True, False]), 'epochs': 1}\n"
+        "def build(config, signature):\n"
+        "    if 'trial' in __import__('threading').current_thread().name or signature.rows > 0 and FAIL():\n"
+        "        raise RuntimeError('no')\n"
+        "    inputs = keras.Input(signature.input.shape)\n"
+        "    return keras.Model(inputs, keras.layers.Dense(1, activation='sigmoid')(inputs))\n"
+        "def FAIL():\n"
+        "    import sys\n"
+        "    return not any('tuner.shipping' in argument or 'shipping' in argument for argument in sys.argv)\n"
+    )
+    text = STUDY.replace('"small"', '"bad"').split("[families.linear]")[0]
+    (place / "bad.toml").write_text(text + '[families.bad]\nbuild = "bad_nets:build"\nspace = "bad_nets:SPACE"\n')
+    result = call("run", place / "bad.toml")
+    assert result.exit_code == 3, result.output
+    assert "no trial beside the baseline succeeded" in result.stderr
+
+
+def test_help_and_imports_load_nothing_heavy():
+    script = (
+        "import sys, tuner, spaces, ensembles, tuner.cli\n"
+        "try:\n    tuner.cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'tensorflow', 'keras', 'optuna', 'hyperopt', 'xgboost', 'mlflow', 'sklearn', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_the_spaces_that_is_imported_is_ours():
+    """PyPI's `spaces` belongs to Hugging Face."""
+    import spaces
+
+    assert hasattr(spaces, "Choice")
+    assert hasattr(spaces, "FAMILIES")

@@ -1,0 +1,157 @@
+"""Kill drivers and workers; nothing finished may be lost or repeated."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import psutil
+import pytest
+
+import tuner
+
+HERE = Path(__file__).parent
+
+
+def start(folder, workers, tracking, trials):
+    command = [sys.executable, str(HERE / "drive.py"), str(folder), str(workers), tracking, str(trials)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=HERE.parents[1])
+
+
+def finish(folder, workers, tracking, trials):
+    driver = start(folder, workers, tracking, trials)
+    _, said = driver.communicate(timeout=600)
+    assert driver.returncode == 0, said.decode()
+    return said.decode()
+
+
+def workers_of(folder):
+    """Live worker processes of a study, told by the folder in their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        command = process.info["cmdline"] or []
+        if "tuner.worker" in command and str(folder.resolve()) in command:
+            if process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_for(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def proposals(study):
+    return {trial.name: trial.params for trial in study.trials}
+
+
+def check_whole(folder, tracking, trials):
+    """Every promise about a study that was killed and finished."""
+    study = tuner.load_study(folder)
+    assert all(trial.state != "running" for trial in study.trials)
+    run = [trial for trial in study.trials if not trial.duplicate and trial.family != "baseline"]
+    assert len(run) == trials
+    for trial in study.complete:
+        sealed = list((folder / "trials" / trial.name).glob("*/result.json"))
+        assert len(sealed) == 1, f"{trial.name} was finished {len(sealed)} times"
+    assert wait_for(lambda: not workers_of(folder)), "orphan workers"
+    if tracking != "none":
+        client = mlflow.MlflowClient(tracking)
+        runs = client.search_runs([client.get_experiment_by_name(folder.name).experiment_id], max_results=1000)
+        children = [run.data.tags["tuner.trial"] for run in runs if "tuner.trial" in run.data.tags]
+        assert sorted(children) == sorted(trial.name for trial in study.trials)
+        assert all(run.info.status in ("FINISHED", "KILLED", "FAILED") for run in runs)
+    return study
+
+
+def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
+    rng = random.Random(seed)
+    for _ in range(kills):
+        driver = start(folder, workers, tracking, trials)
+        # From before the workers are up to the middle of a late trial.
+        try:
+            driver.wait(timeout=rng.uniform(2.0, 12.0))
+        except subprocess.TimeoutExpired:
+            pass
+        driver.send_signal(signal.SIGKILL)
+        driver.communicate()
+        assert wait_for(lambda: not workers_of(folder)), "workers outlived their driver"
+    finish(folder, workers, tracking, trials)
+
+
+def test_a_killed_driver_loses_and_repeats_nothing(tmp_path):
+    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    finish(tmp_path / "straight", 1, "none", 8)
+    kill_driver_often(tmp_path / "killed", kills=3, workers=1, tracking=tracking, trials=8, seed=time.time_ns())
+    killed = check_whole(tmp_path / "killed", tracking, 8)
+    straight = check_whole(tmp_path / "straight", "none", 8)
+    assert proposals(killed) == proposals(straight)
+    assert {t.name: t.value for t in killed.trials} == pytest.approx({t.name: t.value for t in straight.trials})
+
+
+@pytest.mark.slow
+def test_a_driver_killed_ten_times_over_one_study(tmp_path):
+    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    finish(tmp_path / "straight", 1, "none", 30)
+    kill_driver_often(tmp_path / "one", kills=10, workers=1, tracking=tracking, trials=30, seed=time.time_ns())
+    assert proposals(check_whole(tmp_path / "one", tracking, 30)) == proposals(tuner.load_study(tmp_path / "straight"))
+    kill_driver_often(tmp_path / "two", kills=10, workers=2, tracking=tracking, trials=30, seed=time.time_ns())
+    check_whole(tmp_path / "two", tracking, 30)
+
+
+def kill_workers_often(folder, *, kills, trials):
+    driver = start(folder, 2, "none", trials)
+    killed = 0
+    while killed < kills and driver.poll() is None:
+        time.sleep(random.uniform(0.5, 4.0))
+        victims = workers_of(folder)
+        if victims:
+            random.choice(victims).kill()
+            killed += 1
+    _, said = driver.communicate(timeout=600)
+    assert driver.returncode == 0, said.decode()
+    return killed
+
+
+def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path):
+    assert kill_workers_often(tmp_path / "study", kills=2, trials=8) == 2
+    check_whole(tmp_path / "study", "none", 8)
+
+
+@pytest.mark.slow
+def test_workers_killed_ten_times_over_one_study(tmp_path):
+    kill_workers_often(tmp_path / "study", kills=10, trials=60)
+    check_whole(tmp_path / "study", "none", 60)
+
+
+def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
+    folder = tmp_path / "study"
+    driver = start(folder, 1, "none", 200)
+    assert wait_for(lambda: len(list((folder / "trials").glob("*/1/result.json"))) >= 3)
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode != 0
+    assert "To continue: the same call or command again" in said.decode()
+    study = tuner.load_study(folder)
+    assert all(trial.state != "running" for trial in study.trials)
+    assert wait_for(lambda: not workers_of(folder))
+    finish(folder, 1, "none", len(study.complete) + 1)
+    assert len(tuner.load_study(folder).complete) > len(study.complete)
+
+
+def test_a_trial_over_its_time_is_killed_and_the_study_goes_on(tmp_path, task):
+    slow = {"n_estimators": 100_000, "patience": 100_000, "learning_rate": 0.02}
+    study = tuner.tune(
+        task, {"xgboost": slow, "linear": {}}, trials=3, trial_time=1.0, workers=1, folder=tmp_path / "s",
+        tracking=None, progress=False,
+    )  # fmt: skip
+    reasons = {trial.family: trial.outcome.reason for trial in study.trials}
+    assert reasons == {"baseline": None, "xgboost": "time", "linear": None}
+    assert "failed: time" in study.summary()

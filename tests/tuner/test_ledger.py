@@ -1,0 +1,155 @@
+"""The ledger keeps its promises for every sampler."""
+
+import optuna
+import pytest
+
+from spaces import Choice, Float, Int
+from spaces.space import defaults, flatten
+from tuner.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
+from tuner.samplers import SAMPLERS, make_pruner, sampler_maker
+from tuner.trial import Outcome
+
+SPACE = {
+    "width": Int(4, 256, log=True),
+    "rate": Float(1e-4, 1e-1, log=True),
+    "keep": Float(0.0, 1.0, step=0.25),
+    "optimizer": Choice({"adam": {}, "sgd": {"momentum": Float(0.0, 0.9), "nesterov": Choice([False, True])}}),
+}
+
+
+def open_ledger(path, sampler, *, space=None, pruner=None, maximize=False):
+    ledger = Ledger(path, seed=11, maximize=maximize, pruner=make_pruner(pruner))
+    ledger.open("net", space or SPACE, sampler_maker(sampler, space or SPACE))
+    return ledger
+
+
+def value_of(params):
+    return params["rate"] * 10 + abs(params["width"] - 64) / 64 + (params["optimizer"] == "sgd") * 0.1
+
+
+def finish(ledger, trial):
+    """Tell a value that depends on the parameters; every fifth trial fails."""
+    if trial.number % 5 == 4:
+        return ledger.tell("net", trial.number, Outcome("failed", error="oops", reason="error"))
+    return ledger.tell("net", trial.number, Outcome("complete", value=value_of(trial.params)))
+
+
+def names():
+    have_torch = True
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        have_torch = False
+    return [name for name in SAMPLERS if have_torch or name != "optuna.gp"]
+
+
+@pytest.mark.parametrize("sampler", names())
+def test_a_ledger_opened_again_before_every_trial_proposes_the_same(tmp_path, sampler):
+    once = open_ledger(tmp_path / "once.db", sampler)
+    straight = []
+    for _ in range(10):
+        trial, _ = once.ask("net")
+        straight.append(trial.params)
+        finish(once, trial)
+    again = []
+    ledger = open_ledger(tmp_path / "again.db", sampler)
+    for _ in range(10):
+        trial, _ = ledger.ask("net")
+        ledger = open_ledger(tmp_path / "again.db", sampler)
+        resumed, config = ledger.resume("net", trial.number)
+        assert resumed.params == trial.params == flatten(SPACE, config)
+        again.append(resumed.params)
+        finish(ledger, resumed)
+    assert again == straight
+    assert len({str(params) for params in straight}) > 7
+
+
+@pytest.mark.parametrize("sampler", names())
+def test_an_ask_that_was_cut_off_is_completed_as_it_would_have_been(tmp_path, sampler):
+    """Kill the driver between two parameters: the rest come out the same."""
+    whole, torn = (open_ledger(tmp_path / name, sampler) for name in ("whole.db", "torn.db"))
+    for ledger in (whole, torn):
+        for _ in range(8):
+            finish(ledger, ledger.ask("net")[0])
+    expected, _ = whole.ask("net")
+    torn.study("net").sampler = torn._books["net"].make_sampler(seed_of(8))
+    half = torn.study("net").ask()
+    half.suggest_int("width", 4, 256, log=True)
+    half.suggest_float("rate", 1e-4, 1e-1, log=True)
+    resumed, _ = open_ledger(tmp_path / "torn.db", sampler).resume("net", 8)
+    assert resumed.params == expected.params
+
+
+def seed_of(number):
+    from tuner.seeds import derive_seed
+
+    return derive_seed(11, "net", number)
+
+
+def test_the_first_trial_is_the_untuned_model(tmp_path):
+    _, config = open_ledger(tmp_path / "l.db", "optuna.tpe").ask("net")
+    assert config == defaults(SPACE)
+
+
+def test_failures_are_data_for_the_samplers_and_failures_for_us(tmp_path):
+    ledger = open_ledger(tmp_path / "l.db", "optuna.tpe")
+    trial, _ = ledger.ask("net")
+    told = ledger.tell("net", trial.number, Outcome("failed", error="out of memory", reason="memory"))
+    (frozen,) = ledger.study("net").get_trials()
+    assert frozen.state == optuna.trial.TrialState.PRUNED
+    assert frozen.constraints == {"failed": 1.0}
+    assert told.state == "failed"
+    assert told.outcome.reason == "memory"
+    reopened = open_ledger(tmp_path / "l.db", "optuna.tpe")
+    assert reopened.trials("net") == [told]
+
+
+def test_a_new_attempt_does_not_report_steps_again_but_decides_the_last_again(tmp_path):
+    ledger = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
+    trial, _ = ledger.ask("net")
+    assert not ledger.report("net", trial.number, 0, 0.5)
+    assert ledger.report("net", trial.number, 1, 5.0)
+    again = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
+    again.resume("net", trial.number)
+    assert not again.report("net", trial.number, 0, 9.0)
+    assert again.report("net", trial.number, 1, 9.0)
+    assert again.study("net").get_trials()[0].intermediate_values == {0: 0.5, 1: 5.0}
+
+
+def test_equal_trials_are_found_and_told_once(tmp_path):
+    space = {"only": Choice(["a", "b"])}
+    ledger = open_ledger(tmp_path / "l.db", "optuna.random", space=space)
+    run, duplicates = 0, 0
+    while not ledger.exhausted("net"):
+        trial, _ = ledger.ask("net")
+        same = ledger.equal(trial)
+        if same is None:
+            ledger.tell("net", trial.number, Outcome("complete", value=float(trial.number)))
+            run += 1
+        else:
+            told = ledger.tell_duplicate(trial, same)
+            assert told.value == same.value
+            assert told.outcome.duplicate_of == same.number
+            duplicates += 1
+    assert run == 2
+    assert duplicates >= DUPLICATES_BEFORE_EXHAUSTED
+
+
+def test_failed_trials_do_not_lead_the_sampler_on(tmp_path):
+    """Where half of the space fails, TPE spends less than half of its later trials there."""
+    space = {"x": Float(0.0, 1.0)}
+    ledger = open_ledger(tmp_path / "l.db", "optuna.tpe", space=space)
+    for _ in range(40):
+        trial, _ = ledger.ask("net")
+        bad = trial.params["x"] > 0.5
+        outcome = Outcome("failed", reason="error") if bad else Outcome("complete", value=1 - trial.params["x"])
+        ledger.tell("net", trial.number, outcome)
+    late = [trial.params["x"] > 0.5 for trial in ledger.trials("net")[20:]]
+    assert sum(late) < len(late) / 2
+
+
+def test_unknown_samplers_and_pruners_name_the_right_ones():
+    with pytest.raises(ValueError, match="did you mean 'optuna.tpe'"):
+        sampler_maker("optuna.tpee", SPACE)
+    with pytest.raises(ValueError, match="did you mean 'median'"):
+        make_pruner("medium")

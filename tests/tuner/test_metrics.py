@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import sklearn.metrics
+
+import tuner
+from tuner.metrics import METRICS, Score, check_fits, metric_named
+
+rng = np.random.default_rng(0)
+BINARY = rng.integers(2, size=200)
+MULTI = rng.integers(3, size=200)
+VALUES = rng.normal(size=200) + 3
+P2 = rng.dirichlet([1, 1], size=200)
+P3 = rng.dirichlet([1, 1, 1], size=200)
+
+EXPECTED = {
+    "log_loss": lambda y, p: sklearn.metrics.log_loss(y, p),
+    "roc_auc": lambda y, p: sklearn.metrics.roc_auc_score(
+        y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr", average="macro"
+    ),
+    "accuracy": lambda y, p: sklearn.metrics.accuracy_score(y, p.argmax(1)),
+    "balanced_accuracy": lambda y, p: sklearn.metrics.balanced_accuracy_score(y, p.argmax(1)),
+    "f1": lambda y, p: sklearn.metrics.f1_score(y, p.argmax(1), average="binary" if p.shape[1] == 2 else "macro"),
+    "matthews_corrcoef": lambda y, p: sklearn.metrics.matthews_corrcoef(y, p.argmax(1)),
+}
+VALUE_METRICS = {
+    "rmse": sklearn.metrics.root_mean_squared_error,
+    "mae": sklearn.metrics.mean_absolute_error,
+    "r2": sklearn.metrics.r2_score,
+    "mape": sklearn.metrics.mean_absolute_percentage_error,
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize(("target", "predictions"), [(BINARY, P2), (MULTI, P3)], ids=["binary", "multiclass"])
+def test_class_metrics_equal_scikit_learn(name, target, predictions):
+    classes = tuple("abc"[: predictions.shape[1]])
+    score = Score(METRICS[name], "binary" if len(classes) == 2 else "multiclass", classes)
+    assert score(target, predictions) == pytest.approx(EXPECTED[name](target, predictions), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", VALUE_METRICS)
+def test_value_metrics_equal_scikit_learn(name):
+    predictions = VALUES[:, None] + 0.1
+    assert Score(METRICS[name], "regression")(VALUES, predictions) == pytest.approx(
+        VALUE_METRICS[name](VALUES, predictions[:, 0])
+    )
+
+
+def test_direction_is_handled_once():
+    better, worse = np.array([[0.1, 0.9], [0.9, 0.1]]), np.array([[0.9, 0.1], [0.1, 0.9]])
+    target = np.array([1, 0])
+    for name in ("log_loss", "roc_auc", "accuracy"):
+        score = Score(METRICS[name], "binary", ("a", "b"))
+        assert score.loss(target, better) < score.loss(target, worse)
+        assert score.better(score(target, better), score(target, worse))
+
+
+def test_own_metric_sees_labels_as_the_user_gave_them():
+    seen = {}
+
+    def share_of_yes(y_true, y_pred):
+        seen.update(true=set(y_true), predicted=set(y_pred))
+        return float(np.mean(y_pred == "yes"))
+
+    metric = tuner.Metric("share", share_of_yes, greater_is_better=True, needs="label")
+    value = Score(metric, "binary", ("no", "yes"))(BINARY, P2)
+    assert seen["true"] == seen["predicted"] == {"no", "yes"}
+    assert value == pytest.approx(np.mean(P2[:, 1] > 0.5))
+
+
+def test_own_probability_metric_gets_the_second_class():
+    metric = tuner.Metric("mean", lambda y, p: float(p.mean()), greater_is_better=True, needs="probability")
+    assert Score(metric, "binary", (0, 1))(BINARY, P2) == pytest.approx(P2[:, 1].mean())
+    assert Score(metric, "multiclass", (0, 1, 2))(MULTI, P3) == pytest.approx(P3.mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("rocauc", "did you mean 'roc_auc'"), ("neg_log_loss", "leave out 'neg_'"), ("nonsense", "log_loss, ")],
+)
+def test_unknown_names_are_mended(name, message):
+    with pytest.raises(ValueError, match=message):
+        metric_named(name)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("rmse", "binary"), ("accuracy", "regression"), ("f1", "regression")])
+def test_metrics_that_do_not_fit_are_refused(name, kind):
+    with pytest.raises(ValueError, match="does not fit"):
+        check_fits(METRICS[name], kind)

@@ -1,0 +1,318 @@
+"""A study from data to predictions, in this process."""
+
+import json
+import subprocess
+import sys
+
+import filelock
+import keras
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from small import SMALL_XGBOOST
+
+import tuner
+from ensembles.methods import METHODS
+from spaces import Choice, Float
+from tuner.ensembling import compare
+from tuner.launch import _elapsed
+from tuner.trial import Outcome
+
+QUIET = {"workers": 0, "tracking": None, "progress": False}
+
+
+def names(study):
+    return [trial.name for trial in study.trials]
+
+
+def test_the_baseline_runs_once_and_families_take_turns(study):
+    families = [trial.family for trial in study.trials if not trial.duplicate]
+    assert families.count("baseline") == 1
+    assert families.count("linear") == families.count("xgboost") == 4
+    (baseline,) = [trial for trial in study.trials if trial.family == "baseline"]
+    shares = np.bincount(study.task.rows.target) / len(study.task.rows)
+    assert baseline.value == pytest.approx(-(shares * np.log(shares)).sum(), abs=0.01)
+
+
+def test_the_leaderboard_is_sorted_and_complete(study):
+    board = study.leaderboard()
+    complete = board[board["state"] == "complete"]
+    assert complete["log_loss"].is_monotonic_increasing
+    assert {"trial", "log_loss", "roc_auc", "train_accuracy", "seconds", "params.alpha"} <= set(board.columns)
+    assert study.best.name == complete["trial"].iloc[0]
+
+
+def test_a_trials_value_is_the_mean_of_its_folds_on_held_out_rows(study):
+    for trial in study.complete:
+        stored = np.load(study.attempt_folder(trial) / "held_out.npz")
+        rows, folds, predictions = stored["rows"], stored["folds"], stored["predictions"]
+        values = [study.task.score(study.task.rows.target[rows[folds == k]], predictions[folds == k]) for k in range(3)]
+        assert np.mean(values) == pytest.approx(trial.value, abs=1e-12)
+        assert np.array_equal(np.sort(rows), np.arange(len(study.task.rows)))
+
+
+def test_the_same_call_continues_and_a_finished_study_trains_nothing(study):
+    before = names(study)
+    again = tuner.tune(
+        study.task, {"linear": {}, "xgboost": SMALL_XGBOOST}, trials=8, seed=3, folder=study.folder, **QUIET
+    )
+    assert names(again) == before
+
+
+def test_a_study_opens_from_its_folder(study):
+    opened = tuner.load_study(study.folder)
+    pd.testing.assert_frame_equal(opened.leaderboard(), study.leaderboard())
+    assert isinstance(opened.to_optuna("linear"), optuna.Study)
+    assert optuna.importance.get_param_importances(opened.to_optuna("xgboost"))
+    with pytest.raises(ValueError, match="family must be one of"):
+        opened.to_optuna("liner")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_ends_in_an_ensemble(study, frame, method):
+    combined = study.ensemble(method)
+    weights = [member.weight for member in combined.members]
+    assert sum(weights) == pytest.approx(1)
+    probabilities = combined.predict_proba(frame)
+    assert probabilities.shape == (len(frame), 2)
+    assert np.array_equal(combined.predict(frame), np.array(["no", "yes"])[probabilities.argmax(axis=1)])
+    scores = combined.scores
+    assert scores["ensemble"]["in_sample"] <= scores["ensemble"]["cross_fitted"] + 1e-9 or method == "uniform"
+    assert scores["difference"]["standard_error"] > 0
+
+
+def test_the_ensemble_beats_chance_by_far(study, frame):
+    combined = study.ensemble()
+    labels = frame["label"].to_numpy()
+    assert np.mean(combined.predict(frame) == labels) > 0.7
+
+
+def test_test_rows_are_counted_and_reported_in_the_promised_shape(study):
+    combined = study.ensemble()
+    before = combined.report()["test_looks"]
+    report = combined.test()
+    assert report["test_looks"] == before + 1
+    assert set(report) == {"method", "metric", "members", "scores", "test_looks"}
+    assert set(report["members"][0]) == {"trial", "family", "weight"}
+    assert set(report["scores"]) == {"ensemble", "best_single", "difference"}
+    assert set(report["scores"]["ensemble"]) == {"in_sample", "cross_fitted", "test"}
+    assert set(report["scores"]["best_single"]) == {"trial", "cross_validated", "test"}
+    assert set(report["scores"]["difference"]) == {"cross_fitted", "standard_error"}
+    assert list(report["scores"]["ensemble"]["test"]) == ["log_loss", "roc_auc", "accuracy"]
+    json.dumps(report)
+    table = compare(study, ["uniform"], test=True)
+    assert table["model"].iloc[0] == "baseline-000000"
+    assert combined.report()["test_looks"] == before + 2
+
+
+def test_without_test_rows_the_call_says_so(frame, tmp_path):
+    task = tuner.Task(frame, "label", split={"kind": "kfold", "folds": 2})
+    study = tuner.tune(task, ["linear"], trials=2, folder=tmp_path / "s", **QUIET)
+    with pytest.raises(ValueError, match="no test rows"):
+        study.ensemble().test()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 4}, "its seed is 3, not 4"),
+        ({"families": {"linear": {"alpha": {"high": 10.0}}, "xgboost": SMALL_XGBOOST}}, "the space of linear changed"),
+    ],
+)
+def test_another_study_in_the_folder_is_refused(study, change, message):
+    call = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 9, "seed": 3, **change}
+    with pytest.raises(ValueError, match=message):
+        tuner.tune(study.task, folder=study.folder, **call, **QUIET)
+
+
+def test_other_data_in_the_folder_are_refused(study, frame):
+    task = tuner.Task(
+        frame.iloc[:-1], "label", metrics=["roc_auc", "accuracy"], split={"kind": "stratified", "folds": 3}, test=0.2
+    )
+    with pytest.raises(ValueError, match="its data differ"):
+        tuner.tune(task, ["linear"], folder=study.folder, seed=3, **QUIET)
+
+
+def test_a_second_driver_is_refused(study):
+    with filelock.FileLock(study.folder / ".lock"), pytest.raises(ValueError, match="in use by another process"):
+        tuner.tune(study.task, {"linear": {}}, folder=study.folder, seed=3, **QUIET)
+
+
+def test_a_folder_of_something_else_is_refused(task, tmp_path):
+    (tmp_path / "precious.txt").write_text("keep me")
+    with pytest.raises(ValueError, match="not empty and holds no study"):
+        tuner.tune(task, ["linear"], folder=tmp_path, **QUIET)
+    assert (tmp_path / "precious.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"families": ["xgbost"]}, "did you mean 'xgboost'"),
+        ({"families": {"linear": {"alfa": 1.0}}}, "did you mean 'alpha'"),
+        ({"families": {"linear": {"alpha": {"low": 10.0, "high": 1.0}}}}, "low < high"),
+        ({"families": []}, "at least one"),
+        ({"sampler": "optuna.tp"}, "did you mean 'optuna.tpe'"),
+        ({"pruner": "medain"}, "did you mean 'median'"),
+        ({"trials": 0}, "trials must be"),
+        ({"trials": -3}, "trials must be"),
+        ({"time": "-5m"}, "time must be"),
+        ({"time": 0}, "time must be above zero"),
+        ({"trial_time": "soon"}, "trial_time must be"),
+        ({"max_failures": 0}, "max_failures must be"),
+        ({"workers": -1}, "workers must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"weights": {"dense": 2}, "families": ["linear"]}, "no family 'dense'"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_starts(task, tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        tuner.tune(task, folder=tmp_path / "s", **{**QUIET, **arguments})
+    assert not (tmp_path / "s" / "ledger.db").exists()
+
+
+def test_limits_are_totals_over_launches(task, tmp_path):
+    first = tuner.tune(task, ["linear"], trials=3, folder=tmp_path / "s", **QUIET)
+    first_names = names(first)
+    assert len(first_names) == 4
+    second = tuner.tune(task, ["linear"], trials=5, folder=tmp_path / "s", **QUIET)
+    assert len(second.complete) == 6
+    assert names(second)[:4] == first_names
+    assert _elapsed(second.trials) <= sum(trial.outcome.seconds for trial in second.trials) + 1e-6
+    second_names = names(second)
+    stopped = tuner.tune(task, ["linear"], time=1e-3, folder=tmp_path / "s", **QUIET)
+    assert names(stopped) == second_names
+
+
+def test_a_small_space_is_exhausted_and_duplicates_cost_nothing(task, tmp_path):
+    space = {"linear": {"scaling": ["standard", "quantile"], "alpha": 1.0}}
+    study = tuner.tune(task, space, trials=50, folder=tmp_path / "s", sampler="optuna.random", **QUIET)
+    assert len([trial for trial in study.trials if trial.family == "linear" and not trial.duplicate]) == 2
+    assert "exhausted" in study.summary("spaces exhausted")
+
+
+def build_small(config, signature):
+    if config["trouble"] == "raise":
+        raise RuntimeError("this configuration cannot be built")
+    inputs = keras.Input(signature.input.shape)
+    x = keras.layers.Dense(4, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+    if config["trouble"] == "nan":
+        model.compile(optimizer=keras.optimizers.SGD(1e30), loss=lambda y, p: keras.ops.mean(p) * float("nan"))
+    return model
+
+
+SMALL_SPACE = {
+    "trouble": Choice(["none", "raise", "nan"]),
+    "learning_rate": Float(1e-3, 1e-1, log=True),
+    "epochs": 2,
+    "batch_size": 64,
+}
+
+
+@pytest.fixture(scope="module")
+def own_study(task, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own") / "study"
+    mine = tuner.family(build_small, SMALL_SPACE, name="mine")
+    return tuner.tune(task, [mine, "linear"], trials=18, folder=folder, sampler="optuna.random", seed=5, **QUIET)
+
+
+def test_a_users_own_family_is_tuned_and_its_failures_are_data(own_study):
+    mine = [trial for trial in own_study.trials if trial.family == "mine"]
+    reasons = {trial.params["trouble"]: trial.outcome.reason for trial in mine}
+    assert reasons == {"none": None, "raise": "error", "nan": "nan"}
+    raised = next(trial for trial in mine if trial.params["trouble"] == "raise")
+    assert "this configuration cannot be built" in raised.outcome.error
+    board = own_study.leaderboard()
+    assert set(board[board["state"] == "failed"]["reason"]) == {"error", "nan"}
+    assert "failed: error, nan" in own_study.summary()
+
+
+def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(own_study, frame, tmp_path):
+    from tuner.ensembling import best_of_each_family, single_ensemble
+
+    (mine,) = [trial for trial in best_of_each_family(own_study) if trial.family == "mine"]
+    combined = single_ensemble(own_study, mine)
+    saved = combined.save(tmp_path / "bundle")
+    frame.to_parquet(tmp_path / "rows.parquet")
+    script = (
+        "import sys, numpy, pandas, tuner;"
+        f"e = tuner.load({str(saved)!r});"
+        f"numpy.save({str(tmp_path / 'out.npy')!r}, e.predict_proba(pandas.read_parquet({str(tmp_path / 'rows.parquet')!r})));"
+        "assert 'test_study' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+    assert np.allclose(np.load(tmp_path / "out.npy"), combined.predict_proba(frame), atol=1e-6)
+
+
+def test_a_model_that_cannot_be_shipped_fails_before_the_first_trial(task, tmp_path):
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        doubled = keras.layers.Lambda(lambda x: 2 * x)(inputs)
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(doubled))
+
+    lambdas = tuner.family(build, {"epochs": 1}, name="lambdas")
+    with pytest.raises(ValueError, match=r"cannot be loaded in a fresh process.*no Lambda layers"):
+        tuner.tune(task, [lambdas], folder=tmp_path / "s", **QUIET)
+
+
+def test_a_builder_that_raises_fails_before_the_first_trial(task, tmp_path):
+    broken = tuner.family(lambda config, signature: keras.Nonsense(), {"epochs": 1}, name="broken")
+    with pytest.raises(ValueError, match=r"'broken' fails before the first trial.*Nonsense"):
+        tuner.tune(task, [broken], folder=tmp_path / "s", **QUIET)
+
+
+def test_a_sampler_of_ones_own_and_a_sampler_object(task, tmp_path):
+    made = tuner.tune(
+        task,
+        ["linear"],
+        sampler=lambda seed: optuna.samplers.QMCSampler(seed=seed),
+        trials=2,
+        folder=tmp_path / "a",
+        **QUIET,
+    )
+    given = tuner.tune(
+        task, ["linear"], sampler=optuna.samplers.RandomSampler(1), trials=2, folder=tmp_path / "b", **QUIET
+    )
+    assert len(made.complete) == len(given.complete) == 3
+
+
+def test_regression_ends_in_an_ensemble_too(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 3))
+    task = tuner.Task(x, x[:, 0] * 2 + np.sin(3 * x[:, 1]) + 100, test=0.2, split={"kind": "kfold", "folds": 2})
+    study = tuner.tune(task, {"linear": {}, "xgboost": SMALL_XGBOOST}, trials=4, folder=tmp_path / "s", **QUIET)
+    combined = study.ensemble("greedy")
+    assert combined.predict(x).shape == (150,)
+    with pytest.raises(ValueError, match="predicts a number"):
+        combined.predict_proba(x)
+    tested = combined.test()["scores"]["ensemble"]["test"]["rmse"]
+    baseline = next(trial.value for trial in study.complete if trial.family == "baseline")
+    assert tested < 0.6 * baseline
+
+
+def test_time_order_is_kept_to_the_end(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=120), "x": rng.normal(size=120)})
+    frame["y"] = frame["x"] + 0.01 * np.arange(120)
+    task = tuner.Task(frame, "y", time="when", split={"kind": "time", "folds": 3}, test=0.2)
+    study = tuner.tune(task, {"linear": {}, "xgboost": SMALL_XGBOOST}, trials=4, folder=tmp_path / "s", **QUIET)
+    assert study.ensemble().scores["ensemble"]["cross_fitted"] > 0
+
+
+def test_models_over_the_disk_budget_go_worst_first_and_the_best_of_each_family_stay(task, tmp_path):
+    study = tuner.tune(
+        task, {"linear": {}, "xgboost": SMALL_XGBOOST}, trials=6, folder=tmp_path / "s", disk=1.0, seed=1, **QUIET
+    )
+    kept = {trial.name for trial in study.complete if study.has_models(trial)}
+    best = {}
+    for trial in study.complete:
+        best.setdefault(trial.family, trial.name)
+    assert kept == set(best.values())
+    assert {member.trial for member in study.ensemble().members} <= kept
+
+
+def test_outcomes_survive_json():
+    outcome = Outcome("complete", value=0.5, fold_values=(0.4, 0.6), scores={"train": {"a": 1.0}}, duplicate_of=3)
+    assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome

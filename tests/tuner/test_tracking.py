@@ -1,0 +1,71 @@
+"""What MLflow shows, and that nothing depends on it."""
+
+import mlflow
+import pytest
+from small import SMALL_XGBOOST
+
+import tuner
+
+CALL = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 4, "workers": 0, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def tracked(task, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    study = tuner.tune(task, folder=folder / "study", progress=False, **CALL)
+    return study, mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def runs_of(client, name="study"):
+    runs = client.search_runs([client.get_experiment_by_name(name).experiment_id], max_results=1000)
+    return {run.info.run_name: run for run in runs}
+
+
+def test_a_parent_and_a_child_for_each_trial(tracked):
+    study, client = tracked
+    runs = runs_of(client)
+    assert set(runs) == {"study"} | {trial.name for trial in study.trials}
+    parent = runs.pop("study")
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert "| linear-000000 |" in parent.data.tags["mlflow.note.content"]
+    assert parent.data.params["metric"] == "log_loss"
+    (dataset,) = parent.inputs.dataset_inputs
+    assert dataset.dataset.digest == study.task.digest
+
+
+def test_children_hold_params_curves_and_the_objective_once(tracked):
+    study, client = tracked
+    runs = runs_of(client)
+    for trial in study.complete:
+        run = runs[trial.name]
+        assert run.data.params == {"family": trial.family} | {k: str(v) for k, v in trial.params.items()}
+        history = client.get_metric_history(run.info.run_id, "objective")
+        assert [point.value for point in history] == [trial.value]
+        assert run.data.metrics["roc_auc"] == trial.outcome.scores["held_out"]["roc_auc"]
+    curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "val_logloss/fold-0")
+    steps = [point.step for point in curve]
+    assert len(set(steps)) == len(steps) > 3
+
+
+def test_a_server_that_is_down_stops_nothing_and_is_told_later(task, tmp_path, capfd):
+    call = {**CALL, "folder": tmp_path / "study"}
+    study = tuner.tune(task, tracking="http://127.0.0.1:9", **call)
+    said = capfd.readouterr().err
+    assert "does not answer" in said
+    assert "5 trials are not in MLflow yet" in said
+    assert len(study.complete) == 5
+    uri = f"sqlite:///{tmp_path / 'later.db'}"
+    tuner.tune(task, tracking=uri, progress=False, **call)
+    runs = runs_of(mlflow.MlflowClient(uri))
+    assert set(runs) == {"study"} | {trial.name for trial in study.trials}
+    assert runs["xgboost-000001"].data.metrics["objective"] == next(
+        trial.value for trial in study.complete if trial.name == "xgboost-000001"
+    )
+
+
+def test_starting_again_adds_nothing_twice(tracked, task):
+    study, client = tracked
+    before = {name: run.info.run_id for name, run in runs_of(client).items()}
+    tuner.tune(task, folder=study.folder, progress=False, **CALL)
+    assert {name: run.info.run_id for name, run in runs_of(client).items()} == before
