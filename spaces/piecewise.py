@@ -24,7 +24,7 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         sizes_: The number of knots of each column.
     """
 
-    def __init__(self, pieces: int = 24) -> None:
+    def __init__(self, pieces: int = 96) -> None:
         self.pieces = pieces
 
     def fit(self, x: NDArray[np.float64], y: Any = None) -> Self:

@@ -6,7 +6,7 @@ from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
 
-_MOST_PIECEWISE = 100
+_MOST_PIECEWISE = 30
 
 
 def dense_space(signature: Signature) -> Space:
@@ -56,7 +56,7 @@ def dense_space(signature: Signature) -> Space:
 
 
 def scalings(signature: Signature) -> list[str]:
-    """Return the ways to scale numbers; piecewise encoding makes two dozen columns of one, so only of so many."""
+    """Return the ways to scale numbers; piecewise encoding makes up to 96 columns of one, so only of so many."""
     n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)
     return ["standard", "quantile", *(["piecewise"] if 0 < n_numbers <= _MOST_PIECEWISE else [])]
 

@@ -54,7 +54,7 @@ def tune(
     families: Families | None = None,
     *,
     sampler: Any = "optuna.tpe",
-    pruner: Any = "median",
+    pruner: Any = "percentile",
     trials: int | None = None,
     time: float | str | None = None,
     trial_time: float | str | None = None,

@@ -68,8 +68,9 @@ SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
 }
 
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    # Stops the worst quarter. An ensemble wants many good models, and a pruned trial is none.
+    "percentile": lambda: _pruner("PercentilePruner", percentile=75.0, n_startup_trials=5, n_warmup_steps=1),
     "median": lambda: _pruner("MedianPruner", n_startup_trials=5, n_warmup_steps=1),
-    "percentile": lambda: _pruner("PercentilePruner", percentile=25.0, n_startup_trials=5, n_warmup_steps=1),
     "successive_halving": lambda: _pruner("SuccessiveHalvingPruner", reduction_factor=3),
     "none": lambda: _pruner("NopPruner"),
 }

@@ -30,7 +30,7 @@ class StudySection(_Section):
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     sampler: str = "optuna.tpe"
-    pruner: str = "median"
+    pruner: str = "percentile"
     seed: int = Field(0, ge=0)
     workers: int | None = Field(None, ge=0)
     tracking: str = "auto"
