@@ -17,7 +17,8 @@ same for all, and so are the held-out rows.
 How to read it. `whole` is the wall time of a fresh process, imports, data bases and worker processes included;
 `trials` counts from the start of the first trial to the end of the last. Ratios are to `ours, 2 workers`: above one
 means slower than us. `log loss` is the median over trials on held-out rows, computed here from the stored predictions:
-if the sides did the same work, it is about the same. Every side runs in every repetition, one after the other; medians.
+if the sides did the same work, it is about the same (weights start at random; the JSON has the losses one by one).
+Every side runs in every repetition, one after the other; medians.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def run(*, quick: bool, repeats: int = 1) -> None:
         save("keras_tuner", {"trials": n_trials, "repeats": repeats, "rows": rows})
 
 
-def _measure(side: str, epochs: int, n_trials: int) -> dict[str, float]:
-    """Run one side in a fresh process, check what it left behind, and return its seconds and its median log loss."""
+def _measure(side: str, epochs: int, n_trials: int) -> dict[str, Any]:
+    """Run one side in a fresh process, check what it left behind, and return its seconds and its log losses."""
     program, *arguments = SIDES[side]
     task = digits_task()
     with tempfile.TemporaryDirectory() as temporary:
@@ -86,11 +87,11 @@ def _measure(side: str, epochs: int, n_trials: int) -> dict[str, float]:
         losses = _checked_losses(folder, data["held_out_y"], epochs, n_trials)
     trials = times["end"] - times["first_trial"]
     print(f"{epochs} epochs, {side}: {whole:.1f} s, {trials:.1f} s of it from the first trial on", flush=True)
-    return {"whole": whole, "trials": trials, "log_loss": statistics.median(losses)}
+    return {"whole": whole, "trials": trials, "log_loss": statistics.median(losses), "log_losses": losses}
 
 
 def _checked_losses(folder: Path, target: NDArray[Any], epochs: int, n_trials: int) -> list[float]:
-    """Return the log loss of every trial's stored predictions, after checking that everything is there."""
+    """Return the log loss of every trial's stored predictions, by number, after checking that everything is there."""
     trials = sorted(path.parent for path in folder.glob("study/trials/dense-*/1/held_out.npz"))
     models = "fold-0/model.keras"
     if not trials:
@@ -113,9 +114,9 @@ def _environment() -> dict[str, str]:
     return os.environ | quiet | {"PYTHONPATH": str(_ROOT)}
 
 
-def _summary(measured: Sequence[Mapping[str, Mapping[str, float]]], epochs: int) -> list[dict[str, Any]]:
+def _summary(measured: Sequence[Mapping[str, Mapping[str, Any]]], epochs: int) -> list[dict[str, Any]]:
     medians = {
-        side: {name: statistics.median(one[side][name] for one in measured) for name in measured[0][side]}
+        side: {name: statistics.median(one[side][name] for one in measured) for name in ("whole", "trials", "log_loss")}
         for side in SIDES
     }
     ours = next(iter(medians.values()))

@@ -55,7 +55,7 @@ def main(folder: Path, epochs: int) -> None:
             ).history
             best = min(history["val_loss"])
             mlflow.log_metric("best_val_loss", best)
-        keep(folder / "trials" / str(trial.number), model, data["held_out_x"], history)
+        keep(folder / "trials" / f"{trial.number:02d}", model, data["held_out_x"], history)
         return float(best)
 
     keras.utils.set_random_seed(0)

@@ -16,24 +16,25 @@ from ensembles import LOSSES, METHODS, Loss, blend
 
 every_method = pytest.mark.parametrize("method", list(METHODS))
 searching = pytest.mark.parametrize("method", [name for name in METHODS if name != "uniform"])
+SEEDS = st.integers(0, 2**32 - 1)
 every_loss = pytest.mark.parametrize("loss", list(LOSSES))
 
 
 def values(members: int, rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Members that predict a number, each with its own noise and bias."""
+    """Members that predict a number, each with its own noise and bias, so that a blend is better than each."""
     rng = np.random.default_rng(seed)
     target = rng.normal(size=rows)
-    spread, bias = rng.uniform(0.2, 2, members), rng.normal(scale=0.3, size=members)
+    spread, bias = rng.uniform(0.5, 1.5, members), rng.normal(scale=0.3, size=members)
     predictions = target + spread[:, None] * rng.normal(size=(members, rows)) + bias[:, None]
     return predictions[:, :, None], target
 
 
 def probabilities(members: int, rows: int, seed: int, classes: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Members that predict probabilities, some of them overconfident."""
+    """Members that predict probabilities, some of them overconfident, so that a blend is better than each."""
     rng = np.random.default_rng(seed)
     target = np.concatenate([np.arange(classes), rng.integers(0, classes, max(rows - classes, 0))])[:rows]
-    logits = rng.uniform(0.2, 2, members)[:, None, None] * np.eye(classes)[target] * 2
-    logits = logits + rng.normal(size=(members, rows, classes)) * rng.uniform(0.5, 2, members)[:, None, None]
+    skill, noise = rng.uniform(0.8, 1.2, (2, members, 1, 1))
+    logits = 1.5 * (skill * np.eye(classes)[target] + noise * rng.normal(size=(members, rows, classes)))
     exponents = np.exp(logits - logits.max(axis=2, keepdims=True))
     return exponents / exponents.sum(axis=2, keepdims=True), target
 
@@ -45,10 +46,17 @@ def problem(loss: str, members: int, rows: int, seed: int) -> tuple[NDArray[Any]
 
 
 @st.composite
-def problems(draw: st.DrawFn, least: int = 1) -> tuple[NDArray[Any], NDArray[Any], Loss]:
+def problems(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], Loss]:
+    """Any loss, any number of members, few rows."""
     loss = draw(st.sampled_from(list(LOSSES)))
-    members, rows = draw(st.integers(least, 6)), draw(st.integers(3, 40))
-    return problem(loss, members, rows, draw(st.integers(0, 2**32 - 1)))
+    return problem(loss, draw(st.integers(1, 6)), draw(st.integers(3, 40)), draw(SEEDS))
+
+
+@st.composite
+def smooth_problems(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], Loss]:
+    """Losses without kinks, on which the simplex is sure to find the one optimum."""
+    loss = draw(st.sampled_from([name for name in LOSSES if name != "mae"]))
+    return problem(loss, draw(st.integers(1, 6)), draw(st.integers(20, 50)), draw(SEEDS))
 
 
 def fitted_loss(method: str, predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
@@ -77,34 +85,25 @@ def test_the_same_problem_has_the_same_answer(method, given_problem):
     np.testing.assert_array_equal(first, second)
 
 
-@every_method
-@given(problems(), st.integers(0, 2**32 - 1))
-@settings(max_examples=20)
-def test_the_order_of_rows_does_not_matter(method, given_problem, seed):
+@pytest.mark.parametrize("method", ["uniform", "greedy"])
+@given(problems(), SEEDS)
+@settings(max_examples=25)
+def test_the_order_of_rows_and_of_members_does_not_matter(method, given_problem, seed):
     predictions, target, loss = given_problem
-    order = np.random.default_rng(seed).permutation(len(target))
+    members, rows = (np.random.default_rng(seed).permutation(n) for n in predictions.shape[:2])
     weights = METHODS[method](predictions, target, loss)
-    permuted = METHODS[method](predictions[:, order], target[order], loss)
-    if method == "nelder_mead":
-        found, other = (loss(target, blend(predictions, some)) for some in (weights, permuted))
-        assert other == pytest.approx(found, abs=1e-6)
-    else:
-        np.testing.assert_array_equal(permuted, weights)
+    np.testing.assert_array_equal(METHODS[method](predictions[:, rows], target[rows], loss), weights)
+    np.testing.assert_array_equal(METHODS[method](predictions[members], target, loss), weights[members])
 
 
-@every_method
-@given(problems(least=2), st.integers(0, 2**32 - 1))
-@settings(max_examples=20)
-def test_the_order_of_members_does_not_matter(method, given_problem, seed):
+@given(smooth_problems(), SEEDS)
+@settings(max_examples=15, derandomize=True)
+def test_nelder_mead_finds_the_same_loss_in_any_order(given_problem, seed):
     predictions, target, loss = given_problem
-    order = np.random.default_rng(seed).permutation(len(predictions))
-    weights = METHODS[method](predictions, target, loss)
-    permuted = METHODS[method](predictions[order], target, loss)
-    if method == "nelder_mead":  # the simplex looks from another corner
-        found, other = loss(target, blend(predictions, weights)), loss(target, blend(predictions[order], permuted))
-        assert other == pytest.approx(found, rel=1e-3, abs=1e-6)
-    else:
-        np.testing.assert_allclose(permuted, weights[order], atol=1e-12)
+    members, rows = (np.random.default_rng(seed).permutation(n) for n in predictions.shape[:2])
+    found = fitted_loss("nelder_mead", predictions, target, loss)
+    assert fitted_loss("nelder_mead", predictions[:, rows], target[rows], loss) == pytest.approx(found, abs=1e-6)
+    assert fitted_loss("nelder_mead", predictions[members], target, loss) == pytest.approx(found, abs=1e-6)
 
 
 @searching
@@ -123,13 +122,13 @@ def test_nelder_mead_is_never_worse_than_greedy_selection(given_problem):
 
 
 @searching
-@given(problems(), st.integers(0, 5))
-@settings(max_examples=20)
+@given(smooth_problems(), st.integers(0, 5))
+@settings(max_examples=15, derandomize=True)
 def test_a_member_twice_is_no_worse_than_once(method, given_problem, which):
     predictions, target, loss = given_problem
     twice = np.concatenate([predictions, predictions[which % len(predictions)][None]])
     once = fitted_loss(method, predictions, target, loss)
-    assert fitted_loss(method, twice, target, loss) <= once + (1e-12 if method == "greedy" else 1e-3 * abs(once) + 1e-6)
+    assert fitted_loss(method, twice, target, loss) <= once + (1e-12 if method == "greedy" else 1e-4)
 
 
 @every_loss
@@ -248,7 +247,7 @@ def test_losses_of_numbers_equal_scikit_learns(loss, function):
 
 
 @every_loss
-@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+@given(SEEDS, st.floats(0, 1))
 @settings(max_examples=20)
 def test_losses_that_say_so_are_convex(loss, seed, share):
     (first, second), target, function = problem(loss, 2, 20, seed)
@@ -257,7 +256,7 @@ def test_losses_that_say_so_are_convex(loss, seed, share):
     assert blended <= share * function(target, first) + (1 - share) * function(target, second) + 1e-9
 
 
-@given(problems(), st.integers(0, 2**32 - 1))
+@given(problems(), SEEDS)
 @settings(max_examples=20)
 def test_a_pool_is_the_weighted_mean(given_problem, seed):
     predictions, _, loss = given_problem

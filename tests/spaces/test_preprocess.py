@@ -363,7 +363,10 @@ GOOD = {"a": [1.0, 2.0], "b": ["x", "y"], "d": ["2026-01-01", "2026-01-02"]}
         (pd.DataFrame(GOOD | {"a": [1.0, np.inf]}), "column 'a' holds 1 infinite values, the first in row 1"),
         (pd.DataFrame(GOOD | {"a": [-np.inf, np.inf]}), "column 'a' holds 2 infinite values, the first in row 0"),
         (pd.DataFrame(GOOD | {"a": ["1.0", "two"]}), "column 'a' must hold numbers, got 'two' in row 1"),
-        (pd.DataFrame(GOOD | {"a": pd.to_datetime(["2026-01-01"] * 2)}), "column 'a' must hold numbers, got datetime64"),
+        (
+            pd.DataFrame(GOOD | {"a": pd.to_datetime(["2026-01-01"] * 2)}),
+            "column 'a' must hold numbers, got datetime64",
+        ),
         (pd.DataFrame(GOOD | {"d": ["2026-01-01", "soon"]}), "must hold dates as 2026-11-22, got 'soon' in row 1"),
         (pd.concat([pd.DataFrame(GOOD)] * 2, axis=1), "column name 'a' is used 2 times"),
     ],

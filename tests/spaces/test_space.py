@@ -262,7 +262,7 @@ def test_params_outside_their_range_are_refused(params, message):
 
 def test_params_of_a_branch_that_was_not_chosen_are_refused():
     params = flatten(NETWORK, defaults(NETWORK))
-    with pytest.raises(ValueError, match="unknown or inactive parameter 'optimizer.sgd.momentum'"):
+    with pytest.raises(ValueError, match=r"unknown or inactive parameter 'optimizer.sgd.momentum'"):
         configure(NETWORK, params | {"optimizer.sgd.momentum": 0.5})
     with pytest.raises(ValueError, match=r"'optimizer.adam.learning_rate' is missing"):
         configure(NETWORK, {name: params[name] for name in params if name != "optimizer.adam.learning_rate"})
@@ -297,7 +297,7 @@ def test_a_wrong_name_far_down_is_told_its_nearest_right_name():
     space = {"network": {"regularization": {"penalty": {"rate": Float(0.0, 1.0), "kind": "l2"}}}}
     wrong = {"network": {"regularization": {"penalty": {"rat": 0.5, "kind": "l2"}}}}
     for complain in (lambda: flatten(space, wrong), lambda: narrow(space, wrong)):
-        with pytest.raises(ValueError, match="did you mean '[a-z.]*rate'"):
+        with pytest.raises(ValueError, match=r"did you mean '[a-z.]*rate'"):
             complain()
 
 
