@@ -89,7 +89,7 @@ def run(*, quick: bool, repeats: int = 1) -> None:
                 rows.append(
                     {"sampler": sampler, "finished": n_finished, **_measure(place, sampler, n_warm, n_measured)}
                 )
-                _print([rows[-1]])
+                print(f"{sampler} after {n_finished:,}: {rows[-1]['whole']:.1f} ms a trial", flush=True)
     _print(rows)
     if not quick:
         save("driver", {"unit": "milliseconds per trial", "aim": AIM_MS, "rows": rows})

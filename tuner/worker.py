@@ -124,8 +124,15 @@ def main(descriptor: int) -> None:
 def warm_up(families: Mapping[str, Family], threads: int) -> None:
     """Import what the families need, so that no trial pays for it."""
     libraries = {family.library for family in families.values()}
-    for library in sorted(libraries):
-        importlib.import_module(library)
+    for module in (
+        *sorted(libraries),
+        "sklearn.compose",
+        "sklearn.dummy",
+        "sklearn.impute",
+        "sklearn.metrics",
+        "skops.io",
+    ):
+        importlib.import_module(module)
     if "keras" in libraries:
         from spaces.training import use_threads
 

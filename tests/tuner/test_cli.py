@@ -176,15 +176,12 @@ def test_rows_that_do_not_fit_are_refused(place, folder):
 
 def test_only_the_baseline_succeeded_exits_with_3(place):
     (place / "bad_nets.py").write_text(
-        "import keras\nfrom spaces import Choice\nSPACE = {'good': Choice([True, False]), 'epochs': 1}\n"
+        "import sys\nimport keras\nSPACE = {'epochs': 1}\n"
         "def build(config, signature):\n"
-        "    if 'trial' in __import__('threading').current_thread().name or signature.rows > 0 and FAIL():\n"
+        "    if 'shipping' not in sys.argv[0]:  # good in the check before the first trial, bad ever after\n"
         "        raise RuntimeError('no')\n"
         "    inputs = keras.Input(signature.input.shape)\n"
         "    return keras.Model(inputs, keras.layers.Dense(1, activation='sigmoid')(inputs))\n"
-        "def FAIL():\n"
-        "    import sys\n"
-        "    return not any('tuner.shipping' in argument or 'shipping' in argument for argument in sys.argv)\n"
     )
     text = STUDY.replace('"small"', '"bad"').split("[families.linear]")[0]
     (place / "bad.toml").write_text(text + '[families.bad]\nbuild = "bad_nets:build"\nspace = "bad_nets:SPACE"\n')

@@ -149,7 +149,7 @@ def test_failed_trials_do_not_lead_the_sampler_on(tmp_path):
 
 
 def test_unknown_samplers_and_pruners_name_the_right_ones():
-    with pytest.raises(ValueError, match="did you mean 'optuna.tpe'"):
+    with pytest.raises(ValueError, match=r"did you mean 'optuna.tpe'"):
         sampler_maker("optuna.tpee", SPACE)
     with pytest.raises(ValueError, match="did you mean 'median'"):
         make_pruner("medium")

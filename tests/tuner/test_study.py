@@ -239,7 +239,8 @@ def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(own_study, fr
     script = (
         "import sys, numpy, pandas, tuner;"
         f"e = tuner.load({str(saved)!r});"
-        f"numpy.save({str(tmp_path / 'out.npy')!r}, e.predict_proba(pandas.read_parquet({str(tmp_path / 'rows.parquet')!r})));"
+        f"rows = pandas.read_parquet({str(tmp_path / 'rows.parquet')!r});"
+        f"numpy.save({str(tmp_path / 'out.npy')!r}, e.predict_proba(rows));"
         "assert 'test_study' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
