@@ -20,6 +20,7 @@ from tuner.ledger import Trial
 
 _FLUSH_SECONDS = 3.0
 _RETRY_SECONDS = 20.0
+_NOTE_SECONDS = 20.0
 _CURVE_POINTS = 100
 _BATCH = 1000
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
@@ -65,7 +66,7 @@ class Tracker:
         self._pending: dict[str, Trial] = {}
         self._epochs: dict[str, Epochs] = {}
         self._sent: dict[str, set[tuple[str, int]]] = {}
-        self._retry_at = 0.0
+        self._retry_at = self._noted = 0.0
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
@@ -104,7 +105,7 @@ class Tracker:
                 self._try(lambda rest=rest: self._open(*rest))  # type: ignore[misc]
             idle = self._inbox.empty()
             if status or (idle and time.monotonic() - flushed > _FLUSH_SECONDS):
-                self._try(self._flush)
+                self._try(lambda last=bool(status): self._flush(last))  # type: ignore[misc]
                 flushed = time.monotonic()
         self._try(lambda: self._client.set_terminated(self._parent, status))
 
@@ -175,7 +176,7 @@ class Tracker:
         self._runs[trial.name] = run.info.run_id
         _log_params(self._client, run.info.run_id, {"family": trial.family, **trial.params})
 
-    def _flush(self) -> None:
+    def _flush(self, last: bool) -> None:
         for name in list(self._epochs):
             if name in self._runs:
                 points = [
@@ -189,7 +190,9 @@ class Tracker:
             if name not in self._finished:
                 self._complete(trial)
             del self._pending[name]
-        self._client.set_tag(self._parent, "mlflow.note.content", self._note())
+        if last or time.monotonic() - self._noted > _NOTE_SECONDS:
+            self._client.set_tag(self._parent, "mlflow.note.content", self._note())
+            self._noted = time.monotonic()
 
     def _complete(self, trial: Trial) -> None:
         outcome = trial.outcome
