@@ -61,18 +61,30 @@ class Trial:
         return self.outcome is not None and self.outcome.duplicate_of is not None
 
 
+@dataclass
+class _Live:
+    """A running trial, and the last step that it or an earlier attempt reported."""
+
+    trial: optuna.Trial
+    last_step: int | None
+
+
 @dataclass(frozen=True)
 class _Book:
-    """One family's page of the ledger."""
+    """One family's page of the ledger, with its trials by number as they were read and have changed since."""
 
     study: optuna.Study
     space: Space
     make_sampler: MakeSampler
-    live: dict[int, optuna.Trial]
+    trials: list[Trial]
+    live: dict[int, _Live]
 
 
 class Ledger:
     """Asks, reports and tells.
+
+    Trials are read once, when a family is opened: the driver is the only writer, so it knows what changes. (Asking the
+    storage again and again costs seconds a trial at some thousand trials.)
 
     Args:
         path: The SQLite file.
@@ -87,7 +99,6 @@ class Ledger:
             self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
         self._seed, self._maximize, self._pruner = seed, maximize, pruner
         self._books: dict[str, _Book] = {}
-        self._cache: dict[tuple[str, int], Trial] = {}
 
     def open(self, family: str, space: Space, make_sampler: MakeSampler) -> None:
         """Open a family's study, or begin it with the family's defaults as the first trial."""
@@ -99,22 +110,23 @@ class Ledger:
             pruner=self._pruner,
             sampler=optuna.samplers.RandomSampler(),
         )
-        if not study.get_trials(deepcopy=False):
+        frozen = study.get_trials(deepcopy=False)
+        if not frozen:
             with _quiet():
                 study.enqueue_trial(flatten(space, defaults(space)))
-        self._books[family] = _Book(study, space, make_sampler, {})
+        read = [_read(family, space, trial) for trial in frozen if trial.state != TrialState.WAITING]
+        self._books[family] = _Book(study, space, make_sampler, read, {})
 
     def ask(self, family: str) -> tuple[Trial, Config]:
         """Propose the next configuration of a family; its sampler is made anew with the trial's own seed."""
         book = self._books[family]
-        waiting = book.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        number = waiting[0].number if waiting else len(book.study.get_trials(deepcopy=False))
         with _quiet():
-            book.study.sampler = book.make_sampler(derive_seed(self._seed, family, number))
+            book.study.sampler = book.make_sampler(derive_seed(self._seed, family, len(book.trials)))
             trial = book.study.ask()
             config = suggest(book.space, trial)
-        book.live[trial.number] = trial
-        return Trial(family, trial.number, "running", flatten(book.space, config), None), config
+        book.live[trial.number] = _Live(trial, None)
+        book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None))
+        return book.trials[-1], config
 
     def resume(self, family: str, number: int) -> tuple[Trial, Config]:
         """Take up a trial found running, with the same parameters; an ask that was cut off is completed.
@@ -123,13 +135,14 @@ class Ledger:
         as they would have.
         """
         book = self._books[family]
-        frozen = self._frozen(family, number)
+        frozen = book.study.get_trials(deepcopy=False)[number]
         with _quiet():
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, number))
             trial = optuna.Trial(book.study, frozen._trial_id)
             config = suggest(book.space, _Redrawing(trial, frozen, book.study))
-        book.live[number] = trial
-        return Trial(family, number, "running", flatten(book.space, config), None), config
+        book.live[number] = _Live(trial, frozen.last_step)
+        book.trials[number] = Trial(family, number, "running", flatten(book.space, config), None)
+        return book.trials[number], config
 
     def report(self, family: str, number: int, step: int, value: float) -> bool:
         """Report a value at a step and answer whether to prune.
@@ -137,18 +150,18 @@ class Ledger:
         A new attempt of an interrupted trial neither reports nor prunes at the steps before its last one: those were
         decided. At the last one the decision may be what was cut off, so it is taken again.
         """
-        trial = self._books[family].live[number]
-        last = self._frozen(family, number).last_step
-        if last is not None and step < last:
+        live = self._books[family].live[number]
+        if live.last_step is not None and step < live.last_step:
             return False
-        if last is None or step > last:
-            trial.report(value, step)
-        return trial.should_prune()
+        if live.last_step is None or step > live.last_step:
+            live.trial.report(value, step)
+            live.last_step = step
+        return live.trial.should_prune()
 
     def tell(self, family: str, number: int, outcome: Outcome) -> Trial:
         """Commit how a trial ended."""
         book = self._books[family]
-        trial = book.live.pop(number)
+        trial = book.live.pop(number).trial
         with _quiet():
             trial.set_user_attr(_OUTCOME, json.dumps(outcome.to_json()))
             if outcome.state == "complete":
@@ -157,7 +170,8 @@ class Ledger:
                 if outcome.state == "failed":
                     trial.set_constraint("failed", 1.0)
                 book.study.tell(trial, state=TrialState.PRUNED)
-        return self._trial(family, self._frozen(family, number))
+        book.trials[number] = Trial(family, number, outcome.state, book.trials[number].params, outcome)
+        return book.trials[number]
 
     def equal(self, trial: Trial) -> Trial | None:
         """Return a finished trial of the same parameters that was really run."""
@@ -178,29 +192,21 @@ class Ledger:
 
     def trials(self, family: str) -> list[Trial]:
         """List a family's trials by number."""
-        frozen = self._books[family].study.get_trials(deepcopy=False)
-        return [self._trial(family, trial) for trial in frozen if trial.state != TrialState.WAITING]
+        return list(self._books[family].trials)
 
     def study(self, family: str) -> optuna.Study:
         """Return a family's Optuna study."""
         return self._books[family].study
 
-    def _frozen(self, family: str, number: int) -> FrozenTrial:
-        return self._books[family].study.get_trials(deepcopy=False)[number]
 
-    def _trial(self, family: str, frozen: FrozenTrial) -> Trial:
-        kept = self._cache.get((family, frozen.number))
-        if kept is not None:
-            return kept
-        stored = frozen.user_attrs.get(_OUTCOME)
-        if not frozen.state.is_finished():
-            return Trial(family, frozen.number, "running", dict(frozen.params), None)
-        outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
-        params = {name: frozen.params[name] for name in frozen.params}
-        space = self._books[family].space
-        params = flatten(space, configure(space, params))
-        trial = self._cache[family, frozen.number] = Trial(family, frozen.number, outcome.state, params, outcome)
-        return trial
+def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
+    """Turn what Optuna stored into our own record; a failure is a failure again."""
+    stored = frozen.user_attrs.get(_OUTCOME)
+    if not frozen.state.is_finished():
+        return Trial(family, frozen.number, "running", dict(frozen.params), None)
+    outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
+    params = flatten(space, configure(space, frozen.params))
+    return Trial(family, frozen.number, outcome.state, params, outcome)
 
 
 class _Redrawing:

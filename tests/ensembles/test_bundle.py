@@ -30,7 +30,7 @@ import ensembles
 loaded = ensembles.load(sys.argv[1])
 rows = pd.read_json(sys.argv[2], orient="records", lines=True)
 np.save(sys.argv[3], loaded.predict_proba(rows))
-print([name for name in ("tensorflow", "spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
+print([name for name in ("tensorflow", "spaces.networks", "tuner", "optuna", "mlflow") if name in sys.modules])
 """
 
 

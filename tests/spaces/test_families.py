@@ -26,7 +26,7 @@ from spaces.tables import dense_space
 
 KINDS = ("regression", "binary", "multiclass")
 QUICK = {
-    "dense": {"epochs": 10, "optimizer.adam.learning_rate": {"low": 8e-3}},
+    "dense": {"epochs": 8, "optimizer.adam.learning_rate": {"low": 8e-3}},
     "xgboost": {"n_estimators": 10},
     "random_forest": {"n_estimators": 20},
 }
@@ -98,7 +98,11 @@ def run(data: Any, saved: Path, permutation: NDArray[np.int64]) -> Any:
         d = data(kind)
         space = narrow(FAMILIES[name].space(d.signature), QUICK.get(name, {}))
         draw = np.random.default_rng([number, KINDS.index(kind)])
-        config = sample(narrow(space, {"epochs": 2}) if name == "dense" else space, draw) if number else defaults(space)
+        config = (
+            sample(narrow(space, {"epochs": 2, "depth": {"high": 3}}) if name == "dense" else space, draw)
+            if number
+            else defaults(space)
+        )
         model = FAMILIES[name].build(config, d.signature)
         watched: list[tuple[int, int, tuple[int, ...]]] = []
 

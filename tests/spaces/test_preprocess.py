@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spaces.frames import encode, learn_schema
+from spaces.piecewise import PiecewiseLinear
 from spaces.preprocess import ONE_HOT_LIMIT, Recipe, load_prepared, prepare, training_matrix
 from spaces.table import MISSING, UNSEEN, Schema, Table, TableError
 
@@ -110,7 +111,7 @@ def test_piecewise_columns_rise_from_0_to_1_one_after_the_other(train, new):
     assert ((pieces >= 0) & (pieces <= 1)).all()
     assert (np.diff(pieces, axis=0) >= 0).all()  # monotone in the number
     assert (np.diff(pieces, axis=1) <= 0).all()  # a piece begins when the one before is full
-    assert pieces.shape[1] <= min(24, len(set(train)) - 1 if len(set(train)) > 1 else 0)
+    assert pieces.shape[1] == min(PiecewiseLinear().pieces, len(set(train)) - 1)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])

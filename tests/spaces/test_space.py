@@ -239,6 +239,30 @@ def test_options_that_would_share_a_label_are_refused_or_told_apart():
         assert configure(space, flatten(space, {"kernel": option})) == {"kernel": option}
 
 
+def test_tuples_among_values_survive_storage():
+    """JSON knows lists only, so a tuple must have become one before it is stored."""
+    space = {"kernel": Choice([(3, 3), (5, 5)])}
+    assert from_json(json.loads(json.dumps(to_json(space)))) == space
+    assert flatten(space, json.loads(json.dumps(defaults(space)))) == {"kernel": "[3, 3]"}
+
+
+def test_a_config_shares_nothing_with_its_space():
+    """A builder may change the lists in its config; the space of the next trial must not notice."""
+    space = {"kernel": Choice([[3, 3]]), "layers": [8, 8]}
+    before = digest(space)
+    for config in (defaults(space), sample(space, np.random.default_rng(0)), configure(space, {"kernel": "[3, 3]"})):
+        config["kernel"].append(1)
+        config["layers"].append(1)
+    assert digest(space) == before
+
+
+def test_ends_computed_in_floats_are_ends():
+    """3 * 0.1 is 0.30000000000000004, which Optuna finds not divisible by 0.1 and warns of."""
+    space = {"x": Float(0.0, 3 * 0.1, step=0.1)}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    assert {suggest(space, study.ask())["x"] for _ in range(40)} == {0.0, 0.1, 0.2, 0.3}
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
