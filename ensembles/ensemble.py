@@ -26,6 +26,7 @@ from spaces.table import Schema, Table
 FORMAT = 1
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
 _CHUNK = 50_000
+_KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 
 
 class BundleError(ValueError):
@@ -101,8 +102,8 @@ class Ensemble:
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return blended outputs `(rows, outputs)` of encoded rows."""
-        chunks = []
-        for start in range(0, max(len(table), 1), _CHUNK):
+        chunks = [np.empty((0, self.target.outputs))]
+        for start in range(0, len(table), _CHUNK):
             chunk = Table(table.numbers[start : start + _CHUNK], table.codes[start : start + _CHUNK])
             chunks.append(self._blend(chunk))
         return np.concatenate(chunks)
@@ -184,9 +185,7 @@ def load(folder: str | Path) -> Ensemble:
     if not path.is_file():
         hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
         raise BundleError(f"{folder} holds no ensemble{hint}")
-    stored = json.loads(path.read_text())
-    if stored["format"] > FORMAT:
-        raise BundleError(f"{folder} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
+    stored = _description(path)
     for name, expected in stored["sha256"].items():
         if not (folder / name).is_file():
             raise BundleError(f"{folder}: {name} is missing")
@@ -204,6 +203,19 @@ def load(folder: str | Path) -> Ensemble:
     target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
     schema = Schema.from_json(stored["schema"])
     return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"])
+
+
+def _description(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text())
+        newer = stored["format"] > FORMAT
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged ({error}); copy the bundle again") from error
+    if newer:
+        raise BundleError(f"{path} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
+    if missing := [key for key in _KEYS if key not in stored]:
+        raise BundleError(f"{path} is damaged ({missing[0]!r} is missing); copy the bundle again")
+    return dict(stored)
 
 
 def _sha256(path: Path) -> str:

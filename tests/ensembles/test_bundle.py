@@ -123,6 +123,11 @@ def test_rows_are_predicted_by_name_each_for_itself(ensemble):
     np.testing.assert_allclose(ensemble.predict_proba(NEW.to_numpy(dtype=object)), expected, atol=1e-6)
 
 
+def test_no_rows_have_no_predictions(ensemble):
+    assert ensemble.predict_proba(NEW.iloc[:0]).shape == (0, 2)
+    assert ensemble.predict(NEW.iloc[:0]).shape == (0,)
+
+
 def test_a_bundle_loads_in_a_fresh_process_without_builders(ensemble, saved, tmp_path):
     NEW.to_json(tmp_path / "rows.jsonl", orient="records", lines=True, double_precision=15)
     done = subprocess.run(

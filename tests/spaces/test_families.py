@@ -280,13 +280,6 @@ def test_dense_trains_on_a_fold_that_lacks_a_class(data):
     assert predictions[:, 1].mean() < 0.2
 
 
-def test_no_rows_can_be_predicted_too(data, run, saved):
-    nothing = data("binary").new.take(np.arange(0))
-    for name in FAMILIES:
-        run(name, "binary", 0)
-        assert load_fitted(saved / f"{name}-binary").predict(nothing).shape == (0, 2), name
-
-
 def test_an_unknown_family_or_library_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unknown name 'xgbost', did you mean 'xgboost'"):
         family_named("xgbost")
