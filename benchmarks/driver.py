@@ -193,6 +193,7 @@ def _prepare(place: Path, n_finished: int) -> None:
     study = _tune(place, sampler="optuna.random", trials=1, tracking=None)
     space = pretend_dense().space(study.task.signature)
     study.to_optuna("dense").add_trials(_finished_trials(space, n_finished - 1))
+    study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
     tracker = Tracker(
         default_uri(study.folder),
         experiment=study.name,
@@ -208,6 +209,8 @@ def _prepare(place: Path, n_finished: int) -> None:
         tracker.told(trial)
     if missing := tracker.close("FINISHED", seconds=1800):
         raise RuntimeError(f"{missing} trials could not be sent to MLflow")
+    if _n_told(place) != n_finished:
+        raise RuntimeError(f"{_n_told(place)} trials are in the ledger, expected {n_finished}")
 
 
 def _finished_trials(space: Space, count: int) -> list[optuna.trial.FrozenTrial]:

@@ -7,6 +7,7 @@ are native Python values inside the bounds, because Keras refuses numpy scalars.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,8 @@ class Float:
         _set(self, low=_real(low, "low"), high=_real(high, "high"), log=bool(log))
         _set(self, step=None if step is None else _real(step, "step"))
         _check_range(self)
+        if self.step is not None:
+            _set(self, high=_step_up(self.low, self.step, _n_steps(self)))
         _set(self, default=None if default is None else self.member(default, "default"))
 
     @property
@@ -67,7 +70,9 @@ class Float:
         value = float(value)
         if self.step is not None:
             low, step = Decimal(repr(self.low)), Decimal(repr(self.step))
-            value = float(low + round((Decimal(repr(value)) - low) / step) * step)
+            return _step_up(
+                self.low, self.step, min(max(round((Decimal(repr(value)) - low) / step), 0), _n_steps(self))
+            )
         return min(max(value, self.low), self.high)
 
     def sample(self, rng: np.random.Generator) -> float:
@@ -89,15 +94,16 @@ class Float:
             ValueError: It is no number, outside the bounds, or between steps.
         """
         number = _real(value, name)
-        if not self.low <= number <= self.high:
+        slack = 1e-9 * (self.step or 0.0)  # 3 * 0.1 is a little above 0.3
+        if not self.low - slack <= number <= self.high + slack:
             raise ValueError(f"{name} must be between {self.low} and {self.high}, got {value!r}")
         if self.step is not None and abs(self.snap(number) - number) > 1e-9 * self.step:
             raise ValueError(f"{name} must be {self.low} plus a multiple of {self.step}, got {value!r}")
         return self.snap(number) if self.step is not None else number
 
-    def unlabel(self, label: Any) -> float:
-        """Return the value stored as a parameter."""
-        return self.snap(label)
+    def unlabel(self, label: Any) -> Any:
+        """Return the value stored as a parameter: itself."""
+        return label
 
     def __repr__(self) -> str:
         return _range_repr(self)
@@ -159,9 +165,9 @@ class Int:
             raise ValueError(f"{name} must be {self.low} plus a multiple of {self.step}, got {value!r}")
         return number
 
-    def unlabel(self, label: Any) -> int:
-        """Return the value stored as a parameter."""
-        return self.snap(label)
+    def unlabel(self, label: Any) -> Any:
+        """Return the value stored as a parameter: itself."""
+        return label
 
     def __repr__(self) -> str:
         return _range_repr(self)
@@ -190,9 +196,7 @@ class Choice:
             raise ValueError(f"Choice needs a list of values or a mapping of sub-spaces, got {options!r}")
         if not options:
             raise ValueError("Choice needs at least one option, got none")
-        _set(self, options=dict(options) if isinstance(options, Mapping) else tuple(options))
-        if not self.conditional:
-            _check_distinct(self.options)
+        _set(self, options=dict(options) if isinstance(options, Mapping) else _plain(options))
         _set(self, default=None if default is None else self.member(default, "default"))
 
     @property
@@ -225,13 +229,14 @@ class Choice:
             ValueError: There is none.
         """
         for option in self.options:
-            if option == value and isinstance(option, bool) == isinstance(value, bool):
-                return option
+            same = list(value) == option if isinstance(value, tuple) else value == option
+            if same and isinstance(option, bool) == isinstance(value, bool):
+                return copy.deepcopy(option)
         raise ValueError(f"{name} must be one of {list(self.options)}, got {value!r}")
 
     def unlabel(self, label: Any) -> Any:
         """Return the option that a label stands for; an unknown label is returned for `member` to refuse."""
-        return dict(zip(self.labels, self.options, strict=True)).get(label, label)
+        return next((option for known, option in zip(self.labels, self.options, strict=True) if known == label), label)
 
     def __hash__(self) -> int:
         return hash(self.labels)
@@ -290,19 +295,28 @@ def _check_range(leaf: Float | Int) -> None:
         )
 
 
+def _step_up(low: float, step: float, steps: int) -> float:
+    """Return low plus some steps as one would write it: 0.3, not 0.30000000000000004."""
+    return float(Decimal(repr(low)) + steps * Decimal(repr(step)))
+
+
 def _n_steps(leaf: Float | Int) -> int:
     return math.floor((leaf.high - leaf.low) / (leaf.step or 1) + 1e-9)
 
 
-def _check_distinct(options: tuple[Any, ...]) -> None:
-    for index, option in enumerate(options):
+def _plain(options: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the options as JSON would, tuples as lists, and refuse those that could not be told apart."""
+    plain: list[Any] = []
+    for option in options:
         try:
-            json.dumps(option, allow_nan=False)
+            value = json.loads(json.dumps(option, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Choice options must be JSON values, got {option!r}") from error
-        for other in options[:index]:
-            if option == other:
+        for other in plain:
+            if value == other or label_of(value) == label_of(other):
                 raise ValueError(f"Choice options must differ, got {other!r} and {option!r}")
+        plain.append(value)
+    return tuple(plain)
 
 
 def _range_repr(leaf: Float | Int) -> str:

@@ -34,14 +34,29 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
 
 def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into nested mappings, merged with those that are nested already."""
     nested: dict[str, Any] = {}
     for name, change in changes.items():
-        *parents, last = name.split(".")
+        *parents, last = str(name).split(".")
         place = nested
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = change
+            if not isinstance(place, dict):
+                raise ValueError(f"{parent} is changed twice: as {place!r}, and by {name!r}")
+        inner = _nest(change) if isinstance(change, Mapping) else change
+        if isinstance(inner, dict) and isinstance(place.get(last), dict):
+            inner = _merged(place[last], inner)
+        elif last in place:
+            raise ValueError(f"{name} is changed twice: as {place[last]!r}, and as {change!r}")
+        place[last] = inner
     return nested
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = dict(one)
+    for key, value in other.items():
+        both[key] = _merged(both[key], value) if isinstance(both.get(key), dict) and isinstance(value, dict) else value
+    return both
 
 
 def _mapping(space: Space, changes: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -82,12 +97,12 @@ def _range(leaf: Float | Int, change: Any, name: str) -> Any:
     settings = {key: getattr(leaf, key) for key in known} | dict(change)
     if settings["log"] and "step" not in change:
         settings["step"] = None if kind is Float else 1
-    kept = settings["default"]
-    if "default" not in change and kept is not None and not settings["low"] <= kept <= settings["high"]:
-        settings["default"] = None
     try:
+        kept = settings["default"]
+        if "default" not in change and kept is not None and not settings["low"] <= kept <= settings["high"]:
+            settings["default"] = None
         return kind(settings.pop("low"), settings.pop("high"), **settings)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
 
 

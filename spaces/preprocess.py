@@ -72,8 +72,7 @@ class Prepared:
         return _cached(f"{self.key}|{table.key}", lambda: self._transform(table))
 
     def _transform(self, table: Table) -> NDArray[np.float32]:
-        matrix: NDArray[np.float32] = self.transformer.transform(_joined(table)).astype(np.float32)
-        return matrix
+        return _float32(self.transformer.transform(_joined(table)))
 
     def save(self, path: Path) -> None:
         """Write it, without pickle."""
@@ -135,8 +134,14 @@ def _learn(
     recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
 ) -> tuple[Prepared, NDArray[np.float32]]:
     transformer = _transformer(recipe, train, target_kind)
-    matrix = transformer.fit_transform(_joined(train), target).astype(np.float32)
+    matrix = _float32(transformer.fit_transform(_joined(train), target))
     return Prepared(transformer, matrix.shape[1], key), matrix
+
+
+def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:
+    """Narrow a matrix; numbers too large for float32 become its largest, not infinite."""
+    largest = np.finfo(np.float32).max
+    return np.clip(matrix, -largest, largest).astype(np.float32)
 
 
 def _joined(table: Table) -> NDArray[np.float64]:

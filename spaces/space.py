@@ -23,6 +23,7 @@ values, flat: dotted names to numbers and strings, only those that are active.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import json
@@ -55,7 +56,7 @@ def walk(space: Space, visit: Callable[[str, Leaf, Descend], Any]) -> Config:
             return visit(name, value, lambda option: node(value.options[option], f"{name}.{option}"))
         if isinstance(value, Float | Int | Choice):
             return visit(name, value, lambda option: option)
-        return value
+        return copy.deepcopy(value)
 
     result: Config = node(space, "")
     return result
@@ -68,7 +69,7 @@ def resolve(space: Space, pick: Callable[[str, Leaf], Any]) -> Config:
         value = pick(name, leaf)
         if isinstance(leaf, Choice) and leaf.conditional:
             return {value: descend(value)}
-        return value
+        return copy.deepcopy(value)
 
     return walk(space, visit)
 
@@ -122,7 +123,8 @@ def flatten(space: Space, config: Mapping[str, Any]) -> Params:
                 raise ValueError(f"{name or 'config'} must be a mapping with {sorted(value)}, got {given!r}")
             for key in given:
                 if key not in value:
-                    raise ValueError(unknown_name(f"{name}.{key}" if name else key, list(value)))
+                    known = [f"{name}.{other}" if name else other for other in value]
+                    raise ValueError(unknown_name(f"{name}.{key}" if name else key, known))
             for key, child in value.items():
                 if key not in given:
                     raise ValueError(f"parameter {f'{name}.{key}' if name else key!r} is missing")

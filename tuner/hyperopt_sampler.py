@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import hyperopt
@@ -107,7 +107,11 @@ class HyperoptSampler(BaseSampler):
         history = self._history.update(study)
         seed = (self._seed + trial.number) % 2**31 if self._per_trial else self._seed
         documents = self._suggest([trial.number], self._domain, history, seed)
-        self._proposals = {trial.number: decode(self._space, documents[0]["misc"]["vals"])}
+        self._proposals[trial.number] = decode(self._space, documents[0]["misc"]["vals"])
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Forget the proposal."""
+        self._proposals.pop(trial.number, None)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return nothing: the configuration is known already."""
