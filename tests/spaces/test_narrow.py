@@ -1,0 +1,133 @@
+"""Narrowing a family's space: names are checked, types kept, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import spaces
+
+from spaces import Choice, Float, Int, digest, flatten, narrow, sample
+from spaces.space import leaves
+
+SEEDS = st.integers(0, 2**32)
+NETWORK = {
+    "units": Int(16, 512, log=True, default=128),
+    "dropout": Float(0.0, 0.5, step=0.1),
+    "optimizer": Choice(
+        {
+            "adam": {"learning_rate": Float(1e-4, 1e-1, log=True)},
+            "sgd": {"learning_rate": Float(1e-3, 1.0, log=True), "momentum": Float(0.0, 0.95)},
+        }
+    ),
+    "kernel": Choice([[3, 3], [5, 5]]),
+    "epochs": 10,
+}
+
+
+@given(spaces())
+def test_narrowing_nothing_changes_nothing(space):
+    assert narrow(space, {}) == space
+
+
+@given(spaces(), SEEDS)
+def test_fixing_every_parameter_leaves_one_config(space, seed):
+    """Fix the leaves from the outside in, by dotted name; those of branches that were cut away are left out."""
+    config = sample(space, np.random.default_rng(seed))
+    params = flatten(space, config)
+    fixed = space
+    for name in params:
+        leaf = leaves(fixed)[name]
+        if isinstance(leaf, Choice):
+            value = leaf.unlabel(params[name])
+            fixed = narrow(fixed, {name: [value]})
+        else:
+            fixed = narrow(fixed, {name: params[name]})
+    assert sample(fixed, np.random.default_rng(seed + 1)) == config
+    assert flatten(space, sample(fixed, np.random.default_rng(seed + 1))) == params
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "expected"),
+    [
+        ({"units": 64}, "units", 64),
+        ({"units": {"low": 32, "high": 64}}, "units", Int(32, 64, log=True)),
+        ({"units": {"low": 32}}, "units", Int(32, 512, log=True, default=128)),
+        ({"units": {"log": False}}, "units", Int(16, 512, default=128)),
+        ({"units": Int(20, 30)}, "units", Int(20, 30)),
+        ({"dropout": 0}, "dropout", 0.0),
+        ({"dropout": {"high": 0.3}}, "dropout", Float(0.0, 0.3, step=0.1)),
+        ({"kernel": [[5, 5]]}, "kernel", Choice([[5, 5]])),
+        ({"epochs": 20}, "epochs", 20),
+    ],
+)
+def test_narrow_changes_what_is_named_and_keeps_its_type(changes, name, expected):
+    narrowed = narrow(NETWORK, changes)
+    assert narrowed[name] == expected
+    assert type(narrowed[name]) is type(expected)
+    assert {key: narrowed[key] for key in NETWORK if key != name} == {k: v for k, v in NETWORK.items() if k != name}
+
+
+def test_narrow_reaches_inside_an_option_by_nested_and_by_dotted_name():
+    nested = narrow(NETWORK, {"optimizer": {"sgd": {"momentum": {"high": 0.5}}}})
+    dotted = narrow(NETWORK, {"optimizer.sgd.momentum": {"high": 0.5}})
+    assert nested == dotted
+    assert nested["optimizer"].options["sgd"]["momentum"] == Float(0.0, 0.5)
+    assert nested["optimizer"].options["adam"] == NETWORK["optimizer"].options["adam"]
+
+
+def test_narrow_takes_nested_and_dotted_names_together_and_leaves_its_argument_alone():
+    changes = {"optimizer": {"adam": {"learning_rate": 0.01}}, "optimizer.sgd.momentum": 0.9}
+    before = json.dumps(changes)
+    for given_order in (changes, dict(reversed(changes.items()))):
+        options = narrow(NETWORK, given_order)["optimizer"].options
+        assert options["adam"]["learning_rate"] == 0.01
+        assert options["sgd"]["momentum"] == 0.9
+    assert json.dumps(changes) == before
+
+
+def test_narrow_leaves_the_space_alone():
+    before = digest(NETWORK)
+    narrow(NETWORK, {"units": 64, "optimizer.sgd.momentum": 0.5, "kernel": [[3, 3]], "epochs": 5})
+    assert digest(NETWORK) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unit": 64}, r"unknown name 'unit', did you mean 'units'\? \(right names: units, dropout, optimizer"),
+        (
+            {"optimizer.sgd.momentun": 0.5},
+            r"did you mean 'optimizer.sgd.momentum'\? \(right names: optimizer.sgd.learning_rate, optimizer.sgd.mom",
+        ),
+        ({"optimizer": ["adamw"]}, r"optimizer must be one of \['adam', 'sgd'\], got 'adamw'"),
+        ({"optimizer": []}, r"optimizer must keep at least one of \['adam', 'sgd'\]"),
+        ({"optimizer": Choice(["adam"])}, "optimizer: a Choice of sub-spaces is needed here"),
+        ({"optimizer": Float(0.0, 1.0)}, r"optimizer is a Choice of \['adam', 'sgd'\], got Float"),
+        ({"kernel": Choice({"a": {}})}, "kernel: a Choice of values is needed here"),
+        ({"kernel": [[4, 4]]}, "kernel must be one of"),
+        ({"units": 8}, "units must be between 16 and 512, got 8"),
+        ({"units": 64.5}, "units must be a whole number, got 64.5"),
+        ({"units": "many"}, "units must be a number, got 'many'"),
+        ({"units": {"low": 64, "high": 32}}, "units: Int needs low < high, got low=64, high=32"),
+        ({"units": {"low": 0}}, "units: Int with log=True needs low > 0, got low=0"),
+        ({"units": {"lo": 32}}, "units: unknown name 'lo', did you mean 'low'"),
+        ({"units": {"default": 1000}}, "units: default must be between 16 and 512, got 1000"),
+        ({"units": Float(16.0, 512.0)}, "units is of type Int, so its new range must be too, got Float"),
+        ({"dropout": Int(0, 1)}, "dropout is of type Float"),
+        ({"dropout": {"high": 0.25}}, "dropout: Float.* never reaches 0.25"),
+        ({"epochs": "ten"}, "epochs is the constant 10: give another int, got 'ten'"),
+        ({"epochs": True}, "epochs is the constant 10: give another int, got True"),
+        ({"epochs": Int(1, 10)}, "epochs is the constant 10"),
+        ({"optimizer.sgd": 1}, "optimizer.sgd holds learning_rate, momentum: name one of them, got 1"),
+        ({"units.low.high": 1}, re.escape("units")),
+        ({"optimizer": "adam", "optimizer.adam.learning_rate": 0.01}, "optimizer"),
+    ],
+)
+def test_a_change_that_does_not_fit_is_refused_by_name(changes, message):
+    with pytest.raises(ValueError, match=message):
+        narrow(NETWORK, changes)
