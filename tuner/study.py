@@ -77,9 +77,9 @@ class Study:
     def leaderboard(self) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
         rows = []
-        by_name = {trial.name: trial for trial in self.trials}
         ranked = self.complete
-        rest = [trial for trial in by_name.values() if trial not in ranked]
+        shown = {trial.name for trial in ranked}
+        rest = [trial for trial in self.trials if trial.name not in shown]
         for trial in ranked + rest:
             outcome = trial.outcome
             row: dict[str, Any] = {"trial": trial.name, "family": trial.family, "state": trial.state}
