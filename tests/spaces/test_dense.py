@@ -178,6 +178,14 @@ def test_patience_and_reduction_on_a_plateau(data):
     assert rate(stopped) == pytest.approx(1e-30 * 0.3**3, rel=1e-3)
 
 
+def test_the_model_kept_is_that_of_the_best_epoch(data):
+    fitted = trained(data, epochs=40, patience=4, units=256, optimizer={"adam": {"learning_rate": 0.05}})
+    inner, losses = data("regression").folds[0].inner, fitted.curves["val_loss"]
+    assert np.argmin(losses) < len(losses) - 1  # the last epochs were worse
+    errors = (fitted.predict(inner.table)[:, 0] - inner.target) / fitted.scale.deviation
+    assert np.mean(errors**2) == pytest.approx(min(losses), rel=1e-4)
+
+
 def test_a_builder_that_returns_no_model_is_refused():
     with pytest.raises(ShippingError, match=r"must return a keras.Model, got int"):
         compiled(3, CONFIG, SIGNATURE.target)
