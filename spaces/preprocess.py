@@ -18,6 +18,7 @@ from spaces.table import Table
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
 ONE_HOT_LIMIT = 32
+FREQUENT_VALUE_ROWS, FREQUENT_VALUE_LIMIT = 20, 96
 _TRUSTED = [
     "numpy.dtype",
     "sklearn.model_selection._split.KFold",
@@ -34,8 +35,8 @@ class Recipe:
     Attributes:
         scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), both with the
             median in place of missing values and an indicator column beside; `"piecewise"`: standardised, with a
-            piecewise linear encoding beside, which lets a network see steps as trees do; or `"none"`: as they are, NaN
-            included.
+            piecewise linear encoding and a column for each frequent value beside, which lets a network see steps and
+            single values as trees do; or `"none"`: as they are, NaN included.
         categories: `"onehot"` up to `ONE_HOT_LIMIT` columns, the mean target beside it above that many; or
             `"codes"`, whole numbers for a model that knows categories.
         cardinalities: The number of categories of each category column.
@@ -185,7 +186,7 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
 def _scaler(scaling: Scaling, rows: int) -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import FeatureUnion, make_pipeline
-    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
     from spaces.piecewise import PiecewiseLinear
 
@@ -198,8 +199,15 @@ def _scaler(scaling: Scaling, rows: int) -> Any:
         )
         return make_pipeline(imputer, quantiles, StandardScaler())
     if scaling == "piecewise":
-        both = FeatureUnion([("number", StandardScaler()), ("pieces", PiecewiseLinear())])
-        return make_pipeline(imputer, both)
+        values = OneHotEncoder(  # census records and sensors repeat certain numbers, which mean something of their own
+            min_frequency=FREQUENT_VALUE_ROWS,
+            max_categories=FREQUENT_VALUE_LIMIT + 1,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+            dtype=np.float32,
+        )
+        parts = [("number", StandardScaler()), ("pieces", PiecewiseLinear()), ("values", values)]
+        return make_pipeline(imputer, FeatureUnion(parts))
     return make_pipeline(imputer, StandardScaler())
 
 

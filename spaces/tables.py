@@ -6,7 +6,8 @@ from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
 
-_MOST_PIECEWISE = 30
+# Piecewise encoding makes up to 96 pieces and 97 columns of values of a number; two float32 copies must fit a worker.
+_PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
 
 
 def dense_space(signature: Signature) -> Space:
@@ -56,15 +57,16 @@ def dense_space(signature: Signature) -> Space:
 
 
 def scalings(signature: Signature) -> list[str]:
-    """Return the ways to scale numbers; piecewise encoding makes up to 96 columns of one, so only of so many."""
+    """Return the ways to scale numbers; piecewise encoding is one where its wide matrix stays small enough."""
     n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)
-    return ["standard", "quantile", *(["piecewise"] if 0 < n_numbers <= _MOST_PIECEWISE else [])]
+    wide = n_numbers * _PIECEWISE_WIDTH * signature.rows * 4
+    return ["standard", "quantile", *(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else [])]
 
 
 def xgboost_space(signature: Signature) -> Space:
     """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched."""
     return {
-        "learning_rate": Float(0.02, 0.3, log=True, default=0.1),
+        "learning_rate": Float(0.02, 0.3, log=True, default=0.05),
         "max_depth": Int(2, 10, default=6),
         "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
         "subsample": Float(0.5, 1.0, default=0.9),

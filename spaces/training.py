@@ -70,7 +70,7 @@ class Trainer:
         evaluate = None if inner is None else self._evaluation(inner)
         order = order or (lambda epoch: np.arange(len(train.y)))
         history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
-        listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model)
+        listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model, epochs=epochs, verbose=0)
         self.model.stop_training = False
         listeners.on_train_begin()
         for epoch in range(epochs):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spaces.frames import encode, learn_schema
 from spaces.piecewise import PiecewiseLinear
-from spaces.preprocess import ONE_HOT_LIMIT, Recipe, load_prepared, prepare, training_matrix
+from spaces.preprocess import FREQUENT_VALUE_ROWS, ONE_HOT_LIMIT, Recipe, load_prepared, prepare, training_matrix
 from spaces.table import MISSING, UNSEEN, Schema, Table, TableError
 
 
@@ -107,11 +107,20 @@ EIGHTHS = st.integers(-8000, 8000).map(lambda number: number / 8)
 @given(st.lists(EIGHTHS, min_size=2, max_size=60), st.lists(EIGHTHS, min_size=1, max_size=9))
 def test_piecewise_columns_rise_from_0_to_1_one_after_the_other(train, new):
     recipe = Recipe("piecewise", "onehot", ())
-    pieces = learned(recipe, numbers(train)).matrix(numbers(sorted(new)))[:, 1:].astype(np.float64)
+    n_pieces = min(PiecewiseLinear().pieces, len(set(train)) - 1)
+    pieces = learned(recipe, numbers(train)).matrix(numbers(sorted(new)))[:, 1 : 1 + n_pieces].astype(np.float64)
     assert ((pieces >= 0) & (pieces <= 1)).all()
     assert (np.diff(pieces, axis=0) >= 0).all()  # monotone in the number
     assert (np.diff(pieces, axis=1) <= 0).all()  # a piece begins when the one before is full
-    assert pieces.shape[1] == min(PiecewiseLinear().pieces, len(set(train)) - 1)
+    assert pieces.shape[1] == n_pieces
+
+
+def test_piecewise_gives_frequent_values_columns_of_their_own():
+    rare = np.linspace(5, 6, 50)
+    train = numbers(np.concatenate([np.repeat([0.0, 15024.0], FREQUENT_VALUE_ROWS), rare]))
+    prepared = learned(Recipe("piecewise", "onehot", ()), train)
+    values = prepared.matrix(numbers([0.0, 15024.0, rare[7], 0.1]))[:, -3:]
+    np.testing.assert_array_equal(values, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
 
 
 @pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
