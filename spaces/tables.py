@@ -57,10 +57,10 @@ def dense_space(signature: Signature) -> Space:
 
 
 def scalings(signature: Signature) -> list[str]:
-    """Return the ways to scale numbers; piecewise encoding is one where its wide matrix stays small enough."""
+    """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
     n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)
     wide = n_numbers * _PIECEWISE_WIDTH * signature.rows * 4
-    return ["standard", "quantile", *(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else [])]
+    return [*(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else []), "standard", "quantile"]
 
 
 def xgboost_space(signature: Signature) -> Space:

@@ -28,10 +28,11 @@ logging.getLogger("hyperopt").setLevel(logging.WARNING)
 
 
 class History:
-    """An Optuna study's finished trials as Hyperopt documents, converted once each."""
+    """A space compiled for Hyperopt, and an Optuna study's finished trials as its documents, converted once each."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
+        self.domain = hyperopt.base.Domain(lambda config: 0.0, to_hyperopt(space))
         self.trials = hyperopt.Trials()
         self._known: set[int] = set()
 
@@ -82,7 +83,7 @@ class HyperoptSampler(BaseSampler):
         algorithm: `"tpe"`, `"anneal"` or `"random"`.
         seed: Seeds the proposal of each trial, together with the trial's number unless `per_trial` is False.
         n_startup_trials: TPE proposes at random until so many trials succeeded.
-        history: Converted trials, to be shared by samplers that are made anew for each trial.
+        history: Compiled space and converted trials, to be shared by samplers that are made anew for each trial.
         per_trial: Whether the trial's number is mixed into the seed.
     """
 
@@ -99,14 +100,13 @@ class HyperoptSampler(BaseSampler):
         self._space, self._seed, self._per_trial = space, seed, per_trial
         self._history = history or History(space)
         self._suggest = _algorithm(algorithm, n_startup_trials)
-        self._domain = hyperopt.base.Domain(lambda config: 0.0, to_hyperopt(space))
         self._proposals: dict[int, Params] = {}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Ask Hyperopt for the whole configuration."""
         history = self._history.update(study)
         seed = (self._seed + trial.number) % 2**31 if self._per_trial else self._seed
-        documents = self._suggest([trial.number], self._domain, history, seed)
+        documents = self._suggest([trial.number], self._history.domain, history, seed)
         self._proposals[trial.number] = decode(self._space, documents[0]["misc"]["vals"])
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:

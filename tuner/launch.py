@@ -7,30 +7,24 @@ moment and started again by the same call.
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import signal
-import sys
 import threading
 import time as clock
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from spaces.catalog import BASELINE, FAMILIES, family_named
-from spaces.family import Family
-from spaces.narrow import narrow
-from spaces.space import Config, Space, check
-from tuner.duration import seconds
+from spaces.catalog import BASELINE
+from spaces.space import Config
 from tuner.ledger import Ledger, Trial
+from tuner.model_files import ModelFiles
+from tuner.plan import Families, Plan, make_plan
 from tuner.progress import Display
 from tuner.report import markdown_note, stored_curves
-from tuner.samplers import make_pruner, sampler_maker
 from tuner.seeds import derive_seed
 from tuner.shipping import check_shipping
 from tuner.slots import Finished, InlineSlots, ProcessSlots, Slots
@@ -39,10 +33,8 @@ from tuner.task import Task
 from tuner.tracking import Epochs, Tracker, default_uri
 from tuner.trial import Job, Outcome, seal, sealed
 
-DEFAULT_TRIALS = 40
 _DEATHS_BEFORE_FAILED = 3
 _POLL_SECONDS = 0.5
-Families = Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -89,29 +81,31 @@ def tune(
         progress: Print a line for each trial.
 
     Returns:
-        The study, also when Ctrl-C ended it early (then `KeyboardInterrupt` follows a second Ctrl-C only).
+        The study.
 
     Raises:
         ValueError: An argument, a space or the folder cannot be used; nothing was started.
         Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
     """
-    budget = _budget(trials, time, trial_time, max_failures)
-    chosen = _families(families)
-    spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
-    records = {name: family for name, (family, _) in chosen.items()}
-    n_workers = _workers(workers)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    turns = _weights(weights, list(records))
-    for space in spaces.values():
-        sampler_maker(sampler, space or {"x": 0})
-    make_pruner(pruner)
+    plan = make_plan(
+        task,
+        families,
+        sampler=sampler,
+        pruner=pruner,
+        trials=trials,
+        time=time,
+        trial_time=trial_time,
+        max_failures=max_failures,
+        workers=workers,
+        seed=seed,
+        weights=weights,
+    )
     place = Path(folder) if folder is not None else Path("runs") / f"{task.target.name}-{task.digest[:6]}"
     with _locked(place):
         fresh = not (place / "study.json").exists()
-        study = begin_or_continue(place, task, records, spaces, seed=seed, sampler=sampler, pruner=pruner)
-        display = Display(budget.trials, task.score.name, silent=not progress)
-        launch = _Launch(study, records, spaces, budget, turns, seed, display, disk)
+        study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
+        display = Display(plan.budget.trials, task.score.name, silent=not progress)
+        launch = _Launch(study, plan, display, disk)
         if fresh:
             try:
                 launch.check_own_families()
@@ -119,35 +113,17 @@ def tune(
                 (place / "study.json").unlink()
                 (place / "ledger.db").unlink()
                 raise
-        constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": n_workers}
-        launch.run(n_workers, default_uri(place) if tracking == "auto" else tracking, constants)
+        constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
+        launch.run(default_uri(place) if tracking == "auto" else tracking, constants)
     return study
-
-
-@dataclass(frozen=True)
-class _Budget:
-    trials: int | None
-    time: float
-    trial_time: float
-    max_failures: float
 
 
 class _Launch:
     """One launch of a study: its budget, its slots and the trials they run."""
 
-    def __init__(
-        self,
-        study: Study,
-        families: Mapping[str, Family],
-        spaces: Mapping[str, Space],
-        budget: _Budget,
-        turns: Mapping[str, float],
-        seed: int,
-        display: Display,
-        disk: float,
-    ) -> None:
-        self._study, self._families, self._spaces, self._budget = study, families, spaces, budget
-        self._turns, self._seed, self._display, self._disk = turns, seed, display, disk
+    def __init__(self, study: Study, plan: Plan, display: Display, disk: float) -> None:
+        self._study, self._plan, self._display = study, plan, display
+        self._models = ModelFiles(study, disk)
         self._ledger: Ledger = study.ledger
         self._again: deque[Job] = deque()
         self._running: dict[str, Trial] = {}
@@ -156,18 +132,17 @@ class _Launch:
         self._spent = _elapsed(study.trials)
         self._began = clock.monotonic()
         self._interrupts = 0
-        self._models: dict[str, int] = {}
 
     def check_own_families(self) -> None:
         """Train, save and load the default model of each of the user's own families."""
-        for family in self._families.values():
+        for family in self._plan.families.values():
             if family.source is not None:
                 self._display.say(f"checking that {family.name} can be saved and loaded in a fresh process")
                 check_shipping(family, self._study.folder / "data")
 
-    def run(self, workers: int, tracking: str | None, constants: Mapping[str, Any]) -> None:
+    def run(self, tracking: str | None, constants: Mapping[str, Any]) -> None:
         """Run until a limit is reached."""
-        slots = self._slots(workers)
+        slots = self._slots()
         self._tracker = self._make_tracker(tracking, constants)
         limit = "failed"
         self._display.start(self._done())
@@ -206,12 +181,12 @@ class _Launch:
     def _limit(self) -> str | None:
         if self._interrupts:
             return "interrupted"
-        if self._budget.trials is not None and self._done() + self._n_running() >= self._budget.trials:
+        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
             return "trials used up" if self._baseline_asked() else None
-        if self._spent + clock.monotonic() - self._began >= self._budget.time:
+        if self._spent + clock.monotonic() - self._began >= self._plan.budget.time:
             return "time used up"
-        if sum(trial.state == "failed" for trial in self._study.trials) >= self._budget.max_failures:
-            return f"{self._budget.max_failures:g} trials failed"
+        if self._n_failed() >= self._plan.budget.max_failures:
+            return f"{self._plan.budget.max_failures:g} trials failed"
         if self._baseline_asked() and all(self._ledger.exhausted(name) for name in self._searched()):
             return "spaces exhausted"
         return None
@@ -236,10 +211,10 @@ class _Launch:
     def _whose_turn(self) -> str | None:
         if not self._baseline_asked():
             return BASELINE
-        if self._budget.trials is not None and self._done() + self._n_running() >= self._budget.trials:
+        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
             return None
         counts = {
-            name: sum(not trial.duplicate for trial in self._ledger.trials(name)) / self._turns[name]
+            name: sum(not trial.duplicate for trial in self._ledger.trials(name)) / self._plan.turns[name]
             for name in self._searched()
             if not self._ledger.exhausted(name)
         }
@@ -252,7 +227,7 @@ class _Launch:
         self._running[trial.name] = trial
         if self._tracker:
             self._tracker.started(trial, attempt)
-        seed = derive_seed(self._seed, trial.family, trial.number, 1)
+        seed = derive_seed(self._plan.seed, trial.family, trial.number, 1)
         return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)))
 
     def _take(self, finished: Finished) -> None:
@@ -275,14 +250,13 @@ class _Launch:
 
     def _settle(self) -> None:
         """Tell what was sealed but not told, and run again what was cut off, before anything is asked."""
-        for family in self._families:
+        for family in self._plan.families:
             for trial in self._ledger.trials(family):
                 if trial.state == "running":
                     self._settle_one(trial)
                 elif self._tracker:
                     self._tracker.told(trial)
-                if trial.state == "complete" and not trial.duplicate:
-                    self._models[trial.name] = _size(self._study.attempt_folder(trial))
+                self._models.found(trial)
 
     def _settle_one(self, trial: Trial) -> None:
         folder = self._study.folder / "trials" / trial.name
@@ -298,25 +272,7 @@ class _Launch:
         if self._tracker:
             self._tracker.told(trial)
         self._display.told(trial, self._done(), self._study.best)
-        if trial.duplicate:
-            return
-        folder = self._study.attempt_folder(trial)
-        if trial.state == "complete":
-            self._models[trial.name] = _size(folder)
-            self._drop_worst_models()
-        else:
-            _drop_models(folder)
-
-    def _drop_worst_models(self) -> None:
-        if sum(self._models.values()) <= self._disk:
-            return
-        ranked = self._study.complete
-        best = {trial.family: trial.name for trial in reversed(ranked)}
-        for trial in reversed(ranked):
-            if sum(self._models.values()) <= self._disk:
-                return
-            if trial.name != best[trial.family] and self._models.pop(trial.name, 0):
-                _drop_models(self._study.attempt_folder(trial))
+        self._models.told(trial)
 
     def _done(self) -> int:
         return sum(
@@ -325,6 +281,9 @@ class _Launch:
             for trial in self._ledger.trials(name)
         )
 
+    def _n_failed(self) -> int:
+        return sum(trial.state == "failed" for name in self._searched() for trial in self._ledger.trials(name))
+
     def _n_running(self) -> int:
         waiting = {job.name for job in self._again}
         return sum(trial.family != BASELINE for name, trial in self._running.items() if name not in waiting) + sum(
@@ -332,21 +291,21 @@ class _Launch:
         )
 
     def _searched(self) -> list[str]:
-        return [name for name in self._families if name != BASELINE]
+        return [name for name in self._plan.families if name != BASELINE]
 
     def _baseline_asked(self) -> bool:
         return bool(self._ledger.trials(BASELINE))
 
-    def _slots(self, workers: int) -> Slots:
+    def _slots(self) -> Slots:
         hooks: dict[str, Any] = {
             "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
             "on_epochs": self._on_epochs,
-            "trial_time": self._budget.trial_time,
+            "trial_time": self._plan.budget.trial_time,
         }
-        if workers == 0:
-            return InlineSlots(self._study.task, self._families, **hooks)
+        if self._plan.workers == 0:
+            return InlineSlots(self._study.task, self._plan.families, **hooks)
         folder = self._study.folder.resolve()
-        return ProcessSlots(self._study.task, self._families, workers=workers, folder=folder, **hooks)
+        return ProcessSlots(self._study.task, self._plan.families, workers=self._plan.workers, folder=folder, **hooks)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:
         if self._tracker:
@@ -366,10 +325,10 @@ class _Launch:
                 "metric": task.score.name,
                 "split": task.split.kind,
                 "folds": len(task.folds),
-                "seed": self._seed,
+                "seed": self._plan.seed,
                 "families": ", ".join(self._searched()),
-                "trials": self._budget.trials,
-                "time": None if math.isinf(self._budget.time) else self._budget.time,
+                "trials": self._plan.budget.trials,
+                "time": None if math.isinf(self._plan.budget.time) else self._plan.budget.time,
                 **constants,
             },
             dataset={
@@ -397,71 +356,6 @@ class _Launch:
             self._display.say("Interrupted: running trials are finished first; Ctrl-C again to stop at once")
 
 
-def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any) -> _Budget:
-    for name, count in (("trials", trials), ("max_failures", max_failures)):
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
-    if trials is None and time is None:
-        trials = DEFAULT_TRIALS
-    return _Budget(
-        trials,
-        math.inf if time is None else seconds(time, "time"),
-        math.inf if trial_time is None else seconds(trial_time, "trial_time"),
-        math.inf if max_failures is None else max_failures,
-    )
-
-
-def _families(families: Families | None) -> dict[str, tuple[Family, Mapping[str, Any]]]:
-    given: list[tuple[str | Family, Mapping[str, Any]]]
-    if isinstance(families, str):
-        raise ValueError(f"families must be a list of names, got the text {families!r}")
-    if isinstance(families, Mapping):
-        given = [(name, changes or {}) for name, changes in families.items()]
-    else:
-        given = [(one, {}) for one in (families if families is not None else FAMILIES)]
-    chosen: dict[str, tuple[Family, Mapping[str, Any]]] = {BASELINE: (FAMILIES[BASELINE], {})}
-    for one, changes in given:
-        own = changes.get("family") if isinstance(changes, Mapping) else None
-        family = one if isinstance(one, Family) else own if isinstance(own, Family) else family_named(one)
-        changes = {name: change for name, change in changes.items() if name != "family"}
-        if family.name in chosen and family.name != BASELINE:
-            raise ValueError(f"family {family.name!r} is given twice")
-        if family.name in FAMILIES and family.source is not None:
-            raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
-        chosen[family.name] = (family, changes)
-    if len(chosen) == 1:
-        raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
-    return chosen
-
-
-def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
-    space = family.space(task.signature)
-    try:
-        check(space)
-        return narrow(space, changes)
-    except ValueError as error:
-        raise ValueError(f"family {family.name!r}: {error}") from error
-
-
-def _workers(workers: int | None) -> int:
-    if workers is None:
-        return 0 if sys.platform == "win32" else min(os.cpu_count() or 1, 8)
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
-        raise ValueError(f"workers must be a whole number of at least 0, got {workers!r}")
-    if workers and sys.platform == "win32":
-        raise ValueError("worker processes need Linux or macOS: use workers=0 here")
-    return workers
-
-
-def _weights(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
-    for name, weight in (weights or {}).items():
-        if name not in names:
-            raise ValueError(f"weights: there is no family {name!r} in this study; there are {', '.join(names)}")
-        if not weight > 0:
-            raise ValueError(f"weights: {name} must be above zero, got {weight!r}")
-    return {name: float((weights or {}).get(name, 1.0)) for name in names}
-
-
 def _name_of(given: Any) -> str:
     return given if isinstance(given, str) else type(given).__name__
 
@@ -474,15 +368,6 @@ def _elapsed(trials: Sequence[Trial]) -> float:
         total += max(0.0, stop - max(start, end))
         end = max(end, stop)
     return total
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("fold-*/*"))
-
-
-def _drop_models(folder: Path) -> None:
-    for path in folder.glob("fold-*"):
-        shutil.rmtree(path)
 
 
 @contextmanager
