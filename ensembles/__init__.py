@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ensembles.convex import certificate as certificate
     from ensembles.ensemble import Ensemble as Ensemble
     from ensembles.ensemble import load as load
     from ensembles.losses import LOSSES as LOSSES
@@ -22,6 +23,7 @@ _WHERE = {
     "Ensemble": "ensembles.ensemble",
     "Loss": "ensembles.losses",
     "blend": "ensembles.pools",
+    "certificate": "ensembles.convex",
     "load": "ensembles.ensemble",
 }
 __all__ = list(_WHERE)

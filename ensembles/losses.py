@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Members may say 0 of what then happens; one such row must not decide all weights.
-_SMALLEST = 1e-7
+SMALLEST = 1e-7
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Loss:
 
 def _log_loss(target: NDArray[Any], predictions: NDArray[Any]) -> float:
     true = np.take_along_axis(predictions, target[:, None], axis=1)
-    return float(-np.log(np.clip(true, _SMALLEST, 1 - _SMALLEST)).mean())
+    return float(-np.log(np.clip(true, SMALLEST, 1 - SMALLEST)).mean())
 
 
 def _rmse(target: NDArray[Any], predictions: NDArray[Any]) -> float:

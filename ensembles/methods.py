@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from ensembles.bagged_greedy import bagged_greedy
+from ensembles.convex import convex
 from ensembles.greedy import greedy
 from ensembles.losses import Loss
 from ensembles.nelder_mead import nelder_mead
 from ensembles.pools import Predictions, Weights
+from ensembles.random_search import random_search
 from ensembles.uniform import uniform
 
 
@@ -25,4 +28,11 @@ class Solver(Protocol):
         ...
 
 
-METHODS: dict[str, Solver] = {"uniform": uniform, "greedy": greedy, "nelder_mead": nelder_mead}
+METHODS: dict[str, Solver] = {
+    "uniform": uniform,
+    "greedy": greedy,
+    "bagged_greedy": bagged_greedy,
+    "random_search": random_search,
+    "nelder_mead": nelder_mead,
+    "convex": convex,
+}

@@ -1,7 +1,8 @@
 """Nelder-Mead weights: works for any metric, smooth or not.
 
 From scipy's defaults the simplex fails: where a coordinate starts at zero it is 0.00025 wide. So it starts from greedy
-selection, among few members, with an explicit simplex in the logits of the weights, and is restarted once.
+selection, among few members, with an explicit simplex in the logits of the weights, and is restarted once. Where the
+exact weights are known (see `ensembles.convex`), they are a candidate too: the simplex stops a little short of them.
 
 Nelder and Mead, "A simplex method for function minimization", The Computer Journal, 1965; `adaptive` steps from
 Gao and Han, Computational Optimization and Applications, 2012.
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from ensembles.convex import CERTIFIED, convex
 from ensembles.greedy import greedy
 from ensembles.losses import Loss
 from ensembles.pools import Predictions, Weights, blend
@@ -38,7 +40,8 @@ def nelder_mead(
         rounds: Rounds of greedy selection.
 
     Returns:
-        Weights `(members,)`, the best of the simplex, of greedy selection and of every single member.
+        Weights `(members,)`, the best of the simplex, of greedy selection, of every single member and, for a loss
+        with a certificate, of the exact weights over all members.
     """
     start = greedy(predictions, target, loss, rounds=rounds)
     singles = np.array([loss(target, member) for member in predictions])
@@ -50,6 +53,8 @@ def nelder_mead(
         found = np.zeros(len(predictions))
         found[kept] = _simplex(chosen, target, loss, start[kept] / start[kept].sum())
         candidates.append(found)
+    if loss.name in CERTIFIED:
+        candidates.append(convex(predictions, target, loss))
     losses = [loss(target, blend(predictions, weights)) for weights in candidates]
     return candidates[int(np.argmin(losses))]
 

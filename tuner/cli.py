@@ -106,7 +106,7 @@ def leaderboard(folder: Path, form: str) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--method", default="nelder_mead", show_default=True, help="uniform, greedy or nelder_mead.")
+@click.option("--method", default="nelder_mead", show_default=True, help="uniform, greedy, nelder_mead, convex, ...")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Candidates of each family.")
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @_format

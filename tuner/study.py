@@ -103,7 +103,7 @@ class Study:
         """Combine the best models of the study from their stored held-out predictions, without training anything.
 
         Args:
-            method: `"uniform"`, `"greedy"` or `"nelder_mead"`.
+            method: A name in `ensembles.METHODS`, such as `"uniform"`, `"greedy"` or `"nelder_mead"`.
             top: At most so many trials of each family are candidates.
         """
         from tuner.ensembling import build_ensemble

@@ -6,18 +6,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn import metrics
 
-from ensembles import LOSSES, METHODS, Loss, blend
+from ensembles import LOSSES, METHODS, Loss, blend, certificate
+from ensembles.convex import CERTIFIED
 
 every_method = pytest.mark.parametrize("method", list(METHODS))
-searching = pytest.mark.parametrize("method", [name for name in METHODS if name != "uniform"])
+ANY_LOSS = [name for name in METHODS if name != "convex"]
+any_loss = pytest.mark.parametrize("method", ANY_LOSS)
+# The mean of several selections, made to do well on new rows, may lose a little on the fitted ones.
+SEARCHING = [name for name in METHODS if name not in ("uniform", "bagged_greedy")]
+searching = pytest.mark.parametrize("method", SEARCHING)
 SEEDS = st.integers(0, 2**32 - 1)
 every_loss = pytest.mark.parametrize("loss", list(LOSSES))
+
+
+def accepted(method: str, loss: Loss) -> bool:
+    """Exact weights are known for some losses only."""
+    return method in ANY_LOSS or loss.name in CERTIFIED
 
 
 def values(members: int, rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -68,6 +78,7 @@ def fitted_loss(method: str, predictions: NDArray[Any], target: NDArray[Any], lo
 @settings(max_examples=20)
 def test_weights_lie_on_the_simplex(method, given_problem):
     predictions, target, loss = given_problem
+    assume(accepted(method, loss))
     before = predictions.copy()
     weights = METHODS[method](predictions, target, loss)
     assert weights.shape == (len(predictions),)
@@ -81,6 +92,7 @@ def test_weights_lie_on_the_simplex(method, given_problem):
 @given(problems())
 @settings(max_examples=10)
 def test_the_same_problem_has_the_same_answer(method, given_problem):
+    assume(accepted(method, given_problem[2]))
     first, second = (METHODS[method](*given_problem) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
@@ -111,8 +123,9 @@ def test_nelder_mead_finds_the_same_loss_in_any_order(given_problem, seed):
 @settings(max_examples=25)
 def test_never_worse_than_the_best_member_on_the_fitted_loss(method, given_problem):
     predictions, target, loss = given_problem
+    assume(accepted(method, loss))
     best = min(loss(target, member) for member in predictions)
-    assert fitted_loss(method, predictions, target, loss) <= best + 1e-12
+    assert fitted_loss(method, predictions, target, loss) <= best + 1e-9
 
 
 @given(problems())
@@ -121,7 +134,7 @@ def test_nelder_mead_is_never_worse_than_greedy_selection(given_problem):
     assert fitted_loss("nelder_mead", *given_problem) <= fitted_loss("greedy", *given_problem) + 1e-12
 
 
-@searching
+@pytest.mark.parametrize("method", ["greedy", "nelder_mead", "convex"])
 @given(smooth_problems(), st.integers(0, 5))
 @settings(max_examples=15, derandomize=True)
 def test_a_member_twice_is_no_worse_than_once(method, given_problem, which):
@@ -131,8 +144,15 @@ def test_a_member_twice_is_no_worse_than_once(method, given_problem, which):
     assert fitted_loss(method, twice, target, loss) <= once + (1e-12 if method == "greedy" else 1e-4)
 
 
-@every_loss
-@searching
+@pytest.mark.parametrize(
+    ("method", "loss"),
+    [
+        (method, loss)
+        for method in ("greedy", "bagged_greedy", "nelder_mead", "convex")
+        for loss in LOSSES
+        if accepted(method, LOSSES[loss])
+    ],
+)
 def test_a_useless_member_gets_next_to_nothing(method, loss):
     predictions, target, function = problem(loss, 4, 2000, seed=1)
     rng = np.random.default_rng(0)
@@ -166,12 +186,59 @@ def test_greedy_selection_finds_planted_weights_to_the_nearest_round():
     np.testing.assert_allclose(METHODS["greedy"](predictions, target, LOSSES["rmse"]), planted, atol=0.05)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("loss", ["log_loss", "rmse", "mse"])
-def test_nelder_mead_reaches_the_optimum_of_a_convex_loss(loss, seed):
-    predictions, target, function = problem(loss, 5, 400, seed)
-    best = optimum(predictions, target, function)
-    assert fitted_loss("nelder_mead", predictions, target, function) == pytest.approx(best, abs=1e-6)
+# Certificates.
+
+certified = pytest.mark.parametrize("loss", CERTIFIED)
+
+
+@certified
+@pytest.mark.parametrize("members", [2, 5, 8])
+@pytest.mark.parametrize("method", ["nelder_mead", "convex"])
+def test_the_optimum_is_reached_and_proven(method, members, loss):
+    predictions, target, function = problem(loss, members, 400, seed=members)
+    weights = METHODS[method](predictions, target, function)
+    found = function(target, blend(predictions, weights))
+    assert found == pytest.approx(optimum(predictions, target, function), abs=1e-8)
+    assert 0 <= certificate(predictions, target, function, weights) < 1e-8
+
+
+@given(smooth_problems(), SEEDS)
+@settings(max_examples=25)
+def test_the_certificate_is_at_least_the_true_gap(given_problem, seed):
+    predictions, target, loss = given_problem
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(predictions)))
+    true_gap = loss(target, blend(predictions, weights)) - optimum(predictions, target, loss)
+    bound = certificate(predictions, target, loss, weights)
+    assert bound >= 0
+    assert bound >= true_gap - 1e-9
+
+
+@certified
+def test_exact_weights_of_float32_rows_in_chunks(loss):
+    """More rows than a chunk holds, and than the sample that Newton's method starts from."""
+    make = probabilities if loss == "log_loss" else values
+    predictions, target = make(4, 210_000, 0)
+    weights = METHODS["convex"](predictions.astype(np.float32), target, LOSSES[loss])
+    assert certificate(predictions, target, LOSSES[loss], weights) < 1e-6
+
+
+def test_exact_weights_of_hopeless_and_of_perfect_members():
+    target = np.array([0, 1, 1])
+    perfect = np.eye(2)[target]
+    for members in (np.stack([1 - perfect]), np.stack([perfect, 1 - perfect]), np.stack([perfect, perfect])):
+        weights = METHODS["convex"](members, target, LOSSES["log_loss"])
+        assert weights.sum() == pytest.approx(1)
+        assert certificate(members, target, LOSSES["log_loss"], weights) < 1e-6
+    exact = np.array([[[1.0], [2.0]]] * 2)
+    np.testing.assert_allclose(METHODS["convex"](exact, np.array([1.0, 2.0]), LOSSES["mse"]), [0.5, 0.5])
+
+
+def test_exact_weights_and_certificates_are_refused_for_other_losses():
+    predictions, target, loss = problem("mae", 2, 20, seed=0)
+    with pytest.raises(ValueError, match=r"one of log_loss, mse, rmse, got 'mae': use nelder_mead"):
+        METHODS["convex"](predictions, target, loss)
+    with pytest.raises(ValueError, match="got 'mae'"):
+        certificate(predictions, target, loss, np.array([0.5, 0.5]))
 
 
 def optimum(predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
@@ -208,7 +275,7 @@ def test_float32_predictions_give_the_same_weights(method):
     np.testing.assert_allclose(weights, METHODS[method](predictions, target, loss), atol=5e-3)
 
 
-@searching
+@pytest.mark.parametrize("method", [method for method in SEARCHING if method in ANY_LOSS])
 def test_any_function_can_be_minimised(method):
     """Solvers must not count on smooth losses: this one is the share of wrong labels."""
     predictions, target = probabilities(5, 200, seed=0)
