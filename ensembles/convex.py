@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from ensembles.losses import SMALLEST, Loss
-from ensembles.pools import Predictions, Weights
+from ensembles.losses import Loss
+from ensembles.pools import SMALLEST, Predictions, Weights
 
 CERTIFIED = ("log_loss", "mse", "rmse")
 _TOLERANCE = 1e-10

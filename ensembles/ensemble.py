@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.pools import blend
+from ensembles.pools import POOLS
 from spaces.family import Fitted
 from spaces.loading import load_fitted
 from spaces.signature import Target
@@ -26,7 +26,7 @@ from spaces.table import Schema, Table
 FORMAT = 1
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
 _CHUNK = 50_000
-_KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
+_KEYS = ("method", "metric", "pool", "members", "schema", "target", "scores", "sha256")
 
 
 class BundleError(ValueError):
@@ -57,10 +57,11 @@ class Ensemble:
     Attributes:
         method: How the weights were found.
         metric: The metric they were found for.
-        members: The members; weights sum to one.
+        members: The members; for the linear pool, weights sum to one.
         schema: The columns of the rows it predicts.
         target: What it predicts.
         scores: What is known of its quality, as in `tuner ensemble --format json`.
+        pool: How members become one, a key of `ensembles.pools.POOLS`.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Ensemble:
     schema: Schema
     target: Target
     scores: Mapping[str, Any]
+    pool: str = "linear"
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -129,6 +131,7 @@ class Ensemble:
             "format": FORMAT,
             "method": self.method,
             "metric": self.metric,
+            "pool": self.pool,
             "members": [
                 {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)}
                 for m in self.members
@@ -154,7 +157,7 @@ class Ensemble:
         means = [
             np.mean([fitted.predict(table) for fitted in folds], axis=0, dtype=np.float64) for folds in self._fitted
         ]
-        return blend(np.stack(means), np.array([member.weight for member in self.members]))
+        return POOLS[self.pool](np.stack(means), np.array([member.weight for member in self.members]))
 
     def _table(self, rows: Any) -> Table:
         import pandas as pd
@@ -202,7 +205,7 @@ def load(folder: str | Path) -> Ensemble:
     )
     target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
     schema = Schema.from_json(stored["schema"])
-    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"])
+    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], stored["pool"])
 
 
 def _description(path: Path) -> dict[str, Any]:
@@ -213,6 +216,8 @@ def _description(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path} is damaged ({error}); copy the bundle again") from error
     if newer:
         raise BundleError(f"{path} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
+    if stored.get("pool", "linear") not in POOLS:
+        raise BundleError(f"{path} needs the pool {stored['pool']!r}, which this version does not know: update it")
     if missing := [key for key in _KEYS if key not in stored]:
         raise BundleError(f"{path} is damaged ({missing[0]!r} is missing); copy the bundle again")
     return dict(stored)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ensembles.losses import Loss
-from ensembles.methods import Solver
-from ensembles.pools import Predictions, blend
+from ensembles.methods import Method
+from ensembles.pools import Predictions
 
 Index = NDArray[np.int64]
+Score = Callable[[Index, NDArray[np.float64]], float]
 _RESAMPLES = 200
 
 
@@ -38,7 +39,7 @@ class CrossFitted:
 
 
 def cross_fit(
-    solver: Solver,
+    method: Method,
     predictions: Predictions,
     target: NDArray[Any],
     loss: Loss,
@@ -47,21 +48,42 @@ def cross_fit(
     """Fit weights part by part, each scored on rows that did not fit them.
 
     Args:
-        solver: A weight solver.
+        method: How members become one.
         predictions: Held-out predictions `(members, rows, outputs)`.
         target: `(rows,)`.
-        loss: What the solver minimises.
+        loss: What the method minimises.
         parts: Pairs of positions: rows that fit, rows that are scored.
     """
     rows, ensembles, singles = [], [], []
     for fit, score in parts:
-        weights = solver(predictions[:, fit], target[fit], loss)
+        weights = method(predictions[:, fit], target[fit], loss)
         best = int(np.argmin([loss(target[fit], member[fit]) for member in predictions]))
         rows.append(score)
-        ensembles.append(blend(predictions[:, score], weights))
+        ensembles.append(method.blend(predictions[:, score], weights))
         singles.append(np.asarray(predictions[best, score], dtype=np.float64))
     order = np.argsort(np.concatenate(rows), kind="stable")
     return CrossFitted(np.concatenate(rows)[order], np.concatenate(ensembles)[order], np.concatenate(singles)[order])
+
+
+def paired_difference(
+    rows: Index, first: NDArray[np.float64], second: NDArray[np.float64], score: Score, *, seed: int = 0
+) -> tuple[float, float]:
+    """Return how much larger the first predictions' score is than the second's, and its standard error.
+
+    Args:
+        rows: The rows that both predict.
+        first: Predictions `(rows, outputs)`.
+        second: Others of the same rows.
+        score: `(rows, predictions) -> float`.
+        seed: Draws the resamples, in which both keep the same rows.
+    """
+
+    def difference(at: Index) -> float:
+        return score(rows[at], first[at]) - score(rows[at], second[at])
+
+    if np.array_equal(first, second):
+        return 0.0, 0.0
+    return difference(np.arange(len(rows))), standard_error(difference, len(rows), seed=seed)
 
 
 def standard_error(statistic: Callable[[Index], float], n_rows: int, *, seed: int = 0) -> float:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Members may say 0 of what then happens; one such row must not decide all weights.
-SMALLEST = 1e-7
+from ensembles.pools import SMALLEST
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,25 @@
-"""The weight solvers by name. One file and one line here make a new one.
+"""The ensemble methods by name. One file and one line here make a new one.
 
 Every solver is `(predictions, target, loss, *, ...) -> weights`: predictions `(members, rows, outputs)`, target
-`(rows,)`, weights `(members,)` on the simplex.
+`(rows,)`, weights `(members,)`, at least 0.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
 from ensembles.bagged_greedy import bagged_greedy
-from ensembles.convex import convex
+from ensembles.convex import CERTIFIED, convex
 from ensembles.greedy import greedy
+from ensembles.log_linear import log_linear
 from ensembles.losses import Loss
 from ensembles.nelder_mead import nelder_mead
-from ensembles.pools import Predictions, Weights
+from ensembles.pools import POOLS, Predictions, Weights
 from ensembles.random_search import random_search
+from ensembles.regularized import regularized
 from ensembles.uniform import uniform
 
 
@@ -24,15 +27,48 @@ class Solver(Protocol):
     """A weight solver."""
 
     def __call__(self, predictions: Predictions, target: NDArray[Any], loss: Loss, /) -> Weights:
-        """Return weights `(members,)`, at least 0, of sum 1."""
+        """Return weights `(members,)`, at least 0; of sum 1 for the linear pool."""
         ...
 
 
-METHODS: dict[str, Solver] = {
-    "uniform": uniform,
-    "greedy": greedy,
-    "bagged_greedy": bagged_greedy,
-    "random_search": random_search,
-    "nelder_mead": nelder_mead,
-    "convex": convex,
+@dataclass(frozen=True)
+class Method:
+    """How members become one: a solver, and the pool that its weights are for.
+
+    Attributes:
+        solver: The weight solver.
+        pool: The name of the pool, a key of `ensembles.pools.POOLS`.
+        losses: Names of the losses that the solver can minimise; None for any.
+    """
+
+    solver: Solver
+    pool: Literal["linear", "log_linear"] = "linear"
+    losses: tuple[str, ...] | None = None
+
+    def __call__(self, predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+        """Return the solver's weights.
+
+        Raises:
+            ValueError: The solver cannot minimise this loss.
+        """
+        return self.solver(predictions, target, loss)
+
+    def blend(self, predictions: Predictions, weights: Weights) -> NDArray[Any]:
+        """Return the members' predictions pooled by these weights, `(rows, outputs)`."""
+        return POOLS[self.pool](predictions, weights)
+
+    def accepts(self, loss: Loss) -> bool:
+        """Return whether the solver can minimise this loss."""
+        return self.losses is None or loss.name in self.losses
+
+
+METHODS: dict[str, Method] = {
+    "uniform": Method(uniform),
+    "greedy": Method(greedy),
+    "bagged_greedy": Method(bagged_greedy),
+    "random_search": Method(random_search),
+    "nelder_mead": Method(nelder_mead),
+    "convex": Method(convex, losses=CERTIFIED),
+    "regularized": Method(regularized),
+    "log_linear": Method(log_linear, "log_linear", losses=("log_loss",)),
 }

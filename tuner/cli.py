@@ -74,6 +74,7 @@ def run(study_file: Path, folder: Path | None) -> None:
     )
     combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
     saved = combined.save(study.folder / "ensemble")
+    _show_steps(combined.explain())
     _show_report(combined.report(), "table")
     click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
     click.echo(f"See every trial: tuner ui {study.folder}", err=True)
@@ -106,7 +107,7 @@ def leaderboard(folder: Path, form: str) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--method", default="nelder_mead", show_default=True, help="uniform, greedy, nelder_mead, convex, ...")
+@click.option("--method", default="auto", show_default=True, help="auto, uniform, greedy, nelder_mead, convex, ...")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Candidates of each family.")
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @_format
@@ -120,6 +121,8 @@ def ensemble(folder: Path, method: str, top: int, test: bool, form: str) -> None
     combined = study.ensemble(method, top=top)
     report = combined.test() if test else combined.report()
     combined.save(study.folder / "ensemble")
+    if form == "table":
+        _show_steps(combined.explain())
     _show_report(report, form)
 
 
@@ -182,8 +185,14 @@ def _check_method(method: str) -> None:
     from ensembles.methods import METHODS
     from spaces.space import unknown_name
 
-    if method not in METHODS:
-        raise ValueError(f"ensemble method: {unknown_name(method, list(METHODS))}")
+    known = ["auto", *METHODS]
+    if method not in known:
+        raise ValueError(f"ensemble method: {unknown_name(method, known)}")
+
+
+def _show_steps(steps: pd.DataFrame) -> None:
+    if len(steps) > 1:
+        _show_frame(steps, "Methods, each against the one held so far: taken if better by a standard error", "table")
 
 
 def _show_report(report: dict[str, Any], form: str) -> None:

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ensembles.auto import Step, choose, ladder
 from ensembles.ensemble import Ensemble, Member
-from ensembles.honest import cross_fit, near_duplicates, standard_error
+from ensembles.honest import near_duplicates, paired_difference
 from ensembles.losses import LOSSES, Loss
-from ensembles.methods import METHODS
-from ensembles.pools import blend
+from ensembles.methods import METHODS, Method
+from ensembles.pools import Weights
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
 from tuner.ledger import Trial
-from tuner.metrics import Score
 from tuner.splits import Index, crossfit_parts
 from tuner.study import Study, StudyError
 
@@ -43,15 +43,17 @@ class StudyEnsemble:
         ensemble: Members and weights.
         study: The study.
         best: The best single trial by cross-validated score, which predicts with the mean of its fold models.
+        steps: The methods that were tried, in order, and why each was taken or not; losses, so lower is better.
     """
 
     ensemble: Ensemble
     study: Study
     best: Trial
+    steps: tuple[Step, ...]
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """The members; weights sum to one."""
+        """The members; for the linear pool, weights sum to one."""
         return self.ensemble.members
 
     @property
@@ -70,6 +72,25 @@ class StudyEnsemble:
     def save(self, folder: str | Path) -> Path:
         """Write the ensemble into one folder, from which `tuner.load` reads it."""
         return self.ensemble.save(folder)
+
+    def explain(self) -> pd.DataFrame:
+        """Return the methods that were tried, one row each.
+
+        Returns:
+            Columns `method`, the deciding metric cross-fitted, `better by` (than the method held until then),
+            `standard error` of that, and `taken`.
+        """
+        sign = self.study.task.score.sign
+        return pd.DataFrame(
+            {
+                "method": step.method,
+                f"{self.ensemble.metric} (cross-fitted)": sign * step.cross_fitted,
+                "better by": step.gain if step.against else None,
+                "standard error": step.standard_error if step.against else None,
+                "taken": "yes" if step.taken else "no",
+            }
+            for step in self.steps
+        )
 
     def test(self) -> dict[str, Any]:
         """Read the test rows and score ensemble and best single model on them.
@@ -106,60 +127,43 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
 
     Args:
         study: The study.
-        method: A name in `ensembles.METHODS`. The uniform average takes the best trial of each family only.
+        method: `"auto"`, which tries several and says what it chose and why, or a name in `ensembles.METHODS`. The
+            uniform average takes the best trial of each family only.
         top: At most so many trials of each family are candidates.
 
     Raises:
-        ValueError: There is no such method.
+        ValueError: There is no such method, or it cannot minimise the study's metric.
         NoModels: No trial beside the baseline can be used.
     """
-    if method not in METHODS:
-        raise ValueError(f"method: {unknown_name(method, list(METHODS))}")
-    task, solver = study.task, METHODS[method]
-    candidates = _candidates(study, 1 if method == "uniform" else top)
-    best = candidates[0]
-    predictions, rows, folds = _stored(study, candidates)
-    target = task.rows.target[rows]
-    kept = near_duplicates(predictions, target)
-    candidates, predictions = [candidates[i] for i in kept], predictions[kept]
-    loss = LOSSES.get(task.score.name) or Loss(task.score.name, task.score.loss)
-    positions = [np.flatnonzero(folds == k) for k in np.unique(folds)]
-    fitted = cross_fit(
-        solver, predictions, target, loss, crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed)
-    )
-    weights = solver(predictions, target, loss)
-    weights = np.where(weights < _SMALLEST_WEIGHT, 0.0, weights)
-    weights /= weights.sum()
-
-    def by_fold(outputs: NDArray[Any], among: Index) -> float:
-        return _by_fold(task.score, target[among], outputs, folds[among])
-
-    def difference(at: Index) -> float:
-        among = fitted.rows[at]
-        return float(
-            np.mean(
-                [
-                    loss(target[among[of]], fitted.ensemble[at[of]]) - loss(target[among[of]], fitted.single[at[of]])
-                    for of in (folds[among] == k for k in np.unique(folds[among]))
-                ]
-            )
-        )
-
-    everything = np.arange(len(rows))
+    known = ["auto", *METHODS]
+    if method not in known:
+        raise ValueError(f"method: {unknown_name(method, known)}")
+    held = _held_out(study, 1 if method == "uniform" else top)
+    if method == "auto":
+        tried = ladder([trial.family for trial in held.trials], held.loss)
+    elif METHODS[method].accepts(held.loss):
+        tried = {method: METHODS[method]}
+    else:
+        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
+    seed = study.task.seed
+    choice = choose(tried, held.predictions, held.target, held.loss, held.parts, score=held.by_fold, seed=seed)
+    weights = _pruned(choice.method, choice.method(held.predictions, held.target, held.loss))
+    sign, fitted, best = study.task.score.sign, choice.fitted, held.best
+    difference, error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=seed)
+    blended = choice.method.blend(held.predictions, weights)
     scores = {
         "ensemble": {
-            "in_sample": by_fold(blend(predictions, weights), everything),
-            "cross_fitted": by_fold(fitted.ensemble, fitted.rows),
+            "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
+            "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
         },
         "best_single": {"trial": best.name, "cross_validated": best.value},
-        "difference": {
-            "cross_fitted": task.score.sign * difference(np.arange(len(fitted.rows))),
-            "standard_error": standard_error(difference, len(fitted.rows), seed=task.seed),
-        },
+        "difference": {"cross_fitted": sign * difference, "standard_error": error},
     }
     order = np.argsort(-weights, kind="stable")
-    members = tuple(_member(study, candidates[i], float(weights[i])) for i in order if weights[i] > 0)
-    return StudyEnsemble(Ensemble(method, task.score.name, members, task.schema, task.target, scores), study, best)
+    members = tuple(_member(study, held.trials[i], float(weights[i])) for i in order if weights[i] > 0)
+    task, name = study.task, method if method in METHODS else f"{method}: {choice.name}"
+    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, choice.method.pool)
+    return StudyEnsemble(made, study, best, choice.steps)
 
 
 def best_of_each_family(study: Study) -> list[Trial]:
@@ -254,29 +258,69 @@ def _candidates(study: Study, top: int) -> list[Trial]:
     return chosen[:_MOST_MEMBERS]
 
 
-def _stored(study: Study, trials: list[Trial]) -> tuple[NDArray[np.float64], Index, Index]:
-    """Return held-out predictions `(members, rows, outputs)`, the rows' numbers, and their folds.
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """Held-out predictions of the candidates, near-duplicates dropped.
+
+    Attributes:
+        trials: The candidates that are left, best first.
+        best: The best single trial.
+        predictions: `(trials, rows, outputs)`.
+        target: `(rows,)`.
+        folds: The fold that held each row out.
+        loss: The deciding metric as a loss.
+        parts: Pairs of positions: rows that fit weights, rows scored with them.
+    """
+
+    trials: list[Trial]
+    best: Trial
+    predictions: NDArray[np.float64]
+    target: NDArray[Any]
+    folds: Index
+    loss: Loss
+    parts: list[tuple[Index, Index]]
+
+    def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
+        """Return the mean loss over folds, as a trial's own value is."""
+        folds = self.folds[rows]
+        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
+
+
+def _held_out(study: Study, top: int) -> _HeldOut:
+    """Read what the candidates predicted.
 
     Raises:
-        StudyError: A trial predicted other rows, or the same rows in another order.
+        StudyError: A trial predicted other rows than the rest, or the same rows in another order.
     """
+    task, trials = study.task, _candidates(study, top)
     loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
     rows, folds = loaded[0]["rows"], loaded[0]["folds"]
     for trial, arrays in zip(trials, loaded, strict=True):
-        if str(arrays["digest"]) != study.task.digest or not np.array_equal(arrays["rows"], rows):
+        if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
             raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
-    return np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64), rows, folds
+    predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
+    target = task.rows.target[rows]
+    kept = near_duplicates(predictions, target)
+    loss = LOSSES.get(task.score.name) or Loss(task.score.name, task.score.loss)
+    positions = [np.flatnonzero(of) for of in _each_fold(folds)]
+    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
+    return _HeldOut([trials[i] for i in kept], trials[0], predictions[kept], target, folds, loss, parts)
+
+
+def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
+    return [folds == k for k in np.unique(folds)]
+
+
+def _pruned(method: Method, weights: Weights) -> Weights:
+    """Drop next to nothing, so that no model is loaded for it."""
+    weights = np.where(weights < _SMALLEST_WEIGHT * weights.sum(), 0.0, weights)
+    return weights / weights.sum() if method.pool == "linear" else weights
 
 
 def _member(study: Study, trial: Trial, weight: float) -> Member:
     folder = study.attempt_folder(trial)
     folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
     return Member(trial.name, trial.family, weight, folders)
-
-
-def _by_fold(score: Score, target: NDArray[Any], outputs: NDArray[Any], folds: Index) -> float:
-    """Return the mean over folds, as a trial's own value is."""
-    return float(np.mean([score(target[folds == k], outputs[folds == k]) for k in np.unique(folds)]))
 
 
 def _count_look(folder: Path, what: str) -> None:

@@ -99,11 +99,12 @@ class Study:
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
 
-    def ensemble(self, method: str = "nelder_mead", *, top: int = 5) -> StudyEnsemble:
+    def ensemble(self, method: str = "auto", *, top: int = 5) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions, without training anything.
 
         Args:
-            method: A name in `ensembles.METHODS`, such as `"uniform"`, `"greedy"` or `"nelder_mead"`.
+            method: `"auto"`, which tries several and explains its choice, or a name in `ensembles.METHODS`, such as
+                `"uniform"`, `"greedy"` or `"nelder_mead"`.
             top: At most so many trials of each family are candidates.
         """
         from tuner.ensembling import build_ensemble

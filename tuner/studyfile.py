@@ -74,7 +74,7 @@ class DataSection(_Section):
 class EnsembleSection(_Section):
     """`[ensemble]`."""
 
-    method: str = "nelder_mead"
+    method: str = "auto"
     top: int = Field(5, ge=1)
 
 

@@ -69,17 +69,43 @@ def test_a_study_opens_from_its_folder(study):
         opened.to_optuna("liner")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["auto", *METHODS])
 def test_every_method_ends_in_an_ensemble(study, frame, method):
     combined = study.ensemble(method)
-    weights = [member.weight for member in combined.members]
-    assert sum(weights) == pytest.approx(1)
+    if combined.ensemble.pool == "linear":
+        assert sum(member.weight for member in combined.members) == pytest.approx(1)
     probabilities = combined.predict_proba(frame)
     assert probabilities.shape == (len(frame), 2)
     assert np.array_equal(combined.predict(frame), np.array(["no", "yes"])[probabilities.argmax(axis=1)])
     scores = combined.scores
-    assert scores["ensemble"]["in_sample"] <= scores["ensemble"]["cross_fitted"] + 1e-9 or method == "uniform"
-    assert scores["difference"]["standard_error"] > 0
+    if method in ("nelder_mead", "convex", "log_linear"):  # they minimise the loss on the rows given
+        assert scores["ensemble"]["in_sample"] <= scores["ensemble"]["cross_fitted"] + 1e-9
+    assert scores["difference"]["standard_error"] >= 0
+
+
+def test_auto_explains_what_it_took_and_why(study):
+    combined = study.ensemble()
+    table = combined.explain()
+    assert list(table.columns) == ["method", "log_loss (cross-fitted)", "better by", "standard error", "taken"]
+    assert list(table["method"])[:2] == ["family_average", "best_single"]
+    last_taken = table[table["taken"] == "yes"].iloc[-1]
+    assert combined.ensemble.method == f"auto: {last_taken['method']}"
+    assert combined.scores["ensemble"]["cross_fitted"] == last_taken["log_loss (cross-fitted)"]
+    later = table.iloc[1:]
+    assert ((later["better by"] > later["standard error"]) == (later["taken"] == "yes")).all()
+
+
+def test_a_method_that_cannot_minimise_the_metric_is_refused(tmp_path, frame):
+    task = tuner.Task(frame, "label", metric="roc_auc", split={"kind": "kfold", "folds": 3})
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "auc", **QUIET)
+    with pytest.raises(ValueError, match="'convex' cannot minimise roc_auc: use nelder_mead or auto"):
+        study.ensemble("convex")
+    assert study.ensemble().explain()["method"].tolist() == [
+        "family_average",
+        "best_single",
+        "regularized",
+        "nelder_mead",
+    ]
 
 
 def test_the_ensemble_beats_chance_by_far(study, frame):

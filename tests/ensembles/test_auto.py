@@ -1,0 +1,107 @@
+"""The choice among methods: simple ones stay unless something is better by more than chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ensembles import LOSSES, METHODS
+from ensembles.auto import best_single, choose, family_average, ladder
+from ensembles.methods import Method
+
+MSE, LOG_LOSS = LOSSES["mse"], LOSSES["log_loss"]
+
+
+def cut(n_rows: int, n_parts: int = 5) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    pieces = np.array_split(np.random.default_rng(0).permutation(n_rows), n_parts)
+    return [(np.concatenate(pieces[:i] + pieces[i + 1 :]), piece) for i, piece in enumerate(pieces)]
+
+
+def noisy(spreads: list[float], rows: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Members whose errors are independent, with the deviations given."""
+    rng = np.random.default_rng(seed)
+    target = 3 * rng.normal(size=rows)
+    noise = np.array(spreads)[:, None] * rng.normal(size=(len(spreads), rows))
+    return (target + noise)[:, :, None], target
+
+
+def chosen(spreads: list[float], families: list[str], rows: int) -> tuple[str, dict[str, bool]]:
+    predictions, target = noisy(spreads, rows)
+    choice = choose(ladder(families, MSE), predictions, target, MSE, cut(rows))
+    return choice.name, {step.method: step.taken for step in choice.steps}
+
+
+def test_the_average_of_equal_families_stays():
+    name, taken = chosen([1.0, 1.0, 1.0], ["a", "b", "c"], 300)
+    assert name == "family_average"
+    assert taken == {"family_average": True, "best_single": False, "regularized": False, "nelder_mead": False}
+
+
+def test_one_good_member_among_bad_ones_is_used_alone_or_nearly_so():
+    predictions, target = noisy([0.1, 3.0, 3.0], 600)
+    choice = choose(ladder(["a", "b", "c"], MSE), predictions, target, MSE, cut(600))
+    assert choice.name != "family_average"
+    weights = choice.method(predictions, target, MSE)
+    assert weights[0] > 0.95
+
+
+def test_unequal_members_of_many_rows_get_weights_of_their_own():
+    name, _ = chosen([0.5, 0.5, 1.0, 1.0], ["a", "a", "b", "b"], 5000)
+    assert name in ("regularized", "nelder_mead")
+
+
+def test_overconfident_members_are_pooled_in_logarithms():
+    """All members are far too sure: no weights on the simplex can mend that, a smaller sum of weights does."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=4000)
+    target = (rng.random(4000) < 1 / (1 + np.exp(-logits))).astype(np.int64)
+    positive = 1 / (1 + np.exp(-4 * (logits + 0.2 * rng.normal(size=(3, 4000)))))
+    predictions = np.stack([1 - positive, positive], axis=2)
+    choice = choose(ladder(["a", "b", "c"], LOG_LOSS), predictions, target, LOG_LOSS, cut(4000))
+    assert choice.name == "log_linear"
+    assert choice.method(predictions, target, LOG_LOSS).sum() == pytest.approx(0.25, abs=0.05)
+
+
+def test_steps_say_what_was_compared_with_what():
+    predictions, target = noisy([0.1, 3.0], 300)
+    choice = choose(ladder(["a", "b"], MSE), predictions, target, MSE, cut(300))
+    first, second, *_ = choice.steps
+    assert (first.against, second.against) == (None, "family_average")
+    assert second.taken
+    assert second.gain == pytest.approx(first.cross_fitted - second.cross_fitted)
+    assert second.gain > second.standard_error > 0
+
+
+def test_the_best_of_each_family_share_the_weight_equally():
+    predictions, target = noisy([2.0, 1.0, 3.0, 0.5], 500)
+    weights = family_average(["a", "a", "b", "a"])(predictions, target, MSE)
+    np.testing.assert_array_equal(weights, [0, 0, 0.5, 0.5])
+    np.testing.assert_array_equal(best_single(predictions, target, MSE), [0, 0, 0, 1])
+
+
+def test_one_member_is_no_trouble():
+    predictions, target = noisy([1.0], 50)
+    choice = choose(ladder(["a"], MSE), predictions, target, MSE, cut(50))
+    assert choice.name == "family_average"
+    np.testing.assert_array_equal(choice.method(predictions, target, MSE), [1.0])
+
+
+def test_methods_that_cannot_minimise_the_loss_are_left_out():
+    assert "log_linear" not in ladder(["a"], MSE)
+    assert "log_linear" in ladder(["a"], LOG_LOSS)
+
+
+def test_without_methods_there_is_nothing_to_choose_from():
+    predictions, target = noisy([1.0], 50)
+    with pytest.raises(ValueError, match="at least one method"):
+        choose({}, predictions, target, MSE, cut(50))
+
+
+def test_a_worse_method_never_takes_the_place():
+    predictions, target = noisy([1.0, 1.0], 200)
+    worst = Method(lambda predictions, target, loss: np.array([0.0, 1.0]))
+    choice = choose({"uniform": METHODS["uniform"], "worst": worst}, predictions, target, MSE, cut(200))
+    assert choice.name == "uniform"
