@@ -136,15 +136,18 @@ class KerasModel:
 
     def _callbacks(self, epochs: int) -> list[keras.callbacks.Callback]:
         patience = int(self._setting("patience"))
-        stop = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+        callbacks: list[keras.callbacks.Callback] = []
+        if average_steps(self.config):  # first, so that what is watched and kept are the averaged weights
+            callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
         match self._setting("schedule"):
             case "cosine":
                 halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
-                return [stop, _Schedule(halves)]
+                callbacks.append(_Schedule(halves))
             case "reduce_on_plateau":
                 lower = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=max(1, patience // 3))
-                return [stop, lower]
-        return [stop]
+                callbacks.append(lower)
+        return callbacks
 
     def _setting(self, name: str) -> Any:
         return self.config.get(name, DEFAULTS[name])
@@ -167,8 +170,17 @@ def optimizer(config: Config) -> keras.optimizers.Optimizer:
             settings = {"learning_rate": config.get("learning_rate", DEFAULT_LEARNING_RATE)}
         case chosen:
             ((name, settings),) = chosen.items()
-    made: keras.optimizers.Optimizer = keras.optimizers.get({"class_name": name, "config": dict(settings)})
+    average = {"use_ema": True, "ema_momentum": 1 - 1 / steps} if (steps := average_steps(config)) else {}
+    made: keras.optimizers.Optimizer = keras.optimizers.get({"class_name": name, "config": {**settings, **average}})
     return made
+
+
+def average_steps(config: Config) -> int:
+    """Return over how many steps, about, a config averages the weights of a network; 0 for not at all."""
+    match config.get("weight_averaging"):
+        case {"ema": {"steps": steps}}:
+            return int(steps)
+    return 0
 
 
 class _Watcher(keras.callbacks.Callback):

@@ -49,6 +49,7 @@ def dense_space(signature: Signature) -> Space:
                 },
             }
         ),
+        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
         "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
         "batch_size": Int(smallest, largest, log=True),
         "epochs": 100,

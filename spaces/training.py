@@ -2,7 +2,7 @@
 
 A model stays an ordinary compiled Keras model: every step is its own `train_step`, with its optimizer, losses,
 metrics, gradient clipping and weights of samples, so the numbers are those of `model.fit` on the same batches.
-Callbacks see `on_train_begin`, `on_epoch_begin`, `on_epoch_end` and `on_train_end`; batches are never left to Python.
+Callbacks see the beginnings and ends of training, epochs and tests; batches are never left to Python.
 This is the one file that knows TensorFlow.
 """
 
@@ -59,7 +59,7 @@ class Trainer:
             inner: Rows evaluated after every epoch, or None.
             epochs: At most this many.
             batch_size: Rows a step.
-            callbacks: Ordinary Keras callbacks; only their train and epoch methods are called.
+            callbacks: Ordinary Keras callbacks; only their train, epoch and test methods are called.
             order: Gives the order of rows of an epoch (0, 1, ...); as they stand when left out.
 
         Returns:
@@ -80,7 +80,9 @@ class Trainer:
             logs = self._logs("")
             if evaluate is not None:
                 self.model.reset_metrics()
+                listeners.on_test_begin()
                 evaluate()
+                listeners.on_test_end()
                 logs |= self._logs("val_")
             listeners.on_epoch_end(epoch, logs)
             if self.model.stop_training:

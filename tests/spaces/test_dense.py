@@ -27,6 +27,7 @@ CONFIG = {
     "dropout": 0.0,
     "penalty": {"none": {}},
     "optimizer": {"adam": {"learning_rate": 0.004}},
+    "weight_averaging": {"none": {}},
     "schedule": "constant",
     "batch_size": 32,
     "epochs": 2,
@@ -130,6 +131,14 @@ def test_optimizer_is_the_class_with_its_settings(settings, kind, expected):
     assert {name: found[name] for name in expected} == expected
 
 
+def test_weight_averaging_is_the_optimizers():
+    config = CONFIG | {"weight_averaging": {"ema": {"steps": 50}}}
+    optimizer = compiled(build_dense(config, SIGNATURE), config, SIGNATURE.target).optimizer
+    assert optimizer.use_ema
+    assert optimizer.ema_momentum == pytest.approx(0.98)
+    assert not compiled(build_dense(CONFIG, SIGNATURE), CONFIG, SIGNATURE.target).optimizer.use_ema
+
+
 @pytest.mark.parametrize(
     ("target", "loss", "activation"),
     [
@@ -178,8 +187,10 @@ def test_patience_and_reduction_on_a_plateau(data):
     assert rate(stopped) == pytest.approx(1e-30 * 0.3**3, rel=1e-3)
 
 
-def test_the_model_kept_is_that_of_the_best_epoch(data):
-    fitted = trained(data, epochs=40, patience=4, units=256, optimizer={"adam": {"learning_rate": 0.05}})
+@pytest.mark.parametrize("averaging", [{"none": {}}, {"ema": {"steps": 5}}])
+def test_the_model_kept_is_that_of_the_best_epoch(data, averaging):
+    large = {"units": 256, "optimizer": {"adam": {"learning_rate": 0.05}}}
+    fitted = trained(data, epochs=40, patience=4, weight_averaging=averaging, **large)
     inner, losses = data("regression").folds[0].inner, fitted.curves["val_loss"]
     assert np.argmin(losses) < len(losses) - 1  # the last epochs were worse
     errors = (fitted.predict(inner.table)[:, 0] - inner.target) / fitted.scale.deviation

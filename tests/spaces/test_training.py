@@ -150,6 +150,22 @@ def test_training_equals_fit_with_momentum():
     assert_same_weights(ours, theirs)
 
 
+def test_training_with_averaged_weights_equals_fit():
+    """The averaged weights are evaluated and kept, the others are trained on."""
+
+    def optimizer() -> keras.Optimizer:
+        return keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8)
+
+    def callbacks() -> list[keras.callbacks.Callback]:
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+        return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), stop]
+
+    theirs, ours = build(optimizer), build(optimizer)
+    expected = fitted(theirs, TRAIN, 8, callbacks())
+    assert_same_curves(trained(Trainer(ours), TRAIN, 8, callbacks()), expected)
+    assert_same_weights(ours, theirs)
+
+
 def test_training_with_weights_equals_fit_resident_or_read_batch_by_batch():
     train = arrays(150, weighted=True)
     theirs, resident, streamed = build(), build(), build()
