@@ -8,7 +8,7 @@ likelihood estimation of mixture proportions using sequential quadratic programm
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-10
 _STEPS = 50
 _CHUNK = 65_536
 _SAMPLE = 50_000
-_RIDGE = 1e-12
+_RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)
 Matrix = NDArray[Any]
 
 
@@ -67,7 +67,7 @@ def certificate(predictions: Predictions, target: NDArray[Any], loss: Loss, weig
     """
     _check(loss)
     if loss.name == "log_loss":
-        _, ratios, _ = _derivatives(true_probabilities(predictions, target), weights)
+        ratios = _point(true_probabilities(predictions, target), weights).ratios
         return max(0.0, float(np.log(ratios.max())))
     products = _error_products(predictions, target)
     mse = float(weights @ products @ weights)
@@ -96,9 +96,24 @@ def _quadratic(products: Matrix) -> Weights:
     scale = products.diagonal().mean()
     if scale == 0:  # every member is perfect
         return np.full(members, 1 / members)
-    factor = np.linalg.cholesky(products / scale + _RIDGE * np.eye(members))
-    found = _least_squares(factor, np.ones(members))
+    found = _least_squares(products / scale, np.ones(members))
     return found / found.sum()
+
+
+class _Point(NamedTuple):
+    """Weights, and what the rows say there.
+
+    Attributes:
+        weights: `(members,)` on the simplex.
+        value: The loss -mean(log(Qw)).
+        ratios: r = Q'(1/(Qw))/N, the gradient with its sign turned.
+        hessian: Q' diag(1/(Qw)^2) Q/N.
+    """
+
+    weights: Weights
+    value: float
+    ratios: NDArray[np.float64]
+    hessian: Matrix
 
 
 def _mixture(q: Matrix) -> Weights:
@@ -107,53 +122,65 @@ def _mixture(q: Matrix) -> Weights:
     if len(q) > 4 * _SAMPLE:
         some = np.random.default_rng(0).choice(len(q), _SAMPLE, replace=False)
         weights = _mixture(np.asfortranarray(q[np.sort(some)]))
-    value, ratios, hessian = _derivatives(q, weights)
+    here = _point(q, weights)
     for _ in range(_STEPS):
-        if np.log(ratios.max()) <= _TOLERANCE:
+        if np.log(here.ratios.max()) <= _TOLERANCE:
             break
-        scale = hessian.diagonal().mean()
-        factor = np.linalg.cholesky(hessian / scale + _RIDGE * np.eye(len(hessian)))
-        # The step minimises g'(v-w) + (v-w)'H(v-w)/2 with g = 1 - r, and Hw = r.
-        step = _least_squares(factor, (2 * ratios - 1) / scale) - weights
-        weights, value, ratios, hessian, moved = _line_search(q, weights, step, value, (ratios, hessian))
-        if not moved:
+        better = _line_search(q, here, _newton(here) - here.weights)
+        if better is None:  # as near as the arithmetic goes
             break
-    return weights
+        here = better
+    return here.weights
 
 
-def _line_search(
-    q: Matrix, weights: Weights, step: Weights, value: float, here: tuple[Matrix, Matrix]
-) -> tuple[Weights, float, Matrix, Matrix, bool]:
-    """Halve the step until the loss falls; Newton's whole step does, near the optimum."""
+def _newton(here: _Point) -> Weights:
+    """Return the v >= 0 that minimises g'(v-w) + (v-w)'H(v-w)/2, where g = 1 - r and Hw = r."""
+    scale = here.hessian.diagonal().mean()
+    return _least_squares(here.hessian / scale, (2 * here.ratios - 1) / scale)
+
+
+def _line_search(q: Matrix, here: _Point, step: Weights) -> _Point | None:
+    """Halve the step until the loss falls; near the optimum the whole step does. None when no step is short enough."""
     length = 1.0
     while length > 1e-10:
-        trial = np.maximum(weights + length * step, 0.0)
-        trial /= trial.sum()
-        found, ratios, hessian = _derivatives(q, trial)
-        if found < value:
-            return trial, found, ratios, hessian, True
+        weights = np.maximum(here.weights + length * step, 0.0)
+        found = _point(q, weights / weights.sum())
+        if found.value < here.value:
+            return found
         length /= 2
-    return weights, value, *here, False
+    return None
 
 
-def _least_squares(factor: Matrix, right: NDArray[np.float64]) -> Weights:
-    """Minimise v'Av/2 - b'v over v >= 0, given A's Cholesky factor."""
+def _least_squares(a: Matrix, right: NDArray[np.float64]) -> Weights:
+    """Minimise v'Av/2 - b'v over v >= 0, for a positive semidefinite A of mean diagonal 1."""
+    factor = _cholesky(a)
     found, _ = nnls(factor.T, solve_triangular(factor, right, lower=True), maxiter=50 * len(right))
     return np.asarray(found, dtype=np.float64)
 
 
-def _derivatives(q: Matrix, weights: Weights) -> tuple[float, NDArray[np.float64], Matrix]:
-    """Return the loss, r = Q'(1/(Qw))/N and the Hessian Q' diag(1/(Qw)^2) Q/N, added up in float64."""
+def _cholesky(a: Matrix) -> Matrix:
+    """Return A's factor, with as small a ridge as alike members and rounding in float32 allow."""
+    for ridge in _RIDGES[:-1]:
+        try:
+            return np.linalg.cholesky(a + ridge * np.eye(len(a)))
+        except np.linalg.LinAlgError:
+            continue
+    return np.linalg.cholesky(a + _RIDGES[-1] * np.eye(len(a)))
+
+
+def _point(q: Matrix, weights: Weights) -> _Point:
+    """Look at every row, in chunks, adding up in float64."""
     rows, members = q.shape
     total, ratios, hessian = 0.0, np.zeros(members), np.zeros((members, members))
     small = weights.astype(q.dtype)
-    for part in _chunks(q):
+    for start in range(0, rows, _CHUNK):
+        part = q[start : start + _CHUNK]
         blended = part @ small
         scaled = part / blended[:, None]
         total -= float(np.log(blended, dtype=np.float64).sum())
         ratios += scaled.sum(axis=0, dtype=np.float64)
         hessian += scaled.T @ scaled
-    return total / rows, ratios / rows, hessian / rows
+    return _Point(weights, total / rows, ratios / rows, hessian / rows)
 
 
 def _error_products(predictions: Predictions, target: NDArray[Any]) -> Matrix:
@@ -161,10 +188,8 @@ def _error_products(predictions: Predictions, target: NDArray[Any]) -> Matrix:
     members, rows, _ = predictions.shape
     products = np.zeros((members, members))
     for start in range(0, rows, _CHUNK):
-        errors = predictions[:, start : start + _CHUNK, 0] - target[start : start + _CHUNK]
+        errors = np.subtract(
+            predictions[:, start : start + _CHUNK, 0], target[start : start + _CHUNK], dtype=np.float64
+        )
         products += errors @ errors.T
     return products / rows
-
-
-def _chunks(q: Matrix) -> Any:
-    return (q[start : start + _CHUNK] for start in range(0, len(q), _CHUNK))

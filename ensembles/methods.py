@@ -17,7 +17,7 @@ from ensembles.greedy import greedy
 from ensembles.log_linear import log_linear
 from ensembles.losses import Loss
 from ensembles.nelder_mead import nelder_mead
-from ensembles.pools import POOLS, Predictions, Weights
+from ensembles.pools import POOLS, Predictions, Weights, check_predictions
 from ensembles.random_search import random_search
 from ensembles.regularized import regularized
 from ensembles.uniform import uniform
@@ -49,8 +49,9 @@ class Method:
         """Return the solver's weights.
 
         Raises:
-            ValueError: The solver cannot minimise this loss.
+            ValueError: The solver cannot minimise this loss, or the predictions cannot be combined.
         """
+        check_predictions(predictions, target)
         return self.solver(predictions, target, loss)
 
     def blend(self, predictions: Predictions, weights: Weights) -> NDArray[Any]:

@@ -55,3 +55,27 @@ POOLS: dict[str, Callable[[Predictions, Weights], NDArray[np.float64]]] = {
     "linear": blend,
     "log_linear": log_linear_blend,
 }
+
+
+def check_predictions(predictions: Predictions, target: NDArray[Any]) -> None:
+    """Refuse predictions that cannot be combined.
+
+    Args:
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`.
+
+    Raises:
+        ValueError: They are of another shape, of other rows than the target, or not finite; the message says which.
+    """
+    shape = np.shape(predictions)
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"predictions must have the shape (members, rows, outputs), none of them 0, got {shape}")
+    if len(target) != shape[1]:
+        raise ValueError(f"the members predict {shape[1]} rows, but the target has {len(target)}")
+    bad = [i for i, member in enumerate(predictions) if not np.isfinite(member).all()]
+    if bad:
+        raise ValueError(f"member {bad[0]} predicts NaN or infinite values: leave it out (of {len(bad)} such members)")
+    if shape[2] > 1 and not (np.min(target) >= 0 and np.max(target) < shape[2]):
+        raise ValueError(
+            f"the target holds classes {np.min(target)} to {np.max(target)}, the members predict 0 to {shape[2] - 1}"
+        )

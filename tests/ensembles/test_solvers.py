@@ -265,6 +265,17 @@ def test_exact_weights_of_float32_rows_in_chunks(loss):
     assert certificate(predictions, target, LOSSES[loss], weights) < 1e-6
 
 
+@certified
+def test_exact_weights_of_many_copies_of_a_member(loss):
+    """In float32 the products of equal members are equal but for rounding, and their matrix is singular."""
+    predictions, target, function = problem(loss, 3, 300, seed=0)
+    copies = np.repeat(predictions.astype(np.float32), 7, axis=0)
+    weights = METHODS["convex"](copies, target, function)
+    assert certificate(copies, target, function, weights) < 1e-5
+    exact = METHODS["convex"](predictions, target, function)
+    np.testing.assert_allclose(weights.reshape(3, 7).sum(axis=1), exact, atol=1e-3)
+
+
 def test_exact_weights_of_hopeless_and_of_perfect_members():
     target = np.array([0, 1, 1])
     perfect = np.eye(2)[target]
@@ -324,6 +335,25 @@ def test_any_function_can_be_minimised(method):
     wrong = Loss("wrong", lambda target, predictions: float(np.mean(predictions.argmax(axis=1) != target)))
     best = min(wrong(target, member) for member in predictions)
     assert fitted_loss(method, predictions, target, wrong) <= best
+
+
+# What cannot be combined.
+
+
+@pytest.mark.parametrize(
+    ("predictions", "target", "message"),
+    [
+        (np.ones((2, 5)), np.ones(5), r"\(members, rows, outputs\), none of them 0, got \(2, 5\)"),
+        (np.ones((0, 5, 1)), np.ones(5), "none of them 0"),
+        (np.ones((2, 5, 1)), np.ones(4), "predict 5 rows, but the target has 4"),
+        (np.where(np.arange(2)[:, None, None] == 1, np.nan, np.ones((2, 5, 1))), np.ones(5), "member 1 predicts NaN"),
+        (np.full((2, 5, 2), 0.5), np.array([0, 1, 2, 0, 1]), "classes 0 to 2, the members predict 0 to 1"),
+    ],
+)
+@every_method
+def test_what_cannot_be_combined_is_refused(method, predictions, target, message):
+    with pytest.raises(ValueError, match=message):
+        METHODS[method](predictions, target, LOSSES["log_loss"])
 
 
 # Losses and the pool.
