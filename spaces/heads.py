@@ -18,6 +18,12 @@ def head(x: Any, target: Target) -> Any:
     return keras.layers.Dense(target.outputs, activation="softmax", name="output")(x)
 
 
+def activated(logits: Any, target: Target) -> Any:
+    """Turn outputs without an activation into values or probabilities."""
+    activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
+    return keras.layers.Activation(activation, name="output")(logits)
+
+
 def loss_for(target: Target, outputs: int) -> str:
     """Name the Keras loss that trains `outputs` columns towards the target."""
     if target.kind == "regression":

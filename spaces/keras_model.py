@@ -101,7 +101,8 @@ class KerasModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
-        recipe = Recipe(self.config.get("scaling", "standard"), "onehot", self.signature.input.cardinalities)
+        cardinalities = self.signature.input.cardinalities
+        recipe = Recipe(self.config.get("scaling", "standard"), "onehot", cardinalities, self.config.get("crosses", 0))
         kind = self.signature.target.kind
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         width = max(prepare(recipe, fold.train.table, fold.train.target, kind).width for fold in folds)

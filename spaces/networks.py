@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from spaces.blocks import dense_block, regularizer, residual, widths
-from spaces.heads import head
+from spaces.heads import activated, head, loss_for
 from spaces.signature import Signature
 from spaces.space import Config
 
@@ -27,3 +27,30 @@ def build_dense(config: Config, signature: Signature) -> keras.Model:
         )
         x = residual(x, y) if config["residual"] else y
     return keras.Model(inputs, head(x, signature.target), name="dense")
+
+
+def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
+    """Build and compile a linear model and a network whose outputs add up, trained together.
+
+    The linear part sees every column, crosses included, and is kept sparse by FTRL with an L1 penalty; the deep part
+    sees all but the crosses. Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
+    """
+    inputs = keras.Input(signature.input.shape, name="table")
+    x: Any = inputs[:, config["crosses"] :] if config["crosses"] else inputs
+    for units in widths(config["units"], config["depth"], config["shape"]):
+        x = dense_block(
+            x,
+            units,
+            activation=config["activation"],
+            dropout=config["dropout"],
+            batch_normalization=config["batch_normalization"],
+        )
+    outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
+    wide = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs)
+    deep = keras.layers.Dense(outputs, name="deep")(x)
+    model = keras.Model(inputs, activated(keras.layers.Add()([wide, deep]), signature.target), name="wide_and_deep")
+    ftrl = keras.optimizers.Ftrl(config["wide"]["learning_rate"], l1_regularization_strength=config["wide"]["l1"])
+    adamw = keras.optimizers.AdamW(config["deep"]["learning_rate"], weight_decay=config["deep"]["weight_decay"])
+    both = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(adamw, {"wide/.*": ftrl}))
+    model.compile(optimizer=both, loss=loss_for(signature.target, outputs))
+    return model

@@ -23,6 +23,7 @@ _TRUSTED = [
     "numpy.dtype",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
+    "spaces.crosses.HashedCrosses",
     "spaces.piecewise.PiecewiseLinear",
 ]
 _CACHE_BYTES = 512 * 1024**2
@@ -40,11 +41,13 @@ class Recipe:
         categories: `"onehot"` up to `ONE_HOT_LIMIT` columns, the mean target beside it above that many; or
             `"codes"`, whole numbers for a model that knows categories.
         cardinalities: The number of categories of each category column.
+        crosses: So many columns of hashed crosses come first (see `spaces.crosses`); none when 0.
     """
 
     scaling: Scaling
     categories: Literal["onehot", "codes"]
     cardinalities: tuple[int, ...]
+    crosses: int = 0
 
     @property
     def wide(self) -> tuple[int, ...]:
@@ -156,6 +159,8 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
+    from spaces.crosses import HashedCrosses
+
     n_numbers = train.numbers.shape[1]
     numbers = list(range(n_numbers))
     wide = [n_numbers + i for i in recipe.wide]
@@ -166,7 +171,10 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
         target_type="continuous" if not n_classes else "binary" if n_classes == 2 else "multiclass",
         cv=folds(5, shuffle=True, random_state=0),
     )
-    parts: list[tuple[str, Any, list[int]]] = [("numbers", _scaler(recipe.scaling, len(train)), numbers)]
+    parts: list[tuple[str, Any, list[int]]] = []
+    if recipe.crosses:  # first, where a network finds them whatever the width of the rest
+        parts.append(("crosses", HashedCrosses(recipe.crosses, n_numbers), numbers + sorted(wide + narrow)))
+    parts.append(("numbers", _scaler(recipe.scaling, len(train)), numbers))
     if recipe.categories == "codes":
         codes = OrdinalEncoder(
             handle_unknown="use_encoded_value",

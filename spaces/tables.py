@@ -57,6 +57,29 @@ def dense_space(signature: Signature) -> Space:
     }
 
 
+def wide_and_deep_space(signature: Signature) -> Space:
+    """Return the space: how many crosses the wide part sees and how sparse it is, and a smaller deep part.
+
+    Crosses are counted in powers of two; with a single column there is nothing to cross.
+    """
+    deep = dense_space(signature)
+    names = ("scaling", "depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
+    return {
+        **{name: deep[name] for name in names},
+        "crosses": Choice([256, 1024, 64] if signature.input.shape[0] > 1 else [0]),
+        "wide": {
+            "learning_rate": Float(1e-3, 0.5, log=True, default=0.05),
+            "l1": Float(1e-6, 1e-1, log=True, default=1e-3),
+        },
+        "deep": {
+            "learning_rate": Float(1e-4, 1e-2, log=True),
+            "weight_decay": Float(1e-5, 1e-1, log=True),
+        },
+        "epochs": 100,
+        "patience": 10,
+    }
+
+
 def scalings(signature: Signature) -> list[str]:
     """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
     n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)

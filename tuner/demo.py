@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 SEED = 0
+FAMILIES = ("dense", "xgboost", "random_forest", "linear")
 TRIALS = 20
 TIME = "90s"
 
@@ -36,7 +37,7 @@ def main(folder: Path) -> None:
         test=0.25,
         seed=SEED,
     )
-    study = tune(task, trials=TRIALS, time=TIME, trial_time="60s", workers=2, seed=SEED, folder=folder)
+    study = tune(task, FAMILIES, trials=TRIALS, time=TIME, trial_time="60s", workers=2, seed=SEED, folder=folder)
     _print(compact(study.leaderboard(), "log_loss").head(8), "Best trials")
     ensemble = study.ensemble("nelder_mead")
     saved = ensemble.save(folder / "ensemble")

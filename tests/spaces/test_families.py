@@ -23,6 +23,7 @@ from spaces.space import check, from_json, to_json
 KINDS = ("regression", "binary", "multiclass")
 QUICK = {
     "dense": {"epochs": 8, "optimizer.adam.learning_rate": {"low": 8e-3}},
+    "wide_and_deep": {"epochs": 8, "deep.learning_rate": {"low": 8e-3}, "crosses": [64]},
     "xgboost": {"n_estimators": 10},
     "random_forest": {"n_estimators": 20},
 }
@@ -39,13 +40,14 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
 """
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
+NETWORKS = [name for name, one in FAMILIES.items() if one.library == "keras"]
 # A network takes seconds to trace and train, so it is sampled for two kinds of target only.
 CONFIGURATIONS = [
     (name, kind, number)
     for name in FAMILIES
     for kind in KINDS
     for number in (0, 1, 2)
-    if number == 0 or name != "dense" or (kind, number) in (("binary", 1), ("multiclass", 2))
+    if number == 0 or name not in NETWORKS or (kind, number) in (("binary", 1), ("multiclass", 2))
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -95,7 +97,7 @@ def run(data: Any, saved: Path, permutation: NDArray[np.int64]) -> Any:
         space = narrow(FAMILIES[name].space(d.signature), QUICK.get(name, {}))
         draw = np.random.default_rng([number, KINDS.index(kind)])
         config = (
-            sample(narrow(space, {"epochs": 2, "depth": {"high": 3}}) if name == "dense" else space, draw)
+            sample(narrow(space, {"epochs": 2, "depth": {"high": 3}}) if name in NETWORKS else space, draw)
             if number
             else defaults(space)
         )
@@ -177,7 +179,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(run, name, 
     first, other_fold, again, other_seed = run(name, kind, 0).new
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other_fold)
-    random = name in ("dense", "xgboost", "random_forest")
+    random = name in (*NETWORKS, "xgboost", "random_forest")
     assert np.allclose(first, other_seed) != random
 
 
@@ -250,7 +252,7 @@ def test_an_exception_from_the_watch_ends_the_training(data, name):
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "dense"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in NETWORKS])
 def test_a_class_absent_from_a_fold_gets_probability_zero(data, name):
     d = data("multiclass")
     rows = np.flatnonzero(d.rows.target != 1)
@@ -266,11 +268,12 @@ def test_a_class_absent_from_a_fold_gets_probability_zero(data, name):
     assert (with_all[:, 1] > 0).any()
 
 
-def test_dense_trains_on_a_fold_that_lacks_a_class(data):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_train_on_a_fold_that_lacks_a_class(data, name):
     d = data("multiclass")
     fold = d.fold(np.flatnonzero(d.rows.target != 1), seed=0)
-    config = defaults(narrow(FAMILIES["dense"].space(d.signature), {"epochs": 15, "depth": 1}))
-    (fitted,) = FAMILIES["dense"].build(config, d.signature).fit([fold], lambda *shown: None)
+    config = defaults(narrow(FAMILIES[name].space(d.signature), {"epochs": 15, "depth": 1}))
+    (fitted,) = FAMILIES[name].build(config, d.signature).fit([fold], lambda *shown: None)
     predictions = fitted.predict(d.new)
     assert predictions.shape == (25, 3)
     assert predictions[:, 1].mean() < 0.2
