@@ -9,8 +9,8 @@ TRIED  := python3.13 python3.12 python3.11 python3 python
 demo: $(READY)
 	$(BIN)/tuner demo
 
-test: $(READY)
-	$(BIN)/python -m pytest
+test: $(READY)  ## two processes, each with its files
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY)  ## the slow tests too (many minutes)
 	$(BIN)/python -m pytest -m ""
