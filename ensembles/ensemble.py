@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.conformal import intervals, label_sets
 from ensembles.pools import POOLS
 from spaces.family import Fitted
 from spaces.loading import load_fitted
@@ -26,6 +27,7 @@ from spaces.table import Schema, Table
 FORMAT = 1
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
 _CHUNK = 50_000
+_DISTANCES = "distances.npy"
 _KEYS = ("method", "metric", "pool", "members", "schema", "target", "scores", "sha256")
 
 
@@ -62,6 +64,7 @@ class Ensemble:
         target: What it predicts.
         scores: What is known of its quality, as in `tuner ensemble --format json`.
         pool: How members become one, a key of `ensembles.pools.POOLS`.
+        distances: How far held-out predictions were off, sorted (see `ensembles.conformal`); empty when not known.
     """
 
     method: str
@@ -71,6 +74,7 @@ class Ensemble:
     target: Target
     scores: Mapping[str, Any]
     pool: str = "linear"
+    distances: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -102,6 +106,38 @@ class Ensemble:
             raise ValueError("predict_proba needs classes; this ensemble predicts a number: use predict")
         return self.outputs(self._table(rows))
 
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Predict intervals `(rows, 2)` that hold the true value in a share of at least `coverage` of rows.
+
+        All have the same width, from how far the ensemble was off on held-out rows (see `ensembles.conformal`).
+
+        Args:
+            rows: As for `predict`.
+            coverage: Between 0 and 1.
+
+        Raises:
+            TableError: As for `predict`.
+            ValueError: The target is a class, or there are too few held-out rows for the coverage.
+        """
+        if self.target.kind != "regression":
+            raise ValueError("predict_interval needs a number as the target; for classes there is predict_set")
+        return intervals(self.outputs(self._table(rows)), self.distances, coverage)
+
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Predict sets of labels, `(rows, classes)`, that hold the true one in a share of at least `coverage` of rows.
+
+        Args:
+            rows: As for `predict`.
+            coverage: Between 0 and 1.
+
+        Raises:
+            TableError: As for `predict`.
+            ValueError: The target is a number, or there are too few held-out rows for the coverage.
+        """
+        if self.target.kind == "regression":
+            raise ValueError("predict_set needs classes as the target; for numbers there is predict_interval")
+        return label_sets(self.outputs(self._table(rows)), self.distances, coverage)
+
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return blended outputs `(rows, outputs)` of encoded rows."""
         chunks = [np.empty((0, self.target.outputs))]
@@ -126,6 +162,7 @@ class Ensemble:
         for member in self.members:
             for k, source in enumerate(member.folders):
                 shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
+        np.save(part / _DISTANCES, self.distances.astype(np.float32), allow_pickle=False)
         files = sorted(path for path in part.rglob("*") if path.is_file())
         description = {
             "format": FORMAT,
@@ -205,7 +242,8 @@ def load(folder: str | Path) -> Ensemble:
     )
     target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
     schema = Schema.from_json(stored["schema"])
-    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], stored["pool"])
+    off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
+    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], stored["pool"], off)
 
 
 def _description(path: Path) -> dict[str, Any]:

@@ -103,23 +103,3 @@ def standard_error(statistic: Callable[[Index], float], n_rows: int, *, seed: in
         rng=np.random.default_rng(seed),
     )
     return float(found.standard_error)
-
-
-def near_duplicates(predictions: Predictions, target: NDArray[Any], *, limit: float = 0.999) -> list[int]:
-    """Return the members to keep: of two whose errors correlate above the limit, the first stays.
-
-    Args:
-        predictions: `(members, rows, outputs)`, the best member first.
-        target: `(rows,)`, class indices or values.
-        limit: The largest correlation of errors between two members that are kept.
-    """
-    outputs = predictions.shape[2]
-    truth = target[:, None] if outputs == 1 else np.eye(outputs)[target]
-    errors = (predictions - truth[None]).reshape(len(predictions), -1)
-    errors = errors - errors.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(errors, axis=1)
-    kept: list[int] = []
-    for i, error in enumerate(errors):
-        if all(error @ errors[j] <= limit * norms[i] * norms[j] or norms[i] * norms[j] == 0 for j in kept):
-            kept.append(i)
-    return kept

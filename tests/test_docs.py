@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def run(code, folder):
@@ -43,6 +43,11 @@ def test_the_family_of_ones_own_builds(tmp_path):
         "    print(build(config, signature).count_params())\n"
     )
     assert len(run(code, tmp_path).split()) == 5
+
+
+def test_ensembles_of_plain_arrays(tmp_path):
+    code = blocks("python", (ROOT / "docs" / "ensembling.md").read_text())[-1]
+    assert "[" in run(code, tmp_path)
 
 
 @pytest.mark.parametrize("text", [*blocks("toml"), (ROOT / "examples" / "adult.toml").read_text()])

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.auto import Step, choose, ladder
+from ensembles.conformal import distances
+from ensembles.diversity import Diversity, diversity, near_duplicates
 from ensembles.ensemble import Ensemble, Member
-from ensembles.honest import near_duplicates, paired_difference
+from ensembles.honest import paired_difference
 from ensembles.losses import LOSSES, Loss
 from ensembles.methods import METHODS, Method
 from ensembles.pools import Weights
@@ -43,12 +45,14 @@ class StudyEnsemble:
         ensemble: Members and weights.
         study: The study.
         best: The best single trial by cross-validated score, which predicts with the mean of its fold models.
+        method: How members became one.
         steps: The methods that were tried, in order, and why each was taken or not; losses, so lower is better.
     """
 
     ensemble: Ensemble
     study: Study
     best: Trial
+    method: Method
     steps: tuple[Step, ...]
 
     @property
@@ -68,6 +72,22 @@ class StudyEnsemble:
     def predict_proba(self, rows: Any) -> NDArray[np.float64]:
         """Predict probabilities, columns in sorted label order; see `ensembles.Ensemble.predict_proba`."""
         return self.ensemble.predict_proba(rows)
+
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Predict intervals of a number; see `ensembles.Ensemble.predict_interval`."""
+        return self.ensemble.predict_interval(rows, coverage)
+
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Predict sets of labels; see `ensembles.Ensemble.predict_set`."""
+        return self.ensemble.predict_set(rows, coverage)
+
+    def diversity(self) -> Diversity:
+        """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
+        trials = {trial.name: trial for trial in self.study.trials}
+        held = _held_out(self.study, [trials[member.trial] for member in self.members])
+        weights = np.array([member.weight for member in self.members])
+        families = [member.family for member in self.members]
+        return diversity(self.method, held.predictions, held.target, held.loss, weights, families)
 
     def save(self, folder: str | Path) -> Path:
         """Write the ensemble into one folder, from which `tuner.load` reads it."""
@@ -138,7 +158,8 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
     known = ["auto", *METHODS]
     if method not in known:
         raise ValueError(f"method: {unknown_name(method, known)}")
-    held = _held_out(study, 1 if method == "uniform" else top)
+    candidates = _candidates(study, 1 if method == "uniform" else top)
+    held = _without_duplicates(_held_out(study, candidates))
     if method == "auto":
         tried = ladder([trial.family for trial in held.trials], held.loss)
     elif METHODS[method].accepts(held.loss):
@@ -148,7 +169,7 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
     seed = study.task.seed
     choice = choose(tried, held.predictions, held.target, held.loss, held.parts, score=held.by_fold, seed=seed)
     weights = _pruned(choice.method, choice.method(held.predictions, held.target, held.loss))
-    sign, fitted, best = study.task.score.sign, choice.fitted, held.best
+    sign, fitted, best = study.task.score.sign, choice.fitted, candidates[0]
     difference, error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=seed)
     blended = choice.method.blend(held.predictions, weights)
     scores = {
@@ -162,8 +183,9 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
     order = np.argsort(-weights, kind="stable")
     members = tuple(_member(study, held.trials[i], float(weights[i])) for i in order if weights[i] > 0)
     task, name = study.task, method if method in METHODS else f"{method}: {choice.name}"
-    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, choice.method.pool)
-    return StudyEnsemble(made, study, best, choice.steps)
+    off = distances(fitted.ensemble, held.target[fitted.rows])
+    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, choice.method.pool, off)
+    return StudyEnsemble(made, study, best, choice.method, choice.steps)
 
 
 def best_of_each_family(study: Study) -> list[Trial]:
@@ -260,11 +282,10 @@ def _candidates(study: Study, top: int) -> list[Trial]:
 
 @dataclass(frozen=True, eq=False)
 class _HeldOut:
-    """Held-out predictions of the candidates, near-duplicates dropped.
+    """Held-out predictions of some trials.
 
     Attributes:
-        trials: The candidates that are left, best first.
-        best: The best single trial.
+        trials: The trials.
         predictions: `(trials, rows, outputs)`.
         target: `(rows,)`.
         folds: The fold that held each row out.
@@ -273,7 +294,6 @@ class _HeldOut:
     """
 
     trials: list[Trial]
-    best: Trial
     predictions: NDArray[np.float64]
     target: NDArray[Any]
     folds: Index
@@ -286,13 +306,13 @@ class _HeldOut:
         return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
 
 
-def _held_out(study: Study, top: int) -> _HeldOut:
-    """Read what the candidates predicted.
+def _held_out(study: Study, trials: list[Trial]) -> _HeldOut:
+    """Read what trials predicted.
 
     Raises:
         StudyError: A trial predicted other rows than the rest, or the same rows in another order.
     """
-    task, trials = study.task, _candidates(study, top)
+    task = study.task
     loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
     rows, folds = loaded[0]["rows"], loaded[0]["folds"]
     for trial, arrays in zip(trials, loaded, strict=True):
@@ -300,11 +320,15 @@ def _held_out(study: Study, top: int) -> _HeldOut:
             raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
-    kept = near_duplicates(predictions, target)
     loss = LOSSES.get(task.score.name) or Loss(task.score.name, task.score.loss)
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
-    return _HeldOut([trials[i] for i in kept], trials[0], predictions[kept], target, folds, loss, parts)
+    return _HeldOut(trials, predictions, target, folds, loss, parts)
+
+
+def _without_duplicates(held: _HeldOut) -> _HeldOut:
+    kept = near_duplicates(held.predictions, held.target)
+    return replace(held, trials=[held.trials[i] for i in kept], predictions=held.predictions[kept])
 
 
 def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ensembles import LOSSES, METHODS, Loss, blend
-from ensembles.honest import cross_fit, near_duplicates, standard_error
+from ensembles.honest import cross_fit, paired_difference, standard_error
 from ensembles.methods import Method
 
 RMSE = LOSSES["rmse"]
@@ -109,35 +109,19 @@ def test_the_standard_error_is_the_same_for_the_same_seed():
     assert first == again != other
 
 
-def test_of_near_duplicates_the_first_is_kept():
-    predictions, target = noisy(3, 300)
-    almost = predictions[1] + 1e-4 * np.random.default_rng(2).normal(size=predictions[1].shape)
-    shifted = predictions[2] + 5.0  # the same errors but for a constant
-    stacked = np.concatenate([predictions, almost[None], shifted[None], predictions[:1]])
-    assert near_duplicates(stacked, target) == [0, 1, 2]
-    assert near_duplicates(stacked[::-1], target) == [0, 1, 2]
-    assert near_duplicates(predictions, target) == [0, 1, 2]
-
-
-def test_near_duplicates_among_probabilities():
+def test_the_paired_difference_cancels_what_both_have_in_common():
+    """Two predictors that share large errors differ by a little, which the paired standard error sees."""
     rng = np.random.default_rng(0)
-    target = rng.integers(0, 3, 200)
-    members = rng.dirichlet([1, 1, 1], size=(3, 200))
-    stacked = np.concatenate([members[:2], members[:1] * 0.999 + 0.001 / 3, members[2:]])
-    assert near_duplicates(stacked, target) == [0, 1, 3]
+    target, shared = np.zeros(400), 10 * rng.normal(size=400)
+    first = (np.abs(shared) + 0.2 + 0.1 * rng.normal(size=400))[:, None]
+    second = np.abs(shared)[:, None]
+    rows = np.arange(400)
 
+    def score(at: NDArray[np.int64], outputs: NDArray[Any]) -> float:
+        return float(np.mean(np.abs(outputs[:, 0] - target[at])))
 
-def test_the_limit_decides_what_a_near_duplicate_is():
-    predictions, target = noisy(1, 2000)
-    errors = predictions[0] - target[:, None]
-    independent = errors.std() * np.random.default_rng(5).normal(size=errors.shape)
-    cousin = target[:, None] + 0.9 * errors + np.sqrt(1 - 0.9**2) * independent  # errors correlate by 0.9
-    both = np.stack([predictions[0], cousin])
-    assert near_duplicates(both, target, limit=0.95) == [0, 1]
-    assert near_duplicates(both, target, limit=0.85) == [0]
-
-
-def test_perfect_members_are_kept():
-    """Without errors there is no correlation of errors."""
-    target = np.arange(10.0)
-    assert near_duplicates(np.stack([target[:, None]] * 2), target) == [0, 1]
+    difference, error = paired_difference(rows, first, second, score)
+    assert difference == pytest.approx(0.2, abs=0.02)
+    assert error == pytest.approx(0.1 / np.sqrt(400), rel=0.2)
+    assert paired_difference(rows, second, first, score)[0] == pytest.approx(-difference)
+    assert paired_difference(rows, first, first, score) == (0.0, 0.0)

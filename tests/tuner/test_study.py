@@ -83,6 +83,24 @@ def test_every_method_ends_in_an_ensemble(study, frame, method):
     assert scores["difference"]["standard_error"] >= 0
 
 
+def test_sets_of_labels_grow_with_the_coverage(study, frame):
+    combined = study.ensemble("uniform")
+    few, many = (combined.predict_set(frame, coverage) for coverage in (0.5, 0.95))
+    assert few.shape == (len(frame), 2)
+    assert (few <= many).all()
+    assert few.any(axis=1).all()
+    with pytest.raises(ValueError, match="there is predict_set"):
+        combined.predict_interval(frame)
+
+
+def test_diversity_describes_the_members(study):
+    combined = study.ensemble("uniform")
+    found = combined.diversity()
+    assert set(found.without_family) == {member.family for member in combined.members}
+    assert found.diversity > 0
+    assert found.ensemble_loss == pytest.approx(combined.scores["ensemble"]["in_sample"], rel=0.02)
+
+
 def test_auto_explains_what_it_took_and_why(study):
     combined = study.ensemble()
     table = combined.explain()
@@ -314,6 +332,13 @@ def test_regression_ends_in_an_ensemble_too(tmp_path):
     assert combined.predict(x).shape == (150,)
     with pytest.raises(ValueError, match="predicts a number"):
         combined.predict_proba(x)
+    ends = combined.predict_interval(x, 0.8)
+    np.testing.assert_allclose(ends.mean(axis=1), combined.predict(x))
+    assert (ends[:, 0] < ends[:, 1]).all()
+    again = tuner.load(combined.save(tmp_path / "saved"))
+    np.testing.assert_allclose(again.predict_interval(x, 0.8), ends, rtol=1e-6)
+    with pytest.raises(ValueError, match="there is predict_interval"):
+        combined.predict_set(x)
     tested = combined.test()["scores"]["ensemble"]["test"]["rmse"]
     baseline = next(trial.value for trial in study.complete if trial.family == "baseline")
     assert tested < 0.6 * baseline
