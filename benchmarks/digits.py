@@ -35,6 +35,7 @@ def changes(epochs: int) -> dict[str, Any]:
         "batch_normalization": False,
         "penalty": "none",
         "optimizer": ["adam"],
+        "weight_averaging": "none",
         "schedule": "constant",
         "batch_size": {"low": BATCH_SIZES[0], "high": BATCH_SIZES[-1], "default": BATCH_SIZES[-1]},
         "epochs": epochs,
