@@ -1,7 +1,9 @@
 """The ledger: one Optuna study per family in one storage, the only file that talks to Optuna storage.
 
-`tell` is the commit point of a trial. A failed trial is stored as pruned with a violated constraint, so that samplers
-rank it last instead of ignoring it (Optuna's FAIL is ignored); `trials` turns that back into our own states.
+Samplers and pruners work on a copy of each study in memory, and what they decide is written in single strokes: a
+trial that was asked is there with all its parameters, or not at all. `tell` is the commit point of a trial. A failed
+trial is stored as pruned with a violated constraint, so that samplers rank it last instead of ignoring it (Optuna's
+FAIL is ignored); `trials` turns that back into our own states.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.pruners import BasePruner
@@ -63,28 +65,43 @@ class Trial:
 
 @dataclass
 class _Live:
-    """A running trial, and the last step that it or an earlier attempt reported."""
+    """A running trial: in memory, its id in the storage, and the last step that it or an earlier attempt reported."""
 
     trial: optuna.Trial
+    stored: int
     last_step: int | None
 
 
 @dataclass(frozen=True)
 class _Book:
-    """One family's page of the ledger, with its trials by number as they were read and have changed since."""
+    """One family's page of the ledger.
 
-    study: optuna.Study
+    Attributes:
+        space: The family's space.
+        make_sampler: Makes the sampler of one trial.
+        study: The copy in memory that proposes and prunes; a trial's id there is its number.
+        memory: Where the copy is kept.
+        stored: The id of the study in the storage.
+        trials: Our own records, by number.
+        live: The running trials.
+        attributes: What samplers noted about study and trials, as far as it is stored.
+    """
+
     space: Space
     make_sampler: MakeSampler
+    study: optuna.Study
+    memory: optuna.storages.InMemoryStorage
+    stored: int
     trials: list[Trial]
     live: dict[int, _Live]
+    attributes: dict[int | None, dict[str, Any]]
 
 
 class Ledger:
     """Asks, reports and tells.
 
-    Trials are read once, when a family is opened: the driver is the only writer, so it knows what changes. (Asking the
-    storage again and again costs seconds a trial at some thousand trials.)
+    The storage is read once, when a family is opened: the driver is the only writer, so it knows what changes. (Asking
+    the storage again and again costs most of a second a trial at some thousand trials.)
 
     Args:
         path: The SQLite file.
@@ -97,25 +114,35 @@ class Ledger:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet():
             self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-        self._seed, self._maximize, self._pruner = seed, maximize, pruner
+        self._seed, self._pruner = seed, pruner
+        self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._books: dict[str, _Book] = {}
 
     def open(self, family: str, space: Space, make_sampler: MakeSampler) -> None:
         """Open a family's study, or begin it with the family's defaults as the first trial."""
+        optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
+        stored = self._storage.get_study_id_from_name(family)
+        frozen = self._storage.get_all_trials(stored, deepcopy=False)
+        memory = optuna.storages.InMemoryStorage()
         study = optuna.create_study(
             study_name=family,
-            storage=self._storage,
-            load_if_exists=True,
-            direction="maximize" if self._maximize else "minimize",
+            storage=memory,
+            direction=self._direction,
             pruner=self._pruner,
             sampler=optuna.samplers.RandomSampler(),
         )
-        frozen = study.get_trials(deepcopy=False)
+        copy = memory.get_study_id_from_name(family)
+        attributes: dict[int | None, dict[str, Any]] = {None: self._storage.get_study_system_attrs(stored)}
+        for key, value in attributes[None].items():
+            memory.set_study_system_attr(copy, key, value)
+        for trial in frozen:
+            memory.create_new_trial(copy, trial)
+            attributes[trial.number] = dict(trial.system_attrs)
         if not frozen:
             with _quiet():
                 study.enqueue_trial(flatten(space, defaults(space)))
-        read = [_read(family, space, trial) for trial in frozen if trial.state != TrialState.WAITING]
-        self._books[family] = _Book(study, space, make_sampler, read, {})
+        trials = [_read(family, space, trial) for trial in frozen]
+        self._books[family] = _Book(space, make_sampler, study, memory, stored, trials, {}, attributes)
 
     def ask(self, family: str) -> tuple[Trial, Config]:
         """Propose the next configuration of a family; its sampler is made anew with the trial's own seed."""
@@ -124,25 +151,24 @@ class Ledger:
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, len(book.trials)))
             trial = book.study.ask()
             config = suggest(book.space, trial)
-        book.live[trial.number] = _Live(trial, None)
+        frozen = book.memory.get_trial(trial.number)
+        stored = self._storage.create_new_trial(book.stored, frozen)
+        book.attributes[trial.number] = dict(frozen.system_attrs)
+        self._note(book, None, book.memory.get_study_system_attrs(0))
+        book.live[trial.number] = _Live(trial, stored, None)
         book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None))
         return book.trials[-1], config
 
     def resume(self, family: str, number: int) -> tuple[Trial, Config]:
-        """Take up a trial found running, with the same parameters; an ask that was cut off is completed.
-
-        The sampler is seeded as it was, and draws again what it drew, so that parameters not yet written come out
-        as they would have.
-        """
+        """Take up a trial found running, with the same parameters."""
         book = self._books[family]
-        frozen = book.study.get_trials(deepcopy=False)[number]
+        frozen = book.memory.get_trial(number)
         with _quiet():
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, number))
-            trial = optuna.Trial(book.study, frozen._trial_id)
-            config = suggest(book.space, _Redrawing(trial, frozen, book.study))
-        book.live[number] = _Live(trial, frozen.last_step)
-        book.trials[number] = Trial(family, number, "running", flatten(book.space, config), None)
-        return book.trials[number], config
+            trial = optuna.Trial(book.study, number)
+        stored = self._storage.get_trial_id_from_study_id_trial_number(book.stored, number)
+        book.live[number] = _Live(trial, stored, frozen.last_step)
+        return book.trials[number], configure(book.space, frozen.params)
 
     def report(self, family: str, number: int, step: int, value: float) -> bool:
         """Report a value at a step and answer whether to prune.
@@ -150,26 +176,35 @@ class Ledger:
         A new attempt of an interrupted trial neither reports nor prunes at the steps before its last one: those were
         decided. At the last one the decision may be what was cut off, so it is taken again.
         """
-        live = self._books[family].live[number]
+        book = self._books[family]
+        live = book.live[number]
         if live.last_step is not None and step < live.last_step:
             return False
         if live.last_step is None or step > live.last_step:
+            self._storage.set_trial_intermediate_value(live.stored, step, value)
             live.trial.report(value, step)
             live.last_step = step
-        return live.trial.should_prune()
+        prune = live.trial.should_prune()
+        self._note(book, number, book.memory.get_trial(number).system_attrs)
+        return prune
 
     def tell(self, family: str, number: int, outcome: Outcome) -> Trial:
         """Commit how a trial ended."""
         book = self._books[family]
-        trial = book.live.pop(number).trial
+        live = book.live[number]
         with _quiet():
-            trial.set_user_attr(_OUTCOME, json.dumps(outcome.to_json()))
             if outcome.state == "complete":
-                book.study.tell(trial, outcome.value)
+                book.study.tell(live.trial, outcome.value)
             else:
                 if outcome.state == "failed":
-                    trial.set_constraint("failed", 1.0)
-                book.study.tell(trial, state=TrialState.PRUNED)
+                    live.trial.set_constraint("failed", 1.0)
+                book.study.tell(live.trial, state=TrialState.PRUNED)
+        frozen = book.memory.get_trial(number)
+        self._note(book, number, frozen.system_attrs)
+        self._note(book, None, book.memory.get_study_system_attrs(0))
+        self._storage.set_trial_user_attr(live.stored, _OUTCOME, json.dumps(outcome.to_json()))
+        self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
+        del book.live[number]
         book.trials[number] = Trial(family, number, outcome.state, book.trials[number].params, outcome)
         return book.trials[number]
 
@@ -195,37 +230,30 @@ class Ledger:
         return list(self._books[family].trials)
 
     def study(self, family: str) -> optuna.Study:
-        """Return a family's Optuna study."""
-        return self._books[family].study
+        """Return a family's Optuna study, as it is stored."""
+        return optuna.load_study(study_name=family, storage=self._storage, pruner=self._pruner)
+
+    def _note(self, book: _Book, number: int | None, attributes: Mapping[str, Any]) -> None:
+        """Store what samplers and pruners noted about a trial (or, without a number, about the study) since."""
+        known = book.attributes[number]
+        for key, value in attributes.items():
+            if key in known and known[key] == value:
+                continue
+            if number is None:
+                self._storage.set_study_system_attr(book.stored, key, value)
+            else:
+                self._storage.set_trial_system_attr(book.live[number].stored, key, value)
+            known[key] = value
 
 
 def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
     """Turn what Optuna stored into our own record; a failure is a failure again."""
     stored = frozen.user_attrs.get(_OUTCOME)
-    if not frozen.state.is_finished():
-        return Trial(family, frozen.number, "running", dict(frozen.params), None)
-    outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
     params = flatten(space, configure(space, frozen.params))
+    if not frozen.state.is_finished():
+        return Trial(family, frozen.number, "running", params, None)
+    outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
     return Trial(family, frozen.number, outcome.state, params, outcome)
-
-
-class _Redrawing:
-    """An Optuna trial whose stored parameters are drawn once more and thrown away, to advance the sampler."""
-
-    def __init__(self, trial: optuna.Trial, frozen: FrozenTrial, study: optuna.Study) -> None:
-        self._trial, self._frozen, self._study = trial, frozen, study
-        self._stored: Mapping[str, Any] = dict(frozen.params)
-        self._fixed = frozen.system_attrs.get("fixed_params", {})
-
-    def __getattr__(self, method: str) -> Any:
-        def ask(name: str, *arguments: Any, **settings: Any) -> Any:
-            if name in self._stored and name not in self._fixed and name not in self._trial.relative_params:
-                self._study.sampler.sample_independent(
-                    self._study, self._frozen, name, self._frozen.distributions[name]
-                )
-            return getattr(self._trial, method)(name, *arguments, **settings)
-
-        return ask
 
 
 @contextmanager

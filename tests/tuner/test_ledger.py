@@ -65,25 +65,42 @@ def test_a_ledger_opened_again_before_every_trial_proposes_the_same(tmp_path, sa
 
 
 @pytest.mark.parametrize("sampler", names())
-def test_an_ask_that_was_cut_off_is_completed_as_it_would_have_been(tmp_path, sampler):
-    """Kill the driver between two parameters: the rest come out the same."""
+def test_an_ask_that_was_cut_off_left_nothing_and_is_made_again(tmp_path, sampler):
+    """A trial is written with all its parameters at once: before that, it never was."""
     whole, torn = (open_ledger(tmp_path / name, sampler) for name in ("whole.db", "torn.db"))
     for ledger in (whole, torn):
         for _ in range(8):
             finish(ledger, ledger.ask("net")[0])
     expected, _ = whole.ask("net")
-    torn.study("net").sampler = torn._books["net"].make_sampler(seed_of(8))
-    half = torn.study("net").ask()
-    half.suggest_int("width", 4, 256, log=True)
-    half.suggest_float("rate", 1e-4, 1e-1, log=True)
-    resumed, _ = open_ledger(tmp_path / "torn.db", sampler).resume("net", 8)
-    assert resumed.params == expected.params
+    torn._storage.create_new_trial = lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        torn.ask("net")
+    reopened = open_ledger(tmp_path / "torn.db", sampler)
+    assert len(reopened.trials("net")) == 8
+    assert reopened.ask("net")[0].params == expected.params
 
 
-def seed_of(number):
-    from tuner.seeds import derive_seed
-
-    return derive_seed(11, "net", number)
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
+def test_what_is_stored_is_what_samplers_and_pruners_saw(tmp_path, pruner):
+    """The copy in memory and the storage tell the same story, attributes included."""
+    ledger = open_ledger(tmp_path / "l.db", "optuna.nsgaii", pruner=pruner)
+    for _ in range(14):
+        trial, _ = ledger.ask("net")
+        if any(ledger.report("net", trial.number, step, value_of(trial.params)) for step in range(4)):
+            ledger.tell("net", trial.number, Outcome("pruned", error="pruned"))
+        else:
+            finish(ledger, trial)
+    ledger.ask("net")
+    book, stored = ledger._books["net"], ledger.study("net")
+    seen = book.study.get_trials()
+    for mine, other in zip(seen, stored.get_trials(), strict=True):
+        assert (mine.number, mine.state, mine.values, mine.params) == (
+            other.number, other.state, other.values, other.params,
+        )  # fmt: skip
+        assert mine.distributions == other.distributions
+        assert mine.intermediate_values == other.intermediate_values
+        assert mine.system_attrs == other.system_attrs
+    assert book.memory.get_study_system_attrs(0) == ledger._storage.get_study_system_attrs(book.stored)
 
 
 def test_the_first_trial_is_the_untuned_model(tmp_path):
