@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from tuner.trial import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
 _OUTCOME = "outcome"
+_ONLY = 0  # the id of the only study of a storage in memory
 
 
 @dataclass(frozen=True)
@@ -122,25 +123,13 @@ class Ledger:
         """Open a family's study, or begin it with the family's defaults as the first trial."""
         optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
         stored = self._storage.get_study_id_from_name(family)
-        frozen = self._storage.get_all_trials(stored, deepcopy=False)
-        memory = optuna.storages.InMemoryStorage()
-        study = optuna.create_study(
-            study_name=family,
-            storage=memory,
-            direction=self._direction,
-            pruner=self._pruner,
-            sampler=optuna.samplers.RandomSampler(),
-        )
-        copy = memory.get_study_id_from_name(family)
-        attributes: dict[int | None, dict[str, Any]] = {None: self._storage.get_study_system_attrs(stored)}
-        for key, value in attributes[None].items():
-            memory.set_study_system_attr(copy, key, value)
-        for trial in frozen:
-            memory.create_new_trial(copy, trial)
-            attributes[trial.number] = dict(trial.system_attrs)
+        study, memory = _copy_in_memory(self._storage, stored, self._direction, self._pruner)
+        frozen = study.get_trials(deepcopy=False)
         if not frozen:
             with _quiet():
                 study.enqueue_trial(flatten(space, defaults(space)))
+        attributes: dict[int | None, dict[str, Any]] = {trial.number: dict(trial.system_attrs) for trial in frozen}
+        attributes[None] = dict(memory.get_study_system_attrs(_ONLY))
         trials = [_read(family, space, trial) for trial in frozen]
         self._books[family] = _Book(space, make_sampler, study, memory, stored, trials, {}, attributes)
 
@@ -154,7 +143,7 @@ class Ledger:
         frozen = book.memory.get_trial(trial.number)
         stored = self._storage.create_new_trial(book.stored, frozen)
         book.attributes[trial.number] = dict(frozen.system_attrs)
-        self._note(book, None, book.memory.get_study_system_attrs(0))
+        self._store_notes(book, None)
         book.live[trial.number] = _Live(trial, stored, None)
         book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None))
         return book.trials[-1], config
@@ -185,7 +174,7 @@ class Ledger:
             live.trial.report(value, step)
             live.last_step = step
         prune = live.trial.should_prune()
-        self._note(book, number, book.memory.get_trial(number).system_attrs)
+        self._store_notes(book, number)
         return prune
 
     def tell(self, family: str, number: int, outcome: Outcome) -> Trial:
@@ -200,8 +189,8 @@ class Ledger:
                     live.trial.set_constraint("failed", 1.0)
                 book.study.tell(live.trial, state=TrialState.PRUNED)
         frozen = book.memory.get_trial(number)
-        self._note(book, number, frozen.system_attrs)
-        self._note(book, None, book.memory.get_study_system_attrs(0))
+        self._store_notes(book, number)
+        self._store_notes(book, None)
         self._storage.set_trial_user_attr(live.stored, _OUTCOME, json.dumps(outcome.to_json()))
         self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
         del book.live[number]
@@ -233,10 +222,13 @@ class Ledger:
         """Return a family's Optuna study, as it is stored."""
         return optuna.load_study(study_name=family, storage=self._storage, pruner=self._pruner)
 
-    def _note(self, book: _Book, number: int | None, attributes: Mapping[str, Any]) -> None:
+    def _store_notes(self, book: _Book, number: int | None) -> None:
         """Store what samplers and pruners noted about a trial (or, without a number, about the study) since."""
+        noted = (
+            book.memory.get_study_system_attrs(_ONLY) if number is None else book.memory.get_trial(number).system_attrs
+        )
         known = book.attributes[number]
-        for key, value in attributes.items():
+        for key, value in noted.items():
             if key in known and known[key] == value:
                 continue
             if number is None:
@@ -244,6 +236,20 @@ class Ledger:
             else:
                 self._storage.set_trial_system_attr(book.live[number].stored, key, value)
             known[key] = value
+
+
+def _copy_in_memory(
+    storage: optuna.storages.BaseStorage, stored: int, direction: Literal["maximize", "minimize"], pruner: BasePruner
+) -> tuple[optuna.Study, optuna.storages.InMemoryStorage]:
+    """Return a study like the stored one, alone in a storage in memory, where a trial's id is its number."""
+    memory = optuna.storages.InMemoryStorage()
+    sampler = optuna.samplers.RandomSampler()
+    study = optuna.create_study(storage=memory, direction=direction, pruner=pruner, sampler=sampler)
+    for key, value in storage.get_study_system_attrs(stored).items():
+        memory.set_study_system_attr(_ONLY, key, value)
+    for trial in storage.get_all_trials(stored, deepcopy=False):
+        memory.create_new_trial(_ONLY, trial)
+    return study, memory
 
 
 def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tuner.worker import Setup, pack
 
 RECYCLE_BYTES = 512 * 1024**2
 _STARTS_BEFORE_GIVING_UP = 3
+_KILLS_BEFORE_GIVING_UP = 20
 
 OnReport = Callable[[Job, int, float], bool]
 OnEpochs = Callable[[Job, list[tuple[int, int, dict[str, float], float]]], None]
@@ -151,7 +153,7 @@ class ProcessSlots:
         self._count, self._folder, self._trial_time = workers, folder, trial_time
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
-        self._stillborn = 0
+        self._stillborn = self._killed = 0
 
     @property
     def pids(self) -> list[int]:
@@ -248,7 +250,8 @@ class ProcessSlots:
             return self._bury(worker)
         job = worker.job
         if kind == "ready":
-            worker.ready, worker.first_bytes, self._stillborn = True, rest[0], 0
+            worker.ready, worker.first_bytes = True, rest[0]
+            self._stillborn = self._killed = 0
         elif kind == "report" and job is not None:
             answer = self._on_report(job, *rest)
             worker.connection.send(("answer", answer))
@@ -264,14 +267,26 @@ class ProcessSlots:
 
     def _bury(self, worker: _Worker) -> list[Finished]:
         if not worker.ready:
-            self._stillborn += 1
-            if self._stillborn >= _STARTS_BEFORE_GIVING_UP:
-                tail = worker.log.read_text(errors="replace").strip()[-1500:]
-                self.kill()
-                raise RuntimeError(f"workers cannot start; the last one said:\n{tail}")
+            self._count_stillborn(worker)
         job = worker.job
         self._replace(worker)
         return [] if job is None else [Finished(job, None)]
+
+    def _count_stillborn(self, worker: _Worker) -> None:
+        """Give up soon on workers that end by themselves before they are ready, later on those that are killed."""
+        if worker.process.wait() == -signal.SIGKILL:
+            self._killed += 1
+        else:
+            self._stillborn += 1
+        if self._stillborn >= _STARTS_BEFORE_GIVING_UP:
+            tail = worker.log.read_text(errors="replace").strip()[-1500:]
+            self.kill()
+            raise RuntimeError(f"workers cannot start; the last one said:\n{tail}")
+        if self._killed >= _KILLS_BEFORE_GIVING_UP:
+            self.kill()
+            raise RuntimeError(
+                f"{self._killed} workers in a row were killed while starting, perhaps for want of memory"
+            )
 
     def _replace(self, worker: _Worker) -> None:
         _end(worker)

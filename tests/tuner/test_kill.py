@@ -126,6 +126,20 @@ def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path):
     check_whole(tmp_path / "study", "none", 16)
 
 
+def test_workers_killed_while_they_start_are_started_again(tmp_path):
+    folder, killed = tmp_path / "study", set()
+    driver = start(folder, 1, "none", 2)
+    while len(killed) < 5 and driver.poll() is None:
+        for worker in workers_of(folder):
+            worker.kill()
+            killed.add(worker.pid)
+        time.sleep(0.1)
+    _, said = driver.communicate(timeout=600)
+    assert driver.returncode == 0, said.decode()
+    assert len(killed) == 5
+    check_whole(folder, "none", 2)
+
+
 @pytest.mark.slow
 def test_workers_killed_ten_times_over_one_study(tmp_path):
     kill_workers_often(tmp_path / "study", kills=10, trials=60)
