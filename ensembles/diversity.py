@@ -28,7 +28,8 @@ class Diversity:
         ensemble_loss: The blend's loss.
         diversity: The mean loss minus the blend's.
         correlations: Of the members' errors, `(members, members)`.
-        without_family: The loss of the method fitted again without each family; None for an only family.
+        without_family: The blend's loss without each family, the other weights scaled up to the same sum; None where
+            no other member has a weight.
     """
 
     member_losses: tuple[float, ...]
@@ -50,7 +51,7 @@ def diversity(
     """Describe members and their blend.
 
     Args:
-        method: How members become one.
+        method: How members become one; its solver is not asked.
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, class indices or values.
         loss: What is measured.
@@ -63,8 +64,10 @@ def diversity(
     names = np.array(families)
     without: dict[str, float | None] = {}
     for family in dict.fromkeys(families):
-        others = predictions[names != family]
-        without[family] = loss(target, method.blend(others, method(others, target, loss))) if len(others) else None
+        others = np.where(names == family, 0.0, weights)
+        left = others.sum()
+        blended = method.blend(predictions, others * weights.sum() / left) if left > 0 else None
+        without[family] = None if blended is None else loss(target, blended)
     return Diversity(
         tuple(losses.tolist()),
         mean_loss,

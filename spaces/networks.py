@@ -15,17 +15,7 @@ from spaces.space import Config
 def build_dense(config: Config, signature: Signature) -> keras.Model:
     """Build the network of one configuration, uncompiled."""
     inputs = keras.Input(signature.input.shape, name="table")
-    x: Any = inputs
-    for units in widths(config["units"], config["depth"], config["shape"]):
-        y = dense_block(
-            x,
-            units,
-            activation=config["activation"],
-            dropout=config["dropout"],
-            batch_normalization=config["batch_normalization"],
-            penalty=regularizer(config["penalty"]),
-        )
-        x = residual(x, y) if config["residual"] else y
+    x = _hidden(inputs, config, regularizer(config["penalty"]), shortcuts=config["residual"])
     return keras.Model(inputs, head(x, signature.target), name="dense")
 
 
@@ -36,15 +26,7 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     sees all but the crosses. Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
     """
     inputs = keras.Input(signature.input.shape, name="table")
-    x: Any = inputs[:, config["crosses"] :] if config["crosses"] else inputs
-    for units in widths(config["units"], config["depth"], config["shape"]):
-        x = dense_block(
-            x,
-            units,
-            activation=config["activation"],
-            dropout=config["dropout"],
-            batch_normalization=config["batch_normalization"],
-        )
+    x = _hidden(inputs[:, config["crosses"] :] if config["crosses"] else inputs, config)
     outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
     wide = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs)
     deep = keras.layers.Dense(outputs, name="deep")(x)
@@ -54,3 +36,18 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     both = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(adamw, {"wide/.*": ftrl}))
     model.compile(optimizer=both, loss=loss_for(signature.target, outputs))
     return model
+
+
+def _hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, shortcuts: bool = False) -> Any:
+    """Stack the hidden layers that a config describes."""
+    for units in widths(config["units"], config["depth"], config["shape"]):
+        y = dense_block(
+            x,
+            units,
+            activation=config["activation"],
+            dropout=config["dropout"],
+            batch_normalization=config["batch_normalization"],
+            penalty=penalty,
+        )
+        x = residual(x, y) if shortcuts else y
+    return x

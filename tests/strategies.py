@@ -15,6 +15,19 @@ _WORDS = st.text("abcxyz", max_size=4)
 _SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | _WORDS
 _VALUES = _SCALARS | st.lists(st.integers(-3, 3) | _WORDS, max_size=3)
 
+NETWORK = {
+    "units": Int(16, 512, log=True, default=128),
+    "dropout": Float(0.0, 0.5, step=0.1),
+    "optimizer": Choice(
+        {
+            "adam": {"learning_rate": Float(1e-4, 1e-1, log=True)},
+            "sgd": {"learning_rate": Float(1e-3, 1.0, log=True), "momentum": Float(0.0, 0.95)},
+        }
+    ),
+    "kernel": Choice([[3, 3], [5, 5]]),
+    "epochs": 10,
+}
+
 
 def spaces() -> st.SearchStrategy[dict[str, Any]]:
     """Search spaces of every kind of node, conditions nested to depth 3."""

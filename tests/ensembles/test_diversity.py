@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensembles import LOSSES, METHODS
 from ensembles.diversity import diversity, error_correlations, near_duplicates
+from ensembles.methods import Method
 
 MSE = LOSSES["mse"]
 
@@ -41,6 +42,14 @@ def test_what_each_family_adds_is_what_is_lost_without_it():
     alone = diversity(method, predictions[:1], target, MSE, np.ones(1), ["a"])
     assert alone.without_family == {"a": None}
     assert alone.diversity == pytest.approx(0)
+
+
+def test_a_method_that_knows_the_families_is_described_too():
+    predictions, target = noisy(3, 500)
+    average = Method(lambda *_: np.array([0.5, 0.25, 0.25]))
+    found = diversity(average, predictions, target, MSE, average(predictions, target, MSE), ["a", "b", "b"])
+    assert found.without_family["b"] == pytest.approx(MSE(target, predictions[0]))
+    assert found.without_family["a"] == pytest.approx(MSE(target, predictions[1:].mean(axis=0)))
 
 
 def test_correlations_are_those_of_the_errors():

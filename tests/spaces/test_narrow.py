@@ -9,24 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import spaces
+from strategies import NETWORK, spaces
 
 from spaces import Choice, Float, Int, digest, flatten, narrow, sample
 from spaces.space import leaves
 
 SEEDS = st.integers(0, 2**32)
-NETWORK = {
-    "units": Int(16, 512, log=True, default=128),
-    "dropout": Float(0.0, 0.5, step=0.1),
-    "optimizer": Choice(
-        {
-            "adam": {"learning_rate": Float(1e-4, 1e-1, log=True)},
-            "sgd": {"learning_rate": Float(1e-3, 1.0, log=True), "momentum": Float(0.0, 0.95)},
-        }
-    ),
-    "kernel": Choice([[3, 3], [5, 5]]),
-    "epochs": 10,
-}
 
 
 @given(spaces())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from strategies import NETWORK, spaces
 from strategies import leaves as any_leaf
-from strategies import spaces
 
 from spaces import Choice, Float, Int, configure, defaults, digest, flatten, narrow, sample, suggest
 from spaces.space import Space, check, from_json, leaves, resolve, to_json
@@ -22,18 +22,6 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 NATIVE = (int, float, str, bool, type(None), list)
 SEEDS = st.integers(0, 2**32)
-NETWORK = {
-    "units": Int(16, 512, log=True, default=128),
-    "dropout": Float(0.0, 0.5, step=0.1),
-    "optimizer": Choice(
-        {
-            "adam": {"learning_rate": Float(1e-4, 1e-1, log=True)},
-            "sgd": {"learning_rate": Float(1e-3, 1.0, log=True), "momentum": Float(0.0, 0.95)},
-        }
-    ),
-    "kernel": Choice([[3, 3], [5, 5]]),
-    "epochs": 10,
-}
 
 
 def assert_member(space: Space, config: dict[str, Any]) -> None:

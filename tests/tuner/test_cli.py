@@ -195,9 +195,11 @@ def test_help_and_imports_load_nothing_heavy():
         "import sys, tuner, spaces, ensembles, tuner.cli\n"
         "try:\n    tuner.cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'tensorflow', 'keras', 'optuna', 'hyperopt', 'xgboost', 'mlflow', 'sklearn', 'pandas'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "Usage" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
 def test_the_spaces_that_is_imported_is_ours():
