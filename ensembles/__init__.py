@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from ensembles.losses import LOSSES as LOSSES
     from ensembles.losses import Loss as Loss
     from ensembles.methods import METHODS as METHODS
+    from ensembles.methods import STACKS as STACKS
     from ensembles.pools import blend as blend
 
 _WHERE = {
     "LOSSES": "ensembles.losses",
     "METHODS": "ensembles.methods",
+    "STACKS": "ensembles.methods",
     "Ensemble": "ensembles.ensemble",
     "Loss": "ensembles.losses",
     "blend": "ensembles.pools",

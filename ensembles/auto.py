@@ -6,17 +6,20 @@ neither, and takes its place when it is better by more than one standard error o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.calibration import Calibrated
+from ensembles.combiners import Candidate, Features
 from ensembles.honest import CrossFitted, Index, Score, cross_fit, paired_difference
-from ensembles.losses import Loss
-from ensembles.methods import METHODS, Method
+from ensembles.losses import Loss, SampleWeight
+from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
+from ensembles.threshold import WithThreshold
 
 
 @dataclass(frozen=True)
@@ -46,64 +49,88 @@ class Choice:
 
     Attributes:
         name: The name of the method.
-        method: The method.
+        candidate: The method.
         fitted: Its cross-fitted predictions.
         steps: Every method that was tried, in order.
     """
 
     name: str
-    method: Method
+    candidate: Candidate
     fitted: CrossFitted
     steps: tuple[Step, ...]
 
 
-def ladder(families: Sequence[str], loss: Loss) -> dict[str, Method]:
-    """Return the methods to try, in order: from one model of each family, equally weighted, to a pool of its own.
+def ladder(families: Sequence[str], loss: Loss, *, with_features: bool = False) -> dict[str, Candidate]:
+    """Return the methods to try, in order: from one model of each family, equally weighted, to models on top of models.
 
     Args:
         families: Each member's family.
         loss: What is minimised; methods that cannot are left out.
+        with_features: Whether there are features of the rows, for methods that look at them.
     """
-    steps = {
+    steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families)),
         "best_single": Method(best_single),
         **{name: METHODS[name] for name in ("regularized", "nelder_mead", "log_linear")},
+        **{name: stack for name, stack in STACKS.items() if with_features or not stack.with_features},
     }
-    return {name: method for name, method in steps.items() if method.accepts(loss)}
+    return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
+
+
+def refinements(choice: Choice, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:
+    """Return what may be done with the method chosen: calibration for log loss, a threshold for metrics of labels.
+
+    Args:
+        choice: What was chosen.
+        target: `(rows,)`, class indices or values.
+        loss: What is minimised.
+    """
+    if loss.name == "log_loss":
+        return {f"calibrated {choice.name}": Calibrated(choice.candidate)}
+    if loss.of_labels and set(np.unique(target)) == {0, 1}:
+        return {f"{choice.name} with a threshold": WithThreshold(choice.candidate)}
+    return {}
 
 
 def choose(
-    methods: Mapping[str, Method],
+    candidates: Mapping[str, Candidate],
     predictions: Predictions,
     target: NDArray[Any],
     loss: Loss,
     parts: Iterable[tuple[Index, Index]],
     *,
     score: Score | None = None,
+    held: Choice | None = None,
+    sample_weight: SampleWeight = None,
+    features: Features = None,
     seed: int = 0,
 ) -> Choice:
     """Try the methods in order and return the one that was left.
 
     Args:
-        methods: By name, simplest first.
+        candidates: By name, simplest first.
         predictions: Held-out predictions `(members, rows, outputs)`.
         target: `(rows,)`.
         loss: What the methods minimise.
         parts: Pairs of positions: rows that fit, rows that are scored.
         score: What is compared, `(rows, outputs) -> float`, lower is better; the loss when left out.
+        held: An earlier choice, with which the first of these is compared.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+        features: `(rows, columns)`, the rows themselves, for methods that look at them.
         seed: Draws the resamples of the standard error.
 
     Raises:
         ValueError: There is no method.
     """
-    if not methods:
+    if not candidates and held is None:
         raise ValueError("there must be at least one method to choose from")
-    score = score or (lambda rows, outputs: loss(target[rows], outputs))
     parts = list(parts)
-    held: Choice | None = None
-    steps: list[Step] = []
-    for name, method in methods.items():
-        fitted = cross_fit(method, predictions, target, loss, parts)
+    each = {"sample_weight": sample_weight, "features": features}
+    if score is None:
+        score = _loss_of_rows(target, loss, sample_weight)
+    steps = list(held.steps) if held else []
+    for name, candidate in candidates.items():
+        fitted = cross_fit(candidate, predictions, target, loss, parts, **each)
         value = score(fitted.rows, fitted.ensemble)
         if held is None:
             steps.append(Step(name, value, None, 0.0, 0.0, True))
@@ -111,24 +138,35 @@ def choose(
             gain, error = paired_difference(fitted.rows, held.fitted.ensemble, fitted.ensemble, score, seed=seed)
             steps.append(Step(name, value, held.name, gain, error, gain > error))
         if steps[-1].taken:
-            held = Choice(name, method, fitted, ())
+            held = Choice(name, candidate, fitted, ())
     assert held is not None
-    return Choice(held.name, held.method, held.fitted, tuple(steps))
+    return Choice(held.name, held.candidate, held.fitted, tuple(steps))
 
 
-def best_single(predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+def _loss_of_rows(target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> Score:
+    def score(rows: Index, outputs: NDArray[np.float64]) -> float:
+        return loss(target[rows], outputs, None if sample_weight is None else sample_weight[rows])
+
+    return score
+
+
+def best_single(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> Weights:
     """Return all weight on the best member.
 
     Args:
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, class indices or values.
         loss: What decides which is best.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
     """
-    best: Weights = np.eye(len(predictions))[int(np.argmin([loss(target, member) for member in predictions]))]
+    losses = [loss(target, member, sample_weight) for member in predictions]
+    best: Weights = np.eye(len(predictions))[int(np.argmin(losses))]
     return best
 
 
-def family_average(families: Sequence[str]) -> Callable[[Predictions, NDArray[Any], Loss], Weights]:
+def family_average(families: Sequence[str]) -> Solver:
     """Return a solver that gives equal weights to the best member of each family.
 
     Args:
@@ -136,8 +174,10 @@ def family_average(families: Sequence[str]) -> Callable[[Predictions, NDArray[An
     """
     names = np.array(families)
 
-    def solve(predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
-        losses = np.array([loss(target, member) for member in predictions])
+    def solve(
+        predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+    ) -> Weights:
+        losses = np.array([loss(target, member, sample_weight) for member in predictions])
         weights = np.zeros(len(names))
         for family in dict.fromkeys(families):
             of = np.flatnonzero(names == family)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.greedy import greedy
-from ensembles.losses import Loss
+from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 
 # In a bag of two a bad member gets a part of the weight, as it has nobody to lose against.
@@ -24,6 +24,7 @@ def bagged_greedy(
     target: NDArray[Any],
     loss: Loss,
     *,
+    sample_weight: SampleWeight = None,
     bags: int = 20,
     share: float = 0.5,
     rounds: int = 25,
@@ -33,8 +34,9 @@ def bagged_greedy(
 
     Args:
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`, class indices or values.
+        target: `(rows,)`, class indices or values, or `(rows, outputs)`.
         loss: What to minimise.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
         bags: How many selections.
         share: The share of members that each may choose from, at least five of them.
         rounds: Rounds of each selection.
@@ -46,5 +48,5 @@ def bagged_greedy(
     total = np.zeros(members)
     for _ in range(bags):
         bag = np.sort(rng.choice(members, size, replace=False))
-        total[bag] += greedy(predictions[bag], target, loss, rounds=rounds)
+        total[bag] += greedy(predictions[bag], target, loss, sample_weight=sample_weight, rounds=rounds)
     return total / total.sum()

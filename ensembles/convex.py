@@ -15,36 +15,50 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from ensembles.losses import Loss
-from ensembles.pools import SMALLEST, Predictions, Weights
+from ensembles.losses import Loss, SampleWeight, per_output
+from ensembles.pools import Predictions, Weights
+from spaces.probabilities import SMALLEST
 
-CERTIFIED = ("log_loss", "mse", "rmse")
+_LOGARITHMIC = ("log_loss", "multilabel_log_loss")
+CERTIFIED = (*_LOGARITHMIC, "mse", "rmse")
 _TOLERANCE = 1e-10
 _STEPS = 50
+_ROUNDING = 1e-7  # of float32
 _CHUNK = 65_536
 _SAMPLE = 50_000
 _RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)
 Matrix = NDArray[Any]
 
 
-def convex(predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+def convex(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> Weights:
     """Return the weights of least loss on the simplex.
 
     Args:
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`, class indices or values.
-        loss: `log_loss`, `mse` or `rmse` of `ensembles.LOSSES`.
+        target: `(rows,)`, class indices or values, or `(rows, outputs)`.
+        loss: `log_loss`, `multilabel_log_loss`, `mse` or `rmse` of `ensembles.LOSSES`.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
 
     Raises:
         ValueError: The loss is another one, for which `nelder_mead` is made.
     """
     _check(loss)
-    if loss.name == "log_loss":
-        return _mixture(true_probabilities(predictions, target))
-    return _quadratic(_error_products(predictions, target))
+    if loss.name in _LOGARITHMIC:
+        q = true_probabilities(predictions, target)
+        return _mixture(q, _importance(sample_weight, len(q)))
+    return _quadratic(_error_products(predictions, target, _importance(sample_weight, len(target))))
 
 
-def certificate(predictions: Predictions, target: NDArray[Any], loss: Loss, weights: Weights) -> float:
+def certificate(
+    predictions: Predictions,
+    target: NDArray[Any],
+    loss: Loss,
+    weights: Weights,
+    *,
+    sample_weight: SampleWeight = None,
+) -> float:
     """Return how much lower than the loss of these weights any weights on the simplex can possibly be.
 
     For log loss, with `r_j` the mean of member j's probability of the true class over the blend's, the bound is
@@ -53,9 +67,10 @@ def certificate(predictions: Predictions, target: NDArray[Any], loss: Loss, weig
 
     Args:
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`, class indices or values.
-        loss: `log_loss`, `mse` or `rmse`.
+        target: `(rows,)`, class indices or values, or `(rows, outputs)`.
+        loss: `log_loss`, `multilabel_log_loss`, `mse` or `rmse`.
         weights: `(members,)`, at least 0, of sum 1.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
 
     Raises:
         ValueError: The loss is another one.
@@ -66,10 +81,11 @@ def certificate(predictions: Predictions, target: NDArray[Any], loss: Loss, weig
     0.0
     """
     _check(loss)
-    if loss.name == "log_loss":
-        ratios = _point(true_probabilities(predictions, target), weights).ratios
+    if loss.name in _LOGARITHMIC:
+        q = true_probabilities(predictions, target)
+        ratios = _point(q, _importance(sample_weight, len(q)), weights).ratios
         return max(0.0, float(np.log(ratios.max())))
-    products = _error_products(predictions, target)
+    products = _error_products(predictions, target, _importance(sample_weight, len(target)))
     mse = float(weights @ products @ weights)
     gap = max(0.0, 2 * float(mse - (products @ weights).min()))
     if loss.name == "mse":
@@ -78,10 +94,16 @@ def certificate(predictions: Predictions, target: NDArray[Any], loss: Loss, weig
 
 
 def true_probabilities(predictions: Predictions, target: NDArray[Any]) -> Matrix:
-    """Return each member's probability of the class that was true, `(rows, members)`: all that log loss looks at."""
-    found = np.empty((len(target), len(predictions)), dtype=predictions.dtype, order="F")
+    """Return each member's probability of what was true, `(rows, members)`: all that log loss looks at.
+
+    Several labels a row are as many rows.
+    """
+    found = np.empty((target.size, len(predictions)), dtype=predictions.dtype, order="F")
     for j, member in enumerate(predictions):
-        found[:, j] = np.take_along_axis(member, target[:, None], axis=1)[:, 0]
+        if target.ndim == 1:
+            found[:, j] = np.take_along_axis(member, target[:, None], axis=1)[:, 0]
+        else:
+            found[:, j] = np.where(target == 1, member, 1 - member).ravel()
     return np.clip(found, SMALLEST, 1 - SMALLEST, out=found)
 
 
@@ -116,17 +138,24 @@ class _Point(NamedTuple):
     hessian: Matrix
 
 
-def _mixture(q: Matrix) -> Weights:
+def _importance(sample_weight: SampleWeight, rows: int) -> NDArray[np.float64] | None:
+    """Return sample weights of mean one; where a row of them stands for several labels, one for each."""
+    if sample_weight is None:
+        return None
+    return np.repeat(sample_weight / np.mean(sample_weight), rows // len(sample_weight))
+
+
+def _mixture(q: Matrix, importance: SampleWeight = None) -> Weights:
     """Minimise -mean(log(Qw)) by Newton steps over v >= 0, first on some of the rows where there are many."""
     weights = np.full(q.shape[1], 1 / q.shape[1])
     if len(q) > 4 * _SAMPLE:
-        some = np.random.default_rng(0).choice(len(q), _SAMPLE, replace=False)
-        weights = _mixture(np.asfortranarray(q[np.sort(some)]))
-    here = _point(q, weights)
+        some = np.sort(np.random.default_rng(0).choice(len(q), _SAMPLE, replace=False))
+        weights = _mixture(np.asfortranarray(q[some]), None if importance is None else importance[some])
+    here = _point(q, importance, weights)
     for _ in range(_STEPS):
         if np.log(here.ratios.max()) <= _TOLERANCE:
             break
-        better = _line_search(q, here, _newton(here) - here.weights)
+        better = _line_search(q, importance, here, _newton(here) - here.weights)
         if better is None:  # as near as the arithmetic goes
             break
         here = better
@@ -139,13 +168,15 @@ def _newton(here: _Point) -> Weights:
     return _least_squares(here.hessian / scale, (2 * here.ratios - 1) / scale)
 
 
-def _line_search(q: Matrix, here: _Point, step: Weights) -> _Point | None:
+def _line_search(q: Matrix, importance: SampleWeight, here: _Point, step: Weights) -> _Point | None:
     """Halve the step until the loss falls; near the optimum the whole step does. None when no step is short enough."""
     length = 1.0
     while length > 1e-10:
         weights = np.maximum(here.weights + length * step, 0.0)
-        found = _point(q, weights / weights.sum())
-        if found.value < here.value:
+        found = _point(q, importance, weights / weights.sum())
+        # Near the optimum the loss differs by less than its rounding, while the certificate still shrinks.
+        as_good = found.value <= here.value + _ROUNDING and found.ratios.max() < here.ratios.max()
+        if found.value < here.value or as_good:
             return found
         length /= 2
     return None
@@ -168,7 +199,7 @@ def _cholesky(a: Matrix) -> Matrix:
     return np.linalg.cholesky(a + _RIDGES[-1] * np.eye(len(a)))
 
 
-def _point(q: Matrix, weights: Weights) -> _Point:
+def _point(q: Matrix, importance: SampleWeight, weights: Weights) -> _Point:
     """Look at every row, in chunks, adding up in float64."""
     rows, members = q.shape
     total, ratios, hessian = 0.0, np.zeros(members), np.zeros((members, members))
@@ -177,19 +208,22 @@ def _point(q: Matrix, weights: Weights) -> _Point:
         part = q[start : start + _CHUNK]
         blended = part @ small
         scaled = part / blended[:, None]
-        total -= float(np.log(blended, dtype=np.float64).sum())
-        ratios += scaled.sum(axis=0, dtype=np.float64)
-        hessian += scaled.T @ scaled
+        counts = None if importance is None else importance[start : start + _CHUNK].astype(q.dtype)
+        logs = np.log(blended, dtype=np.float64)
+        total -= float(logs.sum() if counts is None else counts @ logs)
+        again = scaled if counts is None else scaled * counts[:, None]
+        ratios += again.sum(axis=0, dtype=np.float64)
+        hessian += scaled.T @ again
     return _Point(weights, total / rows, ratios / rows, hessian / rows)
 
 
-def _error_products(predictions: Predictions, target: NDArray[Any]) -> Matrix:
+def _error_products(predictions: Predictions, target: NDArray[Any], importance: NDArray[np.float64] | None) -> Matrix:
     """Return C = E'E/N of the members' errors, all that squared error looks at."""
-    members, rows, _ = predictions.shape
+    members, rows, outputs = predictions.shape
     products = np.zeros((members, members))
     for start in range(0, rows, _CHUNK):
-        errors = np.subtract(
-            predictions[:, start : start + _CHUNK, 0], target[start : start + _CHUNK], dtype=np.float64
-        )
-        products += errors @ errors.T
-    return products / rows
+        truth = per_output(target[start : start + _CHUNK])
+        errors = np.subtract(predictions[:, start : start + _CHUNK], truth, dtype=np.float64)
+        counted = errors if importance is None else errors * importance[start : start + _CHUNK, None]
+        products += errors.reshape(members, -1) @ counted.reshape(members, -1).T
+    return products / (rows * outputs)

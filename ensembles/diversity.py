@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.combiners import Combiner, Features
 from ensembles.losses import Loss
-from ensembles.methods import Method
-from ensembles.pools import Predictions, Weights
+from ensembles.pools import Predictions, blend
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Diversity:
         ensemble_loss: The blend's loss.
         diversity: The mean loss minus the blend's.
         correlations: Of the members' errors, `(members, members)`.
-        without_family: The blend's loss without each family, the other weights scaled up to the same sum; None where
-            no other member has a weight.
+        without_family: The blend's loss without each family, whose members say what the others say on average (for a
+            linear pool: the other weights scaled up to one); None where no other member has a weight.
     """
 
     member_losses: tuple[float, ...]
@@ -41,33 +41,38 @@ class Diversity:
 
 
 def diversity(
-    method: Method,
+    combiner: Combiner,
     predictions: Predictions,
     target: NDArray[Any],
     loss: Loss,
-    weights: Weights,
     families: Sequence[str],
+    *,
+    features: Features = None,
 ) -> Diversity:
     """Describe members and their blend.
 
     Args:
-        method: How members become one; its solver is not asked.
+        combiner: How members become one.
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, class indices or values.
         loss: What is measured.
-        weights: The members' weights.
         families: Each member's family.
+        features: `(rows, columns)`, the rows themselves, for combiners that look at them.
     """
+    weights = combiner.weights
     losses = np.array([loss(target, member) for member in predictions])
-    ensemble_loss = loss(target, method.blend(predictions, weights))
+    ensemble_loss = loss(target, combiner(predictions, features))
     mean_loss = float(np.average(losses, weights=weights))
     names = np.array(families)
     without: dict[str, float | None] = {}
     for family in dict.fromkeys(families):
         others = np.where(names == family, 0.0, weights)
-        left = others.sum()
-        blended = method.blend(predictions, others * weights.sum() / left) if left > 0 else None
-        without[family] = None if blended is None else loss(target, blended)
+        if others.sum() == 0:
+            without[family] = None
+            continue
+        rest = blend(predictions, others / others.sum())
+        left = np.where((names == family)[:, None, None], rest, predictions)
+        without[family] = loss(target, combiner(left, features))
     return Diversity(
         tuple(losses.tolist()),
         mean_loss,

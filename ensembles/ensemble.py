@@ -17,18 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.combiners import Combiner, Pooled, combiner_from_json
 from ensembles.conformal import intervals, label_sets
-from ensembles.pools import POOLS
-from spaces.family import Fitted
+from ensembles.threshold import Decided, decided
 from spaces.loading import load_fitted
 from spaces.signature import Target
 from spaces.table import Schema, Table
+from spaces.together import Together
 
-FORMAT = 1
+FORMAT = 2
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
 _CHUNK = 50_000
 _DISTANCES = "distances.npy"
-_KEYS = ("method", "metric", "pool", "members", "schema", "target", "scores", "sha256")
+_COMBINER = "combiner.json"
+_KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 
 
 class BundleError(ValueError):
@@ -59,11 +61,11 @@ class Ensemble:
     Attributes:
         method: How the weights were found.
         metric: The metric they were found for.
-        members: The members; for the linear pool, weights sum to one.
+        members: The members, with how much each counts.
         schema: The columns of the rows it predicts.
         target: What it predicts.
         scores: What is known of its quality, as in `tuner ensemble --format json`.
-        pool: How members become one, a key of `ensembles.pools.POOLS`.
+        combiner: How members become one; the linear pool of their weights when left out.
         distances: How far held-out predictions were off, sorted (see `ensembles.conformal`); empty when not known.
     """
 
@@ -73,8 +75,18 @@ class Ensemble:
     schema: Schema
     target: Target
     scores: Mapping[str, Any]
-    pool: str = "linear"
+    combiner: Combiner | None = None
     distances: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def combine(self) -> Combiner:
+        """What combines the members."""
+        return self.combiner or Pooled(np.array([member.weight for member in self.members]))
+
+    @property
+    def threshold(self) -> float:
+        """The probability of the second of two classes from which `predict` returns it."""
+        return self.combiner.threshold if isinstance(self.combiner, Decided) else 0.5
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -82,7 +94,7 @@ class Ensemble:
         return self.target.classes
 
     def predict(self, rows: Any) -> NDArray[Any]:
-        """Predict values, or the label of the largest probability.
+        """Predict values, or the label of the largest probability (by the threshold, where there is one).
 
         Args:
             rows: A data frame with the training columns, in any order, or an array with them in order.
@@ -90,7 +102,7 @@ class Ensemble:
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
-        outputs = self.outputs(self._table(rows))
+        outputs = self.decisions(self.outputs(self._table(rows)))
         if self.target.kind == "regression":
             return outputs[:, 0]
         return np.array(self.classes)[outputs.argmax(axis=1)]
@@ -139,12 +151,16 @@ class Ensemble:
         return label_sets(self.outputs(self._table(rows)), self.distances, coverage)
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
-        """Return blended outputs `(rows, outputs)` of encoded rows."""
+        """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
         chunks = [np.empty((0, self.target.outputs))]
         for start in range(0, len(table), _CHUNK):
             chunk = Table(table.numbers[start : start + _CHUNK], table.codes[start : start + _CHUNK])
             chunks.append(self._blend(chunk))
         return np.concatenate(chunks)
+
+    def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return outputs for metrics of labels: probabilities shifted so that the larger one is what is predicted."""
+        return decided(outputs, self.threshold) if isinstance(self.combiner, Decided) else outputs
 
     def save(self, folder: str | Path) -> Path:
         """Write everything that prediction needs into one folder, without pickle, and return it.
@@ -163,12 +179,12 @@ class Ensemble:
             for k, source in enumerate(member.folders):
                 shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
         np.save(part / _DISTANCES, self.distances.astype(np.float32), allow_pickle=False)
+        (part / _COMBINER).write_text(json.dumps(self.combine.to_json()))
         files = sorted(path for path in part.rglob("*") if path.is_file())
         description = {
             "format": FORMAT,
             "method": self.method,
             "metric": self.metric,
-            "pool": self.pool,
             "members": [
                 {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)}
                 for m in self.members
@@ -187,14 +203,14 @@ class Ensemble:
         return folder
 
     @cached_property
-    def _fitted(self) -> list[list[Fitted]]:
-        return [[load_fitted(folder) for folder in member.folders] for member in self.members]
+    def _together(self) -> Together:
+        return Together([load_fitted(folder) for member in self.members for folder in member.folders])
 
     def _blend(self, table: Table) -> NDArray[np.float64]:
-        means = [
-            np.mean([fitted.predict(table) for fitted in folds], axis=0, dtype=np.float64) for folds in self._fitted
-        ]
-        return POOLS[self.pool](np.stack(means), np.array([member.weight for member in self.members]))
+        outputs = iter(self._together(table))
+        means = [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]
+        combiner = self.combine.combiner if isinstance(self.combine, Decided) else self.combine
+        return combiner(np.stack(means), table.joined())
 
     def _table(self, rows: Any) -> Table:
         import pandas as pd
@@ -243,7 +259,11 @@ def load(folder: str | Path) -> Ensemble:
     target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
     schema = Schema.from_json(stored["schema"])
     off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
-    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], stored["pool"], off)
+    try:
+        combiner = combiner_from_json(json.loads((folder / _COMBINER).read_text()))
+    except ValueError as error:
+        raise BundleError(f"{folder}: {error}") from error
+    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
 
 
 def _description(path: Path) -> dict[str, Any]:
@@ -254,8 +274,8 @@ def _description(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path} is damaged ({error}); copy the bundle again") from error
     if newer:
         raise BundleError(f"{path} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
-    if stored.get("pool", "linear") not in POOLS:
-        raise BundleError(f"{path} needs the pool {stored['pool']!r}, which this version does not know: update it")
+    if stored["format"] < FORMAT:
+        raise BundleError(f"{path} is of format {stored['format']}, this version reads {FORMAT}: make it again")
     if missing := [key for key in _KEYS if key not in stored]:
         raise BundleError(f"{path} is damaged ({missing[0]!r} is missing); copy the bundle again")
     return dict(stored)

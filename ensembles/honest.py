@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ensembles.losses import Loss
-from ensembles.methods import Method
+from ensembles.combiners import Candidate, Features
+from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions
 
 Index = NDArray[np.int64]
@@ -39,27 +39,39 @@ class CrossFitted:
 
 
 def cross_fit(
-    method: Method,
+    candidate: Candidate,
     predictions: Predictions,
     target: NDArray[Any],
     loss: Loss,
     parts: Iterable[tuple[Index, Index]],
+    *,
+    sample_weight: SampleWeight = None,
+    features: Features = None,
 ) -> CrossFitted:
     """Fit weights part by part, each scored on rows that did not fit them.
 
     Args:
-        method: How members become one.
+        candidate: How members become one.
         predictions: Held-out predictions `(members, rows, outputs)`.
-        target: `(rows,)`.
-        loss: What the method minimises.
+        target: `(rows,)`, or `(rows, outputs)`.
+        loss: What the candidate minimises.
         parts: Pairs of positions: rows that fit, rows that are scored.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+        features: `(rows, columns)`, the rows themselves, for candidates that look at them.
     """
+
+    def of(values: NDArray[Any] | None, rows: Index) -> NDArray[Any] | None:
+        return None if values is None else values[rows]
+
     rows, ensembles, singles = [], [], []
     for fit, score in parts:
-        weights = method(predictions[:, fit], target[fit], loss)
-        best = int(np.argmin([loss(target[fit], member[fit]) for member in predictions]))
+        counts = of(sample_weight, fit)
+        combiner = candidate.fit(
+            predictions[:, fit], target[fit], loss, sample_weight=counts, features=of(features, fit)
+        )
+        best = int(np.argmin([loss(target[fit], member[fit], counts) for member in predictions]))
         rows.append(score)
-        ensembles.append(method.blend(predictions[:, score], weights))
+        ensembles.append(combiner(predictions[:, score], of(features, score)))
         singles.append(np.asarray(predictions[best, score], dtype=np.float64))
     order = np.argsort(np.concatenate(rows), kind="stable")
     return CrossFitted(np.concatenate(rows)[order], np.concatenate(ensembles)[order], np.concatenate(singles)[order])

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from ensembles.losses import Loss
-from ensembles.pools import Predictions, Weights, log_probabilities
+from ensembles.losses import LOSSES, Loss, SampleWeight
+from ensembles.pools import Predictions, Weights
+from spaces.probabilities import log_probabilities
 
 
-def log_linear(predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+def log_linear(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> Weights:
     """Return the weights of least log loss for the log-linear pool.
 
     Args:
-        predictions: `(members, rows, classes)`, probabilities.
-        target: `(rows,)`, class indices.
-        loss: `log_loss`.
+        predictions: `(members, rows, classes)`, probabilities, or `(members, rows, labels)`.
+        target: `(rows,)`, class indices, or `(rows, labels)`, 0 or 1.
+        loss: `log_loss`, or `multilabel_log_loss`.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
 
     Returns:
         Weights `(members,)`, at least 0, of any sum.
@@ -31,16 +35,22 @@ def log_linear(predictions: Predictions, target: NDArray[Any], loss: Loss) -> We
     Raises:
         ValueError: The loss is another one.
     """
+    if loss.name == "multilabel_log_loss":  # as many rows of two classes
+        positive = predictions.reshape(len(predictions), -1, 1)
+        each = None if sample_weight is None else np.repeat(sample_weight, predictions.shape[2])
+        both = np.concatenate([1 - positive, positive], axis=2)
+        return log_linear(both, target.ravel().astype(np.int64), LOSSES["log_loss"], sample_weight=each)
     if loss.name != "log_loss":
         raise ValueError(f"the log-linear pool is fitted for log_loss, got {loss.name!r}: use nelder_mead")
     logs = log_probabilities(predictions)
     rows = np.arange(len(target))
     true = logs[:, rows, target]
+    importance = np.full(len(rows), 1 / len(rows)) if sample_weight is None else sample_weight / sample_weight.sum()
 
     def value_and_gradient(weights: Weights) -> tuple[float, Weights]:
         pooled = log_softmax(np.tensordot(weights, logs, axes=1), axis=1)
         expected = np.einsum("rc,mrc->mr", np.exp(pooled), logs, optimize=True)
-        return -float(pooled[rows, target].mean()), -(true - expected).mean(axis=1)
+        return -float(importance @ pooled[rows, target]), -((true - expected) @ importance)
 
     members = len(predictions)
     found = minimize(

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.pools import SMALLEST
+from spaces.probabilities import SMALLEST
+
+SampleWeight = NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -18,41 +20,57 @@ class Loss:
 
     Attributes:
         name: Its name.
-        function: `(target, predictions) -> float` with target `(rows,)`, class indices or values, and predictions
-            `(rows, outputs)`.
+        function: `(target, predictions) -> float`, and `(target, predictions, sample_weight) -> float` where rows may
+            have weights. The target is `(rows,)`, class indices or values, or `(rows, outputs)`, several values or
+            labels of 0 and 1; predictions are `(rows, outputs)`; sample weights `(rows,)`.
         convex: Whether it is convex in the predictions, so that a local optimum of the weights is the optimum.
+        of_labels: Whether it looks only at which class has the largest probability.
     """
 
     name: str
-    function: Callable[[NDArray[Any], NDArray[Any]], float]
+    function: Callable[..., float]
     convex: bool = False
+    of_labels: bool = False
 
-    def __call__(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+    def __call__(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         """Return the loss."""
-        return self.function(target, predictions)
+        if sample_weight is None:
+            return self.function(target, predictions)
+        return self.function(target, predictions, sample_weight)
 
 
-def _log_loss(target: NDArray[Any], predictions: NDArray[Any]) -> float:
-    true = np.take_along_axis(predictions, target[:, None], axis=1)
-    return float(-np.log(np.clip(true, SMALLEST, 1 - SMALLEST)).mean())
+def per_output(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a target as `(rows, outputs)`, as predictions are."""
+    return values.reshape(len(values), -1)
 
 
-def _rmse(target: NDArray[Any], predictions: NDArray[Any]) -> float:
-    return float(np.sqrt(np.mean((predictions[:, 0] - target) ** 2)))
+def _log_loss(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    true = np.take_along_axis(predictions, target[:, None], axis=1)[:, 0]
+    return float(np.average(-np.log(np.clip(true, SMALLEST, 1 - SMALLEST)), weights=sample_weight))
 
 
-def _mse(target: NDArray[Any], predictions: NDArray[Any]) -> float:
-    return float(np.mean((predictions[:, 0] - target) ** 2))
+def _multilabel(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    true = np.clip(np.where(target == 1, predictions, 1 - predictions), SMALLEST, 1 - SMALLEST)
+    return float(np.average(-np.log(true).mean(axis=1), weights=sample_weight))
 
 
-def _mae(target: NDArray[Any], predictions: NDArray[Any]) -> float:
-    return float(np.mean(np.abs(predictions[:, 0] - target)))
+def _mse(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.average(((predictions - per_output(target)) ** 2).mean(axis=1), weights=sample_weight))
+
+
+def _rmse(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.sqrt(_mse(target, predictions, sample_weight)))
+
+
+def _mae(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.average(np.abs(predictions - per_output(target)).mean(axis=1), weights=sample_weight))
 
 
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
         Loss("log_loss", _log_loss, convex=True),
+        Loss("multilabel_log_loss", _multilabel, convex=True),
         Loss("rmse", _rmse, convex=True),
         Loss("mse", _mse, convex=True),
         Loss("mae", _mae, convex=True),

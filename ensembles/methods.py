@@ -1,39 +1,43 @@
 """The ensemble methods by name. One file and one line here make a new one.
 
-Every solver is `(predictions, target, loss, *, ...) -> weights`: predictions `(members, rows, outputs)`, target
-`(rows,)`, weights `(members,)`, at least 0.
+Every weight solver is `(predictions, target, loss, *, sample_weight=None) -> weights`: predictions
+`(members, rows, outputs)`, target `(rows,)` or `(rows, outputs)`, weights `(members,)`, at least 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from ensembles.bagged_greedy import bagged_greedy
+from ensembles.combiners import Features, Pooled
 from ensembles.convex import CERTIFIED, convex
 from ensembles.greedy import greedy
 from ensembles.log_linear import log_linear
-from ensembles.losses import Loss
+from ensembles.losses import Loss, SampleWeight
 from ensembles.nelder_mead import nelder_mead
-from ensembles.pools import POOLS, Predictions, Weights, check_predictions
+from ensembles.pools import Pool, Predictions, Weights, check_predictions
 from ensembles.random_search import random_search
 from ensembles.regularized import regularized
+from ensembles.stacking import Stacking
 from ensembles.uniform import uniform
 
 
 class Solver(Protocol):
     """A weight solver."""
 
-    def __call__(self, predictions: Predictions, target: NDArray[Any], loss: Loss, /) -> Weights:
+    def __call__(
+        self, predictions: Predictions, target: NDArray[Any], loss: Loss, /, *, sample_weight: SampleWeight = None
+    ) -> Weights:
         """Return weights `(members,)`, at least 0; of sum 1 for the linear pool."""
         ...
 
 
 @dataclass(frozen=True)
 class Method:
-    """How members become one: a solver, and the pool that its weights are for.
+    """How members become one by weights: a solver, and the pool that its weights are for.
 
     Attributes:
         solver: The weight solver.
@@ -42,21 +46,33 @@ class Method:
     """
 
     solver: Solver
-    pool: Literal["linear", "log_linear"] = "linear"
+    pool: Pool = "linear"
     losses: tuple[str, ...] | None = None
 
-    def __call__(self, predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+    def __call__(
+        self, predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+    ) -> Weights:
         """Return the solver's weights.
 
         Raises:
             ValueError: The solver cannot minimise this loss, or the predictions cannot be combined.
         """
         check_predictions(predictions, target)
-        return self.solver(predictions, target, loss)
+        return self.solver(predictions, target, loss, sample_weight=sample_weight)
 
-    def blend(self, predictions: Predictions, weights: Weights) -> NDArray[Any]:
-        """Return the members' predictions pooled by these weights, `(rows, outputs)`."""
-        return POOLS[self.pool](predictions, weights)
+    def fit(
+        self,
+        predictions: Predictions,
+        target: NDArray[Any],
+        loss: Loss,
+        *,
+        sample_weight: SampleWeight = None,
+        features: Features = None,
+    ) -> Pooled:
+        """Return the pool with the solver's weights; see `ensembles.combiners.Candidate.fit`."""
+        weights = self(predictions, target, loss, sample_weight=sample_weight)
+        labels = self.pool == "log_linear" and loss.name == "multilabel_log_loss"
+        return Pooled(weights, "log_odds" if labels else self.pool)
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether the solver can minimise this loss."""
@@ -71,5 +87,10 @@ METHODS: dict[str, Method] = {
     "nelder_mead": Method(nelder_mead),
     "convex": Method(convex, losses=CERTIFIED),
     "regularized": Method(regularized),
-    "log_linear": Method(log_linear, "log_linear", losses=("log_loss",)),
+    "log_linear": Method(log_linear, "log_linear", losses=("log_loss", "multilabel_log_loss")),
+}
+STACKS: dict[str, Stacking] = {
+    "stack_linear": Stacking("linear"),
+    "stack_trees": Stacking("trees"),
+    "stack_trees_on_rows": Stacking("trees", with_features=True),
 }

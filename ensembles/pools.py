@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
+
+from spaces.probabilities import log_odds, log_probabilities
 
 Predictions = NDArray[Any]
 Weights = NDArray[np.float64]
-# Members may say 0 of what then happens; one such row must not decide everything.
-SMALLEST = 1e-7
+Pool = Literal["linear", "log_linear", "log_odds"]
 
 
 def blend(predictions: Predictions, weights: Weights) -> NDArray[np.float64]:
@@ -45,15 +46,24 @@ def log_linear_blend(predictions: Predictions, weights: Weights) -> NDArray[np.f
     return pooled
 
 
-def log_probabilities(predictions: Predictions) -> NDArray[np.float64]:
-    """Return the logarithms of probabilities, those below 1e-7 counted as 1e-7."""
-    clipped: NDArray[np.float64] = np.log(np.clip(predictions, SMALLEST, 1.0))
-    return clipped
+def log_odds_blend(predictions: Predictions, weights: Weights) -> NDArray[np.float64]:
+    """Return the log-linear pool of labels that are each there or not: their log odds, weighted and added.
+
+    Args:
+        predictions: `(members, rows, labels)`, the probability of each label.
+        weights: `(members,)`, at least 0, of any sum.
+
+    >>> log_odds_blend(np.array([[[0.8, 0.5]], [[0.8, 0.5]]]), np.array([1.0, 1.0])).round(3).tolist()
+    [[0.941, 0.5]]
+    """
+    pooled: NDArray[np.float64] = expit(np.tensordot(weights, log_odds(predictions), axes=1))
+    return pooled
 
 
 POOLS: dict[str, Callable[[Predictions, Weights], NDArray[np.float64]]] = {
     "linear": blend,
     "log_linear": log_linear_blend,
+    "log_odds": log_odds_blend,
 }
 
 
@@ -62,7 +72,7 @@ def check_predictions(predictions: Predictions, target: NDArray[Any]) -> None:
 
     Args:
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`.
+        target: `(rows,)`, class indices or values, or `(rows, outputs)`.
 
     Raises:
         ValueError: They are of another shape, of other rows than the target, or not finite; the message says which.
@@ -75,7 +85,10 @@ def check_predictions(predictions: Predictions, target: NDArray[Any]) -> None:
     bad = [i for i, member in enumerate(predictions) if not np.isfinite(member).all()]
     if bad:
         raise ValueError(f"member {bad[0]} predicts NaN or infinite values: leave it out (of {len(bad)} such members)")
-    if shape[2] > 1 and not (np.min(target) >= 0 and np.max(target) < shape[2]):
+    if np.ndim(target) > 1:
+        if np.shape(target) != shape[1:]:
+            raise ValueError(f"the target has {np.shape(target)[1]} outputs, the members predict {shape[2]}")
+    elif shape[2] > 1 and not (np.min(target) >= 0 and np.max(target) < shape[2]):
         raise ValueError(
             f"the target holds classes {np.min(target)} to {np.max(target)}, the members predict 0 to {shape[2] - 1}"
         )

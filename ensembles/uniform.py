@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import Loss
+from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 
 
-def uniform(predictions: Predictions, target: NDArray[Any], loss: Loss) -> Weights:
+def uniform(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> Weights:
     """Return the same weight for every member.
 
     Args:
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`; not looked at.
-        loss: Not looked at.
+        target: Not looked at, nor is anything below.
+        loss: The loss.
+        sample_weight: How much each row counts.
     """
     return np.full(len(predictions), 1 / len(predictions))

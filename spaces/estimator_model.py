@@ -34,11 +34,14 @@ class EstimatorFitted:
 
     def predict(self, table: Table) -> NDArray[np.float32]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        matrix = self.prepared.matrix(table)
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
         if self.outputs == 1:
             values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
             return values
-        probabilities = np.zeros((len(table), self.outputs), dtype=np.float32)
+        probabilities = np.zeros((len(matrix), self.outputs), dtype=np.float32)
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
         return probabilities
 
@@ -47,8 +50,7 @@ class EstimatorFitted:
         import skops.io
 
         skops.io.dump(self.estimator, folder / "model.skops", compression=8, compresslevel=1)
-        self.prepared.save(folder / "preprocess.skops")
-        settings = {"library": self.library, "outputs": self.outputs, "prepared_width": self.prepared.width}
+        settings = {"library": self.library, "outputs": self.outputs, "prepared": self.prepared.save(folder)}
         (folder / "model.json").write_text(json.dumps(settings))
 
     @staticmethod
@@ -57,7 +59,7 @@ class EstimatorFitted:
         import skops.io
 
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
-        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        prepared = load_prepared(folder, settings["prepared"])
         return EstimatorFitted(estimator, prepared, settings["outputs"])
 
 

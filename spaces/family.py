@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from spaces.preprocess import Prepared
 from spaces.signature import Signature
 from spaces.space import Config, Space, check
 from spaces.table import Table
@@ -68,12 +69,26 @@ class Fitted(Protocol):
     """A model trained on one fold."""
 
     @property
+    def library(self) -> str:
+        """The name under which `spaces.loading` finds it."""
+        ...
+
+    @property
+    def prepared(self) -> Prepared:
+        """Its preprocessing."""
+        ...
+
+    @property
     def curves(self) -> dict[str, list[float]]:
         """One number an epoch or round, by name."""
         ...
 
     def predict(self, table: Table) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order."""
+        ...
+
+    def predict_matrix(self, matrix: NDArray[Any], /) -> NDArray[Any]:
+        """Predict rows that are already preprocessed."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -55,23 +55,27 @@ class KerasFitted:
 
     def predict(self, table: Table) -> NDArray[np.float32]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
-        return self.predict_matrix(_padded(self.prepared.matrix(table), self.width))
+        return self.predict_matrix(self.prepared.matrix(table))
 
     def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
-        outputs = predict(self.model, matrix)
-        if self.kind == "regression":
-            return outputs * np.float32(self.scale.deviation) + np.float32(self.scale.mean)
-        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        return self.finished(predict(self.model, self.padded(matrix)))
+
+    def padded(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a matrix with the columns of zeros that the network expects beyond it."""
+        return _padded(matrix, self.width)
+
+    def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the network's outputs on the target's scale, or as a probability for each class."""
+        return finished(outputs, self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops` and `model.json`."""
-        _inference(self.model).save(folder / "model.keras")
-        self.prepared.save(folder / "preprocess.skops")
+        inference_view(self.model).save(folder / "model.keras")
         settings = {
             "library": self.library,
             "width": self.width,
-            "prepared_width": self.prepared.width,
+            "prepared": self.prepared.save(folder),
             "mean": self.scale.mean,
             "deviation": self.scale.deviation,
             "kind": self.kind,
@@ -85,7 +89,7 @@ class KerasFitted:
             model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
         except (TypeError, ValueError) as error:
             raise ShippingError(_advice(str(error))) from error
-        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        prepared = load_prepared(folder, settings["prepared"])
         scale = TargetScale(settings["mean"], settings["deviation"])
         return KerasFitted(model, prepared, settings["width"], settings["kind"], scale, {})
 
@@ -210,16 +214,28 @@ class _Schedule(keras.callbacks.Callback):
 
 
 def _arrays(matrix: NDArray[np.float32], rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
-    values = (rows.target - scale.mean) / scale.deviation
-    single = model.output_shape[-1] == 1
-    return Arrays(matrix, values.astype(np.float32)[:, None] if single else rows.target.astype(np.int32))
+    return Arrays(matrix, scaled(rows, scale, model.output_shape[-1] == 1))
+
+
+def scaled(rows: Rows, scale: TargetScale, single: bool) -> NDArray[Any]:
+    """Return targets as a network is trained on them: `(rows, 1)` floats for a single output, else class indices."""
+    if not single:
+        return rows.target.astype(np.int32)
+    return ((rows.target - scale.mean) / scale.deviation).astype(np.float32)[:, None]
+
+
+def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDArray[np.float32]:
+    """Return a network's outputs on the target's scale, or as a probability for each class."""
+    if kind == "regression":
+        return outputs * np.float32(scale.deviation) + np.float32(scale.mean)
+    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
 def _padded(matrix: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     return matrix if matrix.shape[1] == width else np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
 
 
-def _inference(model: keras.Model) -> keras.Model:
+def inference_view(model: keras.Model) -> keras.Model:
     """Return a view without optimizer, loss and metrics, which prediction does not need; a third of the size."""
     try:
         return keras.Model(model.inputs, model.outputs, name=model.name)

@@ -25,6 +25,10 @@ def load_fitted(folder: Path) -> Fitted:
             from spaces.xgboost_model import XGBoostFitted
 
             return XGBoostFitted.load(folder, settings)
+        case "joint":
+            from spaces.joint import JointFitted
+
+            return JointFitted.load(folder, settings)
         case "sklearn":
             from spaces.estimator_model import EstimatorFitted
 

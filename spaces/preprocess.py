@@ -7,6 +7,7 @@ A `Recipe` says what to do, `prepare` learns it from the training rows of one fo
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ _TRUSTED = [
     "spaces.crosses.HashedCrosses",
     "spaces.piecewise.PiecewiseLinear",
 ]
+_FILE = "preprocess.skops"
 _CACHE_BYTES = 512 * 1024**2
 
 
@@ -76,20 +78,21 @@ class Prepared:
         return _cached(f"{self.key}|{table.key}", lambda: self._transform(table))
 
     def _transform(self, table: Table) -> NDArray[np.float32]:
-        return _float32(self.transformer.transform(_joined(table)))
+        return _float32(self.transformer.transform(table.joined()))
 
-    def save(self, path: Path) -> None:
-        """Write it, without pickle."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""
         import skops.io
 
-        skops.io.dump(self.transformer, path)
+        skops.io.dump(self.transformer, folder / _FILE)
+        return {"width": self.width, "key": self.key}
 
 
-def load_prepared(path: Path, width: int) -> Prepared:
-    """Read what `Prepared.save` wrote."""
+def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
+    """Read what `Prepared.save` wrote and returned."""
     import skops.io
 
-    return Prepared(skops.io.load(path, trusted=_TRUSTED), width)
+    return Prepared(skops.io.load(folder / _FILE, trusted=_TRUSTED), settings["width"], settings["key"])
 
 
 def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> Prepared:
@@ -139,7 +142,7 @@ def _learn(
 ) -> tuple[Prepared, NDArray[np.float32]]:
     n_classes = 0 if target_kind == "regression" else len(np.unique(target))
     transformer = _transformer(recipe, train, n_classes)
-    matrix = _float32(transformer.fit_transform(_joined(train), target))
+    matrix = _float32(transformer.fit_transform(train.joined(), target))
     return Prepared(transformer, matrix.shape[1], key), matrix
 
 
@@ -147,10 +150,6 @@ def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:
     """Narrow a matrix; numbers too large for float32 become its largest, not infinite."""
     largest = np.finfo(np.float32).max
     return np.clip(matrix, -largest, largest).astype(np.float32)
-
-
-def _joined(table: Table) -> NDArray[np.float64]:
-    return np.hstack([table.numbers, table.codes.astype(np.float64)])
 
 
 def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:

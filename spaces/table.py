@@ -76,6 +76,10 @@ class Table:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def joined(self) -> NDArray[np.float64]:
+        """Return numbers and codes side by side, `(rows, columns)`."""
+        return np.hstack([self.numbers, self.codes.astype(np.float64)])
+
     def take(self, rows: NDArray[np.int64], key: str | None = None) -> Table:
         """Return some of the rows."""
         return Table(self.numbers[rows], self.codes[rows], key)

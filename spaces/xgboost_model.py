@@ -45,21 +45,20 @@ class XGBoostFitted:
 
     def predict(self, table: Table) -> NDArray[np.float32]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        return self.expand(_raw(self.booster, self.prepared.matrix(table)))
+        return self.predict_matrix(self.prepared.matrix(table))
 
-    def expand(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring the booster's outputs into the task's columns."""
-        return _expand(outputs, self.classes, self.outputs)
+    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        return _expand(_raw(self.booster, matrix), self.classes, self.outputs)
 
     def save(self, folder: Path) -> None:
         """Write `model.ubj`, `preprocess.skops` and `model.json`."""
         self.booster.save_model(folder / "model.ubj")
-        self.prepared.save(folder / "preprocess.skops")
         settings = {
             "library": self.library,
             "classes": self.classes,
             "outputs": self.outputs,
-            "prepared_width": self.prepared.width,
+            "prepared": self.prepared.save(folder),
         }
         (folder / "model.json").write_text(json.dumps(settings))
 
@@ -68,7 +67,7 @@ class XGBoostFitted:
         """Read what `save` wrote."""
         booster = xgboost.Booster(model_file=folder / "model.ubj")
         booster.set_param({"nthread": threads()})
-        prepared = load_prepared(folder / "preprocess.skops", settings["prepared_width"])
+        prepared = load_prepared(folder, settings["prepared"])
         return XGBoostFitted(booster, prepared, tuple(settings["classes"]), settings["outputs"], {})
 
 

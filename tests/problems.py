@@ -32,9 +32,23 @@ def probabilities(members: int, rows: int, seed: int, classes: int = 3) -> tuple
     return exponents / exponents.sum(axis=2, keepdims=True), target
 
 
+def labels(members: int, rows: int, seed: int, outputs: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Members that predict for each of several labels whether it is there."""
+    both, _ = probabilities(members, rows * outputs, seed, classes=2)
+    target = np.random.default_rng(seed).integers(0, 2, (rows, outputs))
+    right = both.max(axis=2).reshape(members, rows, outputs)
+    lucky = np.random.default_rng(seed + 1).random((members, rows, outputs)) < 0.75
+    return np.where((target == 1) == lucky, right, 1 - right), target
+
+
 def problem(loss: str, members: int, rows: int, seed: int) -> tuple[NDArray[Any], NDArray[Any], Loss]:
-    make = probabilities if loss == "log_loss" else values
-    predictions, target = make(members, rows, seed)
+    match loss:
+        case "log_loss":
+            predictions, target = probabilities(members, rows, seed)
+        case "multilabel_log_loss":
+            predictions, target = labels(members, rows, seed)
+        case _:
+            predictions, target = values(members, rows, seed)
     return predictions, target, LOSSES[loss]
 
 
@@ -53,4 +67,4 @@ def smooth_problems(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], Loss]:
 
 
 def fitted_loss(method: str, predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
-    return loss(target, METHODS[method].blend(predictions, METHODS[method](predictions, target, loss)))
+    return loss(target, METHODS[method].fit(predictions, target, loss)(predictions))

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensembles.auto import Step, choose, ladder
+from ensembles.auto import Choice, choose, ladder, refinements
+from ensembles.calibration import Calibrated, calibration
+from ensembles.combiners import Candidate
 from ensembles.conformal import distances
 from ensembles.diversity import Diversity, diversity, near_duplicates
 from ensembles.ensemble import Ensemble, Member
-from ensembles.honest import paired_difference
+from ensembles.honest import cross_fit, paired_difference
 from ensembles.losses import LOSSES, Loss
-from ensembles.methods import METHODS, Method
-from ensembles.pools import Weights
+from ensembles.methods import METHODS, STACKS
+from ensembles.threshold import Decided, WithThreshold
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
 from tuner.ledger import Trial
@@ -45,15 +47,15 @@ class StudyEnsemble:
         ensemble: Members and weights.
         study: The study.
         best: The best single trial by cross-validated score, which predicts with the mean of its fold models.
-        method: How members became one.
-        steps: The methods that were tried, in order, and why each was taken or not; losses, so lower is better.
+        held: What its candidates predicted of rows that were held out of them.
+        choice: The method that was chosen, and those that were tried; losses, so lower is better.
     """
 
     ensemble: Ensemble
     study: Study
     best: Trial
-    method: Method
-    steps: tuple[Step, ...]
+    held: HeldOut
+    choice: Choice
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -83,11 +85,40 @@ class StudyEnsemble:
 
     def diversity(self) -> Diversity:
         """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
-        trials = {trial.name: trial for trial in self.study.trials}
-        held = _held_out(self.study, [trials[member.trial] for member in self.members])
-        weights = np.array([member.weight for member in self.members])
+        held = self.held.only([member.trial for member in self.members])
         families = [member.family for member in self.members]
-        return diversity(self.method, held.predictions, held.target, held.loss, weights, families)
+        return diversity(
+            self.ensemble.combine, held.predictions, held.target, held.loss, families, features=held.features
+        )
+
+    def calibration(self) -> pd.DataFrame:
+        """Return how well probabilities fit what happened, each member's and the ensemble's, before and after.
+
+        Every number is of rows that fitted neither the model nor its temperature.
+
+        Returns:
+            Columns `model`, `log_loss`, `brier_score`, `expected_calibration_error`, and the same `calibrated`.
+
+        Raises:
+            ValueError: The target is a number.
+        """
+        if self.study.task.target.kind == "regression":
+            raise ValueError("calibration needs classes as the target; for numbers there is predict_interval")
+        plain = self.choice.candidate
+        if isinstance(plain, Calibrated | WithThreshold):
+            plain = plain.candidate
+        contenders: dict[str, tuple[HeldOut, Candidate]] = {
+            member.trial: (self.held.only([member.trial]), METHODS["uniform"]) for member in self.members
+        }
+        rows = []
+        for name, (held, candidate) in {**contenders, "ensemble": (self.held, plain)}.items():
+            row: dict[str, Any] = {"model": name}
+            for label, one in (("", candidate), (" calibrated", Calibrated(candidate))):
+                fitted = cross_fit(one, held.predictions, held.target, held.loss, held.parts, features=held.features)
+                found = asdict(calibration(fitted.ensemble, held.target[fitted.rows]))
+                row |= {f"{key}{label}": value for key, value in found.items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
 
     def save(self, folder: str | Path) -> Path:
         """Write the ensemble into one folder, from which `tuner.load` reads it."""
@@ -109,7 +140,7 @@ class StudyEnsemble:
                 "standard error": step.standard_error if step.against else None,
                 "taken": "yes" if step.taken else "no",
             }
-            for step in self.steps
+            for step in self.choice.steps
         )
 
     def test(self) -> dict[str, Any]:
@@ -147,31 +178,35 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
 
     Args:
         study: The study.
-        method: `"auto"`, which tries several and says what it chose and why, or a name in `ensembles.METHODS`. The
-            uniform average takes the best trial of each family only.
+        method: `"auto"`, which tries several and says what it chose and why, or a name in `ensembles.METHODS` or
+            `ensembles.STACKS`. The uniform average takes the best trial of each family only.
         top: At most so many trials of each family are candidates.
 
     Raises:
         ValueError: There is no such method, or it cannot minimise the study's metric.
         NoModels: No trial beside the baseline can be used.
     """
-    known = ["auto", *METHODS]
-    if method not in known:
-        raise ValueError(f"method: {unknown_name(method, known)}")
-    candidates = _candidates(study, 1 if method == "uniform" else top)
-    held = _without_duplicates(_held_out(study, candidates))
+    known: dict[str, Candidate] = {**METHODS, **STACKS}
+    if method not in ["auto", *known]:
+        raise ValueError(f"method: {unknown_name(method, ['auto', *known])}")
+    trials = _candidates(study, 1 if method == "uniform" else top)
+    held = _without_duplicates(_held_out(study, trials))
     if method == "auto":
-        tried = ladder([trial.family for trial in held.trials], held.loss)
-    elif METHODS[method].accepts(held.loss):
-        tried = {method: METHODS[method]}
+        tried = ladder([trial.family for trial in held.trials], held.loss, with_features=True)
+    elif known[method].accepts(held.loss):
+        tried = {method: known[method]}
     else:
         raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
-    seed = study.task.seed
-    choice = choose(tried, held.predictions, held.target, held.loss, held.parts, score=held.by_fold, seed=seed)
-    weights = _pruned(choice.method, choice.method(held.predictions, held.target, held.loss))
-    sign, fitted, best = study.task.score.sign, choice.fitted, candidates[0]
-    difference, error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=seed)
-    blended = choice.method.blend(held.predictions, weights)
+    choice = plain = held.choose(tried)
+    if method == "auto":
+        choice = held.choose(refinements(plain, held.target, held.loss), plain)
+    combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
+    combiner = combiner.pruned(_SMALLEST_WEIGHT)
+    sign, fitted, best = study.task.score.sign, choice.fitted, trials[0]
+    difference, error = paired_difference(
+        fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=study.task.seed
+    )
+    blended = combiner(held.predictions, held.features)
     scores = {
         "ensemble": {
             "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
@@ -180,12 +215,16 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
         "best_single": {"trial": best.name, "cross_validated": best.value},
         "difference": {"cross_fitted": sign * difference, "standard_error": error},
     }
-    order = np.argsort(-weights, kind="stable")
-    members = tuple(_member(study, held.trials[i], float(weights[i])) for i in order if weights[i] > 0)
-    task, name = study.task, method if method in METHODS else f"{method}: {choice.name}"
-    off = distances(fitted.ensemble, held.target[fitted.rows])
-    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, choice.method.pool, off)
-    return StudyEnsemble(made, study, best, choice.method, choice.steps)
+    order = np.argsort(-combiner.weights, kind="stable")
+    order = order[combiner.weights[order] > 0]
+    members = tuple(_member(study, held.trials[i], float(combiner.weights[i])) for i in order)
+    task, name = study.task, method if method in known else f"{method}: {choice.name}"
+    # A threshold shifts probabilities; how far they are off is told by them as they are.
+    off = distances(
+        plain.fitted.ensemble if isinstance(combiner, Decided) else fitted.ensemble, held.target[fitted.rows]
+    )
+    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
+    return StudyEnsemble(made, study, best, held, choice)
 
 
 def best_of_each_family(study: Study) -> list[Trial]:
@@ -232,7 +271,11 @@ def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[st
     scores = {}
     for name, ensemble in contenders.items():
         outputs = ensemble.outputs(task.test.table)
-        scores[name] = {score.name: score(task.test.target, outputs) for score in task.scores}
+        decisions = ensemble.decisions(outputs)
+        scores[name] = {
+            score.name: score(task.test.target, decisions if score.metric.needs == "label" else outputs)
+            for score in task.scores
+        }
     return scores
 
 
@@ -281,32 +324,56 @@ def _candidates(study: Study, top: int) -> list[Trial]:
 
 
 @dataclass(frozen=True, eq=False)
-class _HeldOut:
+class HeldOut:
     """Held-out predictions of some trials.
 
     Attributes:
         trials: The trials.
         predictions: `(trials, rows, outputs)`.
         target: `(rows,)`.
+        features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
         folds: The fold that held each row out.
         loss: The deciding metric as a loss.
         parts: Pairs of positions: rows that fit weights, rows scored with them.
+        seed: The task's.
     """
 
     trials: list[Trial]
     predictions: NDArray[np.float64]
     target: NDArray[Any]
+    features: NDArray[np.float64]
     folds: Index
     loss: Loss
     parts: list[tuple[Index, Index]]
+    seed: int
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
         """Return the mean loss over folds, as a trial's own value is."""
         folds = self.folds[rows]
         return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
 
+    def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
+        """Try candidates in order; see `ensembles.auto.choose`."""
+        return choose(
+            candidates,
+            self.predictions,
+            self.target,
+            self.loss,
+            self.parts,
+            score=self.by_fold,
+            held=held,
+            features=self.features,
+            seed=self.seed,
+        )
 
-def _held_out(study: Study, trials: list[Trial]) -> _HeldOut:
+    def only(self, names: Sequence[str]) -> HeldOut:
+        """Return those of some trials, in this order."""
+        places = {trial.name: i for i, trial in enumerate(self.trials)}
+        kept = [places[name] for name in names]
+        return replace(self, trials=[self.trials[i] for i in kept], predictions=self.predictions[kept])
+
+
+def _held_out(study: Study, trials: list[Trial]) -> HeldOut:
     """Read what trials predicted.
 
     Raises:
@@ -320,25 +387,20 @@ def _held_out(study: Study, trials: list[Trial]) -> _HeldOut:
             raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
-    loss = LOSSES.get(task.score.name) or Loss(task.score.name, task.score.loss)
+    score = task.score
+    loss = LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
-    return _HeldOut(trials, predictions, target, folds, loss, parts)
+    features = task.rows.table.take(rows).joined()
+    return HeldOut(trials, predictions, target, features, folds, loss, parts, task.seed)
 
 
-def _without_duplicates(held: _HeldOut) -> _HeldOut:
-    kept = near_duplicates(held.predictions, held.target)
-    return replace(held, trials=[held.trials[i] for i in kept], predictions=held.predictions[kept])
+def _without_duplicates(held: HeldOut) -> HeldOut:
+    return held.only([held.trials[i].name for i in near_duplicates(held.predictions, held.target)])
 
 
 def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
     return [folds == k for k in np.unique(folds)]
-
-
-def _pruned(method: Method, weights: Weights) -> Weights:
-    """Drop next to nothing, so that no model is loaded for it."""
-    weights = np.where(weights < _SMALLEST_WEIGHT * weights.sum(), 0.0, weights)
-    return weights / weights.sum() if method.pool == "linear" else weights
 
 
 def _member(study: Study, trial: Trial, weight: float) -> Member:

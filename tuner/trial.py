@@ -102,9 +102,9 @@ def trial_name(family: str, number: int) -> str:
     return f"{family}-{number:06d}"
 
 
-def make_folds(task: Task) -> list[tuple[Fold, Rows]]:
-    """Return `(training side, held-out rows)` of each fold, with the inner slice drawn from the task's seed."""
-    folds = []
+def fold_parts(task: Task) -> list[dict[str, NDArray[np.int64]]]:
+    """Return the rows of each fold by part: `full` training rows, `train` and `inner` of them, and `held_out` ones."""
+    parts = []
     for k, (train, held_out) in enumerate(task.folds):
         kept, inner = inner_slice(
             train,
@@ -114,7 +114,14 @@ def make_folds(task: Task) -> list[tuple[Fold, Rows]]:
             ordered=task.ordered,
             seed=derive_seed(task.seed, "inner", k),
         )
-        parts = {"full": train, "train": kept, "inner": inner, "held_out": held_out}
+        parts.append({"full": train, "train": kept, "inner": inner, "held_out": held_out})
+    return parts
+
+
+def make_folds(task: Task) -> list[tuple[Fold, Rows]]:
+    """Return `(training side, held-out rows)` of each fold, with the inner slice drawn from the task's seed."""
+    folds = []
+    for k, parts in enumerate(fold_parts(task)):
         rows = {
             part: Rows(task.rows.table.take(index, f"{task.digest}/{k}/{part}"), task.rows.target[index])
             for part, index in parts.items()

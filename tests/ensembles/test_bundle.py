@@ -183,7 +183,7 @@ def test_saving_over_something_else_is_refused(ensemble, tmp_path):
 
 def test_there_is_no_pickle_on_disk(saved):
     files = [path for path in saved.rglob("*") if path.is_file()]
-    assert len(files) == 2 + 2 * 2 * 3  # the description and the distances, then three files a fold model
+    assert len(files) == 3 + 2 * 2 * 3  # description, combiner and distances, then three files a fold model
     for path in files:
         assert path.suffix in (".json", ".skops", ".ubj", ".npy")
         assert path.suffix != ".npy" or np.load(path, allow_pickle=False).dtype == np.float32

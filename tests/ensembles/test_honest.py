@@ -37,7 +37,7 @@ def test_scored_rows_never_fit(n_rows, n_parts, seed):
     predictions = (target + 1000 * np.arange(3)[:, None])[:, :, None]
     parts, shown = cut(n_rows, n_parts, seed), []
 
-    def solver(fit: NDArray[Any], fit_target: NDArray[Any], loss: Loss) -> NDArray[np.float64]:
+    def solver(fit: NDArray[Any], fit_target: NDArray[Any], loss: Loss, **_: None) -> NDArray[np.float64]:
         np.testing.assert_array_equal(fit[1, :, 0], fit_target + 1000)
         shown.append(fit_target.astype(int).tolist())
         return np.array([0.5, 0.5, 0.0])

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import SEEDS, fitted_loss, probabilities, problem, problems, smooth_problems
+from problems import SEEDS, fitted_loss, labels, probabilities, problem, problems, smooth_problems, values
 from scipy.special import expit
+from sklearn import metrics
 
 from ensembles import LOSSES, METHODS, Loss, blend
+from ensembles.combiners import Pooled
 
 every_method = pytest.mark.parametrize("method", list(METHODS))
 on_the_simplex = pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].pool == "linear"])
@@ -116,6 +118,9 @@ def test_nelder_mead_finds_the_planted_weights(loss):
         predictions = rng.dirichlet([1, 1, 1], size=(5, rows))
         truth = blend(predictions, planted)
         target = (rng.random(rows)[:, None] > truth.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    elif loss == "multilabel_log_loss":
+        predictions = rng.random(size=(5, rows, 2))
+        target = (rng.random((rows, 2)) < blend(predictions, planted)).astype(np.int64)
     else:
         predictions = rng.normal(size=(5, rows, 1))
         target = blend(predictions, planted)[:, 0] + rng.normal(scale=0.1, size=rows)
@@ -142,16 +147,16 @@ def test_log_linear_weights_are_the_optimum_and_calibrate(members, seed):
     method = METHODS["log_linear"]
     weights = method(predictions, target, loss)
     assert (weights >= 0).all()
-    found = loss(target, method.blend(predictions, weights))
+    found = loss(target, Pooled(weights, "log_linear")(predictions))
     rng = np.random.default_rng(seed)
     for _ in range(20):
         near = np.maximum(weights + rng.normal(scale=0.05, size=members), 0)
-        assert loss(target, method.blend(predictions, near)) >= found - 1e-7
+        assert loss(target, Pooled(near, "log_linear")(predictions)) >= found - 1e-7
 
 
 def test_a_log_linear_pool_of_equal_members_is_one_of_them():
     predictions, _ = probabilities(1, 50, seed=0)
-    pooled = METHODS["log_linear"].blend(np.concatenate([predictions] * 2), np.array([0.3, 0.7]))
+    pooled = Pooled(np.array([0.3, 0.7]), "log_linear")(np.concatenate([predictions] * 2))
     np.testing.assert_allclose(pooled, predictions[0], atol=1e-6)
 
 
@@ -181,9 +186,8 @@ def test_regularized_weights_lose_less_on_new_rows(n_junk):
 @searching
 def test_many_members_are_no_trouble(method):
     predictions, target, loss = problem("log_loss", 40, 300, seed=0)
-    weights = METHODS[method](predictions, target, loss)
     best = min(loss(target, member) for member in predictions)
-    assert loss(target, METHODS[method].blend(predictions, weights)) < best
+    assert fitted_loss(method, predictions, target, loss) < best
 
 
 @searching
@@ -201,6 +205,61 @@ def test_any_function_can_be_minimised(method):
     wrong = Loss("wrong", lambda target, predictions: float(np.mean(predictions.argmax(axis=1) != target)))
     best = min(wrong(target, member) for member in predictions)
     assert fitted_loss(method, predictions, target, wrong) <= best
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_a_weighted_row_counts_as_often_as_it_says(method, loss):
+    predictions, target, function = problem(loss, 4, 120, seed=2)
+    if not METHODS[method].accepts(function):
+        pytest.skip(f"{method} does not minimise {loss}")
+    counts = np.random.default_rng(0).integers(1, 5, 120)
+    fitted = METHODS[method].fit(predictions, target, function, sample_weight=counts.astype(np.float64))
+    repeated, again = np.repeat(predictions, counts, axis=1), np.repeat(target, counts, axis=0)
+    expected = METHODS[method].fit(repeated, again, function)
+    found = function(again, fitted(repeated))
+    if method == "regularized":  # cuts the rows at random, and never a repeated one in two
+        assert found < min(function(again, member) for member in repeated)
+    else:
+        assert found == pytest.approx(function(again, expected(repeated)), abs=1e-5)
+
+
+def test_weights_of_several_targets_are_those_of_all_their_rows():
+    predictions, target = values(3, 400, 0)
+    paired, both = predictions.reshape(3, 200, 2), target.reshape(200, 2)
+    for name in ("mse", "mae"):
+        expected = METHODS["greedy"](predictions, target, LOSSES[name])
+        np.testing.assert_allclose(METHODS["greedy"](paired, both, LOSSES[name]), expected)
+    np.testing.assert_allclose(
+        METHODS["convex"](paired, both, LOSSES["mse"]), METHODS["convex"](predictions, target, LOSSES["mse"])
+    )
+    with pytest.raises(ValueError, match="the target has 3 outputs, the members predict 2"):
+        METHODS["convex"](paired, np.zeros((200, 3)), LOSSES["mse"])
+
+
+def test_weights_of_labels_are_those_of_as_many_rows_of_two_classes():
+    predictions, target = labels(3, 200, 0)
+    loss = LOSSES["multilabel_log_loss"]
+    positive = predictions.reshape(3, -1)
+    both = np.stack([1 - positive, positive], axis=2)
+    for name in ("convex", "log_linear"):
+        expected = METHODS[name](both, target.ravel(), LOSSES["log_loss"])
+        np.testing.assert_allclose(METHODS[name](predictions, target, loss), expected, atol=1e-6)
+    pooled = METHODS["log_linear"].fit(predictions, target, loss)
+    assert loss(target, pooled(predictions)) < min(loss(target, member) for member in predictions)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_metrics_that_move_in_steps_are_minimised_too(metric):
+    predictions, target = probabilities(5, 400, seed=1, classes=2)
+    functions = {
+        "accuracy": lambda target, p: float(np.mean(p.argmax(axis=1) != target)),
+        "roc_auc": lambda target, p: 1 - metrics.roc_auc_score(target, p[:, 1]),
+    }
+    loss = Loss(metric, functions[metric])
+    fitted = fitted_loss("nelder_mead", predictions, target, loss)
+    assert fitted <= fitted_loss("greedy", predictions, target, loss)
+    assert fitted < min(loss(target, member) for member in predictions)
 
 
 # What cannot be combined.

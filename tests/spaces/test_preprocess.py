@@ -212,8 +212,7 @@ def test_what_was_learned_survives_saving(tmp_path):
         for categories in ("onehot", "codes"):
             for kind in ("regression", "binary"):
                 prepared = learned(Recipe(scaling, categories, (3, 40)), train, kind)
-                prepared.save(tmp_path / "preprocess.skops")
-                again = load_prepared(tmp_path / "preprocess.skops", prepared.width)
+                again = load_prepared(tmp_path, prepared.save(tmp_path))
                 np.testing.assert_array_equal(again.matrix(train), prepared.matrix(train))
                 assert again.width == prepared.matrix(train).shape[1]
 

@@ -13,7 +13,7 @@ import pytest
 from small import SMALL_XGBOOST
 
 import tuner
-from ensembles.methods import METHODS
+from ensembles.methods import METHODS, STACKS
 from spaces import Choice, Float
 from tuner.ensembling import compare
 from tuner.launch import _elapsed
@@ -69,10 +69,10 @@ def test_a_study_opens_from_its_folder(study):
         opened.to_optuna("liner")
 
 
-@pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("method", ["auto", *METHODS, *STACKS])
 def test_every_method_ends_in_an_ensemble(study, frame, method):
     combined = study.ensemble(method)
-    if combined.ensemble.pool == "linear":
+    if method != "log_linear":
         assert sum(member.weight for member in combined.members) == pytest.approx(1)
     probabilities = combined.predict_proba(frame)
     assert probabilities.shape == (len(frame), 2)
