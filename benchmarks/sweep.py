@@ -31,7 +31,7 @@ FAMILIES = ("dense", "wide_and_deep", "xgboost", "random_forest", "linear")
 METHODS = ("uniform", "greedy", "nelder_mead", "auto")
 SEED = 0
 TEST = 0.25
-TIME, TRIAL_TIME, TRIALS = "2m", "30s", 60
+TIME, TRIAL_TIME, TRIALS = "2m", "60s", 60
 _MOST_CLASSES = 30
 
 

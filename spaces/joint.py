@@ -10,7 +10,8 @@ layers frozen, then at a tenth of the rate without. Cheng et al., "Wide & deep l
 2016; leaves as categories: He et al., "Practical lessons from predicting clicks on ads at Facebook", ADKDD 2014.
 
 A linear model on leaves of trees that were grown on the same rows overfits badly, which only the penalty holds off: it
-is chosen on inner rows, which no tree was grown on.
+is chosen on inner rows, which no tree was grown on, with the average that these very trees and network make there. With
+an average of other models the leaves would look like news, which they are not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from spaces.table import Table
 from spaces.training import Arrays, Trainer, predict
 from spaces.xgboost_model import XGBoostFitted
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _MOST_TREES, _CROSSES = 100, 256
 _EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
 _RATE, _WIDE_RATE = 1e-3, 0.05
@@ -137,10 +138,13 @@ class JointFitted:
 
     def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
+        return finished(predict(self.model, self.read(matrix)), self.average.scale, self.kind)
+
+    def read(self, matrix: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+        """Return what the network reads of rows that are already preprocessed."""
         wide, trees, tower = self.prepared.split(matrix)
         said = [self.average.tree.predict_matrix(trees), self.average.tower.predict_matrix(tower)]
-        inputs = self.inputs(self.average.scores(np.stack(said)), wide, trees, tower)
-        return finished(predict(self.model, inputs), self.average.scale, self.kind)
+        return self.inputs(self.average.scores(np.stack(said)), wide, trees, tower)
 
     def inputs(
         self,
@@ -149,7 +153,7 @@ class JointFitted:
         trees: NDArray[np.float32],
         tower: NDArray[np.float32],
     ) -> tuple[NDArray[Any], ...]:
-        """Return what the network reads."""
+        """Return what the network reads, given the average and each part's matrix."""
         leaves = np.minimum(self.average.leaves(trees), np.array(self.sizes) - 1) + _starts(self.sizes)
         return base, wide, leaves.astype(np.int32), self.average.tower.padded(tower)
 
@@ -190,7 +194,7 @@ def fit_joint(
     tower: Fitted,
     fold: Fold,
     coefficients: NDArray[np.float64],
-    said: tuple[NDArray[Any], NDArray[Any]],
+    said: NDArray[Any],
     target: Target,
     cardinalities: tuple[int, ...],
     *,
@@ -203,8 +207,8 @@ def fit_joint(
         tower: The network of this fold.
         fold: Training and inner rows.
         coefficients: `(2,)`, of the average of trees and network.
-        said: What trees and network *that had not seen them* said of the training and of the inner rows, both
-            `(2, rows, outputs)`.
+        said: What trees and network *that had not seen them* said of the training rows, `(2, rows, outputs)`. Of the
+            inner rows those of this fold are asked, as they will be of new rows.
         target: The task's target.
         cardinalities: The number of categories of each category column.
         penalties: The L1 penalties to try.
@@ -226,11 +230,8 @@ def fit_joint(
         outputs = 1 if target.kind != "multiclass" else target.outputs
         model = _network(tower, wide.width, sizes, outputs, target)
         made = JointFitted(average, wide, sizes, model, target.kind, penalty, 0)
-        inner_codes, inner_table = tree.prepared.matrix(fold.inner.table), fold.inner.table
-        train = made.inputs(average.scores(said[0]), wide_matrix, codes, tower.prepared.matrix(fold.train.table))
-        inner = made.inputs(
-            average.scores(said[1]), wide.matrix(inner_table), inner_codes, tower.prepared.matrix(inner_table)
-        )
+        train = made.inputs(average.scores(said), wide_matrix, codes, tower.prepared.matrix(fold.train.table))
+        inner = made.read(made.prepared.matrix(fold.inner.table))
         loss = _train(
             made,
             Arrays(train, scaled(fold.train, average.scale, outputs == 1)),
@@ -246,8 +247,8 @@ def fit_joint(
 
 def _network(tower: KerasFitted, wide: int, sizes: tuple[int, ...], outputs: int, target: Target) -> keras.Model:
     try:
-        tuned = keras.Model(tower.model.inputs, tower.model.layers[-1].input, name="body")
-    except (AttributeError, ValueError, TypeError) as error:
+        tuned = keras.Model(tower.model.inputs, _head(tower.model).input, name="body")
+    except (AttributeError, IndexError, ValueError, TypeError) as error:
         raise CannotJoin(f"the network {tower.model.name!r} has no last hidden layer to build on: {error}") from error
     body = keras.models.clone_model(tuned)
     body.set_weights(tuned.get_weights())
@@ -262,8 +263,14 @@ def _network(tower: KerasFitted, wide: int, sizes: tuple[int, ...], outputs: int
     leaves = keras.layers.Embedding(sum(sizes), outputs, embeddings_initializer="zeros", name="leaves")(leaf)
     leaves = keras.ops.sum(leaves, axis=1)
     delta = keras.layers.Dense(outputs, kernel_initializer="zeros", name="delta")(body(matrix, training=False))
-    total = keras.layers.Add(name="sum")([base, linear, leaves, delta])
+    total = keras.layers.Add(name="total")([base, linear, leaves, delta])
     return keras.Model(inputs, activated(total, target), name="joint")
+
+
+def _head(model: keras.Model) -> keras.layers.Layer:
+    """Return the dense layer that ends a network, of a wide-and-deep one that of its deep part."""
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return next((layer for layer in dense if layer.name == "deep"), dense[-1])
 
 
 def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: str, seed: int) -> float:

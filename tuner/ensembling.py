@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensembles.auto import Choice, choose, ladder, refinements
+from ensembles.auto import Choice, Step, choose, ladder, refinements
 from ensembles.calibration import Calibrated, calibration
 from ensembles.combiners import Candidate
 from ensembles.conformal import distances
@@ -29,6 +29,9 @@ from spaces.space import unknown_name
 from tuner.ledger import Trial
 from tuner.splits import Index, crossfit_parts
 from tuner.study import Study, StudyError
+
+if TYPE_CHECKING:
+    from tuner.joint import JointTrial
 
 _MOST_MEMBERS = 30
 _SMALLEST_WEIGHT = 1e-3
@@ -173,31 +176,45 @@ class StudyEnsemble:
         }
 
 
-def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
-    """Choose members and find their weights.
+def build_ensemble(study: Study, method: str, *, top: int = 5, joint: bool = False) -> StudyEnsemble:
+    """Choose members and find out how they become one.
 
     Args:
         study: The study.
-        method: `"auto"`, which tries several and says what it chose and why, or a name in `ensembles.METHODS` or
-            `ensembles.STACKS`. The uniform average takes the best trial of each family only.
+        method: `"auto"`, which tries several and says what it chose and why, a name in `ensembles.METHODS` or
+            `ensembles.STACKS`, or `"joint"` (see `tuner.joint`). The uniform average takes the best trial of each
+            family only.
         top: At most so many trials of each family are candidates.
+        joint: Whether `"auto"` tries the joint model too, which is trained if it was not.
 
     Raises:
         ValueError: There is no such method, or it cannot minimise the study's metric.
         NoModels: No trial beside the baseline can be used.
+        StudyError: No joint model can be made of the study's trials.
     """
     known: dict[str, Candidate] = {**METHODS, **STACKS}
-    if method not in ["auto", *known]:
-        raise ValueError(f"method: {unknown_name(method, ['auto', *known])}")
-    trials = _candidates(study, 1 if method == "uniform" else top)
+    if method not in ["auto", "joint", *known]:
+        raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
+    trials = _usable(study, 1 if method == "uniform" else top)
     held = _without_duplicates(_held_out(study, trials))
-    if method == "auto":
-        tried = ladder([trial.family for trial in held.trials], held.loss, with_features=True)
-    elif known[method].accepts(held.loss):
-        tried = {method: known[method]}
-    else:
+    if method in known and not known[method].accepts(held.loss):
         raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
-    choice = plain = held.choose(tried)
+    match method:
+        case "auto":
+            choice = held.choose(ladder([member.family for member in held.members], held.loss, with_features=True))
+            if joint:
+                held, choice = _or_joint(study, held, choice)
+        case "joint":
+            from tuner.joint import train_joint
+
+            made = train_joint(study)
+            average = _held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
+            average_of_two = "log_linear" if average.loss.name == "log_loss" else "nelder_mead"
+            choice = average.choose({f"{average_of_two} of the two": METHODS[average_of_two]})
+            held, choice = _with_joint(study, average, choice, made)
+        case _:
+            choice = held.choose({method: known[method]})
+    plain = choice
     if method == "auto":
         choice = held.choose(refinements(plain, held.target, held.loss), plain)
     combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
@@ -217,14 +234,32 @@ def build_ensemble(study: Study, method: str, *, top: int = 5) -> StudyEnsemble:
     }
     order = np.argsort(-combiner.weights, kind="stable")
     order = order[combiner.weights[order] > 0]
-    members = tuple(_member(study, held.trials[i], float(combiner.weights[i])) for i in order)
-    task, name = study.task, method if method in known else f"{method}: {choice.name}"
+    members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)
+    task, name = study.task, f"auto: {choice.name}" if method == "auto" else method
     # A threshold shifts probabilities; how far they are off is told by them as they are.
-    off = distances(
-        plain.fitted.ensemble if isinstance(combiner, Decided) else fitted.ensemble, held.target[fitted.rows]
-    )
-    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
-    return StudyEnsemble(made, study, best, held, choice)
+    as_they_are = plain.fitted.ensemble if isinstance(combiner, Decided) else fitted.ensemble
+    off = distances(as_they_are, held.target[fitted.rows])
+    made_of = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
+    return StudyEnsemble(made_of, study, best, held, choice)
+
+
+def _or_joint(study: Study, held: HeldOut, choice: Choice) -> tuple[HeldOut, Choice]:
+    """Return the joint model where it is better than the choice by more than one standard error."""
+    from tuner.joint import train_joint
+
+    alone, tried = _with_joint(study, held, choice, train_joint(study))
+    return (alone, tried) if tried.steps[-1].taken else (held, replace(choice, steps=tried.steps))
+
+
+def _with_joint(study: Study, held: HeldOut, choice: Choice, made: JointTrial) -> tuple[HeldOut, Choice]:
+    """Return the joint model as the only candidate, and the step that compares it with an earlier choice."""
+    predictions, rows = made.predictions, choice.fitted.rows
+    folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
+    alone = replace(held, members=[Member("joint", "joint", 1.0, folders)], predictions=predictions[None])
+    fitted = replace(choice.fitted, ensemble=predictions[rows])
+    gain, error = paired_difference(rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, seed=held.seed)
+    step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
+    return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
 
 def best_of_each_family(study: Study) -> list[Trial]:
@@ -309,7 +344,7 @@ def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *
     )
 
 
-def _candidates(study: Study, top: int) -> list[Trial]:
+def _usable(study: Study, top: int) -> list[Trial]:
     usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
     if not usable:
         failed = sum(trial.state == "failed" for trial in study.trials)
@@ -328,8 +363,8 @@ class HeldOut:
     """Held-out predictions of some trials.
 
     Attributes:
-        trials: The trials.
-        predictions: `(trials, rows, outputs)`.
+        members: The trials, as members of no weight yet.
+        predictions: `(members, rows, outputs)`.
         target: `(rows,)`.
         features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
         folds: The fold that held each row out.
@@ -338,7 +373,7 @@ class HeldOut:
         seed: The task's.
     """
 
-    trials: list[Trial]
+    members: list[Member]
     predictions: NDArray[np.float64]
     target: NDArray[Any]
     features: NDArray[np.float64]
@@ -368,9 +403,9 @@ class HeldOut:
 
     def only(self, names: Sequence[str]) -> HeldOut:
         """Return those of some trials, in this order."""
-        places = {trial.name: i for i, trial in enumerate(self.trials)}
+        places = {member.trial: i for i, member in enumerate(self.members)}
         kept = [places[name] for name in names]
-        return replace(self, trials=[self.trials[i] for i in kept], predictions=self.predictions[kept])
+        return replace(self, members=[self.members[i] for i in kept], predictions=self.predictions[kept])
 
 
 def _held_out(study: Study, trials: list[Trial]) -> HeldOut:
@@ -392,11 +427,12 @@ def _held_out(study: Study, trials: list[Trial]) -> HeldOut:
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
     features = task.rows.table.take(rows).joined()
-    return HeldOut(trials, predictions, target, features, folds, loss, parts, task.seed)
+    members = [_member(study, trial, 0.0) for trial in trials]
+    return HeldOut(members, predictions, target, features, folds, loss, parts, task.seed)
 
 
 def _without_duplicates(held: HeldOut) -> HeldOut:
-    return held.only([held.trials[i].name for i in near_duplicates(held.predictions, held.target)])
+    return held.only([held.members[i].trial for i in near_duplicates(held.predictions, held.target)])
 
 
 def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:

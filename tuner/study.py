@@ -99,17 +99,19 @@ class Study:
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
 
-    def ensemble(self, method: str = "auto", *, top: int = 5) -> StudyEnsemble:
+    def ensemble(self, method: str = "auto", *, top: int = 5, joint: bool = False) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions, without training anything.
 
         Args:
-            method: `"auto"`, which tries several and explains its choice, or a name in `ensembles.METHODS`, such as
-                `"uniform"`, `"greedy"` or `"nelder_mead"`.
+            method: `"auto"`, which tries several and explains its choice, or a name in `ensembles.METHODS` or
+                `ensembles.STACKS`, such as `"uniform"`, `"greedy"` or `"nelder_mead"`; or `"joint"`, the joint
+                wide-and-deep model of the best trees and the best network, which is trained if it was not.
             top: At most so many trials of each family are candidates.
+            joint: Whether `"auto"` tries the joint model too.
         """
         from tuner.ensembling import build_ensemble
 
-        return build_ensemble(self, method, top=top)
+        return build_ensemble(self, method, top=top, joint=joint)
 
     def attempt_folder(self, trial: Trial) -> Path:
         """Return the folder of the attempt that finished."""
@@ -120,6 +122,10 @@ class Study:
         """Return whether the trial's fold models are still on disk."""
         folder = self.attempt_folder(trial)
         return all((folder / f"fold-{k}" / "model.json").exists() for k in range(len(self.task.folds)))
+
+    def library(self, trial: Trial) -> str:
+        """Return what a trial's models are of: `"keras"`, `"xgboost"` or `"sklearn"`."""
+        return str(json.loads((self.attempt_folder(trial) / "fold-0" / "model.json").read_text())["library"])
 
     def summary(self, limit: str | None = None) -> str:
         """Say in one line what limited the study, whether it still improved, and what failed."""
