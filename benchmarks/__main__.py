@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("driver", "memory", "keras_tuner")
+NAMES = ("driver", "memory", "keras_tuner", "ensembles")
 
 
 def main() -> int:

@@ -62,11 +62,10 @@ def tables(paths: list[Path]) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def read_keel(text: str) -> pd.DataFrame:
-    """Read KEEL's format: a header of lines that begin with `@`, then comma-separated rows."""
-    lines = text.strip().splitlines()
-    names = [line.split()[1].split("{")[0] for line in lines if line.lower().startswith("@attribute")]
-    rows = "\n".join(line for line in lines if not line.startswith("@"))
-    return pd.read_csv(io.StringIO(rows), names=names, skipinitialspace=True, na_values=["?", "<null>"])
+    """Read KEEL's rows, without or with a header of lines that begin with `@`."""
+    rows = "\n".join(line for line in text.splitlines() if not line.startswith("@"))
+    frame = pd.read_csv(io.StringIO(rows), header=None, skipinitialspace=True, na_values=["?", "<null>"])
+    return frame.rename(columns=lambda i: f"x{i}")
 
 
 def run(name: str, frame: pd.DataFrame, out: Path) -> Study:

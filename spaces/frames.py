@@ -56,6 +56,8 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
             raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
         if present.count(name) > 1:
             raise TableError(f"column name {name!r} is used {present.count(name)} times; rename the columns")
+    if (plain := _plain_numbers(schema, frame)) is not None:
+        return plain
     numbers = np.empty((len(frame), schema.n_numbers))
     codes = np.empty((len(frame), len(schema.cardinalities)), dtype=np.int32)
     number, code = 0, 0
@@ -69,6 +71,17 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
                 numbers[:, number] = part
                 number += 1
     return Table(numbers, codes)
+
+
+def _plain_numbers(schema: Schema, frame: pd.DataFrame) -> Table | None:
+    """Encode columns that are finite numbers all at once, which a single row is too short to do one by one."""
+    if schema.cardinalities or any(column.kind != "number" for column in schema.columns):
+        return None
+    values = frame[schema.names]
+    if not all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in values.dtypes):
+        return None
+    numbers = values.to_numpy(dtype=np.float64)
+    return None if np.isinf(numbers).any() else Table(numbers, np.empty((len(frame), 0), dtype=np.int32))
 
 
 def _column(name: str, values: pd.Series[Any], forced: bool) -> Column:

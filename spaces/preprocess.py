@@ -78,7 +78,10 @@ class Prepared:
         return _cached(f"{self.key}|{table.key}", lambda: self._transform(table))
 
     def _transform(self, table: Table) -> NDArray[np.float32]:
-        return _float32(self.transformer.transform(table.joined()))
+        # What a ColumnTransformer does, without the checks and the scheduling that cost it milliseconds a call.
+        rows = table.joined()
+        parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
+        return _float32(np.hstack(parts))
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""

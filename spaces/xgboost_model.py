@@ -22,6 +22,7 @@ from spaces.table import Table
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
 _LOOK_EVERY = 10
+_FEW_ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +153,8 @@ class _Watcher(xgboost.callback.TrainingCallback):
 
 
 def _raw(booster: xgboost.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    # For few rows, waking other threads takes longer than the rows.
+    booster.set_param({"nthread": 1 if len(matrix) <= _FEW_ROWS else threads()})
     outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
     return outputs.reshape(len(matrix), -1)
 
