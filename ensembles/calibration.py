@@ -153,6 +153,7 @@ def calibration(probabilities: NDArray[Any], target: NDArray[Any]) -> Calibratio
     from sklearn.metrics import brier_score_loss
 
     classes = probabilities.shape[1]
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)  # of float32 rounding
     brier = brier_score_loss(target, probabilities, labels=np.arange(classes), scale_by_half="auto")
     error = expected_calibration_error(probabilities, target)
     return Calibration(LOSSES["log_loss"](target, probabilities), float(brier), error)

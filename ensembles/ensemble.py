@@ -102,10 +102,7 @@ class Ensemble:
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
-        outputs = self.decisions(self.outputs(self._table(rows)))
-        if self.target.kind == "regression":
-            return outputs[:, 0]
-        return np.array(self.classes)[outputs.argmax(axis=1)]
+        return self.labels(self.raw(rows))
 
     def predict_proba(self, rows: Any) -> NDArray[np.float64]:
         """Predict probabilities `(rows, classes)`, columns in the order of `classes`.
@@ -116,7 +113,7 @@ class Ensemble:
         """
         if self.target.kind == "regression":
             raise ValueError("predict_proba needs classes; this ensemble predicts a number: use predict")
-        return self.outputs(self._table(rows))
+        return self.raw(rows)
 
     def predict_interval(self, rows: Any, coverage: float = 0.9) -> NDArray[np.float64]:
         """Predict intervals `(rows, 2)` that hold the true value in a share of at least `coverage` of rows.
@@ -133,7 +130,7 @@ class Ensemble:
         """
         if self.target.kind != "regression":
             raise ValueError("predict_interval needs a number as the target; for classes there is predict_set")
-        return intervals(self.outputs(self._table(rows)), self.distances, coverage)
+        return intervals(self.raw(rows), self.distances, coverage)
 
     def predict_set(self, rows: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
         """Predict sets of labels, `(rows, classes)`, that hold the true one in a share of at least `coverage` of rows.
@@ -148,7 +145,41 @@ class Ensemble:
         """
         if self.target.kind == "regression":
             raise ValueError("predict_set needs classes as the target; for numbers there is predict_interval")
-        return label_sets(self.outputs(self._table(rows)), self.distances, coverage)
+        return label_sets(self.raw(rows), self.distances, coverage)
+
+    def raw(self, rows: Any) -> NDArray[np.float64]:
+        """Predict `(rows, 1)` values, or `(rows, classes)` probabilities; see `predict`."""
+        return self.outputs(self._table(rows))
+
+    def labels(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        """Return what `predict` makes of values or probabilities: values `(rows,)`, or labels."""
+        if self.target.kind == "regression":
+            return outputs[:, 0]
+        return np.array(self.classes)[self.decisions(outputs).argmax(axis=1)]
+
+    def predict_members(self, rows: Any) -> dict[str, NDArray[np.float64]]:
+        """Predict with each member alone: its trial's name to values `(rows,)` or probabilities `(rows, classes)`.
+
+        Raises:
+            TableError: As for `predict`.
+        """
+        means = self._means(self._table(rows))
+        one = self.target.kind == "regression"
+        return {m.trial: mean[:, 0] if one else mean for m, mean in zip(self.members, means, strict=True)}
+
+    def disagreement(self, rows: Any) -> NDArray[np.float64]:
+        """Return how far members are apart, `(rows,)`: the deviation of what they say, by weight, over all outputs.
+
+        Rows on which models disagree are those to look at by hand: the ensemble is likelier to be wrong there.
+
+        Raises:
+            TableError: As for `predict`.
+        """
+        means = self._means(self._table(rows))
+        shares = self.combine.weights / self.combine.weights.sum()
+        middle = np.tensordot(shares, means, axes=1)
+        spread: NDArray[np.float64] = np.sqrt(np.tensordot(shares, (means - middle) ** 2, axes=1).sum(axis=1))
+        return spread
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
@@ -207,10 +238,15 @@ class Ensemble:
         return Together([load_fitted(folder) for member in self.members for folder in member.folders])
 
     def _blend(self, table: Table) -> NDArray[np.float64]:
-        outputs = iter(self._together(table))
-        means = [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]
         combiner = self.combine.combiner if isinstance(self.combine, Decided) else self.combine
-        return combiner(np.stack(means), table.joined())
+        return combiner(self._means(table), table.joined())
+
+    def _means(self, table: Table) -> NDArray[np.float64]:
+        """Return the mean of each member's fold models, `(members, rows, outputs)`."""
+        outputs = iter(self._together(table))
+        return np.stack(
+            [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]
+        )
 
     def _table(self, rows: Any) -> Table:
         import pandas as pd

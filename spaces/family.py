@@ -41,12 +41,15 @@ class Fold:
         train: Those of them that train a model which stops early.
         inner: The rest, which early stopping and pruning watch. The rows that score the trial are not here.
         seed: Seeds everything random about training on this fold.
+        steps: Train exactly so many epochs or boosting rounds, on all training rows, instead of stopping early; as
+            when a configuration is refitted whose best number is known.
     """
 
     full: Rows
     train: Rows
     inner: Rows
     seed: int
+    steps: int | None = None
 
 
 class Watch(Protocol):

@@ -131,26 +131,28 @@ class KerasModel:
         listener = _Watcher(watch, epochs, lambda: fitted.predict_matrix(inner))
         fitted.curves = trainer.train(
             _arrays(_padded(matrix, width), fold.train, scale, trainer.model),
-            _arrays(inner, fold.inner, scale, trainer.model),
-            epochs=epochs,
+            _arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
+            epochs=fold.steps or epochs,
             batch_size=min(int(self._setting("batch_size")), len(fold.train)),
-            callbacks=[*self._callbacks(epochs), listener],
+            callbacks=[*self._callbacks(epochs, watched=fold.steps is None), listener],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
         )
         return fitted
 
-    def _callbacks(self, epochs: int) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
         patience = int(self._setting("patience"))
         callbacks: list[keras.callbacks.Callback] = []
         if average_steps(self.config):  # first, so that what is watched and kept are the averaged weights
             callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
+        loss = "val_loss" if watched else "loss"
+        if watched:
+            callbacks.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
         match self._setting("schedule"):
             case "cosine":
                 halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
                 callbacks.append(_Schedule(halves))
             case "reduce_on_plateau":
-                lower = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=max(1, patience // 3))
+                lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
                 callbacks.append(lower)
         return callbacks
 

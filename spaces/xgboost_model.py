@@ -103,7 +103,7 @@ class XGBoostModel:
         inner_rows = xgboost.QuantileDMatrix(
             inner, inner_labels, feature_types=types, enable_categorical=True, ref=train_rows
         )
-        rounds = self.config["n_estimators"]
+        rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         curves: dict[str, list[float]] = {}
         full_inner = prepared.matrix(fold.inner.table)
         listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
@@ -112,12 +112,14 @@ class XGBoostModel:
             self._parameters(fold.seed, len(classes)),
             train_rows,
             num_boost_round=rounds,
-            evals=[(train_rows, "train"), (inner_rows, "inner")],
+            evals=[(train_rows, "train"), (inner_rows, "inner")] if watched else [(train_rows, "train")],
             evals_result=history,
-            callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener],
+            callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener]
+            if watched
+            else [],
             verbose_eval=False,
         )
-        for name, prefix in (("train", ""), ("inner", "val_")):
+        for name, prefix in (("train", ""), ("inner", "val_")) if watched else (("train", ""),):
             curves |= {f"{prefix}{metric}": values for metric, values in history[name].items()}
         return XGBoostFitted(booster, prepared, classes, target.outputs, curves)
 

@@ -107,18 +107,40 @@ def leaderboard(folder: Path, form: str) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--method", default="auto", show_default=True, help="auto, uniform, greedy, nelder_mead, convex, ...")
+@click.option(
+    "--method", default="auto", show_default=True, help="auto, uniform, greedy, nelder_mead, convex, joint, ..."
+)
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Candidates of each family.")
+@click.option("--joint", is_flag=True, help="Let auto try the joint wide-and-deep model, which takes training.")
+@click.option("--max-mb", type=click.FloatRange(0, min_open=True), help="Members of at most so many megabytes.")
+@click.option(
+    "--max-ms", type=click.FloatRange(0, min_open=True), help="Members of at most so many milliseconds a call."
+)
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Train the best of each family with so many seeds.")
+@click.option("--refit", is_flag=True, help="Train each member once more, on all rows.")
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @_format
 @_exits
-def ensemble(folder: Path, method: str, top: int, test: bool, form: str) -> None:
+def ensemble(
+    folder: Path,
+    method: str,
+    top: int,
+    joint: bool,
+    max_mb: float | None,
+    max_ms: float | None,
+    seeds: int,
+    refit: bool,
+    test: bool,
+    form: str,
+) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.study import load_study
 
     _check_method(method)
     study = load_study(folder)
-    combined = study.ensemble(method, top=top)
+    combined = study.ensemble(method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds)
+    if refit:
+        combined = combined.refit()
     report = combined.test() if test else combined.report()
     combined.save(study.folder / "ensemble")
     if form == "table":
@@ -143,11 +165,10 @@ def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
     loaded = load(folder)
     frame = read_frame(rows)
-    predictions = pd.DataFrame({"prediction": loaded.predict(frame)}, index=frame.index)
-    if loaded.classes:
-        probabilities = loaded.predict_proba(frame)
-        for column, label in enumerate(loaded.classes):
-            predictions[f"probability_{label}"] = probabilities[:, column]
+    outputs = loaded.raw(frame)
+    predictions = pd.DataFrame({"prediction": loaded.labels(outputs)}, index=frame.index)
+    for column, label in enumerate(loaded.classes):
+        predictions[f"probability_{label}"] = outputs[:, column]
     if output is None:
         _show_frame(predictions, f"{len(frame)} predictions", form)
         return
@@ -182,10 +203,10 @@ def ui(folder: Path, port: int) -> None:
 
 
 def _check_method(method: str) -> None:
-    from ensembles.methods import METHODS
+    from ensembles.methods import METHODS, STACKS
     from spaces.space import unknown_name
 
-    known = ["auto", *METHODS]
+    known = ["auto", "joint", *METHODS, *STACKS]
     if method not in known:
         raise ValueError(f"ensemble method: {unknown_name(method, known)}")
 

@@ -14,23 +14,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ensembles.auto import Choice, Step, choose, ladder, refinements
+from ensembles.auto import Choice, Step, ladder, refinements
 from ensembles.calibration import Calibrated, calibration
 from ensembles.combiners import Candidate
 from ensembles.conformal import distances
-from ensembles.diversity import Diversity, diversity, near_duplicates
+from ensembles.diversity import Diversity, diversity
 from ensembles.ensemble import Ensemble, Member
 from ensembles.honest import cross_fit, paired_difference
-from ensembles.losses import LOSSES, Loss
 from ensembles.methods import METHODS, STACKS
 from ensembles.threshold import Decided, WithThreshold
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
+from tuner.duration import seconds
+from tuner.held_out import HeldOut, member_of, read_held_out
 from tuner.ledger import Trial
-from tuner.splits import Index, crossfit_parts
 from tuner.study import Study, StudyError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from tuner.joint import JointTrial
 
 _MOST_MEMBERS = 30
@@ -105,11 +107,7 @@ class StudyEnsemble:
         Raises:
             ValueError: The target is a number.
         """
-        if self.study.task.target.kind == "regression":
-            raise ValueError("calibration needs classes as the target; for numbers there is predict_interval")
-        plain = self.choice.candidate
-        if isinstance(plain, Calibrated | WithThreshold):
-            plain = plain.candidate
+        plain = self._plain()
         contenders: dict[str, tuple[HeldOut, Candidate]] = {
             member.trial: (self.held.only([member.trial]), METHODS["uniform"]) for member in self.members
         }
@@ -122,6 +120,37 @@ class StudyEnsemble:
                 row |= {f"{key}{label}": value for key, value in found.items()}
             rows.append(row)
         return pd.DataFrame(rows)
+
+    def plot_calibration(self) -> Figure:
+        """Plot how often cross-fitted probabilities come true, as they are and calibrated.
+
+        Of two classes the probability of the second is shown, of more that of the most probable one.
+
+        Raises:
+            ValueError: The target is a number.
+        """
+        from matplotlib.figure import Figure
+        from sklearn.calibration import CalibrationDisplay
+
+        axes = Figure(figsize=(5, 5), layout="constrained").add_subplot()
+        held, plain = self.held, self._plain()
+        for name, candidate in (("as it is", plain), ("calibrated", Calibrated(plain))):
+            fitted = cross_fit(candidate, held.predictions, held.target, held.loss, held.parts, features=held.features)
+            target = held.target[fitted.rows]
+            said, true = fitted.ensemble[:, 1], target
+            if fitted.ensemble.shape[1] > 2:
+                said, true = fitted.ensemble.max(axis=1), fitted.ensemble.argmax(axis=1) == target
+            CalibrationDisplay.from_predictions(true, said, n_bins=10, strategy="quantile", name=name, ax=axes)
+        axes.set_title(f"Reliability of {self.study.name}, cross-fitted")
+        assert isinstance(axes.figure, Figure)
+        return axes.figure
+
+    def _plain(self) -> Candidate:
+        """Return what was chosen, without calibration or threshold."""
+        if self.study.task.target.kind == "regression":
+            raise ValueError("calibration needs classes as the target; for numbers there is predict_interval")
+        chosen = self.choice.candidate
+        return chosen.candidate if isinstance(chosen, Calibrated | WithThreshold) else chosen
 
     def save(self, folder: str | Path) -> Path:
         """Write the ensemble into one folder, from which `tuner.load` reads it."""
@@ -145,6 +174,20 @@ class StudyEnsemble:
             }
             for step in self.choice.steps
         )
+
+    def refit(self) -> StudyEnsemble:
+        """Return the same ensemble with each member trained once more, on all rows, in place of its fold models.
+
+        Scores stay those of the fold models: nothing is held out to score the new ones.
+
+        Raises:
+            StudyError: A member is of a family of your own, or the joint model.
+        """
+        from tuner.refit import refitted
+
+        members = tuple(refitted(self.study, member) for member in self.members)
+        scores = {**self.ensemble.scores, "models": "refitted on all rows; the scores are those of the fold models"}
+        return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
 
     def test(self) -> dict[str, Any]:
         """Read the test rows and score ensemble and best single model on them.
@@ -176,7 +219,17 @@ class StudyEnsemble:
         }
 
 
-def build_ensemble(study: Study, method: str, *, top: int = 5, joint: bool = False) -> StudyEnsemble:
+def build_ensemble(
+    study: Study,
+    method: str,
+    *,
+    top: int = 5,
+    joint: bool = False,
+    max_mb: float | None = None,
+    max_ms: float | None = None,
+    seeds: int = 1,
+    seed_time: float | str | None = None,
+) -> StudyEnsemble:
     """Choose members and find out how they become one.
 
     Args:
@@ -186,9 +239,13 @@ def build_ensemble(study: Study, method: str, *, top: int = 5, joint: bool = Fal
             family only.
         top: At most so many trials of each family are candidates.
         joint: Whether `"auto"` tries the joint model too, which is trained if it was not.
+        max_mb: Megabytes of files that the members may have together.
+        max_ms: Milliseconds that the members may need together for one row.
+        seeds: How many seeds the best configuration of each family has in the end (see `tuner.refit`).
+        seed_time: Begin no training with another seed after so long.
 
     Raises:
-        ValueError: There is no such method, or it cannot minimise the study's metric.
+        ValueError: There is no such method, it cannot minimise the study's metric, or no member is within the limits.
         NoModels: No trial beside the baseline can be used.
         StudyError: No joint model can be made of the study's trials.
     """
@@ -196,7 +253,17 @@ def build_ensemble(study: Study, method: str, *, top: int = 5, joint: bool = Fal
     if method not in ["auto", "joint", *known]:
         raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
     trials = _usable(study, 1 if method == "uniform" else top)
-    held = _without_duplicates(_held_out(study, trials))
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    held = read_held_out(study, trials).without_duplicates()
+    if seeds > 1:
+        from tuner.refit import with_seeds
+
+        held = with_seeds(study, held, seeds, None if seed_time is None else seconds(seed_time, "seed_time"))
+    if max_mb is not None:
+        held = held.within("megabytes", max_mb)
+    if max_ms is not None:
+        held = held.within("milliseconds", max_ms)
     if method in known and not known[method].accepts(held.loss):
         raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
     match method:
@@ -208,7 +275,7 @@ def build_ensemble(study: Study, method: str, *, top: int = 5, joint: bool = Fal
             from tuner.joint import train_joint
 
             made = train_joint(study)
-            average = _held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
+            average = read_held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
             average_of_two = "log_linear" if average.loss.name == "log_loss" else "nelder_mead"
             choice = average.choose({f"{average_of_two} of the two": METHODS[average_of_two]})
             held, choice = _with_joint(study, average, choice, made)
@@ -280,7 +347,7 @@ def single_ensemble(study: Study, trial: Trial) -> Ensemble:
     """Return one trial as an ensemble of itself, predicting with the mean of its fold models."""
     task = study.task
     scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
-    return Ensemble("single", task.score.name, (_member(study, trial, 1.0),), task.schema, task.target, scores)
+    return Ensemble("single", task.score.name, (member_of(study, trial, 1.0),), task.schema, task.target, scores)
 
 
 def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[str, dict[str, float]]:
@@ -356,93 +423,6 @@ def _usable(study: Study, top: int) -> list[Trial]:
         if counts[trial.family] <= top:
             chosen.append(trial)
     return chosen[:_MOST_MEMBERS]
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Held-out predictions of some trials.
-
-    Attributes:
-        members: The trials, as members of no weight yet.
-        predictions: `(members, rows, outputs)`.
-        target: `(rows,)`.
-        features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
-        folds: The fold that held each row out.
-        loss: The deciding metric as a loss.
-        parts: Pairs of positions: rows that fit weights, rows scored with them.
-        seed: The task's.
-    """
-
-    members: list[Member]
-    predictions: NDArray[np.float64]
-    target: NDArray[Any]
-    features: NDArray[np.float64]
-    folds: Index
-    loss: Loss
-    parts: list[tuple[Index, Index]]
-    seed: int
-
-    def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
-        """Return the mean loss over folds, as a trial's own value is."""
-        folds = self.folds[rows]
-        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
-
-    def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
-        """Try candidates in order; see `ensembles.auto.choose`."""
-        return choose(
-            candidates,
-            self.predictions,
-            self.target,
-            self.loss,
-            self.parts,
-            score=self.by_fold,
-            held=held,
-            features=self.features,
-            seed=self.seed,
-        )
-
-    def only(self, names: Sequence[str]) -> HeldOut:
-        """Return those of some trials, in this order."""
-        places = {member.trial: i for i, member in enumerate(self.members)}
-        kept = [places[name] for name in names]
-        return replace(self, members=[self.members[i] for i in kept], predictions=self.predictions[kept])
-
-
-def _held_out(study: Study, trials: list[Trial]) -> HeldOut:
-    """Read what trials predicted.
-
-    Raises:
-        StudyError: A trial predicted other rows than the rest, or the same rows in another order.
-    """
-    task = study.task
-    loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
-    rows, folds = loaded[0]["rows"], loaded[0]["folds"]
-    for trial, arrays in zip(trials, loaded, strict=True):
-        if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
-            raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
-    predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
-    target = task.rows.target[rows]
-    score = task.score
-    loss = LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
-    positions = [np.flatnonzero(of) for of in _each_fold(folds)]
-    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
-    features = task.rows.table.take(rows).joined()
-    members = [_member(study, trial, 0.0) for trial in trials]
-    return HeldOut(members, predictions, target, features, folds, loss, parts, task.seed)
-
-
-def _without_duplicates(held: HeldOut) -> HeldOut:
-    return held.only([held.members[i].trial for i in near_duplicates(held.predictions, held.target)])
-
-
-def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
-    return [folds == k for k in np.unique(folds)]
-
-
-def _member(study: Study, trial: Trial, weight: float) -> Member:
-    folder = study.attempt_folder(trial)
-    folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
-    return Member(trial.name, trial.family, weight, folders)
 
 
 def _count_look(folder: Path, what: str) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from spaces.catalog import BASELINE
 from spaces.family import Family
-from spaces.space import Space, digest, from_json, to_json
+from spaces.space import Config, Space, configure, digest, from_json, to_json
 from tuner.ledger import Ledger, Trial
 from tuner.metrics import Metric
 from tuner.samplers import make_pruner, sampler_maker
@@ -99,8 +99,20 @@ class Study:
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
 
-    def ensemble(self, method: str = "auto", *, top: int = 5, joint: bool = False) -> StudyEnsemble:
-        """Combine the best models of the study from their stored held-out predictions, without training anything.
+    def ensemble(
+        self,
+        method: str = "auto",
+        *,
+        top: int = 5,
+        joint: bool = False,
+        max_mb: float | None = None,
+        max_ms: float | None = None,
+        seeds: int = 1,
+        seed_time: float | str | None = None,
+    ) -> StudyEnsemble:
+        """Combine the best models of the study from their stored held-out predictions.
+
+        Nothing is trained, but for the joint model and more seeds when they are asked for.
 
         Args:
             method: `"auto"`, which tries several and explains its choice, or a name in `ensembles.METHODS` or
@@ -108,10 +120,16 @@ class Study:
                 wide-and-deep model of the best trees and the best network, which is trained if it was not.
             top: At most so many trials of each family are candidates.
             joint: Whether `"auto"` tries the joint model too.
+            max_mb: The members' files may have so many megabytes together.
+            max_ms: The members may need so many milliseconds together for a row, measured one by one on this machine.
+            seeds: Train the best configuration of each family with more seeds, until it has so many.
+            seed_time: Begin no such training after so long: seconds, or text such as `"10m"`.
         """
         from tuner.ensembling import build_ensemble
 
-        return build_ensemble(self, method, top=top, joint=joint)
+        return build_ensemble(
+            self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
+        )
 
     def attempt_folder(self, trial: Trial) -> Path:
         """Return the folder of the attempt that finished."""
@@ -122,6 +140,11 @@ class Study:
         """Return whether the trial's fold models are still on disk."""
         folder = self.attempt_folder(trial)
         return all((folder / f"fold-{k}" / "model.json").exists() for k in range(len(self.task.folds)))
+
+    def config(self, trial: Trial) -> Config:
+        """Return a trial's configuration, nested as its space is."""
+        stored = read_study_file(self.folder)["families"][trial.family]["space"]
+        return configure(from_json(stored), trial.params)
 
     def library(self, trial: Trial) -> str:
         """Return what a trial's models are of: `"keras"`, `"xgboost"` or `"sklearn"`."""

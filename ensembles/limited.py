@@ -1,0 +1,51 @@
+"""Members that fit a budget, of bytes or of milliseconds: those that help most for what they cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.losses import Loss
+from ensembles.pools import Predictions, blend
+
+
+def affordable(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, costs: NDArray[np.float64], budget: float
+) -> list[int]:
+    """Choose members one by one, each time the one whose plain average with those chosen gains most for its cost.
+
+    The first is the best member that the budget allows; then members are added as long as one helps and fits.
+
+    Args:
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`, class indices or values.
+        loss: What should become lower.
+        costs: What each member costs, `(members,)`.
+        budget: What all together may cost.
+
+    Returns:
+        Indices of the members, in order.
+
+    Raises:
+        ValueError: The budget is too small for any member.
+    """
+    losses = np.array([loss(target, member) for member in predictions])
+    within = np.flatnonzero(costs <= budget)
+    if not len(within):
+        raise ValueError(f"no member fits: the smallest costs {costs.min():.3g}, the limit is {budget:.3g}")
+    chosen = [int(within[np.argmin(losses[within])])]
+    held = losses[chosen[0]]
+    while True:
+        left = [i for i in range(len(costs)) if i not in chosen and costs[chosen].sum() + costs[i] <= budget]
+        tried = {
+            i: loss(target, blend(predictions[[*chosen, i]], np.full(len(chosen) + 1, 1 / (len(chosen) + 1))))
+            for i in left
+        }
+        gains = {i: (held - value) / costs[i] for i, value in tried.items() if value < held}
+        if not gains:
+            return sorted(chosen)
+        best = max(gains, key=gains.__getitem__)
+        chosen.append(best)
+        held = tried[best]

@@ -1,0 +1,174 @@
+"""What can be done with a study's models beyond weights: joint models, more seeds, refits, limits, calibration."""
+
+import json
+
+import numpy as np
+import pytest
+import xgboost
+from small import SMALL_XGBOOST
+
+import ensembles
+import tuner
+from tuner.joint import train_joint
+from tuner.study import StudyError
+
+QUIET = {"workers": 0, "tracking": None, "progress": False}
+FAMILIES = {
+    "linear": {},
+    "xgboost": SMALL_XGBOOST,
+    "dense": {"epochs": 4, "units": 16, "depth": 1, "scaling": "standard", "residual": False},
+}
+
+
+@pytest.fixture(scope="module")
+def trio(task, tmp_path_factory):
+    """A study of trees, a network and a linear model."""
+    return tuner.tune(task, FAMILIES, trials=6, seed=1, folder=tmp_path_factory.mktemp("trio") / "study", **QUIET)
+
+
+@pytest.fixture(scope="module")
+def joined(trio):
+    return trio.ensemble("joint")
+
+
+def test_the_joint_model_is_an_ensemble_of_its_own(joined, trio, frame, tmp_path):
+    (member,) = joined.members
+    assert (member.trial, member.family, len(member.folders)) == ("joint", "joint", 3)
+    assert list(joined.explain()["method"]) == ["log_linear of the two", "joint"]
+    assert joined.scores["ensemble"]["cross_fitted"] < trio.complete[-1].value, "better than the baseline"
+    again = ensembles.load(joined.save(tmp_path / "joint"))
+    np.testing.assert_allclose(again.predict_proba(frame), joined.predict_proba(frame), rtol=1e-5, atol=1e-6)
+
+
+def test_held_out_rows_of_the_joint_model_are_those_of_each_folds_model(joined, trio):
+    """The stored predictions are what the saved model of the fold that held a row out says of it."""
+    made = train_joint(trio)
+    held_out = trio.task.folds[1][1]
+    one = ensembles.Ensemble("", "", (ensembles.ensemble.Member("", "", 1.0, (made.folder / "fold-1",)),), *rest(trio))
+    start = len(trio.task.folds[0][1])
+    expected = made.predictions[start : start + len(held_out)]
+    np.testing.assert_allclose(one.outputs(trio.task.rows.table.take(held_out)), expected, rtol=1e-4, atol=1e-6)
+
+
+def rest(study):
+    return study.task.schema, study.task.target, {}
+
+
+def test_the_joint_model_is_trained_once(joined, trio):
+    stamp = {path: path.stat().st_mtime_ns for path in (trio.folder / "joint").rglob("*") if path.is_file()}
+    combined = trio.ensemble("auto", joint=True)
+    assert "joint" in list(combined.explain()["method"])
+    assert stamp == {path: path.stat().st_mtime_ns for path in (trio.folder / "joint").rglob("*") if path.is_file()}
+
+
+def test_a_joint_model_needs_trees_and_a_network(study):
+    with pytest.raises(StudyError, match="a joint model needs a network, and no trial of that kind has succeeded"):
+        study.ensemble("joint")
+
+
+def test_more_seeds_are_trained_once_and_averaged(trio):
+    combined = trio.ensemble("uniform", seeds=3)
+    folds = {member.family: len(member.folders) for member in combined.members}
+    assert folds == {"linear": 3, "xgboost": 9, "dense": 9}
+    network = next(member for member in combined.members if member.family == "dense")
+    said = [
+        np.load(folder.parent / "held_out.npz")["predictions"] for folder in network.folders[:: len(trio.task.folds)]
+    ]
+    assert not np.allclose(said[0], said[1])
+    stored = combined.held.only([network.trial]).predictions[0]
+    np.testing.assert_allclose(stored, np.mean(said, axis=0), atol=1e-6)
+    stamps = {path: path.stat().st_mtime_ns for path in (trio.folder / "seeds").rglob("result.json")}
+    assert len(stamps) == 4
+    trio.ensemble("uniform", seeds=3)
+    assert stamps == {path: path.stat().st_mtime_ns for path in (trio.folder / "seeds").rglob("result.json")}
+    with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
+        trio.ensemble(seeds=0)
+
+
+def test_refitted_members_have_one_model_trained_on_all_rows(trio, frame):
+    combined = trio.ensemble("uniform")
+    again = combined.refit()
+    assert [len(member.folders) for member in again.members] == [1, 1, 1]
+    assert [(m.trial, m.weight) for m in again.members] == [(m.trial, m.weight) for m in combined.members]
+    assert "refitted on all rows" in again.report()["scores"]["models"]
+    assert np.abs(again.predict_proba(frame) - combined.predict_proba(frame)).mean() < 0.15
+    trees = next(member for member in again.members if member.family == "xgboost")
+    curves = json.loads((combined_folder(trio, trees) / "curves.json").read_text())
+    best = [
+        np.argmin(next(values for name, values in curve.items() if name.startswith("val_"))) + 1 for curve in curves
+    ]
+    booster = xgboost.Booster(model_file=trees.folders[0] / "model.ubj")
+    assert booster.num_boosted_rounds() == int(np.median(best))
+
+
+def combined_folder(study, member):
+    return study.attempt_folder(next(trial for trial in study.trials if trial.name == member.trial))
+
+
+def test_the_joint_model_cannot_be_refitted(joined):
+    with pytest.raises(StudyError, match="joint cannot be refitted"):
+        joined.refit()
+
+
+def test_members_within_a_limit(trio):
+    everything = trio.ensemble("greedy")
+    sizes = {
+        member.trial: sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*"))
+        for member in trio.ensemble("uniform", top=5).members
+    }
+    limit = 1.05 * min(sizes.values()) / 1e6
+    small = trio.ensemble("greedy", max_mb=limit)
+    assert sum(path.stat().st_size for m in small.members for f in m.folders for path in f.rglob("*")) <= limit * 1e6
+    assert len(small.members) <= len(everything.members)
+    assert len(trio.ensemble("greedy", max_ms=1e6).members) >= 1
+    with pytest.raises(ValueError, match=r"no member fits: the smallest costs .*, the limit is 1e-06 megabytes"):
+        trio.ensemble(max_mb=1e-6)
+
+
+def test_calibration_before_and_after(trio):
+    combined = trio.ensemble("nelder_mead")
+    found = combined.calibration()
+    assert list(found["model"]) == [*(member.trial for member in combined.members), "ensemble"]
+    own = found.set_index("model").loc["ensemble", "log_loss"]
+    assert own == pytest.approx(combined.scores["ensemble"]["cross_fitted"], abs=0.02)
+    assert {"brier_score", "expected_calibration_error calibrated"} < set(found.columns)
+
+
+def test_the_reliability_plot_shows_both(trio, tmp_path):
+    figure = trio.ensemble("nelder_mead").plot_calibration()
+    figure.savefig(tmp_path / "reliability.png")
+    labels = {line.get_label() for line in figure.axes[0].get_lines()}
+    assert {"as it is", "calibrated"} < labels
+
+
+def test_members_alone_and_their_disagreement(trio, frame):
+    combined = trio.ensemble("greedy").ensemble
+    alone = combined.predict_members(frame)
+    assert set(alone) == {member.trial for member in combined.members}
+    blended = sum(member.weight * alone[member.trial] for member in combined.members)
+    np.testing.assert_allclose(combined.predict_proba(frame), blended, atol=1e-6)
+    apart = combined.disagreement(frame)
+    assert apart.shape == (len(frame),)
+    assert (apart >= 0).all()
+    assert apart.max() > 0 or len(alone) == 1
+
+
+def test_a_metric_of_labels_gets_a_threshold_where_it_helps(tmp_path):
+    """One row in ten is positive, and hard to tell: F1 wants a threshold far below one half."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 2))
+    rare = rng.random(900) < 1 / (1 + np.exp(-(1.5 * x[:, 0] - 3)))
+    task = tuner.Task(
+        x, rare.astype(int), metric="f1", metrics=["log_loss"], split={"kind": "stratified", "folds": 3}, test=0.3
+    )
+    study = tuner.tune(task, ["linear"], trials=2, folder=tmp_path / "s", **QUIET)
+    combined = study.ensemble("auto")
+    assert combined.ensemble.method.endswith("with a threshold")
+    assert 0.05 < combined.ensemble.threshold < 0.45
+    plain = study.ensemble("greedy")
+    assert combined.scores["ensemble"]["cross_fitted"] > plain.scores["ensemble"]["cross_fitted"]
+    np.testing.assert_allclose(combined.predict_proba(x), plain.predict_proba(x), atol=0.05)
+    loaded = tuner.load(combined.save(tmp_path / "bundle"))
+    np.testing.assert_array_equal(loaded.predict(x) == 1, loaded.predict_proba(x)[:, 1] > loaded.threshold)
+    tested = combined.test()["scores"]["ensemble"]["test"]
+    assert tested["f1"] > plain.test()["scores"]["ensemble"]["test"]["f1"]

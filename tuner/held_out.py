@@ -1,0 +1,151 @@
+"""What trials predicted of the rows that were held out of them: all that an ensemble is made from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.auto import Choice, choose
+from ensembles.combiners import Candidate
+from ensembles.diversity import near_duplicates
+from ensembles.ensemble import Member
+from ensembles.limited import affordable
+from ensembles.losses import LOSSES, Loss
+from spaces.loading import load_fitted
+from spaces.table import Table
+from spaces.together import Together
+from tuner.ledger import Trial
+from tuner.splits import Index, crossfit_parts
+from tuner.study import Study, StudyError
+
+_TIMINGS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out predictions of some trials.
+
+    Attributes:
+        members: The trials, as members of no weight yet.
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`.
+        features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
+        folds: The fold that held each row out.
+        loss: The deciding metric as a loss.
+        parts: Pairs of positions: rows that fit weights, rows scored with them.
+        row: One of the rows, to time predictions with.
+        seed: The task's.
+    """
+
+    members: list[Member]
+    predictions: NDArray[np.float64]
+    target: NDArray[Any]
+    features: NDArray[np.float64]
+    folds: Index
+    loss: Loss
+    parts: list[tuple[Index, Index]]
+    row: Table
+    seed: int
+
+    def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
+        """Return the mean loss over folds, as a trial's own value is."""
+        folds = self.folds[rows]
+        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
+
+    def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
+        """Try candidates in order; see `ensembles.auto.choose`."""
+        return choose(
+            candidates,
+            self.predictions,
+            self.target,
+            self.loss,
+            self.parts,
+            score=self.by_fold,
+            held=held,
+            features=self.features,
+            seed=self.seed,
+        )
+
+    def only(self, names: Sequence[str]) -> HeldOut:
+        """Return those of some trials, in this order."""
+        places = {member.trial: i for i, member in enumerate(self.members)}
+        kept = [places[name] for name in names]
+        return replace(self, members=[self.members[i] for i in kept], predictions=self.predictions[kept])
+
+    def without_duplicates(self) -> HeldOut:
+        """Return all but those whose errors are next to those of a better one."""
+        return self.only([self.members[i].trial for i in near_duplicates(self.predictions, self.target)])
+
+    def within(self, unit: str, limit: float) -> HeldOut:
+        """Return those that help most for what they cost, together within a limit.
+
+        Args:
+            unit: `"megabytes"` of files, or `"milliseconds"` for one row.
+            limit: How many all together may cost.
+
+        Raises:
+            ValueError: None is within the limit.
+        """
+        cost = {"megabytes": _megabytes, "milliseconds": self._milliseconds}[unit]
+        costs = np.array([cost(member) for member in self.members])
+        try:
+            chosen = affordable(self.predictions, self.target, self.loss, costs, limit)
+        except ValueError as error:
+            raise ValueError(f"{error} {unit}") from error
+        return self.only([self.members[i].trial for i in chosen])
+
+    def _milliseconds(self, member: Member) -> float:
+        """Return the least of several times that a member needs for one row."""
+        together = Together([load_fitted(folder) for folder in member.folders])
+        together(self.row)
+        seconds = []
+        for _ in range(_TIMINGS):
+            start = time.perf_counter()
+            together(self.row)
+            seconds.append(time.perf_counter() - start)
+        return 1000 * min(seconds)
+
+
+def _megabytes(member: Member) -> float:
+    return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:
+    """Read what trials predicted.
+
+    Raises:
+        StudyError: A trial predicted other rows than the rest, or the same rows in another order.
+    """
+    task = study.task
+    loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
+    rows, folds = loaded[0]["rows"], loaded[0]["folds"]
+    for trial, arrays in zip(trials, loaded, strict=True):
+        if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
+            raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
+    predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
+    target = task.rows.target[rows]
+    score = task.score
+    loss = LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+    positions = [np.flatnonzero(of) for of in _each_fold(folds)]
+    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
+    features = task.rows.table.take(rows).joined()
+    members = [member_of(study, trial, 0.0) for trial in trials]
+    return HeldOut(
+        members, predictions, target, features, folds, loss, parts, task.rows.table.take(rows[:1]), task.seed
+    )
+
+
+def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
+    return [folds == k for k in np.unique(folds)]
+
+
+def member_of(study: Study, trial: Trial, weight: float) -> Member:
+    """Return a trial as a member that predicts with the mean of its fold models."""
+    folder = study.attempt_folder(trial)
+    folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
+    return Member(trial.name, trial.family, weight, folders)
