@@ -16,7 +16,7 @@ from ensembles.combiners import Pooled
 every_method = pytest.mark.parametrize("method", list(METHODS))
 on_the_simplex = pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].pool == "linear"])
 # Some are made to do well on new rows, and may lose a little on those that fitted them.
-NOT_SEARCHING = ("uniform", "bagged_greedy", "regularized")
+NOT_SEARCHING = ("uniform", "bagged_greedy", "regularized", "log_linear")
 SEARCHING = [name for name in METHODS if name not in NOT_SEARCHING]
 searching = pytest.mark.parametrize("method", SEARCHING)
 every_loss = pytest.mark.parametrize("loss", list(LOSSES))
@@ -143,7 +143,7 @@ def test_greedy_selection_finds_planted_weights_to_the_nearest_round():
 @settings(max_examples=20)
 def test_log_linear_weights_are_the_optimum_and_calibrate(members, seed):
     """A single overconfident member is cooled down; no other weights near the found ones are better."""
-    predictions, target, loss = problem("log_loss", members, 60, seed)
+    predictions, target, loss = problem("log_loss", members, 2000, seed)
     method = METHODS["log_linear"]
     weights = method(predictions, target, loss)
     assert (weights >= 0).all()
@@ -151,7 +151,14 @@ def test_log_linear_weights_are_the_optimum_and_calibrate(members, seed):
     rng = np.random.default_rng(seed)
     for _ in range(20):
         near = np.maximum(weights + rng.normal(scale=0.05, size=members), 0)
-        assert loss(target, Pooled(near, "log_linear")(predictions)) >= found - 1e-7
+        assert loss(target, Pooled(near, "log_linear")(predictions)) >= found - 1e-4  # what the pull may cost
+
+
+def test_log_linear_weights_stay_bounded_where_members_separate_the_classes():
+    target = np.array([0, 1] * 20)
+    right = np.eye(2)[target] * 0.6 + 0.2
+    predictions = np.stack([right, right])
+    assert 1 < METHODS["log_linear"](predictions, target, LOSSES["log_loss"]).sum() < 6
 
 
 def test_a_log_linear_pool_of_equal_members_is_one_of_them():
@@ -220,8 +227,9 @@ def test_a_weighted_row_counts_as_often_as_it_says(method, loss):
     found = function(again, fitted(repeated))
     if method == "regularized":  # cuts the rows at random, and never a repeated one in two
         assert found < min(function(again, member) for member in repeated)
-    else:
-        assert found == pytest.approx(function(again, expected(repeated)), abs=1e-5)
+    else:  # the pull of log_linear is that of the number of rows, which weights do not change
+        allowed = 1e-2 if method == "log_linear" else 1e-5
+        assert found == pytest.approx(function(again, expected(repeated)), abs=allowed)
 
 
 def test_weights_of_several_targets_are_those_of_all_their_rows():
