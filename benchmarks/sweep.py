@@ -25,10 +25,10 @@ import tuner
 from ensembles.ensemble import Ensemble
 from ensembles.honest import paired_difference
 from tuner.ensembling import best_of_each_family, single_ensemble
-from tuner.study import Study, load_study
+from tuner.study import Study, StudyError, load_study
 
 FAMILIES = ("dense", "wide_and_deep", "xgboost", "random_forest", "linear")
-METHODS = ("uniform", "greedy", "nelder_mead", "auto")
+METHODS = ("uniform", "greedy", "nelder_mead", "auto", "joint")
 SEED = 0
 TEST = 0.25
 TIME, TRIAL_TIME, TRIALS = "2m", "60s", 60
@@ -106,7 +106,11 @@ def score(study: Study, out: Path) -> None:
         "best single": {"cross_validated": study.complete[0].value, "method": study.complete[0].family},
     }
     for method in METHODS:
-        combined = study.ensemble(method)
+        try:
+            combined = study.ensemble(method)
+        except StudyError as error:  # the joint model needs trees and a network
+            print(f"{study.name}: {error}", flush=True)
+            continue
         contenders[method] = combined.ensemble
         rows[method] = {
             "cross_validated": combined.scores["ensemble"]["cross_fitted"],
@@ -138,19 +142,22 @@ def score(study: Study, out: Path) -> None:
 def report(out: Path) -> None:
     """Print every table's scores, and how often each method won over the best single model."""
     results = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]
-    print("| table | rows | metric | trials | baseline | best single | auto | auto took | gain (s.e.) |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| table | rows | metric | trials | baseline | best single | joint | auto | auto took | gain of auto (s.e.) |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for result in results:
         scores = result["scores"]
         auto, single = scores["auto"], scores["best single"]
         print(
             f"| {result['table']} | {result['rows']} | {result['metric']} | {result['trials']} "
-            f"| {scores['baseline']['test']:.4f} | {single['test']:.4f} ({single['method']}) | {auto['test']:.4f} "
+            f"| {scores['baseline']['test']:.4f} | {single['test']:.4f} ({single['method']}) "
+            f"| {scores.get('joint', {}).get('test', float('nan')):.4f} | {auto['test']:.4f} "
             f"| {auto['method'].removeprefix('auto: ')} | {auto['gain']:+.4f} ({auto['standard_error']:.4f}) |"
         )
     print("\n| method | wins | ties | losses | sign test p | losses beyond 3 s.e. |\n|---|---|---|---|---|---|")
     for method in METHODS:
-        found = [result["scores"][method] for result in results]
+        found = [result["scores"][method] for result in results if method in result["scores"]]
         wins, losses = (sum(sign * one["gain"] > 0 for one in found) for sign in (1, -1))
         p = stats.binomtest(wins, wins + losses, alternative="greater").pvalue if wins + losses else 1.0
         beyond = sum(one["gain"] < -3 * one["standard_error"] for one in found)
