@@ -146,6 +146,14 @@ def ensemble(
     if form == "table":
         _show_steps(combined.explain())
     _show_report(report, form)
+    if combined.certificate is not None:
+        click.echo(
+            f"Certificate: on the held-out rows no weights of these candidates score {report['metric']} lower by more "
+            f"than {combined.certificate:.2g}",
+            err=True,
+        )
+    for warning in combined.warnings():
+        click.echo(f"Warning: {warning}", err=True)
 
 
 @main.command()

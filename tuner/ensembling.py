@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +16,18 @@ from ensembles.auto import Choice, Step, ladder, refinements
 from ensembles.calibration import Calibrated, calibration
 from ensembles.combiners import Candidate
 from ensembles.conformal import distances
+from ensembles.convex import CERTIFIED, certificate
 from ensembles.diversity import Diversity, diversity
 from ensembles.ensemble import Ensemble, Member
 from ensembles.honest import cross_fit, paired_difference
-from ensembles.methods import METHODS, STACKS
+from ensembles.methods import METHODS, STACKS, Method
 from ensembles.threshold import Decided, WithThreshold
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
 from tuner.duration import seconds
-from tuner.held_out import HeldOut, member_of, read_held_out
+from tuner.held_out import HeldOut, read_held_out
 from tuner.ledger import Trial
+from tuner.looks import best_of_each_family, score_test_rows, single_ensemble, test_looks
 from tuner.study import Study, StudyError
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _MOST_MEMBERS = 30
 _SMALLEST_WEIGHT = 1e-3
-_LOOKS = "test_looks.json"
 
 
 class NoModels(StudyError):
@@ -95,6 +94,32 @@ class StudyEnsemble:
         return diversity(
             self.ensemble.combine, held.predictions, held.target, held.loss, families, features=held.features
         )
+
+    @property
+    def certificate(self) -> float | None:
+        """How much any weights of these candidates could lower the loss on the held-out rows, at most.
+
+        None where there is no such proof: for metrics other than log loss and squared error, and for what is not a
+        linear pool. Weights that were kept from fitting these rows too closely have a larger one.
+        """
+        combiner, held = self.choice.candidate, self.held
+        if not isinstance(combiner, Method) or combiner.pool != "linear" or held.loss.name not in CERTIFIED:
+            return None
+        weights = np.zeros(len(held.members))
+        for member in self.members:
+            weights[[one.trial for one in held.members].index(member.trial)] = member.weight
+        return certificate(held.predictions, held.target, held.loss, weights)
+
+    def warnings(self) -> list[str]:
+        """Return what should make one doubt the ensemble."""
+        baseline = next((trial for trial in self.study.complete if trial.family == BASELINE), None)
+        better = self.study.task.score.better
+        if baseline is None or better(self.scores["ensemble"]["cross_fitted"], baseline.value or 0.0):
+            return []
+        return [
+            f"the ensemble is no better than the common-sense baseline ({self.ensemble.metric} {baseline.value:.5g}): "
+            "the columns may say nothing about the target, or the models need more rows or trials"
+        ]
 
     def calibration(self) -> pd.DataFrame:
         """Return how well probabilities fit what happened, each member's and the ensemble's, before and after.
@@ -329,58 +354,6 @@ def _with_joint(study: Study, held: HeldOut, choice: Choice, made: JointTrial) -
     return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
 
-def best_of_each_family(study: Study) -> list[Trial]:
-    """Return the best trial of each family, best first, the baseline included."""
-    best: dict[str, Trial] = {}
-    for trial in study.complete:
-        best.setdefault(trial.family, trial)
-    return list(best.values())
-
-
-def test_looks(folder: Path) -> int:
-    """Return how often the test rows have been read."""
-    path = folder / _LOOKS
-    return len(json.loads(path.read_text())) if path.exists() else 0
-
-
-def single_ensemble(study: Study, trial: Trial) -> Ensemble:
-    """Return one trial as an ensemble of itself, predicting with the mean of its fold models."""
-    task = study.task
-    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
-    return Ensemble("single", task.score.name, (member_of(study, trial, 1.0),), task.schema, task.target, scores)
-
-
-def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[str, dict[str, float]]:
-    """Score several ensembles on the test rows, in one look.
-
-    Nothing else reads the test rows, and the study counts the looks: a test set that is looked at until the number is
-    right is a validation set.
-
-    Args:
-        study: The study.
-        contenders: Ensembles by name.
-
-    Returns:
-        Every metric of the task, for each name.
-
-    Raises:
-        StudyError: The task has no test rows.
-    """
-    task = study.task
-    if task.test is None:
-        raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
-    _count_look(study.folder, ", ".join(contenders))
-    scores = {}
-    for name, ensemble in contenders.items():
-        outputs = ensemble.outputs(task.test.table)
-        decisions = ensemble.decisions(outputs)
-        scores[name] = {
-            score.name: score(task.test.target, decisions if score.metric.needs == "label" else outputs)
-            for score in task.scores
-        }
-    return scores
-
-
 def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *, test: bool = False) -> pd.DataFrame:
     """Compare the best trial of each family, the baseline included, with ensembles, one row each.
 
@@ -423,12 +396,3 @@ def _usable(study: Study, top: int) -> list[Trial]:
         if counts[trial.family] <= top:
             chosen.append(trial)
     return chosen[:_MOST_MEMBERS]
-
-
-def _count_look(folder: Path, what: str) -> None:
-    path = folder / _LOOKS
-    looks = json.loads(path.read_text()) if path.exists() else []
-    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(looks))
-    os.replace(part, path)

@@ -132,7 +132,8 @@ def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:
     score = task.score
     loss = LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
-    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed))
+    groups = None if task.groups is None else task.groups[rows]
+    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
     features = task.rows.table.take(rows).joined()
     members = [member_of(study, trial, 0.0) for trial in trials]
     return HeldOut(

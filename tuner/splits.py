@@ -162,21 +162,29 @@ def inner_slice(
     return train[kept], train[off]
 
 
-def crossfit_parts(n_rows: int, folds: list[Index], *, ordered: bool, seed: int) -> Iterator[tuple[Index, Index]]:
+def crossfit_parts(
+    n_rows: int, folds: list[Index], *, ordered: bool, seed: int, groups: NDArray[Any] | None = None
+) -> Iterator[tuple[Index, Index]]:
     """Yield `(rows that fit weights, rows scored with them)`, as positions among the held-out rows.
 
-    Few folds or few rows are cut finer, to ten parts, each within its fold. In time order, weights are fitted on
-    earlier rows only, so the first part is never scored.
+    Few folds or few rows are cut finer, to ten parts, each within its fold and of whole groups. In time order, weights
+    are fitted on earlier rows only, so the first part is never scored.
 
     Args:
         n_rows: The number of held-out rows.
         folds: Each fold's positions among them.
         ordered: Whether rows are in time order.
         seed: Draws the finer parts.
+        groups: The group of each held-out row, where rows belong together.
     """
     pieces = 1 if len(folds) >= 3 and n_rows >= 1000 else -(-10 // len(folds))
     parts: list[Index] = []
     for fold in folds:
+        if groups is not None and not ordered:
+            names = np.random.default_rng(seed).permutation(np.unique(groups[fold]))
+            some = np.array_split(names, min(pieces, len(names)))
+            parts += [np.sort(fold[np.isin(groups[fold], part)]) for part in some]
+            continue
         rows = fold if ordered else np.random.default_rng(seed).permutation(fold)
         parts += [np.sort(part) for part in np.array_split(rows, min(pieces, len(rows))) if len(part)]
     for i, part in enumerate(parts):

@@ -141,6 +141,22 @@ def test_the_reliability_plot_shows_both(trio, tmp_path):
     assert {"as it is", "calibrated"} < labels
 
 
+def test_convex_weights_come_with_a_certificate(trio):
+    assert 0 <= trio.ensemble("convex", top=2).certificate < 1e-2, "of rows pruned of weights below a thousandth"
+    assert trio.ensemble("uniform").certificate > 0
+    assert trio.ensemble("log_linear").certificate is None
+
+
+def test_an_ensemble_no_better_than_the_baseline_says_so(tmp_path):
+    rng = np.random.default_rng(0)
+    task = tuner.Task(rng.normal(size=(80, 2)), rng.integers(0, 2, 80), split={"kind": "stratified", "folds": 2})
+    noise = tuner.tune(
+        task, {"xgboost": {"n_estimators": 30, "learning_rate": 0.3}}, trials=1, folder=tmp_path / "s", **QUIET
+    )
+    (warning,) = noise.ensemble("greedy").warnings()
+    assert "no better than the common-sense baseline (log_loss 0.69" in warning
+
+
 def test_members_alone_and_their_disagreement(trio, frame):
     combined = trio.ensemble("greedy").ensemble
     alone = combined.predict_members(frame)

@@ -90,6 +90,17 @@ def test_weights_never_see_the_rows_they_are_scored_on(rows, ordered):
     assert ordered or np.array_equal(everything, np.arange(rows))
 
 
+def test_weights_are_scored_on_whole_groups():
+    groups = np.repeat(np.arange(15), 4)
+    folds = [np.flatnonzero(groups % 3 == k) for k in range(3)]
+    scored = []
+    for fit, score in crossfit_parts(60, folds, ordered=False, seed=0, groups=groups):
+        assert not np.intersect1d(groups[fit], groups[score]).size
+        scored.append(score)
+    assert len(scored) > 3
+    assert np.array_equal(np.sort(np.concatenate(scored)), np.arange(60))
+
+
 @pytest.mark.parametrize(
     ("given_split", "message"),
     [

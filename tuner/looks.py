@@ -1,0 +1,77 @@
+"""Looks at the test rows, the only ones, each of them counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ensembles.ensemble import Ensemble
+from tuner.held_out import member_of
+from tuner.ledger import Trial
+from tuner.study import Study, StudyError
+
+_LOOKS = "test_looks.json"
+
+
+def best_of_each_family(study: Study) -> list[Trial]:
+    """Return the best trial of each family, best first, the baseline included."""
+    best: dict[str, Trial] = {}
+    for trial in study.complete:
+        best.setdefault(trial.family, trial)
+    return list(best.values())
+
+
+def test_looks(folder: Path) -> int:
+    """Return how often the test rows have been read."""
+    path = folder / _LOOKS
+    return len(json.loads(path.read_text())) if path.exists() else 0
+
+
+def single_ensemble(study: Study, trial: Trial) -> Ensemble:
+    """Return one trial as an ensemble of itself, predicting with the mean of its fold models."""
+    task = study.task
+    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
+    return Ensemble("single", task.score.name, (member_of(study, trial, 1.0),), task.schema, task.target, scores)
+
+
+def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[str, dict[str, float]]:
+    """Score several ensembles on the test rows, in one look.
+
+    Nothing else reads the test rows, and the study counts the looks: a test set that is looked at until the number is
+    right is a validation set.
+
+    Args:
+        study: The study.
+        contenders: Ensembles by name.
+
+    Returns:
+        Every metric of the task, for each name.
+
+    Raises:
+        StudyError: The task has no test rows.
+    """
+    task = study.task
+    if task.test is None:
+        raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
+    _count_look(study.folder, ", ".join(contenders))
+    scores = {}
+    for name, ensemble in contenders.items():
+        outputs = ensemble.outputs(task.test.table)
+        decisions = ensemble.decisions(outputs)
+        scores[name] = {
+            score.name: score(task.test.target, decisions if score.metric.needs == "label" else outputs)
+            for score in task.scores
+        }
+    return scores
+
+
+def _count_look(folder: Path, what: str) -> None:
+    path = folder / _LOOKS
+    looks = json.loads(path.read_text()) if path.exists() else []
+    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(looks))
+    os.replace(part, path)
