@@ -21,7 +21,7 @@ from spaces.probabilities import SMALLEST
 
 _LOGARITHMIC = ("log_loss", "multilabel_log_loss")
 CERTIFIED = (*_LOGARITHMIC, "mse", "rmse")
-_TOLERANCE = 1e-10
+_TOLERANCE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-10}  # about as near as the arithmetic goes
 _STEPS = 50
 _ROUNDING = 1e-7  # of float32
 _CHUNK = 65_536
@@ -153,7 +153,7 @@ def _mixture(q: Matrix, importance: SampleWeight = None) -> Weights:
         weights = _mixture(np.asfortranarray(q[some]), None if importance is None else importance[some])
     here = _point(q, importance, weights)
     for _ in range(_STEPS):
-        if np.log(here.ratios.max()) <= _TOLERANCE:
+        if np.log(here.ratios.max()) <= _TOLERANCE.get(q.dtype, 1e-7):
             break
         better = _line_search(q, importance, here, _newton(here) - here.weights)
         if better is None:  # as near as the arithmetic goes

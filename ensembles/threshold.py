@@ -19,8 +19,8 @@ from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 from spaces.probabilities import log_odds
 
-_CANDIDATES = 49
-_RESAMPLES = 10
+_CANDIDATES = 33
+_RESAMPLES = 3
 
 
 def decided(probabilities: NDArray[Any], threshold: float) -> NDArray[np.float64]:

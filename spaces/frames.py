@@ -6,6 +6,7 @@ called. Statistics are learned later, fold by fold, in `spaces.preprocess`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -49,13 +50,14 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
     Raises:
         TableError: A column is missing, holds another kind of value, or holds an infinite number.
     """
-    frame = frame.rename(columns=str)
-    present = list(frame.columns)
+    if not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.rename(columns=str)
+    present = Counter(frame.columns)
     for name in schema.names:
-        if name not in present:
+        if not present[name]:
             raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
-        if present.count(name) > 1:
-            raise TableError(f"column name {name!r} is used {present.count(name)} times; rename the columns")
+        if present[name] > 1:
+            raise TableError(f"column name {name!r} is used {present[name]} times; rename the columns")
     if (plain := _plain_numbers(schema, frame)) is not None:
         return plain
     numbers = np.empty((len(frame), schema.n_numbers))
