@@ -35,13 +35,11 @@ class Stacking:
         model: Which one.
         with_features: Whether trees see the rows' own columns too.
         seed: Draws the rows that choose the number of trees, and each tree's rows.
-        threads: Of XGBoost.
     """
 
     model: Literal["linear", "trees"]
     with_features: bool = False
     seed: int = 0
-    threads: int = 2
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether the loss is one that such models minimise."""
@@ -82,9 +80,11 @@ class Stacking:
     ) -> TreeStack:
         import xgboost
 
+        from spaces.cores import threads
+
         outputs = predictions.shape[2]
         objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
-        parameters = {**_TREES, "objective": objective, "seed": self.seed, "nthread": self.threads, "verbosity": 0}
+        parameters = {**_TREES, "objective": objective, "seed": self.seed, "nthread": threads(), "verbosity": 0}
         if outputs > 2:
             parameters["num_class"] = outputs
         stack = TreeStack(None, len(predictions), used, outputs, features is not None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.cores import threads
 from spaces.family import Fold, Watch
 from spaces.preprocess import Prepared, Recipe, Scaling, load_prepared, training_matrix
 from spaces.signature import Signature
@@ -88,8 +88,3 @@ class EstimatorModel:
                 warnings.filterwarnings("ignore", category=UserWarning)
                 estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target)
             yield EstimatorFitted(estimator, prepared, target.outputs)
-
-
-def threads() -> int:
-    """Return how many threads a model may use in this process."""
-    return int(os.environ.get("TUNER_THREADS", os.cpu_count() or 1))

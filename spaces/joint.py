@@ -199,6 +199,7 @@ def fit_joint(
     cardinalities: tuple[int, ...],
     *,
     penalties: Sequence[float] = PENALTIES,
+    epochs: int = _EPOCHS,
 ) -> JointFitted:
     """Train a joint model on one fold, with the penalty of least loss on the inner rows.
 
@@ -212,6 +213,7 @@ def fit_joint(
         target: The task's target.
         cardinalities: The number of categories of each category column.
         penalties: The L1 penalties to try.
+        epochs: At most so many with the network's layers frozen, and as many without.
 
     Raises:
         CannotJoin: The network has no last hidden layer, or these are not trees and a network.
@@ -237,9 +239,10 @@ def fit_joint(
             Arrays(train, scaled(fold.train, average.scale, outputs == 1)),
             Arrays(inner, scaled(fold.inner, average.scale, outputs == 1)),
             loss_for(target, outputs),
+            epochs,
             fold.seed,
         )
-        if loss < least:
+        if best is None or loss < least:
             best, least = made, loss
     assert best is not None
     return best
@@ -273,7 +276,7 @@ def _head(model: keras.Model) -> keras.layers.Layer:
     return next((layer for layer in dense if layer.name == "deep"), dense[-1])
 
 
-def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: str, seed: int) -> float:
+def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: str, epochs: int, seed: int) -> float:
     """Train with the network's layers frozen, then without, and keep the best state, the first one included."""
     model, body = made.model, made.model.get_layer("body")
     least = np.inf
@@ -289,7 +292,7 @@ def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: str, seed: int
         curves = Trainer(model).train(
             train,
             inner,
-            epochs=_EPOCHS,
+            epochs=epochs,
             batch_size=_BATCH,
             callbacks=[keeper],
             order=lambda epoch: rng.permutation(len(train.y)),

@@ -25,9 +25,9 @@ class Together:
     def __init__(self, fitted: Sequence[Fitted]) -> None:
         self._fitted = list(fitted)
         keys = [one.prepared.key or f"{i}" for i, one in enumerate(self._fitted)]
-        self._slots = {key: slot for slot, key in enumerate(dict.fromkeys(keys))}
-        self._reads = [self._slots[key] for key in keys]
-        self._prepared = [self._fitted[self._reads.index(slot)].prepared for slot in range(len(self._slots))]
+        distinct = list(dict.fromkeys(keys))
+        self._reads = [distinct.index(key) for key in keys]
+        self._prepared = [self._fitted[keys.index(key)].prepared for key in distinct]
         self._networks = [i for i, one in enumerate(self._fitted) if one.library == "keras"]
         self._fused: Callable[[list[NDArray[np.float32]]], list[NDArray[np.float32]]] | None = None
 

@@ -12,7 +12,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from spaces.estimator_model import threads
+from spaces.cores import threads
 from spaces.family import Fold, Watch
 from spaces.preprocess import Prepared, Recipe, category_columns, load_prepared, training_matrix
 from spaces.signature import Signature
@@ -50,6 +50,8 @@ class XGBoostFitted:
 
     def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
+        # For few rows, waking other threads takes longer than the rows.
+        self.booster.set_param({"nthread": 1 if len(matrix) <= _FEW_ROWS else threads()})
         return _expand(_raw(self.booster, matrix), self.classes, self.outputs)
 
     def save(self, folder: Path) -> None:
@@ -155,8 +157,6 @@ class _Watcher(xgboost.callback.TrainingCallback):
 
 
 def _raw(booster: xgboost.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    # For few rows, waking other threads takes longer than the rows.
-    booster.set_param({"nthread": 1 if len(matrix) <= _FEW_ROWS else threads()})
     outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
     return outputs.reshape(len(matrix), -1)
 

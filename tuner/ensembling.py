@@ -1,4 +1,4 @@
-"""From a study's stored held-out predictions to an ensemble, without training anything."""
+"""From a study's stored held-out predictions to an ensemble, trained models added where they are asked for."""
 
 from __future__ import annotations
 
@@ -19,28 +19,23 @@ from ensembles.conformal import distances
 from ensembles.convex import CERTIFIED, certificate
 from ensembles.diversity import Diversity, diversity
 from ensembles.ensemble import Ensemble, Member
-from ensembles.honest import cross_fit, paired_difference
+from ensembles.honest import paired_difference
 from ensembles.methods import METHODS, STACKS, Method
-from ensembles.threshold import Decided, WithThreshold
+from ensembles.threshold import WithThreshold
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
 from tuner.duration import seconds
-from tuner.held_out import HeldOut, read_held_out
+from tuner.held_out import HeldOut, candidates, read_held_out
 from tuner.ledger import Trial
 from tuner.looks import best_of_each_family, score_test_rows, single_ensemble, test_looks
-from tuner.study import Study, StudyError
+from tuner.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tuner.joint import JointTrial
 
-_MOST_MEMBERS = 30
 _SMALLEST_WEIGHT = 1e-3
-
-
-class NoModels(StudyError):
-    """No trial beside the baseline succeeded with its models still on disk."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +97,8 @@ class StudyEnsemble:
         None where there is no such proof: for metrics other than log loss and squared error, and for what is not a
         linear pool. Weights that were kept from fitting these rows too closely have a larger one.
         """
-        combiner, held = self.choice.candidate, self.held
-        if not isinstance(combiner, Method) or combiner.pool != "linear" or held.loss.name not in CERTIFIED:
+        chosen, held = self.choice.candidate, self.held
+        if not isinstance(chosen, Method) or chosen.pool != "linear" or held.loss.name not in CERTIFIED:
             return None
         weights = np.zeros(len(held.members))
         for member in self.members:
@@ -140,7 +135,7 @@ class StudyEnsemble:
         for name, (held, candidate) in {**contenders, "ensemble": (self.held, plain)}.items():
             row: dict[str, Any] = {"model": name}
             for label, one in (("", candidate), (" calibrated", Calibrated(candidate))):
-                fitted = cross_fit(one, held.predictions, held.target, held.loss, held.parts, features=held.features)
+                fitted = held.cross_fit(one)
                 found = asdict(calibration(fitted.ensemble, held.target[fitted.rows]))
                 row |= {f"{key}{label}": value for key, value in found.items()}
             rows.append(row)
@@ -160,7 +155,7 @@ class StudyEnsemble:
         axes = Figure(figsize=(5, 5), layout="constrained").add_subplot()
         held, plain = self.held, self._plain()
         for name, candidate in (("as it is", plain), ("calibrated", Calibrated(plain))):
-            fitted = cross_fit(candidate, held.predictions, held.target, held.loss, held.parts, features=held.features)
+            fitted = held.cross_fit(candidate)
             target = held.target[fitted.rows]
             said, true = fitted.ensemble[:, 1], target
             if fitted.ensemble.shape[1] > 2:
@@ -270,77 +265,59 @@ def build_ensemble(
         seed_time: Begin no training with another seed after so long.
 
     Raises:
-        ValueError: There is no such method, it cannot minimise the study's metric, or no member is within the limits.
+        ValueError: There is no such method, it cannot minimise the study's metric, no member is within the limits, or
+            the joint model was asked for together with seeds or limits.
         NoModels: No trial beside the baseline can be used.
         StudyError: No joint model can be made of the study's trials.
     """
     known: dict[str, Candidate] = {**METHODS, **STACKS}
     if method not in ["auto", "joint", *known]:
         raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
-    trials = _usable(study, 1 if method == "uniform" else top)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if (joint or method == "joint") and (seeds > 1 or max_mb is not None or max_ms is not None):
+        raise ValueError("the joint model takes no seeds, max_mb or max_ms: leave them out, or the joint model")
+    budget = None if seed_time is None else seconds(seed_time, "seed_time")
+    trials = candidates(study, 1 if method == "uniform" else top)
     held = read_held_out(study, trials).without_duplicates()
+    if method in known and not known[method].accepts(held.loss):
+        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
     if seeds > 1:
         from tuner.refit import with_seeds
 
-        held = with_seeds(study, held, seeds, None if seed_time is None else seconds(seed_time, "seed_time"))
-    if max_mb is not None:
-        held = held.within("megabytes", max_mb)
-    if max_ms is not None:
-        held = held.within("milliseconds", max_ms)
-    if method in known and not known[method].accepts(held.loss):
-        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
+        held = with_seeds(study, held, seeds, budget)
+    for unit, limit in (("megabytes", max_mb), ("milliseconds", max_ms)):
+        if limit is not None:
+            held = held.within(unit, limit)
     match method:
         case "auto":
-            choice = held.choose(ladder([member.family for member in held.members], held.loss, with_features=True))
-            if joint:
-                held, choice = _or_joint(study, held, choice)
+            held, choice = _auto(study, held, joint)
         case "joint":
-            from tuner.joint import train_joint
-
-            made = train_joint(study)
-            average = read_held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
-            average_of_two = "log_linear" if average.loss.name == "log_loss" else "nelder_mead"
-            choice = average.choose({f"{average_of_two} of the two": METHODS[average_of_two]})
-            held, choice = _with_joint(study, average, choice, made)
+            held, choice = _joint(study)
         case _:
             choice = held.choose({method: known[method]})
-    plain = choice
-    if method == "auto":
-        choice = held.choose(refinements(plain, held.target, held.loss), plain)
-    combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
-    combiner = combiner.pruned(_SMALLEST_WEIGHT)
-    sign, fitted, best = study.task.score.sign, choice.fitted, trials[0]
-    difference, error = paired_difference(
-        fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=study.task.seed
-    )
-    blended = combiner(held.predictions, held.features)
-    scores = {
-        "ensemble": {
-            "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
-            "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
-        },
-        "best_single": {"trial": best.name, "cross_validated": best.value},
-        "difference": {"cross_fitted": sign * difference, "standard_error": error},
-    }
-    order = np.argsort(-combiner.weights, kind="stable")
-    order = order[combiner.weights[order] > 0]
-    members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)
-    task, name = study.task, f"auto: {choice.name}" if method == "auto" else method
-    # A threshold shifts probabilities; how far they are off is told by them as they are.
-    as_they_are = plain.fitted.ensemble if isinstance(combiner, Decided) else fitted.ensemble
-    off = distances(as_they_are, held.target[fitted.rows])
-    made_of = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
-    return StudyEnsemble(made_of, study, best, held, choice)
+    return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held, choice)
 
 
-def _or_joint(study: Study, held: HeldOut, choice: Choice) -> tuple[HeldOut, Choice]:
-    """Return the joint model where it is better than the choice by more than one standard error."""
+def _auto(study: Study, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
+    """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
+    choice = held.choose(ladder([member.family for member in held.members], held.loss, with_features=True))
+    if joint:
+        from tuner.joint import train_joint
+
+        alone, tried = _with_joint(study, held, choice, train_joint(study))
+        held, choice = (alone, tried) if tried.steps[-1].taken else (held, replace(choice, steps=tried.steps))
+    return held, held.choose(refinements(choice, held.target, held.loss), choice)
+
+
+def _joint(study: Study) -> tuple[HeldOut, Choice]:
+    """Compare the joint model with the average that it began as, and take it whatever comes out."""
     from tuner.joint import train_joint
 
-    alone, tried = _with_joint(study, held, choice, train_joint(study))
-    return (alone, tried) if tried.steps[-1].taken else (held, replace(choice, steps=tried.steps))
+    made = train_joint(study)
+    two = read_held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
+    average = "log_linear" if two.loss.name == "log_loss" else "nelder_mead"
+    return _with_joint(study, two, two.choose({f"{average} of the two": METHODS[average]}), made)
 
 
 def _with_joint(study: Study, held: HeldOut, choice: Choice, made: JointTrial) -> tuple[HeldOut, Choice]:
@@ -352,6 +329,31 @@ def _with_joint(study: Study, held: HeldOut, choice: Choice, made: JointTrial) -
     gain, error = paired_difference(rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, seed=held.seed)
     step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
     return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
+
+
+def _made(study: Study, best: Trial, name: str, held: HeldOut, choice: Choice) -> StudyEnsemble:
+    """Fit what was chosen to all held-out rows, and gather what is known of it."""
+    task, fitted = study.task, choice.fitted
+    combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
+    combiner = combiner.pruned(_SMALLEST_WEIGHT)
+    sign, blended = task.score.sign, combiner(held.predictions, held.features)
+    difference, error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=held.seed)
+    scores = {
+        "ensemble": {
+            "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
+            "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
+        },
+        "best_single": {"trial": best.name, "cross_validated": best.value},
+        "difference": {"cross_fitted": sign * difference, "standard_error": error},
+    }
+    order = np.argsort(-combiner.weights, kind="stable")
+    order = order[combiner.weights[order] > 0]
+    members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)
+    if isinstance(choice.candidate, WithThreshold):  # how far probabilities are off, they say as they are
+        fitted = held.cross_fit(choice.candidate.candidate)
+    off = distances(fitted.ensemble, held.target[fitted.rows])
+    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
+    return StudyEnsemble(made, study, best, held, choice)
 
 
 def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *, test: bool = False) -> pd.DataFrame:
@@ -382,17 +384,3 @@ def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *
         }
         for name, (ensemble, value) in rows.items()
     )
-
-
-def _usable(study: Study, top: int) -> list[Trial]:
-    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
-    if not usable:
-        failed = sum(trial.state == "failed" for trial in study.trials)
-        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
-    counts: dict[str, int] = {}
-    chosen = []
-    for trial in usable:
-        counts[trial.family] = counts.get(trial.family, 0) + 1
-        if counts[trial.family] <= top:
-            chosen.append(trial)
-    return chosen[:_MOST_MEMBERS]

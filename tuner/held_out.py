@@ -14,8 +14,10 @@ from ensembles.auto import Choice, choose
 from ensembles.combiners import Candidate
 from ensembles.diversity import near_duplicates
 from ensembles.ensemble import Member
+from ensembles.honest import CrossFitted, cross_fit
 from ensembles.limited import affordable
 from ensembles.losses import LOSSES, Loss
+from spaces.catalog import BASELINE
 from spaces.loading import load_fitted
 from spaces.table import Table
 from spaces.together import Together
@@ -24,6 +26,11 @@ from tuner.splits import Index, crossfit_parts
 from tuner.study import Study, StudyError
 
 _TIMINGS = 5
+_MOST_MEMBERS = 30
+
+
+class NoModels(StudyError):
+    """No trial beside the baseline succeeded with its models still on disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +78,10 @@ class HeldOut:
             seed=self.seed,
         )
 
+    def cross_fit(self, candidate: Candidate) -> CrossFitted:
+        """Return a candidate's cross-fitted predictions; see `ensembles.honest.cross_fit`."""
+        return cross_fit(candidate, self.predictions, self.target, self.loss, self.parts, features=self.features)
+
     def only(self, names: Sequence[str]) -> HeldOut:
         """Return those of some trials, in this order."""
         places = {member.trial: i for i, member in enumerate(self.members)}
@@ -113,6 +124,25 @@ class HeldOut:
 
 def _megabytes(member: Member) -> float:
     return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def candidates(study: Study, top: int) -> list[Trial]:
+    """Return the best trials of each family whose models are still on disk, best first, the baseline left out.
+
+    Raises:
+        NoModels: There are none.
+    """
+    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
+    if not usable:
+        failed = sum(trial.state == "failed" for trial in study.trials)
+        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
+    counts: dict[str, int] = {}
+    chosen = []
+    for trial in usable:
+        counts[trial.family] = counts.get(trial.family, 0) + 1
+        if counts[trial.family] <= top:
+            chosen.append(trial)
+    return chosen[:_MOST_MEMBERS]
 
 
 def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from spaces.catalog import BASELINE, FAMILIES, family_named
+from spaces.cores import cores
 from spaces.family import Family
 from spaces.narrow import narrow
 from spaces.space import Space, check
@@ -139,7 +139,7 @@ def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
 
 def _workers(workers: int | None) -> int:
     if workers is None:
-        return 0 if sys.platform == "win32" else min(os.cpu_count() or 1, 8)
+        return 0 if sys.platform == "win32" else min(cores(), 8)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
         raise ValueError(f"workers must be a whole number of at least 0, got {workers!r}")
     if workers and sys.platform == "win32":

@@ -44,10 +44,11 @@ def with_seeds(study: Study, held: HeldOut, seeds: int, seconds: float | None = 
     start, trials = time.monotonic(), {trial.name: trial for trial in study.complete}
     folds = make_folds(study.task)
     members, predictions = list(held.members), held.predictions.copy()
-    for i, family in enumerate(dict.fromkeys(member.family for member in held.members)):
+    families = [member.family for member in held.members]
+    for family in dict.fromkeys(families):
         if family in _DETERMINISTIC or family not in FAMILIES:
             continue
-        i = next(k for k, member in enumerate(held.members) if member.family == family)
+        i = families.index(family)  # the best of it
         trial, said = trials[members[i].trial], [held.predictions[i]]
         for number in range(1, seeds):
             folder = study.folder / "seeds" / trial.name / str(number)

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from spaces.cores import cores
 from spaces.family import Family
 from tuner.metrics import Score
 from tuner.task import Task
@@ -81,7 +82,7 @@ class InlineSlots:
 
     def start(self) -> None:
         """Cut the folds."""
-        os.environ.setdefault("TUNER_THREADS", str(os.cpu_count() or 1))
+        os.environ.setdefault("TUNER_THREADS", str(cores()))
         self._folds = make_folds(self._task)
 
     def free(self) -> int:
@@ -145,7 +146,7 @@ class ProcessSlots:
         trial_time: float = math.inf,
     ) -> None:
         own_metrics = [score.metric for score in task.scores if not _is_known(score)]
-        self._threads = max(1, (os.cpu_count() or 1) // workers)
+        self._threads = max(1, cores() // workers)
         payload = pack(families, own_metrics)
         self._setup = Setup(
             [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads

@@ -1,17 +1,18 @@
-"""The joint wide-and-deep model: begins as an average, learns what it missed, and does not believe its own trees."""
+"""The joint wide-and-deep model begins as an average and learns what that missed, as far as its penalty lets it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
 from spaces.joint import Beside, CannotJoin, JointFitted, fit_joint
-from spaces.keras_model import KerasFitted
+from spaces.keras_model import KerasFitted, TargetScale
 from spaces.loading import load_fitted
 from spaces.probabilities import scores_of
 from spaces.table import Table
@@ -66,9 +67,8 @@ def average_of(made: JointFitted, rows: Rows) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_before_the_first_epoch_it_is_the_average(kind, monkeypatch):
-    monkeypatch.setattr("spaces.joint._EPOCHS", 0)
-    made, fresh = joint_of(kind, penalties=(1.0,))
+def test_before_the_first_epoch_it_is_the_average(kind):
+    made, fresh = joint_of(kind, penalties=(1.0,), epochs=0)
     assert made.epochs == 0
     np.testing.assert_allclose(made.predict(fresh.table), average_of(made, fresh), rtol=1e-6, atol=1e-6)
 
@@ -102,12 +102,17 @@ def test_a_strong_penalty_keeps_the_wide_part_empty():
         np.testing.assert_array_equal(made.model.get_layer(layer).get_weights()[0], 0)
 
 
-def test_a_network_without_a_hidden_layer_is_refused():
+def test_what_cannot_be_joined_is_refused():
     train = rows_of("regression", 100, 0)
     fold = Fold(train, train, train, seed=0)
     tree = trained("regression", "xgboost", fold, n_estimators=2)
     with pytest.raises(CannotJoin, match="needs boosted trees and a network"):
         fit_joint(tree, tree, fold, np.ones(2), np.zeros((2, 100, 1)), Target("y", "regression"), (6, 6))
+    inputs = keras.Input((tree.prepared.width,))
+    mean = keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((-1, 1))(inputs))
+    bare = KerasFitted(keras.Model(inputs, mean), tree.prepared, tree.prepared.width, "regression", TargetScale(), {})
+    with pytest.raises(CannotJoin, match="has no last hidden layer to build on"):
+        fit_joint(tree, bare, fold, np.ones(2), np.zeros((2, 100, 1)), Target("y", "regression"), (6, 6))
 
 
 def test_matrices_beside_each_other_come_apart_again():

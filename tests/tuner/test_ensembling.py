@@ -64,6 +64,9 @@ def test_the_joint_model_is_trained_once(joined, trio):
 def test_a_joint_model_needs_trees_and_a_network(study):
     with pytest.raises(StudyError, match="a joint model needs a network, and no trial of that kind has succeeded"):
         study.ensemble("joint")
+    for unfit in ({"seeds": 2}, {"max_mb": 1.0}, {"max_ms": 1.0}):
+        with pytest.raises(ValueError, match="the joint model takes no seeds, max_mb or max_ms"):
+            study.ensemble("auto", joint=True, **unfit)
 
 
 def test_more_seeds_are_trained_once_and_averaged(trio):
