@@ -2,9 +2,10 @@
 
     python -m benchmarks.sweep OUT TABLE...
 
-Every TABLE is a CSV file, or a zip archive of KEEL `.dat` files, whose last column is the target. Run it again to go
+Every TABLE is a CSV file, or a zip archive of KEEL `.dat` files; its target is the last column, or that of
+`TABLE:COLUMN`. Run it again to go
 on where it stopped. Everything is fixed here, before any test row is read: the split, the seed, the budget, the
-families and the contenders. All rows are printed, the lost ones too.
+families and the contenders; a dear table may be given more time. All rows are printed, the lost ones too.
 """
 
 from __future__ import annotations
@@ -39,23 +40,30 @@ def main() -> None:
     """Read the command line, run the studies that are missing, score those that are not scored, print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder for studies and results")
-    parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="CSV files or zip archives of .dat files")
+    parser.add_argument("tables", nargs="+", metavar="TABLE[:TARGET]", help="CSV files or zip archives of .dat files")
     parser.add_argument("--joint", action="store_true", help="train and score the joint model too, a minute a table")
     parser.add_argument("--studies", action="store_true", help="run the studies only, and read no test row")
+    parser.add_argument("--time", default=TIME, help=f"a study's time, {TIME} if not given")
+    parser.add_argument("--trial-time", default=TRIAL_TIME, help=f"a trial's most, {TRIAL_TIME} if not given")
     given = parser.parse_args()
     for name, frame in tables(given.tables):
-        study = run(name, frame, given.out)
+        study = run(name, frame, given.out, {"time": given.time, "trial_time": given.trial_time, "trials": TRIALS})
         if not given.studies:
             score(study, given.out, [*METHODS, "joint"] if given.joint else METHODS)
     if not given.studies:
         report(given.out)
 
 
-def tables(paths: list[Path]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Read tables one by one, by name."""
-    for path in paths:
+def tables(given: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read tables one by one, by name; the target is made the last column."""
+    for one in given:
+        before, _, target = one.partition(":")
+        path = Path(before)
         if path.suffix != ".zip":
-            yield path.name.split(".")[0], pd.read_csv(path)
+            frame = pd.read_csv(path)
+            if target:
+                frame[target] = frame.pop(target)
+            yield path.name.split(".")[0], frame
             continue
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
@@ -69,13 +77,13 @@ def read_keel(text: str) -> pd.DataFrame:
     return frame.rename(columns=lambda i: f"x{i}")
 
 
-def run(name: str, frame: pd.DataFrame, out: Path) -> Study:
+def run(name: str, frame: pd.DataFrame, out: Path, budget: dict[str, Any]) -> Study:
     """Run the study of one table, or open it when it has ended."""
     folder = out / name
     if (folder / "ended").exists():
         return load_study(folder)
     target = frame.columns[-1]
-    classes = not pd.api.types.is_float_dtype(frame[target]) and frame[target].nunique() <= _MOST_CLASSES
+    classes = frame[target].nunique() <= _MOST_CLASSES
     task = tuner.Task(
         frame,
         target,
@@ -85,7 +93,6 @@ def run(name: str, frame: pd.DataFrame, out: Path) -> Study:
         seed=SEED,
     )
     print(f"{name}: {len(frame)} rows, {task.target.kind}", flush=True)
-    budget: dict[str, Any] = {"time": TIME, "trial_time": TRIAL_TIME, "trials": TRIALS}
     study = tuner.tune(task, FAMILIES, **budget, workers=1, seed=SEED, folder=folder, tracking=None, progress=False)
     (folder / "ended").touch()
     return study
@@ -156,6 +163,13 @@ def report(out: Path) -> None:
             f"| {scores.get('joint', {}).get('test', float('nan')):.4f} | {auto['test']:.4f} "
             f"| {auto['method'].removeprefix('auto: ')} | {auto['gain']:+.4f} ({auto['standard_error']:.4f}) |"
         )
+    contenders = ["baseline", *FAMILIES, *METHODS, "joint"]
+    print(f"\nGain over the best single model on test rows (s.e.)\n\n| table | {' | '.join(contenders)} |")
+    print(f"|{'---|' * (len(contenders) + 1)}")
+    for result in results:
+        found = [result["scores"].get(name) for name in contenders]
+        cells = [f"{one['gain']:+.4f} ({one['standard_error']:.4f})" if one else "" for one in found]
+        print(f"| {result['table']} | {' | '.join(cells)} |")
     print("\n| method | wins | ties | losses | sign test p | losses beyond 3 s.e. |\n|---|---|---|---|---|---|")
     for method in (*METHODS, "joint"):
         found = [result["scores"][method] for result in results if method in result["scores"]]
