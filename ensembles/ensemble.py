@@ -183,11 +183,10 @@ class Ensemble:
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
-        chunks = [np.empty((0, self.target.outputs))]
-        for start in range(0, len(table), _CHUNK):
-            chunk = Table(table.numbers[start : start + _CHUNK], table.codes[start : start + _CHUNK])
-            chunks.append(self._blend(chunk))
-        return np.concatenate(chunks)
+        if table.sequence is not None:  # to be read as a whole
+            return self._blend(table)
+        chunks = (table.take(slice(start, start + _CHUNK)) for start in range(0, len(table), _CHUNK))
+        return np.concatenate([np.empty((0, self.target.outputs)), *map(self._blend, chunks)])
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return outputs for metrics of labels: probabilities shifted so that the larger one is what is predicted."""

@@ -61,3 +61,69 @@ def residual(x: Any, y: Any) -> Any:
     if x.shape[-1] != y.shape[-1]:
         x = keras.layers.Dense(y.shape[-1], use_bias=False)(x)
     return keras.layers.Add()([x, y])
+
+
+def convolutions(
+    x: Any,
+    *,
+    filters: int,
+    kernel_size: int,
+    depth: int,
+    separable: bool,
+    pool_size: int,
+    batch_normalization: bool,
+    dropout: float,
+) -> Any:
+    """Stack one-dimensional convolutions with relu, each followed by max pooling; never shorter than one step."""
+    kind = keras.layers.SeparableConv1D if separable else keras.layers.Conv1D
+    for _ in range(depth):
+        x = kind(filters, kernel_size, padding="same", use_bias=not batch_normalization)(x)
+        if batch_normalization:
+            x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.Activation("relu")(x)
+        if pool_size > 1:
+            x = keras.layers.MaxPooling1D(pool_size, padding="same")(x)
+        x = keras.layers.Dropout(dropout)(x)
+    return x
+
+
+def recurrent_layers(
+    x: Any, *, cell: str, units: int, depth: int, direction: str, dropout: float, recurrent_dropout: float
+) -> Any:
+    """Stack recurrent layers that return every step; the first reads backward where that is asked for."""
+    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}[cell]
+    for i in range(depth):
+        backward = direction == "backward" and i == 0
+        layer = kind(
+            units,
+            return_sequences=True,
+            go_backwards=backward,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+        )
+        x = (keras.layers.Bidirectional(layer) if direction == "bidirectional" else layer)(x)
+    return x
+
+
+def pooled(x: Any, how: str, direction: str = "forward") -> Any:
+    """Make one vector of steps `(rows, steps, units)`.
+
+    `"last"` takes the step that was read last, of each direction where there are two; `"attention"` a mean with learned
+    weights; `"flatten"` puts all steps side by side; `"max"` and `"average"` are over steps.
+    """
+    match how:
+        case "max":
+            return keras.layers.GlobalMaxPooling1D()(x)
+        case "average":
+            return keras.layers.GlobalAveragePooling1D()(x)
+        case "flatten":
+            return keras.layers.Flatten()(x)
+        case "attention" if x.shape[1] == 1:
+            return keras.layers.Flatten()(x)
+        case "attention":
+            weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1)(x))
+            return keras.layers.Flatten()(keras.layers.Dot(axes=(1, 1))([weights, x]))
+    if direction != "bidirectional":
+        return x[:, -1]
+    half = x.shape[-1] // 2
+    return keras.layers.Concatenate()([x[:, -1, :half], x[:, 0, half:]])

@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from spaces.estimators import build_baseline, build_linear, build_random_forest, build_xgboost
 from spaces.family import Family
 from spaces.signature import Signature
-from spaces.space import Config, unknown_name
+from spaces.space import Config, Space, unknown_name
+from spaces.step_spaces import language_model_space, sequence_labels_space
 from spaces.tables import dense_space, linear_space, random_forest_space, wide_and_deep_space, xgboost_space
+from spaces.text_spaces import BRANCHES, functional_space, siamese_space, text_space
 
 BASELINE = "baseline"
 
 
-def _build_dense(config: Config, signature: Signature) -> Any:
-    from spaces.keras_model import KerasModel
-    from spaces.networks import build_dense
+def _network(name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]) -> Family:
+    """Return a family of networks; `builder` is `module:function`, imported when a model is built."""
 
-    return KerasModel(build_dense, config, signature)
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces.keras_model import KerasModel
+
+        module, function = builder.split(":")
+        return KerasModel(getattr(import_module(module), function), config, signature)
+
+    return Family(name, space, build, library="keras", unfit=unfit)
 
 
-def _build_wide_and_deep(config: Config, signature: Signature) -> Any:
-    from spaces.keras_model import KerasModel
-    from spaces.networks import build_wide_and_deep
+def _tables_only(signature: Signature) -> str:
+    if signature.texts:
+        return f"it reads tables only, and {signature.texts[0].name!r} is a text"
+    return ""
 
-    return KerasModel(build_wide_and_deep, config, signature)
+
+def _texts(signature: Signature) -> str:
+    return "" if signature.texts else "it reads texts, and there is none: name columns, Task(..., text=['review'])"
+
+
+def _pairs(signature: Signature) -> str:
+    if len(signature.texts) != 2:
+        return f"it compares two texts, and the task has {len(signature.texts)}: name them, Task(..., text=['a', 'b'])"
+    return ""
+
+
+def _text_family(branch: str) -> Family:
+    builder = "spaces.text_networks:build_functional"
+    return _network(f"text_{branch}", partial(text_space, branch), builder, _texts)
+
+
+def _steps(signature: Signature) -> str:
+    if not signature.steps:
+        return "it reads rows that are steps of sequences: Task(..., sequence='sentence'), or tuner.language_task"
+    return _tables_only(signature)
+
+
+def _step_family(name: str, space: Callable[[Signature], Space]) -> Family:
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces.step_model import StepModel
+        from spaces.step_networks import build_steps
+
+        return StepModel(build_steps, config, signature)
+
+    return Family(name, space, build, library="keras", unfit=_steps)
 
 
 FAMILIES: dict[str, Family] = {
-    "dense": Family("dense", dense_space, _build_dense, library="keras"),
-    "wide_and_deep": Family("wide_and_deep", wide_and_deep_space, _build_wide_and_deep, library="keras"),
-    "xgboost": Family("xgboost", xgboost_space, build_xgboost, library="xgboost"),
-    "random_forest": Family("random_forest", random_forest_space, build_random_forest, library="sklearn"),
-    "linear": Family("linear", linear_space, build_linear, library="sklearn"),
-    BASELINE: Family(BASELINE, lambda signature: {}, build_baseline, library="sklearn"),
+    family.name: family
+    for family in (
+        _network("dense", dense_space, "spaces.networks:build_dense", _tables_only),
+        _network("wide_and_deep", wide_and_deep_space, "spaces.networks:build_wide_and_deep", _tables_only),
+        *map(_text_family, BRANCHES),
+        _network("functional", functional_space, "spaces.text_networks:build_functional", _texts),
+        _network("siamese", siamese_space, "spaces.text_networks:build_siamese", _pairs),
+        _step_family("sequence_labels", sequence_labels_space),
+        _step_family("language_model", language_model_space),
+        Family("xgboost", xgboost_space, build_xgboost, library="xgboost"),
+        Family("random_forest", random_forest_space, build_random_forest, library="sklearn"),
+        Family("linear", linear_space, build_linear, library="sklearn"),
+        Family(BASELINE, lambda signature: {}, build_baseline, library="sklearn"),
+    )
 }
 
 
@@ -46,3 +94,8 @@ def family_named(name: str) -> Family:
     if name not in FAMILIES:
         raise ValueError(f"family: {unknown_name(name, list(FAMILIES))}")
     return FAMILIES[name]
+
+
+def fitting(signature: Signature) -> list[str]:
+    """Return the names of the families that can be used for a task, the baseline included."""
+    return [name for name, family in FAMILIES.items() if not family.unfit(signature)]

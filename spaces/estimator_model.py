@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from spaces.cores import threads
 from spaces.family import Fold, Watch
-from spaces.preprocess import Prepared, Recipe, Scaling, load_prepared, training_matrix
+from spaces.inputs import Columns, Prepared, joined_reading, learn, load_prepared
+from spaces.preprocess import Recipe, Scaling
 from spaces.signature import Signature
 from spaces.table import Table
+from spaces.texts import TextRecipe
 
 # What skops does not trust by itself, of the estimators in `spaces.estimators`.
 _TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
@@ -36,12 +38,12 @@ class EstimatorFitted:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
         if self.outputs == 1:
             values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
             return values
-        probabilities = np.zeros((len(matrix), self.outputs), dtype=np.float32)
+        probabilities = np.zeros((matrix.shape[0], self.outputs), dtype=np.float32)
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
         return probabilities
 
@@ -71,19 +73,22 @@ class EstimatorModel:
         make: Makes the estimator, given a seed and a number of threads.
         scaling: How numbers are preprocessed.
         signature: The task's.
+        text: How texts are preprocessed, where the task has some.
     """
 
     make: Callable[[int, int], Any]
     scaling: Scaling
     signature: Signature
+    text: TextRecipe | None = None
     stops_early: ClassVar[bool] = False
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EstimatorFitted]:
         """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
-        recipe = Recipe(self.scaling, "onehot", self.signature.input.cardinalities)
+        recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
+        reading = joined_reading(recipe, self.text, self.signature)
         target = self.signature.target
         for fold in folds:
-            prepared, matrix = training_matrix(recipe, fold.full.table, fold.full.target, target.kind)
+            prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
             with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
                 warnings.filterwarnings("ignore", category=UserWarning)
                 estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target)

@@ -19,17 +19,20 @@ def build_xgboost(config: Config, signature: Signature) -> Any:
 
 
 def build_random_forest(config: Config, signature: Signature) -> Any:
-    """Build a random forest on unscaled columns, missing values left to its splits."""
+    """Build a random forest on unscaled columns, missing values left to its splits, or on n-grams of texts too."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     from spaces.estimator_model import EstimatorModel
 
     kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
 
-    def make(seed: int, threads: int) -> Any:
-        return kind(**config, random_state=seed, n_jobs=threads)
+    settings = {name: value for name, value in config.items() if name != "text"}
 
-    return EstimatorModel(make, "none", signature)
+    def make(seed: int, threads: int) -> Any:
+        return kind(**settings, random_state=seed, n_jobs=threads)
+
+    # Beside texts, rows are a sparse matrix, in which scikit-learn's trees take no missing values.
+    return EstimatorModel(make, "standard" if signature.texts else "none", signature, _text(config))
 
 
 def build_linear(config: Config, signature: Signature) -> Any:
@@ -43,7 +46,7 @@ def build_linear(config: Config, signature: Signature) -> Any:
             return Ridge(alpha=config["alpha"])
         return LogisticRegression(C=1 / config["alpha"], max_iter=500)
 
-    return EstimatorModel(make, config["scaling"], signature)
+    return EstimatorModel(make, config.get("scaling", "standard"), signature, _text(config))
 
 
 def build_baseline(config: Config, signature: Signature) -> Any:
@@ -58,3 +61,9 @@ def build_baseline(config: Config, signature: Signature) -> Any:
         return DummyRegressor(strategy="median" if signature.target.loss == "absolute_error" else "mean")
 
     return EstimatorModel(make, "standard", signature)
+
+
+def _text(config: Config) -> Any:
+    from spaces.inputs import text_recipe
+
+    return text_recipe(config) if "text" in config else None

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from spaces.preprocess import Prepared
+from spaces.inputs import Columns, Reader
 from spaces.signature import Signature
 from spaces.space import Config, Space, check
 from spaces.table import Table
@@ -77,7 +77,7 @@ class Fitted(Protocol):
         ...
 
     @property
-    def prepared(self) -> Prepared:
+    def prepared(self) -> Reader:
         """Its preprocessing."""
         ...
 
@@ -90,7 +90,7 @@ class Fitted(Protocol):
         """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order."""
         ...
 
-    def predict_matrix(self, matrix: NDArray[Any], /) -> NDArray[Any]:
+    def predict_matrix(self, matrix: Columns, /) -> NDArray[Any]:
         """Predict rows that are already preprocessed."""
         ...
 
@@ -122,6 +122,7 @@ class Family:
         build: Makes a model of one configuration.
         library: The package that a worker imports before its first trial, so that no trial pays for it.
         source: A digest of a user's own builder; None for the families that come with us.
+        unfit: Says why it cannot be used for a task, or nothing where it can.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Family:
     build: Callable[[Config, Signature], Model]
     library: str
     source: str | None = None
+    unfit: Callable[[Signature], str] = lambda signature: ""
 
 
 def family(

@@ -15,31 +15,44 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.space import unknown_name
-from spaces.table import MISSING, UNSEEN, Column, Schema, Table, TableError
+from spaces.table import MISSING, UNSEEN, Column, ColumnKind, Schema, Table, TableError
 
 # A text column of which this share reads as numbers is taken for a number column with stray texts.
 _MIXED_SHARE = 0.5
 
 
-def learn_schema(frame: pd.DataFrame, *, categories: Sequence[str] = ()) -> Schema:
+def learn_schema(
+    frame: pd.DataFrame, *, categories: Sequence[str] = (), text: Sequence[str] = (), sequence: str | None = None
+) -> Schema:
     """Find out each column's kind.
 
     Args:
         frame: The rows.
         categories: Columns to be read as categories whatever their values look like.
+        text: Columns to be read as text, or as sequences of tokens.
+        sequence: The column that says which rows are steps of one sequence.
 
     Raises:
-        TableError: A name is used twice, a column mixes numbers and text, or holds no value at all.
+        TableError: A name is used twice or not at all, or a column mixes numbers and text.
     """
     names = [str(name) for name in frame.columns]
     if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(
             f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
         )
-    for name in categories:
-        if name not in names:
-            raise TableError(f"categories: {unknown_name(name, names)}")
-    return Schema(tuple(_column(name, frame.iloc[:, i], name in categories) for i, name in enumerate(names)))
+    for what, given in (("categories", categories), ("text", text)):
+        for name in given:
+            if name not in names:
+                raise TableError(f"{what}: {unknown_name(name, names)}")
+    if both := sorted({*categories} & {*text}):
+        raise TableError(f"column {both[0]!r} is named in categories and in text: it can be one of them")
+    columns = []
+    for i, name in enumerate(names):
+        forced: ColumnKind | None = "text" if name in text else "category" if name in categories else None
+        if name == sequence:
+            forced = "sequence"
+        columns.append(_column(name, frame.iloc[:, i], forced))
+    return Schema(tuple(columns))
 
 
 def encode(schema: Schema, frame: pd.DataFrame) -> Table:
@@ -65,6 +78,8 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
     number, code = 0, 0
     for column in schema.columns:
         values = frame[column.name]
+        if column.kind in ("text", "sequence"):
+            continue
         if column.kind == "category":
             codes[:, code] = _codes(column, values)
             code += 1
@@ -72,7 +87,9 @@ def encode(schema: Schema, frame: pd.DataFrame) -> Table:
             for part in _numbers(column, values):
                 numbers[:, number] = part
                 number += 1
-    return Table(numbers, codes)
+    texts = [_texts(name, frame[name]) for name in schema.texts]
+    sequence = None if schema.sequence is None else _sequence(schema.sequence, frame[schema.sequence])
+    return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence)
 
 
 def _plain_numbers(schema: Schema, frame: pd.DataFrame) -> Table | None:
@@ -86,9 +103,15 @@ def _plain_numbers(schema: Schema, frame: pd.DataFrame) -> Table | None:
     return None if np.isinf(numbers).any() else Table(numbers, np.empty((len(frame), 0), dtype=np.int32))
 
 
-def _column(name: str, values: pd.Series[Any], forced: bool) -> Column:
-    if forced:
+def _column(name: str, values: pd.Series[Any], forced: ColumnKind | None) -> Column:
+    if forced == "text":
+        if not any(text.strip() for text in _texts(name, values)):
+            raise TableError(f"text column {name!r} holds no text at all: leave it out")
+        return Column(name, "text")
+    if forced == "category":
         return Column(name, "category", _category_names(values))
+    if forced == "sequence":
+        return Column(name, "sequence")
     if pd.api.types.is_bool_dtype(values.dtype):
         return Column(name, "boolean")
     if pd.api.types.is_numeric_dtype(values.dtype):
@@ -153,6 +176,35 @@ def _codes(column: Column, values: pd.Series[Any]) -> NDArray[np.int32]:
     index = {name: code for code, name in enumerate(column.categories)}
     uniques = {value: index.get(_category(value), UNSEEN) for value in values.dropna().unique()}
     return np.asarray(values.map(uniques).astype("float64").fillna(MISSING), dtype=np.int32)
+
+
+def _texts(name: str, values: pd.Series[Any]) -> NDArray[np.object_]:
+    """Return strings: a missing text is empty, and a sequence of tokens is written with spaces between."""
+    texts = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        if isinstance(value, str):
+            texts[i] = value
+        elif isinstance(value, list | tuple | np.ndarray):
+            texts[i] = " ".join(map(str, value))
+        elif pd.isna(value):
+            texts[i] = ""
+        else:
+            raise TableError(
+                f"column {name!r} must hold text, got {value!r} in row {values.index[i]}; if it is to be read as text, "
+                f"convert the column with astype(str)"
+            )
+    return texts
+
+
+def _sequence(name: str, values: pd.Series[Any]) -> NDArray[np.int32]:
+    """Number sequences in the order in which they begin; rows of one must stand together."""
+    codes, names = pd.factorize(values)
+    if (codes < 0).any():
+        raise TableError(f"column {name!r} says which sequence a row is of: it cannot be missing")
+    if np.count_nonzero(np.diff(codes)) + 1 > len(names):
+        torn = names[codes[1:][np.diff(codes) < 0][0]]
+        raise TableError(f"rows of the sequence {torn!r} do not stand together: sort the rows by {name!r}, in order")
+    return codes.astype(np.int32)
 
 
 def _numbers(column: Column, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:

@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 
 from spaces.family import Fitted, Fold
 from spaces.heads import activated, loss_for
+from spaces.inputs import Prepared
 from spaces.keras_model import KerasFitted, TargetScale, finished, inference_view, scaled
 from spaces.loading import load_fitted
-from spaces.preprocess import Prepared, Recipe, load_prepared, training_matrix
+from spaces.preprocess import PreparedTable, Recipe, load_table, training_matrix
 from spaces.probabilities import scores_of
 from spaces.signature import Target
 from spaces.table import Table
@@ -49,19 +50,16 @@ class CannotJoin(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Beside(Prepared):
+class Beside:
     """Several preprocessings, their matrices side by side.
 
     Attributes:
         parts: The preprocessings.
+        key: They have no name together.
     """
 
-    parts: tuple[Prepared, ...] = ()
-
-    @staticmethod
-    def of(parts: Sequence[Prepared]) -> Beside:
-        """Join preprocessings."""
-        return Beside(None, sum(part.width for part in parts), None, tuple(parts))
+    parts: tuple[Prepared, ...]
+    key: str | None = None
 
     def matrix(self, table: Table) -> NDArray[np.float32]:
         """Return the parts' matrices side by side, `(rows, width)`."""
@@ -119,7 +117,7 @@ class JointFitted:
 
     library: ClassVar[str] = "joint"
     average: Average
-    wide: Prepared
+    wide: PreparedTable
     sizes: tuple[int, ...]
     model: keras.Model
     kind: str
@@ -130,7 +128,7 @@ class JointFitted:
     @property
     def prepared(self) -> Beside:
         """The preprocessing of the wide part, of the trees and of the network, side by side."""
-        return Beside.of([self.wide, self.average.tree.prepared, self.average.tower.prepared])
+        return Beside((self.wide, self.average.tree.prepared, self.average.tower.prepared))
 
     def predict(self, table: Table) -> NDArray[np.float32]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
@@ -185,7 +183,7 @@ class JointFitted:
         assert isinstance(tower, KerasFitted)
         scale = TargetScale(settings["mean"], settings["deviation"])
         average = Average(tree, tower, np.array(settings["coefficients"]), scale)
-        wide, sizes = load_prepared(folder, settings["prepared"]), tuple(settings["sizes"])
+        wide, sizes = load_table(folder, settings["prepared"]), tuple(settings["sizes"])
         return JointFitted(average, wide, sizes, model, settings["kind"], settings["penalty"], settings["epochs"])
 
 

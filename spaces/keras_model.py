@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 
 from spaces.family import Fold, Rows, ShippingError, Watch
 from spaces.heads import loss_for
-from spaces.preprocess import Prepared, Recipe, load_prepared, prepare, training_matrix
+from spaces.inputs import Columns, Prepared, Reading, learn, load_prepared, text_recipe
+from spaces.preprocess import Recipe, prepare
 from spaces.signature import Signature, Target
 from spaces.space import Config
 from spaces.table import Table
+from spaces.text_networks import start_from_vectors
+from spaces.texts import Tokens, prepare_texts
 from spaces.training import Arrays, Trainer, predict
 
 Builder = Callable[[Config, Signature], keras.Model]
 DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
 DEFAULT_LEARNING_RATE = 1e-3
+_VOCABULARY = 20_000
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,12 @@ class KerasFitted:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
         return self.finished(predict(self.model, self.padded(matrix)))
 
-    def padded(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a matrix with the columns of zeros that the network expects beyond it."""
+    def padded(self, matrix: Columns) -> Columns:
+        """Return inputs whose table has the columns of zeros that the network expects beyond its own."""
         return _padded(matrix, self.width)
 
     def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -105,49 +109,66 @@ class KerasModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
-        cardinalities = self.signature.input.cardinalities
-        recipe = Recipe(self.config.get("scaling", "standard"), "onehot", cardinalities, self.config.get("crosses", 0))
-        kind = self.signature.target.kind
+        reading, kind = self._reading(), self.signature.target.kind
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
-        width = max(prepare(recipe, fold.train.table, fold.train.target, kind).width for fold in folds)
+        width = (
+            0
+            if reading.table is None
+            else max(prepare(reading.table, fold.train.table, fold.train.target, kind).width for fold in folds)
+        )
         signature = self.signature.with_width(width)
         trainer: Trainer | None = None
         for fold in folds:
             keras.utils.set_random_seed(fold.seed)
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
+            for text in signature.texts[:1]:  # texts share a vocabulary, and so their vectors
+                if text.vectors and reading.text:
+                    start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
             if trainer is None:
                 trainer = Trainer(fresh)
             else:
                 trainer.reset(fresh)
-            yield self._fit_fold(trainer, recipe, fold, width, watch)
+            yield self._fit_fold(trainer, reading, fold, width, watch)
 
-    def _fit_fold(self, trainer: Trainer, recipe: Recipe, fold: Fold, width: int, watch: Watch) -> KerasFitted:
+    def _reading(self) -> Reading:
+        config, table, text = self.config, None, None
+        if self.signature.table:
+            scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
+            table = Recipe(scaling, "onehot", self.signature.cardinalities, crosses)
+        if self.signature.texts:
+            longest = max(one.shape[0] for one in self.signature.texts)
+            own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
+            text = text_recipe(config) if "text" in config else own
+        return Reading(table, text, joined=False)
+
+    def _fit_fold(self, trainer: Trainer, reading: Reading, fold: Fold, width: int, watch: Watch) -> KerasFitted:
         kind = self.signature.target.kind
-        prepared, matrix = training_matrix(recipe, fold.train.table, fold.train.target, kind)
+        prepared, matrix = learn(reading, fold.train.table, fold.train.target, kind)
         scale = TargetScale.of(fold.train.target, kind)
         fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
         inner = _padded(prepared.matrix(fold.inner.table), width)
-        epochs = int(self._setting("epochs"))
-        listener = _Watcher(watch, epochs, lambda: fitted.predict_matrix(inner))
+        epochs = int(self.setting("epochs"))
+        listener = Listener(watch, epochs, lambda: fitted.predict_matrix(inner))
         fitted.curves = trainer.train(
             _arrays(_padded(matrix, width), fold.train, scale, trainer.model),
             _arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
             epochs=fold.steps or epochs,
-            batch_size=min(int(self._setting("batch_size")), len(fold.train)),
-            callbacks=[*self._callbacks(epochs, watched=fold.steps is None), listener],
+            batch_size=min(int(self.setting("batch_size")), len(fold.train)),
+            callbacks=[*self.callbacks(epochs, watched=fold.steps is None), listener],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
         )
         return fitted
 
-    def _callbacks(self, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
-        patience = int(self._setting("patience"))
+    def callbacks(self, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
+        """Return the callbacks that the config asks for."""
+        patience = int(self.setting("patience"))
         callbacks: list[keras.callbacks.Callback] = []
         if average_steps(self.config):  # first, so that what is watched and kept are the averaged weights
             callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
         loss = "val_loss" if watched else "loss"
         if watched:
             callbacks.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
-        match self._setting("schedule"):
+        match self.setting("schedule"):
             case "cosine":
                 halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
                 callbacks.append(_Schedule(halves))
@@ -156,7 +177,8 @@ class KerasModel:
                 callbacks.append(lower)
         return callbacks
 
-    def _setting(self, name: str) -> Any:
+    def setting(self, name: str) -> Any:
+        """Return a setting of the training loop, by the config or by default."""
         return self.config.get(name, DEFAULTS[name])
 
 
@@ -190,7 +212,7 @@ def average_steps(config: Config) -> int:
     return 0
 
 
-class _Watcher(keras.callbacks.Callback):
+class Listener(keras.callbacks.Callback):
     """Shows every epoch to the trial."""
 
     def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
@@ -198,6 +220,7 @@ class _Watcher(keras.callbacks.Callback):
         self._watch, self._epochs, self._predict_inner = watch, epochs, predict_inner
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Show the epoch."""
         self._watch(epoch, self._epochs, logs or {}, self._predict_inner)
 
 
@@ -215,7 +238,7 @@ class _Schedule(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self._initial * self._factors[epoch]
 
 
-def _arrays(matrix: NDArray[np.float32], rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+def _arrays(matrix: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
     return Arrays(matrix, scaled(rows, scale, model.output_shape[-1] == 1))
 
 
@@ -233,8 +256,13 @@ def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDA
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
-def _padded(matrix: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    return matrix if matrix.shape[1] == width else np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
+def _padded(read: Columns, width: int) -> Columns:
+    """Widen the table, which comes first where there is one; a width of 0 says that there is none."""
+    matrix = read[0] if isinstance(read, tuple) else read
+    if not width or matrix.shape[1] == width:
+        return read
+    wider = np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
+    return (wider, *read[1:]) if isinstance(read, tuple) else wider
 
 
 def inference_view(model: keras.Model) -> keras.Model:

@@ -29,6 +29,10 @@ def load_fitted(folder: Path) -> Fitted:
             from spaces.joint import JointFitted
 
             return JointFitted.load(folder, settings)
+        case "steps":
+            from spaces.step_model import StepFitted
+
+            return cast(Fitted, StepFitted.load(folder, settings))
         case "sklearn":
             from spaces.estimator_model import EstimatorFitted
 

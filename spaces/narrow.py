@@ -17,6 +17,9 @@ from typing import Any
 from spaces.leaves import Choice, Float, Int
 from spaces.space import Space, leaves, unknown_name
 
+_KEPT = object()
+"""Stands for the options that are kept, beside changes inside of them."""
+
 
 def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
     """Return the space with some parts changed.
@@ -25,7 +28,7 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
         space: The family's space.
         changes: By name (nested, or dotted): a plain value fixes a parameter; a `{"low": ..., "high": ...}` mapping
             or a new leaf of the same type changes its range; a list keeps those options of a `Choice`; a name keeps
-            one; a mapping reaches inside an option.
+            one; a mapping reaches inside an option; both may be said of one `Choice`.
 
     Raises:
         ValueError: A name does not exist (the right ones are listed), or the type would change.
@@ -40,12 +43,17 @@ def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
         *parents, last = str(name).split(".")
         place = nested
         for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
-                raise ValueError(f"{parent} is changed twice: as {place!r}, and by {name!r}")
+            inside = place.setdefault(parent, {})
+            if not isinstance(inside, dict):
+                if not isinstance(inside, str | list | tuple):
+                    raise ValueError(f"{parent} is changed twice: as {inside!r}, and by {name!r}")
+                inside = place[parent] = {_KEPT: inside}
+            place = inside
         inner = _nest(change) if isinstance(change, Mapping) else change
         if isinstance(inner, dict) and isinstance(place.get(last), dict):
             inner = _merged(place[last], inner)
+        elif isinstance(place.get(last), dict) and _KEPT not in place[last] and isinstance(inner, str | list | tuple):
+            inner = {_KEPT: inner, **place[last]}
         elif last in place:
             raise ValueError(f"{name} is changed twice: as {place[last]!r}, and as {change!r}")
         place[last] = inner
@@ -69,6 +77,11 @@ def _mapping(space: Space, changes: Mapping[str, Any], name: str) -> dict[str, A
 
 
 def _node(node: Any, change: Any, name: str) -> Any:
+    if isinstance(change, Mapping) and _KEPT in change:
+        if not (isinstance(node, Choice) and node.conditional):
+            raise ValueError(f"{name} is changed twice, as {change[_KEPT]!r} and inside, but it has no options to keep")
+        inside = {key: value for key, value in change.items() if key != _KEPT}
+        return _node(_choice(node, change[_KEPT], name), inside, name)
     if isinstance(node, Mapping):
         if not isinstance(change, Mapping):
             raise ValueError(f"{name} holds {', '.join(leaves(node)) or 'constants'}: name one of them, got {change!r}")

@@ -15,7 +15,7 @@ from spaces.space import Config
 def build_dense(config: Config, signature: Signature) -> keras.Model:
     """Build the network of one configuration, uncompiled."""
     inputs = keras.Input(signature.input.shape, name="table")
-    x = _hidden(inputs, config, regularizer(config["penalty"]), shortcuts=config["residual"])
+    x = hidden(inputs, config, regularizer(config["penalty"]), shortcuts=config["residual"])
     return keras.Model(inputs, head(x, signature.target), name="dense")
 
 
@@ -26,7 +26,7 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     sees all but the crosses. Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
     """
     inputs = keras.Input(signature.input.shape, name="table")
-    x = _hidden(inputs[:, config["crosses"] :] if config["crosses"] else inputs, config)
+    x = hidden(inputs[:, config["crosses"] :] if config["crosses"] else inputs, config)
     outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
     wide = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs)
     deep = keras.layers.Dense(outputs, name="deep")(x)
@@ -38,7 +38,7 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     return model
 
 
-def _hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, shortcuts: bool = False) -> Any:
+def hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, shortcuts: bool = False) -> Any:
     """Stack the hidden layers that a config describes."""
     for units in widths(config["units"], config["depth"], config["shape"]):
         y = dense_block(

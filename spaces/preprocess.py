@@ -1,12 +1,11 @@
 """What is learned from training rows: imputation, scaling, encoding of categories.
 
 A `Recipe` says what to do, `prepare` learns it from the training rows of one fold (and from nothing else), and the
-`Prepared` result turns any rows into a float32 matrix. scikit-learn does the work; skops writes it, without pickle.
+`PreparedTable` result turns any rows into a float32 matrix. scikit-learn does the work; skops writes it.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.caching import cached, remembered
 from spaces.table import Table
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
@@ -28,7 +28,6 @@ _TRUSTED = [
     "spaces.piecewise.PiecewiseLinear",
 ]
 _FILE = "preprocess.skops"
-_CACHE_BYTES = 512 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedTable:
     """A recipe with what it learned.
 
     Attributes:
@@ -75,10 +74,12 @@ class Prepared:
         """Return the rows as a float32 matrix `(rows, width)`, cached for rows that have a key."""
         if self.key is None or table.key is None:
             return self._transform(table)
-        return _cached(f"{self.key}|{table.key}", lambda: self._transform(table))
+        return cached(f"{self.key}|{table.key}", lambda: self._transform(table))
 
     def _transform(self, table: Table) -> NDArray[np.float32]:
         # What a ColumnTransformer does, without the checks and the scheduling that cost it milliseconds a call.
+        if self.transformer is None:
+            return np.zeros((len(table), 0), dtype=np.float32)
         rows = table.joined()
         parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
         return _float32(np.hstack(parts))
@@ -91,14 +92,14 @@ class Prepared:
         return {"width": self.width, "key": self.key}
 
 
-def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
-    """Read what `Prepared.save` wrote and returned."""
+def load_table(folder: Path, settings: Mapping[str, Any]) -> PreparedTable:
+    """Read what `PreparedTable.save` wrote and returned."""
     import skops.io
 
-    return Prepared(skops.io.load(folder / _FILE, trusted=_TRUSTED), settings["width"], settings["key"])
+    return PreparedTable(skops.io.load(folder / _FILE, trusted=_TRUSTED), settings["width"], settings["key"])
 
 
-def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> Prepared:
+def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> PreparedTable:
     """Learn a recipe from training rows.
 
     Args:
@@ -111,24 +112,24 @@ def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
     if key is None:
         return _learn(recipe, train, target, target_kind, None)[0]
 
-    def learn() -> Prepared:
+    def learn() -> PreparedTable:
         prepared, matrix = _learn(recipe, train, target, target_kind, key)
         # The training matrix is not transform(train): its mean-target columns are cross-fitted.
-        _cached(f"{key}|{train.key}", lambda: matrix)
+        cached(f"{key}|{train.key}", lambda: matrix)
         return prepared
 
-    prepared: Prepared = _cached(key, learn)
+    prepared: PreparedTable = cached(key, learn)
     return prepared
 
 
 def training_matrix(
     recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
-) -> tuple[Prepared, NDArray[np.float32]]:
+) -> tuple[PreparedTable, NDArray[np.float32]]:
     """Learn a recipe and return it with the training rows' own matrix, mean-target columns cross-fitted."""
     if train.key is None:
         return _learn(recipe, train, target, target_kind, None)
     prepared = prepare(recipe, train, target, target_kind)
-    matrix = _cache.get(f"{prepared.key}|{train.key}")
+    matrix = remembered(f"{prepared.key}|{train.key}")
     if matrix is None:  # fell out of the cache
         return _learn(recipe, train, target, target_kind, prepared.key)
     return prepared, matrix
@@ -142,11 +143,13 @@ def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
 
 def _learn(
     recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
-) -> tuple[Prepared, NDArray[np.float32]]:
+) -> tuple[PreparedTable, NDArray[np.float32]]:
+    if not train.joined().shape[1]:
+        return PreparedTable(None, 0, key), np.zeros((len(train), 0), dtype=np.float32)
     n_classes = 0 if target_kind == "regression" else len(np.unique(target))
     transformer = _transformer(recipe, train, n_classes)
     matrix = _float32(transformer.fit_transform(train.joined(), target))
-    return Prepared(transformer, matrix.shape[1], key), matrix
+    return PreparedTable(transformer, matrix.shape[1], key), matrix
 
 
 def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:
@@ -219,17 +222,3 @@ def _scaler(scaling: Scaling, rows: int) -> Any:
         parts = [("number", StandardScaler()), ("pieces", PiecewiseLinear()), ("values", values)]
         return make_pipeline(imputer, FeatureUnion(parts))
     return make_pipeline(imputer, StandardScaler())
-
-
-_cache: OrderedDict[str, Any] = OrderedDict()
-
-
-def _cached(key: str, make: Any) -> Any:
-    """Remember a value in this process; the least recently used go when the matrices exceed the budget."""
-    if key in _cache:
-        _cache.move_to_end(key)
-        return _cache[key]
-    value = _cache[key] = make()
-    while sum(getattr(kept, "nbytes", 0) for kept in _cache.values()) > _CACHE_BYTES and len(_cache) > 1:
-        _cache.popitem(last=False)
-    return value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from spaces.vectors import Vectors
 
 TargetKind = Literal["regression", "binary", "multiclass"]
 Loss = Literal["squared_error", "absolute_error", "log_loss"]
@@ -15,17 +17,20 @@ class Input:
 
     Attributes:
         name: How the input is called.
-        kind: `"table"`: one row of numbers, after preprocessing.
-        shape: Shape of one row; for a table `(columns,)`.
+        kind: `"table"`: one row of numbers, after preprocessing; or `"text"`: tokens in order.
+        shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed.
         dtype: What the model receives.
-        cardinalities: For a table before preprocessing, the number of categories of each category column.
+        cardinalities: For a table before preprocessing, the number of categories of each category column; for a text,
+            the number of distinct words.
+        vectors: For a text, pretrained vectors of its words, where there are some.
     """
 
     name: str
-    kind: Literal["table"]
+    kind: Literal["table", "text"]
     shape: tuple[int, ...]
     dtype: str = "float32"
     cardinalities: tuple[int, ...] = ()
+    vectors: Vectors | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Target:
 class Signature:
     """The inputs and targets of a task, and how many rows train a model.
 
+    Attributes:
+        inputs: The inputs.
+        targets: The targets.
+        rows: How many rows train a model.
+        steps: Where rows are steps of sequences, a number of steps that 95 of 100 sequences do not exceed; else 0.
+
     >>> Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100).input.shape
     (4,)
     """
@@ -61,12 +72,28 @@ class Signature:
     inputs: tuple[Input, ...]
     targets: tuple[Target, ...]
     rows: int
+    steps: int = 0
 
     @property
     def input(self) -> Input:
         """The only input."""
         (only,) = self.inputs
         return only
+
+    @property
+    def table(self) -> Input | None:
+        """The table, where there is one."""
+        return next((one for one in self.inputs if one.kind == "table"), None)
+
+    @property
+    def texts(self) -> tuple[Input, ...]:
+        """The texts, in order."""
+        return tuple(one for one in self.inputs if one.kind == "text")
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """The number of categories of each category column; empty where there is no table."""
+        return () if self.table is None else self.table.cardinalities
 
     @property
     def target(self) -> Target:
@@ -76,4 +103,5 @@ class Signature:
 
     def with_width(self, width: int) -> Signature:
         """Return the signature of the same task with `width` columns in its table."""
-        return replace(self, inputs=(replace(self.input, shape=(width,)),))
+        inputs = tuple(replace(one, shape=(width,)) if one.kind == "table" else one for one in self.inputs)
+        return replace(self, inputs=inputs)

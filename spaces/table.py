@@ -1,4 +1,4 @@
-"""Tables: what columns a task has, and its rows as two arrays that can be memory-mapped."""
+"""Tables: what columns a task has, and its rows as arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-ColumnKind = Literal["number", "boolean", "date", "category"]
+ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence"]
 MISSING, UNSEEN = -1, -2
 DATE_PARTS = ("days", "month", "weekday", "hour")
 
@@ -41,13 +41,23 @@ class Schema:
     @property
     def n_numbers(self) -> int:
         """Columns of the numeric array: one a number or boolean, four a date."""
-        widths = {"number": 1, "boolean": 1, "date": len(DATE_PARTS), "category": 0}
+        widths = {"number": 1, "boolean": 1, "date": len(DATE_PARTS), "category": 0, "text": 0, "sequence": 0}
         return sum(widths[column.kind] for column in self.columns)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of categories of each category column."""
         return tuple(len(column.categories) for column in self.columns if column.kind == "category")
+
+    @property
+    def texts(self) -> list[str]:
+        """Names of the text columns, each an input of its own."""
+        return [column.name for column in self.columns if column.kind == "text"]
+
+    @property
+    def sequence(self) -> str | None:
+        """Name of the column that says which rows are steps of one sequence."""
+        return next((column.name for column in self.columns if column.kind == "sequence"), None)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the schema as JSON values."""
@@ -67,11 +77,15 @@ class Table:
         numbers: float64 `(rows, numbers)`; NaN where missing.
         codes: int32 `(rows, categories)`; `MISSING` (-1) and `UNSEEN` (-2) where there is no category.
         key: Names these very rows, so that what is computed from them can be cached; None for rows met once.
+        texts: Strings `(rows, texts)`, one column a text column; None when there are none.
+        sequence: int32 `(rows,)`, which sequence each row is a step of, in order; None where rows stand alone.
     """
 
     numbers: NDArray[np.float64]
     codes: NDArray[np.int32]
     key: str | None = None
+    texts: NDArray[np.object_] | None = None
+    sequence: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -80,6 +94,8 @@ class Table:
         """Return numbers and codes side by side, `(rows, columns)`."""
         return np.hstack([self.numbers, self.codes.astype(np.float64)])
 
-    def take(self, rows: NDArray[np.int64], key: str | None = None) -> Table:
+    def take(self, rows: NDArray[np.int64] | slice, key: str | None = None) -> Table:
         """Return some of the rows."""
-        return Table(self.numbers[rows], self.codes[rows], key)
+        texts = None if self.texts is None else self.texts[rows]
+        sequence = None if self.sequence is None else self.sequence[rows]
+        return Table(self.numbers[rows], self.codes[rows], key, texts, sequence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spaces.leaves import Choice, Float, Int
+from spaces.ngrams import joined_texts
 from spaces.signature import Signature
 from spaces.space import Space
 
@@ -82,15 +83,20 @@ def wide_and_deep_space(signature: Signature) -> Space:
 
 def scalings(signature: Signature) -> list[str]:
     """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
-    n_numbers = signature.input.shape[0] - len(signature.input.cardinalities)
+    n_numbers = 0 if signature.table is None else signature.table.shape[0] - len(signature.cardinalities)
     wide = n_numbers * _PIECEWISE_WIDTH * signature.rows * 4
     return [*(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else []), "standard", "quantile"]
 
 
 def xgboost_space(signature: Signature) -> Space:
-    """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched."""
+    """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched.
+
+    Beside texts there are thousands of columns, and a round takes long: fewer rounds of larger steps.
+    """
+    texts = bool(signature.texts)
     return {
-        "learning_rate": Float(0.02, 0.3, log=True, default=0.05),
+        **joined_texts(signature, 3_000),
+        "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(0.02, 0.3, log=True, default=0.05),
         "max_depth": Int(2, 10, default=6),
         "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
         "subsample": Float(0.5, 1.0, default=0.9),
@@ -98,8 +104,8 @@ def xgboost_space(signature: Signature) -> Space:
         "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
         "reg_alpha": Float(1e-4, 10.0, log=True, default=1e-3),
         "gamma": Float(1e-4, 5.0, log=True, default=1e-3),
-        "n_estimators": 1500,
-        "patience": 50,
+        "n_estimators": 300 if texts else 1500,
+        "patience": 20 if texts else 50,
     }
 
 
@@ -107,8 +113,9 @@ def random_forest_space(signature: Signature) -> Space:
     """Return the space of random forests; leaves are kept large enough for a forest of some megabytes."""
     smallest = max(1, signature.rows // 5000)
     return {
+        **joined_texts(signature, 3_000),
         "n_estimators": 200,
-        "max_features": Float(0.1, 1.0, default=0.4),
+        "max_features": Float(0.005, 0.2, log=True) if signature.texts else Float(0.1, 1.0, default=0.4),
         "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
         "max_samples": Float(0.4, 1.0, default=0.9),
     }
@@ -117,6 +124,7 @@ def random_forest_space(signature: Signature) -> Space:
 def linear_space(signature: Signature) -> Space:
     """Return the space of ridge or logistic regression."""
     return {
-        "scaling": Choice(scalings(signature)),
-        "alpha": Float(1e-3, 1e4, log=True, default=1.0),
+        **joined_texts(signature, 50_000),
+        **({"scaling": Choice(scalings(signature))} if signature.table else {}),
+        "alpha": Float(1e-3, 1e4, log=True, default=0.1 if signature.texts else 1.0),
     }

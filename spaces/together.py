@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.family import Fitted
+from spaces.inputs import Columns
 from spaces.table import Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Together:
         self._reads = [distinct.index(key) for key in keys]
         self._prepared = [self._fitted[keys.index(key)].prepared for key in distinct]
         self._networks = [i for i, one in enumerate(self._fitted) if one.library == "keras"]
-        self._fused: Callable[[list[NDArray[np.float32]]], list[NDArray[np.float32]]] | None = None
+        self._fused: Callable[[list[Columns]], list[NDArray[np.float32]]] | None = None
 
     def __call__(self, table: Table) -> list[NDArray[Any]]:
         """Return each model's values `(rows, 1)` or probabilities `(rows, classes)`."""
@@ -40,7 +41,7 @@ class Together:
                 outputs[i] = one.predict_matrix(matrices[self._reads[i]])
         return [outputs[i] for i in range(len(self._fitted))]
 
-    def _run_networks(self, matrices: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def _run_networks(self, matrices: list[Columns]) -> list[NDArray[np.float32]]:
         if not self._networks:
             return []
         networks = [cast("KerasFitted", self._fitted[i]) for i in self._networks]

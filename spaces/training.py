@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 RESIDENT_BYTES = 2 * 1024**3
 _EVALUATION_BATCH = 4096
+_WINDOWS = 256
 
 
 class Arrays(NamedTuple):
@@ -160,31 +161,59 @@ class Trainer:
 
 def predict(model: keras.Model, x: NDArray[Any] | tuple[NDArray[Any], ...]) -> NDArray[np.float32]:
     """Return a model's outputs `(rows, outputs)`, in chunks, without `model.predict`'s fixed cost of 50-95 ms."""
-    if isinstance(x, tuple):
-        return _in_chunks(x, lambda parts: [model(tuple(parts), training=False)])[0]
-    return _in_chunks([x], lambda parts: [model(parts[0], training=False)])[0]
+    arrays = x if isinstance(x, tuple) else (x,)
+    return _in_chunks(arrays, lambda parts: [model(_as(isinstance(x, tuple), parts), training=False)])[0]
 
 
-def fuse(models: Sequence[keras.Model]) -> Callable[[list[NDArray[np.float32]]], list[NDArray[np.float32]]]:
-    """Return one traced function of several models: it takes an array `(rows, ...)` for each, and returns as many.
+def step_function(model: keras.Model) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
+    """Return a function of what a model of windows reads, and of the steps `(windows, length)` that are wanted.
 
-    Arrays that are the same object are handed over once.
+    It returns the outputs of these steps, `(wanted steps, outputs)`, from a few windows at a time.
     """
-    traced: dict[tuple[int, ...], Callable[..., Any]] = {}
+    traced = tf.function(lambda given: model(given, training=False), autograph=False, reduce_retracing=True)
 
-    def run(arrays: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        distinct = {id(array): array for array in arrays}
-        reads = tuple(list(distinct).index(id(array)) for array in arrays)
+    def run(x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        parts = []
+        for start in range(0, len(wanted), _WINDOWS):
+            chunk = tf.nest.map_structure(lambda array: tf.constant(array[start : start + _WINDOWS]), x)
+            parts.append(traced(chunk).numpy()[wanted[start : start + _WINDOWS]])
+        return np.concatenate(parts)
+
+    return run
+
+
+def fuse(models: Sequence[keras.Model]) -> Callable[[list[Any]], list[NDArray[np.float32]]]:
+    """Return one traced function of several models.
+
+    It takes for each of them an array `(rows, ...)` or a tuple of such arrays, and returns as many outputs. Arrays that
+    are the same object are handed over once.
+    """
+    traced: dict[tuple[tuple[int, ...], ...], Callable[..., Any]] = {}
+
+    def run(read: list[Any]) -> list[NDArray[np.float32]]:
+        arrays = [x if isinstance(x, tuple) else (x,) for x in read]
+        several = [isinstance(x, tuple) for x in read]
+        distinct = {id(array): array for one in arrays for array in one}
+        places = {key: place for place, key in enumerate(distinct)}
+        reads = tuple(tuple(places[id(array)] for array in one) for one in arrays)
         if reads not in traced:
-            specs = [tf.TensorSpec([None, *array.shape[1:]], tf.float32) for array in distinct.values()]
+            specs = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in distinct.values()]
             traced[reads] = tf.function(
-                lambda *inputs: [model(inputs[i], training=False) for model, i in zip(models, reads, strict=True)],
+                lambda *inputs: [
+                    model(_as(many, [inputs[i] for i in chosen]), training=False)
+                    for model, many, chosen in zip(models, several, reads, strict=True)
+                ],
                 input_signature=specs,
                 autograph=False,
             )
         return _in_chunks(list(distinct.values()), lambda parts: traced[reads](*parts))
 
     return run
+
+
+def _as(several: bool, parts: Sequence[Any]) -> Any:
+    """Return what a model reads: a tuple of several inputs, or the only one."""
+    return tuple(parts) if several else parts[0]
 
 
 def _in_chunks(

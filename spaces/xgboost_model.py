@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from spaces.cores import threads
 from spaces.family import Fold, Watch
-from spaces.preprocess import Prepared, Recipe, category_columns, load_prepared, training_matrix
+from spaces.inputs import Columns, Prepared, joined_reading, learn, load_prepared, text_recipe
+from spaces.preprocess import Recipe, category_columns
 from spaces.signature import Signature
 from spaces.space import Config
 from spaces.table import Table
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
+_OURS = ("n_estimators", "patience", "text")
 _LOOK_EVERY = 10
 _FEW_ROWS = 1000
 
@@ -48,10 +50,10 @@ class XGBoostFitted:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
         # For few rows, waking other threads takes longer than the rows.
-        self.booster.set_param({"nthread": 1 if len(matrix) <= _FEW_ROWS else threads()})
+        self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
         return _expand(_raw(self.booster, matrix), self.classes, self.outputs)
 
     def save(self, folder: Path) -> None:
@@ -89,11 +91,13 @@ class XGBoostModel:
 
     def _fit_fold(self, fold: Fold, watch: Watch) -> XGBoostFitted:
         target, table = self.signature.target, fold.train.table
-        recipe = Recipe("none", "codes", self.signature.input.cardinalities)
-        prepared, matrix = training_matrix(recipe, table, fold.train.target, target.kind)
+        recipe = Recipe("none", "codes", self.signature.cardinalities)
+        text = text_recipe(self.config) if self.signature.texts else None
+        reading = joined_reading(recipe, text, self.signature)
+        prepared, matrix = learn(reading, table, fold.train.target, target.kind)
         inner = prepared.matrix(fold.inner.table)
         types = category_columns(recipe, table.numbers.shape[1])
-        types += ["q"] * (prepared.width - len(types))
+        types += ["q"] * (matrix.shape[1] - len(types))
         classes: tuple[int, ...] = ()
         labels, inner_labels = fold.train.target, fold.inner.target
         if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
@@ -127,7 +131,7 @@ class XGBoostModel:
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
         loss = self.signature.target.loss
-        searched = {key: value for key, value in self.config.items() if key not in ("n_estimators", "patience")}
+        searched = {key: value for key, value in self.config.items() if key not in _OURS}
         if n_classes > 2:
             task = {"objective": "multi:softprob", "num_class": n_classes, "eval_metric": "mlogloss"}
         elif n_classes:
@@ -140,9 +144,7 @@ class XGBoostModel:
 class _Watcher(xgboost.callback.TrainingCallback):
     """Shows every tenth round to the trial."""
 
-    def __init__(
-        self, watch: Watch, rounds: int, inner: NDArray[np.float32], classes: tuple[int, ...], outputs: int
-    ) -> None:
+    def __init__(self, watch: Watch, rounds: int, inner: Columns, classes: tuple[int, ...], outputs: int) -> None:
         super().__init__()
         self._watch, self._rounds, self._inner, self._classes, self._outputs = watch, rounds, inner, classes, outputs
 
@@ -156,9 +158,9 @@ class _Watcher(xgboost.callback.TrainingCallback):
         return _expand(_raw(booster, self._inner), self._classes, self._outputs)
 
 
-def _raw(booster: xgboost.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
     outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
-    return outputs.reshape(len(matrix), -1)
+    return outputs.reshape(matrix.shape[0], -1)
 
 
 def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int) -> NDArray[np.float32]:

@@ -50,11 +50,16 @@ def test_ensembles_of_plain_arrays(tmp_path):
     assert "[" in run(code, tmp_path)
 
 
-@pytest.mark.parametrize("text", [*blocks("toml"), (ROOT / "examples" / "adult.toml").read_text()])
+def test_texts_from_strings_to_probabilities(tmp_path):
+    code = blocks("python", (ROOT / "docs" / "text.md").read_text())[0]
+    assert "[[" in run(code, tmp_path)
+
+
+@pytest.mark.parametrize("text", [*blocks("toml"), *(path.read_text() for path in ROOT.glob("examples/*.toml"))])
 def test_study_files_in_the_documents_are_valid(text):
     import tomllib
 
-    assert StudyFile.model_validate(tomllib.loads(text)).study.name == "adult"
+    assert StudyFile.model_validate(tomllib.loads(text)).study.name
 
 
 def test_commands_in_the_readme_exist():

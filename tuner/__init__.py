@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ensembles.ensemble import load as load
     from spaces.family import family as family
     from tuner.hyperopt_sampler import HyperoptSampler as HyperoptSampler
+    from tuner.language import generate as generate
+    from tuner.language import language_task as language_task
     from tuner.launch import tune as tune
     from tuner.metrics import METRICS as METRICS
     from tuner.metrics import Metric as Metric
@@ -40,6 +42,8 @@ _WHERE = {
     "Study": "tuner.study",
     "Task": "tuner.task",
     "family": "spaces.family",
+    "generate": "tuner.language",
+    "language_task": "tuner.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",
     "tune": "tuner.launch",

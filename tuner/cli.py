@@ -59,6 +59,8 @@ def run(study_file: Path, folder: Path | None) -> None:
     families: Any = families_of(file, here)
     data = file.data.model_dump(exclude={"train", "test"})
     test = here / file.data.test if isinstance(file.data.test, str) else file.data.test
+    if file.data.vectors is not None:
+        data["vectors"] = here / file.data.vectors
     task = Task(here / file.data.train, test=test, seed=file.study.seed, **data)
     study = tune(
         task,

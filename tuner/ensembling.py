@@ -301,7 +301,9 @@ def build_ensemble(
 
 def _auto(study: Study, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
     """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
-    choice = held.choose(ladder([member.family for member in held.members], held.loss, with_features=True))
+    choice = held.choose(
+        ladder([member.family for member in held.members], held.loss, with_features=held.features.shape[1] > 0)
+    )
     if joint:
         from tuner.joint import train_joint
 

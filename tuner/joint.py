@@ -61,6 +61,8 @@ def train_joint(study: Study) -> JointTrial:
         StudyError: There are no trees or no network, or a single fold: nothing then is known of its training rows but
             what models said that had seen them.
     """
+    if study.task.schema.texts:
+        raise StudyError("a joint model reads tables only, and the task has texts")
     tree, tower = _best(study, "xgboost"), _best(study, "keras")
     made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
     if (made.folder / _FILE).exists():
@@ -116,7 +118,7 @@ def _fit_fold(
             solver(said[:, train], rows.target, loss),
             said[:, train],
             task.target,
-            task.signature.input.cardinalities,
+            task.signature.cardinalities,
             penalties=penalties,
         )
     except CannotJoin as error:

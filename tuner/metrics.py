@@ -6,6 +6,7 @@ promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -185,6 +186,13 @@ def _f1(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
     return _labels("f1_score", average=average, zero_division=0)(y_true, y_pred)
 
 
+def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return the correlation; 0 for constant predictions, which say nothing."""
+    from scipy.stats import pearsonr
+
+    return float(pearsonr(y_true, y_pred).statistic) if np.ptp(y_pred) and np.ptp(y_true) else 0.0
+
+
 def _known(name: str, function: Callable[..., float], greater: bool, needs: Needs, **more: Any) -> Metric:
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
@@ -193,6 +201,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _known("log_loss", _log_loss, False, "probability"),
+        _known("perplexity", lambda y_true, y_pred: math.exp(_log_loss(y_true, y_pred)), False, "probability"),
         _known("brier_score", _brier, False, "probability"),
         _known("roc_auc", _ranking("roc_auc_score"), True, "probability"),
         _known("average_precision", _ranking("average_precision_score"), True, "probability"),
@@ -207,5 +216,6 @@ METRICS: dict[str, Metric] = {
         _known("median_absolute_error", _sklearn("median_absolute_error"), False, "value", loss="absolute_error"),
         _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
         _known("r2", _sklearn("r2_score"), True, "value"),
+        _known("pearson", _pearson, True, "value"),
     )
 }

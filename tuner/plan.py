@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.catalog import BASELINE, FAMILIES, family_named
+from spaces.catalog import BASELINE, FAMILIES, family_named, fitting
 from spaces.cores import cores
 from spaces.family import Family
 from spaces.narrow import narrow
@@ -79,7 +79,7 @@ def make_plan(
         ValueError: One of them cannot be used.
     """
     budget = _budget(trials, time, trial_time, max_failures)
-    chosen = _families(families)
+    chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
     n_workers = _workers(workers)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -105,14 +105,14 @@ def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any) -> Budge
     )
 
 
-def _families(families: Families | None) -> dict[str, tuple[Family, Mapping[str, Any]]]:
+def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, Mapping[str, Any]]]:
     given: list[tuple[str | Family, Mapping[str, Any]]]
     if isinstance(families, str):
         raise ValueError(f"families must be a list of names, got the text {families!r}")
     if isinstance(families, Mapping):
         given = [(name, changes or {}) for name, changes in families.items()]
     else:
-        given = [(one, {}) for one in (families if families is not None else FAMILIES)]
+        given = [(one, {}) for one in (families if families is not None else fitting(task.signature))]
     chosen: dict[str, tuple[Family, Mapping[str, Any]]] = {BASELINE: (FAMILIES[BASELINE], {})}
     for one, changes in given:
         own = changes.get("family") if isinstance(changes, Mapping) else None
@@ -122,6 +122,9 @@ def _families(families: Families | None) -> dict[str, tuple[Family, Mapping[str,
             raise ValueError(f"family {family.name!r} is given twice")
         if family.name in FAMILIES and family.source is not None:
             raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
+        if complaint := family.unfit(task.signature):
+            names = [name for name in fitting(task.signature) if name != BASELINE]
+            raise ValueError(f"family {family.name!r} does not fit: {complaint}. These fit: {', '.join(names)}")
         chosen[family.name] = (family, changes)
     if len(chosen) == 1:
         raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")

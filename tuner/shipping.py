@@ -63,7 +63,14 @@ def build(folder: Path, setup: Setup) -> None:
             f"{'1 or 2' if task.target.kind == 'binary' else task.target.outputs}"
         )
     fitted.save(folder)
-    np.savez(folder / "expected.npz", numbers=few.table.numbers, codes=few.table.codes, expected=expected)
+    texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
+    np.savez(
+        folder / "expected.npz",
+        numbers=few.table.numbers,
+        codes=few.table.codes,
+        texts=texts.astype(str),
+        expected=expected,
+    )
 
 
 def load(folder: Path) -> None:
@@ -71,7 +78,8 @@ def load(folder: Path) -> None:
     from spaces.table import Table
 
     stored = np.load(folder / "expected.npz")
-    predictions = load_fitted(folder).predict(Table(stored["numbers"], stored["codes"]))
+    texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
+    predictions = load_fitted(folder).predict(Table(stored["numbers"], stored["codes"], texts=texts))
     if not np.allclose(predictions, stored["expected"], rtol=1e-4, atol=1e-5):
         raise ShippingError("the model predicts something else after it was saved and loaded")
 

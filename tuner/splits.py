@@ -29,8 +29,8 @@ class Split:
     Args:
         kind: `"holdout"` (one part is held out, stratified for classes), `"kfold"`, `"stratified"` K-fold by class,
             `"grouped"` K-fold that keeps groups whole, `"time"` (forward chaining; rows are never shuffled).
-        folds: The number of folds; 1 for holdout.
-        share: The part held out, for holdout.
+        folds: The number of folds; 1 for holdout. A time split of 1 fold holds out the last rows.
+        share: The part held out, of a single fold.
 
     Raises:
         ValueError: An argument is out of range.
@@ -48,7 +48,7 @@ class Split:
             raise ValueError(f"split kind: {unknown_name(str(self.kind), list(KINDS))}")
         if self.kind == "holdout":
             object.__setattr__(self, "folds", 1)
-        elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 2:
+        elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 1 + (self.kind != "time"):
             raise ValueError(f"a {self.kind} split needs folds of at least 2, got {self.folds!r}")
         if not 0 < self.share < 1:
             raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
@@ -91,6 +91,8 @@ def fold_indices(
     if split.kind == "holdout":
         train, held_out = split_off(target, split.share, classes=classes, groups=groups, ordered=False, seed=seed)
         return [(train, held_out)]
+    if split.kind == "time" and split.folds == 1:
+        return [split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed)]
     if groups is not None and split.kind != "grouped":
         raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
     splitter: Any

@@ -65,8 +65,11 @@ class DataSection(_Section):
     kind: Literal["regression", "binary", "multiclass"] | None = None
     split: SplitSection | str | None = None
     group: str | None = None
+    sequence: str | None = None
     time: str | None = None
     categories: list[str] = []
+    text: list[str] = []
+    vectors: str | None = None
     drop: list[str] = []
     missing: list[str] = []
 

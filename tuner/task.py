@@ -18,11 +18,14 @@ from spaces.frames import encode, learn_schema
 from spaces.signature import Input, Signature, Target, TargetKind
 from spaces.space import unknown_name
 from spaces.table import Schema, Table
+from spaces.texts import distinct_words, measure
+from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, Metric, Score, check_fits, loss_of, metric_named
 from tuner.reading import DataError, read_frame
 from tuner.splits import Index, Split, fold_indices, split_off
 
 _FEW_VALUES = 20
+_VECTORS = "vectors.npz"
 _DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 
 
@@ -40,8 +43,12 @@ class Task:
             if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
         test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
         group: A column that says which rows belong together; it is no feature.
+        sequence: A column that says which rows are the steps of one sequence, standing together in order: words of
+            a sentence, say. Sequences are kept whole, as groups are.
         time: A column that orders the rows.
         categories: Columns to be read as categories whatever their values look like.
+        text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
+        vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
         drop: Columns to leave out.
         missing: Texts that stand for missing values in a CSV file.
         seed: Draws the test part and the folds.
@@ -59,6 +66,8 @@ class Task:
         split: How rows are divided.
         folds: `(training rows, held-out rows)` of each fold.
         groups: Group of each row, or None.
+        texts: Of each text column, a number of words that 95 of 100 texts do not exceed, and of distinct words.
+        vectors: Pretrained vectors of the words that occur in the texts, or None.
         seed: The seed of the split.
         digest: Changes when data or split do.
     """
@@ -72,6 +81,8 @@ class Task:
     split: Split
     folds: tuple[tuple[Index, Index], ...]
     groups: NDArray[Any] | None
+    texts: tuple[tuple[int, int], ...]
+    vectors: Vectors | None
     seed: int
     digest: str
 
@@ -86,15 +97,18 @@ class Task:
         split: Split | Mapping[str, Any] | str | None = None,
         test: Any = None,
         group: str | None = None,
+        sequence: str | None = None,
         time: str | None = None,
         categories: Sequence[str] = (),
+        text: Sequence[str] = (),
+        vectors: str | Path | None = None,
         drop: Sequence[str] = (),
         missing: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         wanted = None if metric is None else metric_named(metric)
         frame, name = _with_target(read_frame(data, missing=missing), target)
-        _check_columns(frame, [*drop, *([group] if group else []), *([time] if time else [])], name)
+        _check_columns(frame, [*drop, *(one for one in (group, time, sequence) if one)], name)
         if time is not None:
             frame = frame.sort_values(time, kind="stable", ignore_index=True)
         labels = frame[name]
@@ -109,11 +123,12 @@ class Task:
         features = frame.drop(columns=[name, *drop, *([group] if group else [])])
         if features.shape[1] == 0:
             raise DataError(f"no column is left to predict {name!r} from")
-        schema = learn_schema(features, categories=categories)
+        schema = learn_schema(features, categories=categories, text=text, sequence=sequence)
         rows = Rows(encode(schema, features), _codes(labels, spec))
-        groups = frame[group].astype(str).to_numpy(dtype=object) if group else None
+        whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
+        groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
         classes = spec.kind != "regression"
-        default = "grouped" if group else "time" if time else "stratified" if classes else "kfold"
+        default = "grouped" if whole else "time" if time else "stratified" if classes else "kfold"
         division = Split.of(split, default)  # type: ignore[arg-type]
         ordered = division.kind == "time" or time is not None
         test_rows = None
@@ -136,6 +151,8 @@ class Task:
             split=division,
             folds=tuple(fold_indices(division, rows.target, classes=classes, groups=groups, seed=seed)),
             groups=groups,
+            texts=() if rows.table.texts is None else tuple(measure(rows.table.texts)),
+            vectors=_vectors(vectors, rows.table),
             seed=int(seed),
         )
         self._set(digest=_digest(self))
@@ -152,8 +169,17 @@ class Task:
     @property
     def signature(self) -> Signature:
         """What families may know: inputs, targets, and the training rows of a fold."""
-        table = Input("table", "table", (len(self.schema.columns),), cardinalities=self.schema.cardinalities)
-        return Signature((table,), (self.target,), rows=min(len(train) for train, _ in self.folds))
+        names = self.schema.texts
+        inputs = [
+            Input(name, "text", (words,), "int32", cardinalities=(distinct,), vectors=self.vectors)
+            for name, (words, distinct) in zip(names, self.texts, strict=True)
+        ]
+        if columns := len(self.schema.columns) - len(names) - (self.schema.sequence is not None):
+            inputs.insert(0, Input("table", "table", (columns,), cardinalities=self.schema.cardinalities))
+        rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
+        if sequence is not None:
+            steps = int(np.ceil(np.percentile(np.unique(sequence, return_counts=True)[1], 95)))
+        return Signature(tuple(inputs), (self.target,), rows, steps)
 
     def save(self, folder: Path) -> None:
         """Write the arrays once, so that all workers can map them into memory."""
@@ -165,6 +191,11 @@ class Task:
             arrays["groups"] = self.groups.astype(str)
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        for part, rows in (("train", self.rows), ("test", self.test)):
+            if rows is not None and rows.table.texts is not None:
+                pd.DataFrame(rows.table.texts, columns=self.schema.texts).to_parquet(folder / f"{part}_texts.parquet")
+        if self.vectors is not None:
+            self.vectors.save(folder / _VECTORS)
         (folder / "task.json").write_text(json.dumps(self.describe(), indent=1))
 
     def describe(self) -> dict[str, Any]:
@@ -178,6 +209,8 @@ class Task:
             "seed": self.seed,
             "rows": len(self.rows),
             "test_rows": 0 if self.test is None else len(self.test),
+            "texts": [list(one) for one in self.texts],
+            "vectors_coverage": None if self.vectors is None else self.vectors.coverage,
             "digest": self.digest,
         }
 
@@ -215,6 +248,8 @@ class Task:
             split=split,
             folds=tuple(folds),
             groups=groups,
+            texts=tuple((words, distinct) for words, distinct in stored.get("texts", ())),
+            vectors=load_vectors(folder / _VECTORS) if (folder / _VECTORS).exists() else None,
             seed=stored["seed"],
             digest=stored["digest"],
         )
@@ -309,19 +344,32 @@ def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     return Rows(encode(schema, frame), _codes(frame[target.name], target))
 
 
+def _vectors(given: str | Path | None, table: Table) -> Vectors | None:
+    if given is None:
+        return None
+    if table.texts is None:
+        raise ValueError("vectors are of words, and the task has no text: name columns, Task(..., text=['review'])")
+    return read_vectors(Path(given), distinct_words(table.texts))
+
+
 def _take(rows: Rows, index: Index) -> Rows:
     return Rows(rows.table.take(index), rows.target[index])
 
 
 def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
-    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target}
+    sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
+    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence}
 
 
 def _load_rows(folder: Path, part: str) -> Rows:
     numbers, codes, target = (
         np.load(folder / f"{part}_{name}.npy", mmap_mode="r") for name in ("numbers", "codes", "target")
     )
-    return Rows(Table(numbers, codes), target)
+    path = folder / f"{part}_texts.parquet"
+    texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
+    path = folder / f"{part}_sequence.npy"
+    sequence = np.load(path, mmap_mode="r") if path.exists() else None
+    return Rows(Table(numbers, codes, texts=texts, sequence=sequence), target)
 
 
 def _digest(task: Task) -> str:
@@ -331,6 +379,10 @@ def _digest(task: Task) -> str:
     for rows in (task.rows, task.test):
         for array in _arrays(rows).values() if rows is not None else ():
             digest.update(np.ascontiguousarray(array).tobytes())
+        if rows is not None and rows.table.texts is not None:
+            digest.update("\0".join(rows.table.texts.ravel()).encode())
+    if task.vectors is not None:
+        digest.update("\0".join(task.vectors.words).encode() + task.vectors.matrix.tobytes())
     if task.groups is not None:
         digest.update("\0".join(task.groups.astype(str)).encode())
     return digest.hexdigest()[:16]

@@ -14,6 +14,7 @@ import pytest
 from spaces import Fold, Input, Rows, Signature, Target
 from spaces.frames import encode, learn_schema
 from spaces.table import Table
+from spaces.texts import measure
 
 TARGETS = {
     "regression": Target("y", "regression"),
@@ -83,7 +84,44 @@ def make_data(kind: str) -> Data:
     return Data(data.signature, rows, folds, data.new)
 
 
+def with_texts(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Two texts beside numbers and categories: one says what the target depends on, the other does not."""
+    rng = np.random.default_rng(seed)
+    filler = np.array(["the", "a", "of", "and", "here", "there", "was", "quite", "rather", "some", "house", "street"])
+    price = np.digitize(frame["price"].fillna(1), [0.7, 1.4])
+    said = np.where(frame["city"] == "Lyon", "by the river", "")
+    notes = [
+        " ".join([*rng.choice(filler, 4), ["cheap", "fair", "dear"][k], text, *rng.choice(filler, rng.integers(0, 5))])
+        for k, text in zip(price, said, strict=True)
+    ]
+    others = [" ".join(rng.choice(filler, rng.integers(0, 9))) for _ in notes]
+    return frame[["size", "city"]].assign(note=notes, other=others)
+
+
+@functools.cache
+def make_text_data(kind: str) -> Data:
+    table = make_data(kind)
+    frame, new = make_frame(230, 0), make_frame(25, 9)
+    frame, target = with_texts(frame, 0), make_target(frame, kind)
+    new = with_texts(new, 9)
+    new.loc[0, ["note", "other"]] = ["", None]
+    new.loc[1, "note"] = "zzz qqq"
+    new.loc[2, "note"] = "a longer text than any before " * 20
+    schema = learn_schema(frame, text=["note", "other"])
+    encoded = encode(schema, frame)
+    assert encoded.texts is not None
+    (words, distinct), (fewer, some) = measure(encoded.texts)
+    inputs = (
+        Input("table", "table", (2,), cardinalities=schema.cardinalities),
+        Input("note", "text", (words,), "int32", (distinct,)),
+        Input("other", "text", (fewer,), "int32", (some,)),
+    )
+    data = Data(Signature(inputs, table.signature.targets, rows=110), Rows(encoded, target), (), encode(schema, new))
+    folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))
+    return Data(data.signature, data.rows, folds, data.new)
+
+
 @pytest.fixture(scope="session")
-def data() -> Callable[[str], Data]:
-    """Makes the data of one kind of target."""
-    return make_data
+def data() -> Callable[..., Data]:
+    """Makes the data of one kind of target, a table or a table and two texts."""
+    return lambda kind, *, texts=False: (make_text_data if texts else make_data)(kind)

@@ -113,9 +113,24 @@ def test_narrow_leaves_the_space_alone():
         ({"epochs": Int(1, 10)}, "epochs is the constant 10"),
         ({"optimizer.sgd": 1}, "optimizer.sgd holds learning_rate, momentum: name one of them, got 1"),
         ({"units.low.high": 1}, re.escape("units")),
-        ({"optimizer": "adam", "optimizer.adam.learning_rate": 0.01}, "optimizer"),
     ],
 )
 def test_a_change_that_does_not_fit_is_refused_by_name(changes, message):
     with pytest.raises(ValueError, match=message):
         narrow(NETWORK, changes)
+
+
+@pytest.mark.parametrize("kept", ["adam", ["adam"]])
+@pytest.mark.parametrize("first", [True, False])
+def test_options_are_kept_and_changed_inside_at_once(kept, first):
+    space = {"optimizer": Choice({"adam": {"rate": Float(0.1, 1.0)}, "sgd": {"rate": Float(0.1, 1.0)}})}
+    both = {"optimizer": kept, "optimizer.adam.rate": 0.5}
+    changed = narrow(space, both if first else dict(reversed(both.items())))
+    assert changed["optimizer"].options == {"adam": {"rate": 0.5}}
+    with pytest.raises(ValueError, match=r"unknown name 'optimizer\.sgd', .*optimizer\.adam"):
+        narrow(space, {"optimizer": kept, "optimizer.sgd.rate": 0.5})
+
+
+def test_only_options_can_be_kept_and_changed_inside():
+    with pytest.raises(ValueError, match="rate is changed twice, as 'x' and inside"):
+        narrow({"rate": Float(0.1, 1.0)}, {"rate": "x", "rate.low": 0.5})

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spaces.frames import encode, learn_schema
 from spaces.piecewise import PiecewiseLinear
-from spaces.preprocess import FREQUENT_VALUE_ROWS, ONE_HOT_LIMIT, Recipe, load_prepared, prepare, training_matrix
+from spaces.preprocess import FREQUENT_VALUE_ROWS, ONE_HOT_LIMIT, Recipe, load_table, prepare, training_matrix
 from spaces.table import MISSING, UNSEEN, Schema, Table, TableError
 
 
@@ -212,7 +212,7 @@ def test_what_was_learned_survives_saving(tmp_path):
         for categories in ("onehot", "codes"):
             for kind in ("regression", "binary"):
                 prepared = learned(Recipe(scaling, categories, (3, 40)), train, kind)
-                again = load_prepared(tmp_path, prepared.save(tmp_path))
+                again = load_table(tmp_path, prepared.save(tmp_path))
                 np.testing.assert_array_equal(again.matrix(train), prepared.matrix(train))
                 assert again.width == prepared.matrix(train).shape[1]
 

@@ -1,0 +1,145 @@
+"""Models that read sequences step by step and say something of every step: Keras networks over windows of rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.family import Fold, Rows, Watch
+from spaces.keras_model import KerasModel, Listener, TargetScale, compiled, finished, inference_view
+from spaces.signature import Signature
+from spaces.space import Config
+from spaces.table import Table
+from spaces.training import Arrays, Trainer, step_function
+from spaces.windows import PreparedWindows, Windows, prepare_windows
+
+
+@dataclass(eq=False)
+class StepFitted:
+    """A network over windows, trained on one fold."""
+
+    library: ClassVar[str] = "steps"
+    model: keras.Model
+    prepared: PreparedWindows
+    kind: str
+    scale: TargetScale
+    curves: dict[str, list[float]]
+
+    @cached_property
+    def _run(self) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
+        return step_function(self.model)
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, windows: Windows) -> NDArray[np.float32]:
+        """Predict rows that are cut into windows."""
+        said = self._run(read(windows), windows.fresh)
+        outputs = np.empty_like(said)
+        outputs[windows.rows[windows.fresh]] = said
+        return finished(outputs, self.scale, self.kind)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `model.json`, and `preprocess.skops` where there are numbers."""
+        inference_view(self.model).save(folder / "model.keras")
+        settings = {
+            "library": self.library,
+            "prepared": self.prepared.save(folder),
+            "mean": self.scale.mean,
+            "deviation": self.scale.deviation,
+            "kind": self.kind,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> StepFitted:
+        """Read what `save` wrote."""
+        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        prepared = PreparedWindows.load(folder, settings["prepared"])
+        return StepFitted(model, prepared, settings["kind"], TargetScale(settings["mean"], settings["deviation"]), {})
+
+
+@dataclass(frozen=True)
+class StepModel:
+    """One configuration of a network over windows.
+
+    Attributes:
+        builder: Takes config, signature and columns of numbers, and returns a model of windows: codes
+            `(windows, length, categories)` and numbers `(windows, length, columns)` to `(windows, length, outputs)`.
+        config: The configuration.
+        signature: The task's.
+    """
+
+    builder: Callable[[Config, Signature, int], keras.Model]
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[StepFitted]:
+        """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
+        kind, trainer = self.signature.target.kind, None
+        length = self.config["length"]
+        for fold in folds:
+            # A window's first steps have no past to be told from: half of each window is context for the other half.
+            overlap = 0 if length >= self.signature.steps else length // 2
+            prepared = prepare_windows(
+                self.config.get("scaling", "standard"),
+                fold.train.table,
+                fold.train.target,
+                kind,
+                length=length,
+                overlap=overlap,
+            )
+            keras.utils.set_random_seed(fold.seed)
+            target = self.signature.target
+            fresh = compiled(self.builder(self.config, self.signature, prepared.width), self.config, target)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            yield self._fit_fold(trainer, prepared, fold, watch)
+
+    def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
+        settings = KerasModel(lambda *_: trainer.model, self.config, self.signature)
+        scale = TargetScale.of(fold.train.target, self.signature.target.kind)
+        fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
+        train = _arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
+        epochs, watched = int(settings.setting("epochs")), fold.steps is None
+        inner = prepared.matrix(fold.inner.table)
+        fitted.curves = trainer.train(
+            train,
+            _arrays(inner, fold.inner, scale, trainer.model) if watched else None,
+            epochs=fold.steps or epochs,
+            batch_size=min(int(settings.setting("batch_size")), len(train.y)),
+            callbacks=[
+                *settings.callbacks(epochs, watched=watched),
+                Listener(watch, epochs, lambda: fitted.predict_matrix(inner)),
+            ],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
+        )
+        return fitted
+
+
+def read(windows: Windows) -> Any:
+    """Return what the network reads: codes and numbers, or the one of them that there is."""
+    given = [array for array in (windows.codes, windows.numbers) if array.shape[2]]
+    return tuple(given) if len(given) > 1 else given[0]
+
+
+def _arrays(windows: Windows, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+    """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
+    target = np.asarray(rows.target)[windows.rows]
+    if model.output_shape[-1] == 1:
+        target = ((target - scale.mean) / scale.deviation).astype(np.float32)[:, :, None]
+    else:
+        target = target.astype(np.int32)
+    return Arrays(read(windows), target, windows.fresh.astype(np.float32))

@@ -1,0 +1,62 @@
+"""The builders of networks that read sequences step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from spaces.heads import head
+from spaces.signature import Signature
+from spaces.space import Config
+from spaces.windows import UNKNOWN_CODES
+
+_CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}
+
+
+def build_steps(config: Config, signature: Signature, width: int) -> keras.Model:
+    """Build a network over windows: categories embedded, numbers beside, recurrent or convolutional layers, a head.
+
+    Where `config["direction"]` is `"forward"`, what is said of a step depends on it and on those before it alone.
+    """
+    inputs, parts = [], []
+    length = config["length"]
+    if signature.cardinalities:
+        codes = keras.Input((length, len(signature.cardinalities)), dtype="int32", name="codes")
+        inputs.append(codes)
+        for i, size in enumerate(signature.cardinalities):
+            parts.append(keras.layers.Embedding(size + UNKNOWN_CODES, config["embedding"])(codes[:, :, i]))
+    if width:
+        numbers = keras.Input((length, width), name="numbers")
+        inputs.append(numbers)
+        parts.append(numbers)
+    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    ((kind, layers),) = config["layers"].items()
+    x = _recurrent(x, config, layers) if kind == "recurrent" else _convolutional(x, config, layers)
+    x = keras.layers.Dropout(config["dropout"])(x)
+    return keras.Model(tuple(inputs) if len(inputs) > 1 else inputs[0], head(x, signature.target))
+
+
+def _recurrent(x: Any, config: Config, layers: Config) -> Any:
+    for i in range(layers["depth"]):
+        layer = _CELLS[layers["cell"]](
+            layers["units"],
+            return_sequences=True,
+            dropout=config["dropout"] if i else 0.0,
+            recurrent_dropout=layers["recurrent_dropout"],
+        )
+        y = (keras.layers.Bidirectional(layer) if config["direction"] == "both" else layer)(x)
+        x = keras.layers.Add()([x, y]) if layers["residual"] and x.shape[-1] == y.shape[-1] else y
+    return x
+
+
+def _convolutional(x: Any, config: Config, layers: Config) -> Any:
+    """Stack convolutions, each looking twice as far as the one before (van den Oord et al., "WaveNet", 2016)."""
+    padding = "same" if config["direction"] == "both" else "causal"
+    for i in range(layers["depth"]):
+        y = keras.layers.Conv1D(
+            layers["filters"], layers["kernel_size"], padding=padding, dilation_rate=2**i, activation="relu"
+        )(x)
+        y = keras.layers.Dropout(config["dropout"])(y)
+        x = keras.layers.Add()([x, y]) if layers["residual"] and x.shape[-1] == y.shape[-1] else y
+    return x

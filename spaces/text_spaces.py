@@ -1,0 +1,134 @@
+"""The spaces of the families that read texts. No library is imported here: a space is data.
+
+How a text is read stands under `text`, by the name of the branch that reads it: n-grams, embedded words, recurrent
+layers, convolutions, or convolutions that shorten what recurrent layers read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spaces.leaves import Choice, Float, Int
+from spaces.ngrams import ngrams_space, vocabulary
+from spaces.signature import Signature
+from spaces.space import Space
+from spaces.tables import scalings
+
+BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
+_MOST_WORDS, _MOST_CHARACTERS, _MOST_NGRAMS = 400, 1000, 1024
+
+
+def text_space(branch: str, signature: Signature) -> Space:
+    """Return the space of a family whose texts are all read by one kind of branch, outputs concatenated."""
+    return {"text": {branch: _branch(branch, signature)}, **_network(signature)}
+
+
+def functional_space(signature: Signature) -> Space:
+    """Return the space: which branch reads the texts, and how the branches' outputs become one."""
+    several = len(signature.inputs) > 1
+    branches: dict[str, Space] = {}
+    for branch in BRANCHES:
+        attention = ["attention"] if len(signature.texts) > 1 and branch != "ngrams" else []
+        merge = {"merge": Choice([*attention, "concatenate", "add", "multiply"])} if several else {}
+        branches[branch] = {**_branch(branch, signature), **merge}
+    return {"text": Choice({name: branches[name] for name in ("embedding", *branches)}), **_network(signature)}
+
+
+def siamese_space(signature: Signature) -> Space:
+    """Return the space: which branch, one for both texts, and how its two outputs are compared."""
+    branches = {branch: _branch(branch, signature) for branch in ("embedding", *BRANCHES)}
+    comparison = Choice(["all", "difference_and_product", "distance"])
+    return {"text": Choice(branches), "comparison": comparison, **_network(signature)}
+
+
+def _branch(branch: str, signature: Signature) -> Space:
+    if branch == "ngrams":
+        words = max(one.shape[0] for one in signature.texts)
+        most = min(_MOST_NGRAMS, max(16, 3 * words))
+        ngrams = {**ngrams_space(signature, 50_000), "most": most}
+        return {**ngrams, "units": Int(8, 128, log=True), "dropout": Float(0.0, 0.6, default=0.3)}
+    learned: Space = {"units": Int(16, 256, log=True)}
+    if any(one.vectors for one in signature.texts):
+        learned = {"from": Choice({"vectors": {"trainable": Choice([False, True])}, "learned": learned})}
+    embedding: Space = {**learned, "dropout": Float(0.0, 0.5, default=0.2)}
+    pooling = Choice(["max", "average", "attention"])
+    convolution: Space = {
+        "filters": Int(16, 256, log=True),
+        "kernel_size": Int(2, 9, default=5),
+        "depth": Int(1, 3, default=1),
+        "separable": Choice([False, True]),
+        "pool_size": Int(1, 5, default=2),
+        "batch_normalization": Choice([False, True]),
+        "dropout": Float(0.0, 0.5, default=0.1),
+    }
+    recurrent: Space = {
+        "cell": Choice(["gru", "lstm", "simple"]),
+        "units": Int(8, 128, log=True),
+        "depth": Int(1, 2, default=1),
+        "direction": Choice(["bidirectional", "forward", "backward"]),
+        "masking": Choice([False, True]),
+        "dropout": Float(0.0, 0.5, default=0.1),
+        "recurrent_dropout": Float(0.0, 0.5, default=0.0),
+    }
+    match branch:
+        case "embedding":
+            rest: Space = {"pooling": Choice(["average", "max", "attention", "flatten"])}
+        case "conv":
+            rest = {"conv": convolution, "pooling": pooling}
+        case "recurrent":
+            rest = {"recurrent": recurrent, "pooling": Choice(["last", "max", "average", "attention"])}
+        case _:
+            shorter = {**convolution, "pool_size": Int(2, 5, default=3)}
+            unmasked = {name: leaf for name, leaf in recurrent.items() if name != "masking"}
+            rest = {"conv": shorter, "recurrent": unmasked, "pooling": Choice(["last", "max", "average", "attention"])}
+    characters = branch in ("conv", "conv_recurrent")
+    return {**_tokens(signature, characters=characters), "embedding": embedding, **rest}
+
+
+def _tokens(signature: Signature, *, characters: bool) -> Space:
+    longest = max(one.shape[0] for one in signature.texts)
+    words: dict[str, Any] = {"vocabulary": vocabulary(signature, 50_000), "length": _length(longest, _MOST_WORDS)}
+    units: dict[str, Space] = {"word": words}
+    if characters:
+        units["character"] = {"vocabulary": 256, "length": _length(6 * longest, _MOST_CHARACTERS)}
+    return {"unit": Choice(units) if characters else units, "keep": Choice(["first", "last"])}
+
+
+def _length(longest: int, most: int) -> Int:
+    high = max(8, min(longest, most))
+    return Int(max(4, high // 3), high, log=True, default=min(high, most // 2))
+
+
+def _network(signature: Signature) -> Space:
+    """Return what all families have in common: the branch of a table, layers after the branches, and training."""
+    largest = max(32, min(512, signature.rows // 20))
+    table: Space = {}
+    if signature.table:
+        table = {
+            "scaling": Choice(scalings(signature)),
+            "table": {"units": Int(8, 256, log=True), "depth": Int(0, 3, default=1)},
+        }
+    return {
+        **table,
+        "depth": Int(0, 2, default=0),
+        "units": Int(16, 256, log=True),
+        "shape": "rectangle",
+        "activation": Choice(["relu", "selu", "swish"]),
+        "batch_normalization": Choice([False, True]),
+        "dropout": Float(0.0, 0.6, default=0.3),
+        "optimizer": Choice(
+            {
+                "adam": {"learning_rate": Float(2e-4, 1e-2, log=True, default=2e-3)},
+                "adamw": {
+                    "learning_rate": Float(2e-4, 1e-2, log=True, default=2e-3),
+                    "weight_decay": Float(1e-5, 1e-1, log=True),
+                },
+                "rmsprop": {"learning_rate": Float(2e-4, 1e-2, log=True, default=1e-3)},
+            }
+        ),
+        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 500, log=True)}}),
+        "schedule": Choice(["constant", "reduce_on_plateau", "cosine"]),
+        "batch_size": Int(max(16, largest // 16), largest, log=True),
+        "epochs": 20,
+        "patience": 3,
+    }

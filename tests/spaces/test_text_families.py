@@ -1,0 +1,239 @@
+"""Each family learns a small task that needs its architecture, and every parameter changes what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
+from spaces.space import Config
+from spaces.table import Table
+from spaces.text_networks import build_functional, build_siamese
+from spaces.texts import measure
+
+FILLER = ["the", "of", "and", "was", "here", "then", "very", "some", "house", "river", "street", "rain"]
+ROWS, HELD_OUT = 1000, 300
+Drawn = tuple[list[str], str]
+
+
+def words(rng: Any, number: int) -> list[str]:
+    return list(rng.choice(FILLER, number))
+
+
+def inserted(rng: Any, *phrases: str) -> str:
+    """Put phrases at any place among other words, in this order."""
+    places = np.sort(rng.integers(0, 8, len(phrases)))
+    row = words(rng, 8)
+    for place, phrase in zip(places[::-1], phrases[::-1], strict=True):
+        row.insert(place, phrase)
+    return " ".join(row)
+
+
+def phrase(rng: Any) -> Drawn:
+    """Whether two words stand next to each other in this order: single words do not say it."""
+    yes = rng.random() < 0.5
+    return [inserted(rng, "not good" if yes else "good not")], "no" if yes else "yes"
+
+
+def majority(rng: Any) -> Drawn:
+    """Whether there are more good words than bad ones."""
+    good = rng.integers(0, 4)
+    row = ["good"] * good + ["bad"] * (3 - good) + words(rng, 6)
+    return [" ".join(rng.permutation(row))], "yes" if good >= 2 else "no"
+
+
+def order(rng: Any) -> Drawn:
+    """Which of two words comes first, however far apart."""
+    yes = rng.random() < 0.5
+    return [inserted(rng, *(("first", "second") if yes else ("second", "first")))], "yes" if yes else "no"
+
+
+def phrases_in_order(rng: Any) -> Drawn:
+    """Which of two phrases comes first."""
+    yes = rng.random() < 0.5
+    both = ["not good", "good not"]
+    return [inserted(rng, *(both if yes else both[::-1]))], "yes" if yes else "no"
+
+
+def question(rng: Any) -> Drawn:
+    """Where the person of the question is: an interaction of two inputs, and copying."""
+    people = rng.permutation(["mary", "john", "anna"])
+    places = rng.choice(["kitchen", "garden"], 3)
+    story = " ".join(f"{who} in {where}" for who, where in zip(people, places, strict=True))
+    return [story, f"where is {people[0]}"], "yes" if places[0] == "kitchen" else "no"
+
+
+def same(rng: Any) -> Drawn:
+    """Whether two texts are about the same animal."""
+    animals = ["cat", "dog", "bird", "horse"]
+    one, other = rng.choice(animals, 2, replace=False)
+    yes = rng.random() < 0.5
+    return [inserted(rng, one), inserted(rng, one if yes else other)], "yes" if yes else "no"
+
+
+# The network's defaults, a faster rate, and where noted what the task needs.
+TASKS: dict[str, tuple[Callable[[Any], Drawn], dict[str, Any]]] = {
+    "text_ngrams": (phrase, {}),
+    "text_embedding": (majority, {}),
+    "text_conv": (phrase, {}),
+    "text_recurrent": (order, {}),
+    "text_conv_recurrent": (phrases_in_order, {}),
+    "functional": (question, {"text": ["recurrent"], "text.recurrent.recurrent.direction": ["forward"]}),
+    "siamese": (same, {}),
+    "xgboost": (phrase, {}),
+    "linear": (phrase, {}),
+    "random_forest": (phrase, {}),
+}
+
+
+def drawn(task: Callable[[Any], Drawn]) -> tuple[Signature, Table, NDArray[np.int64]]:
+    rng = np.random.default_rng(5)
+    rows = [task(rng) for _ in range(ROWS + HELD_OUT)]
+    texts = np.array([given for given, _ in rows], dtype=object)
+    inputs = tuple(
+        Input(f"text {i}", "text", (longest,), "int32", (distinct,))
+        for i, (longest, distinct) in enumerate(measure(texts))
+    )
+    table = Table(np.empty((len(rows), 0)), np.empty((len(rows), 0), np.int32), None, texts)
+    signature = Signature(inputs, (Target("y", "binary", ("no", "yes"), "log_loss"),), rows=ROWS)
+    return signature, table, np.array([label == "yes" for _, label in rows], dtype=np.int64)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_each_family_learns_what_it_is_made_for(name):
+    task, changes = TASKS[name]
+    signature, table, target = drawn(task)
+    space = FAMILIES[name].space(signature)
+    if FAMILIES[name].library == "keras":
+        changes = {**changes, "batch_size": 32, "optimizer.adam.learning_rate": 5e-3, "patience": 5}
+    train, inner, held_out = np.arange(850), np.arange(850, ROWS), np.arange(ROWS, ROWS + HELD_OUT)
+
+    def rows(index: NDArray[np.int64]) -> Rows:
+        return Rows(table.take(index), target[index])
+
+    fold = Fold(rows(np.arange(ROWS)), rows(train), rows(inner), seed=1)
+    (fitted,) = FAMILIES[name].build(defaults(narrow(space, changes)), signature).fit([fold], lambda *a: None)
+    said = np.clip(fitted.predict(table.take(held_out))[np.arange(HELD_OUT), target[held_out]], 1e-9, 1)
+    share = np.bincount(target[:ROWS]) / ROWS
+    gain = -np.log(share[target[held_out]]) + np.log(said)
+    assert gain.mean() > 2 * gain.std() / np.sqrt(HELD_OUT)
+    assert gain.mean() > 0.1
+
+
+# What each parameter changes.
+
+
+def signature(texts: int = 1, *, table: bool = False) -> Signature:
+    inputs = [Input("table", "table", (3,))] if table else []
+    inputs += [Input(f"text {i}", "text", (12,), "int32", (300,)) for i in range(texts)]
+    return Signature(tuple(inputs), (Target("y", "regression"),), rows=1000)
+
+
+def built(family: str, changes: dict[str, Any], texts: int = 1, *, table: bool = False) -> keras.Model:
+    given = signature(texts, table=table)
+    config: Config = defaults(narrow(FAMILIES[family].space(given), changes))
+    return (build_siamese if family == "siamese" else build_functional)(config, given)
+
+
+def layers(model: keras.Model) -> list[Any]:
+    found = []
+    for layer in model.layers:
+        found += layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
+def names(model: keras.Model) -> list[str]:
+    return [type(layer).__name__ for layer in layers(model)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "layer"),
+    [
+        ({"text.conv.conv.separable": True}, "SeparableConv1D"),
+        ({"text.conv.pooling": "average"}, "GlobalAveragePooling1D"),
+        ({"text.conv.pooling": "attention"}, "Softmax"),
+        ({"text.conv.conv.batch_normalization": True}, "BatchNormalization"),
+        ({"text.conv.conv.pool_size": 3}, "MaxPooling1D"),
+    ],
+)
+def test_a_layer_is_there_when_it_is_asked_for(changes, layer):
+    plain = names(built("text_conv", {"text.conv.conv.pool_size": 1}))
+    assert layer not in plain
+    assert layer in names(built("text_conv", changes))
+
+
+@pytest.mark.parametrize(("cell", "layer"), [("gru", "GRU"), ("lstm", "LSTM"), ("simple", "SimpleRNN")])
+def test_cells_and_their_stack(cell, layer):
+    changes = {"cell": cell, "depth": 2, "direction": "forward", "units": 9, "recurrent_dropout": 0.3, "dropout": 0.2}
+    model = built("text_recurrent", {f"text.recurrent.recurrent.{name}": one for name, one in changes.items()})
+    stack = [one for one in layers(model) if type(one).__name__ == layer]
+    assert [one.units for one in stack] == [9, 9]
+    assert {(one.recurrent_dropout, one.dropout) for one in stack} == {(0.3, 0.2)}
+
+
+@pytest.mark.parametrize("direction", ["bidirectional", "forward", "backward"])
+def test_directions(direction):
+    model = built("text_recurrent", {"text.recurrent.recurrent.direction": direction})
+    kinds = names(model)
+    assert ("Bidirectional" in kinds) == (direction == "bidirectional")
+    if direction != "bidirectional":
+        (cell,) = [one for one in layers(model) if type(one).__name__ == "GRU"]
+        assert cell.go_backwards == (direction == "backward")
+
+
+@pytest.mark.parametrize("direction", ["bidirectional", "forward", "backward"])
+def test_with_masking_padding_does_not_matter_and_without_it_does(direction):
+    """The last step of each direction is the one that was read last, whatever stands in front of the text."""
+    given = {"text.recurrent.recurrent.direction": direction, "text.recurrent.pooling": "last"}
+    for masking in (True, False):
+        keras.utils.set_random_seed(0)
+        short, long = (
+            built("text_recurrent", {**given, "text.recurrent.recurrent.masking": masking, **length})
+            for length in ({"text.recurrent.unit.word.length": 6}, {"text.recurrent.unit.word.length": 12})
+        )
+        long.set_weights(short.get_weights())
+        ids = np.array([[0, 0, 5, 3, 9, 4]], dtype=np.int32)
+        padded = np.pad(ids, ((0, 0), (6, 0)))
+        assert np.allclose(short(ids), long(padded), atol=1e-6) == masking
+
+
+@pytest.mark.parametrize("branch", ["ngrams", "embedding", "conv", "recurrent", "conv_recurrent"])
+def test_sizes_are_those_of_the_config(branch):
+    changes = {"text": [branch], "depth": 1, "units": 17, f"text.{branch}.merge": "concatenate"}
+    inside = "" if branch == "ngrams" else "embedding."
+    model = built("functional", {**changes, f"text.{branch}.{inside}units": 19}, texts=2, table=True)
+    embeddings = [one for one in layers(model) if isinstance(one, keras.layers.Embedding)]
+    assert [one.output_dim for one in embeddings] == [19, 19]
+    assert [one.units for one in layers(model) if isinstance(one, keras.layers.Dense)][-2:] == [17, 1]
+    assert len(model.inputs) == (5 if branch == "ngrams" else 3)
+
+
+@pytest.mark.parametrize(
+    ("merge", "layer"), [("attention", "Softmax"), ("add", "Add"), ("multiply", "Multiply"), ("concatenate", None)]
+)
+def test_branches_are_merged_as_the_config_says(merge, layer):
+    model = built("functional", {"text": ["embedding"], "text.embedding.merge": merge}, texts=2, table=True)
+    marks = {"Softmax", "Add", "Multiply"} & set(names(model))
+    assert marks == ({layer} if layer else set())
+
+
+def test_a_siamese_network_reads_both_texts_with_the_same_weights():
+    model = built("siamese", {"text": ["conv"], "comparison": "difference_and_product"}, texts=2)
+    assert names(model).count("Embedding") == 1
+    ids = np.array([[0, 0, 0, 0, 0, 0, 0, 0, 5, 3, 9, 4]], dtype=np.int32)
+    other = ids[:, ::-1].copy()
+    np.testing.assert_allclose(model((ids, other)), model((other, ids)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("comparison", "width"), [("distance", 2), ("difference_and_product", 2), ("all", 4)])
+def test_comparisons_are_as_wide_as_they_say(comparison, width):
+    model = built(
+        "siamese", {"text": ["embedding"], "comparison": comparison, "text.embedding.pooling": "max"}, texts=2
+    )
+    units = 1 if comparison == "distance" else model.get_layer("branch").outputs[0].shape[-1]
+    assert model.get_layer("output").kernel.shape[0] == width * units
