@@ -17,8 +17,10 @@ from spaces.family import Fold, Watch
 from spaces.inputs import Columns, Prepared, joined_reading, learn, load_prepared
 from spaces.preprocess import Recipe, Scaling
 from spaces.signature import Signature
+from spaces.space import Config
 from spaces.table import Table
 from spaces.texts import TextRecipe
+from spaces.weights import row_weights
 
 # What skops does not trust by itself, of the estimators in `spaces.estimators`.
 _TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
@@ -73,12 +75,14 @@ class EstimatorModel:
         make: Makes the estimator, given a seed and a number of threads.
         scaling: How numbers are preprocessed.
         signature: The task's.
+        config: The configuration, for class weights.
         text: How texts are preprocessed, where the task has some.
     """
 
     make: Callable[[int, int], Any]
     scaling: Scaling
     signature: Signature
+    config: Config = field(default_factory=dict)
     text: TextRecipe | None = None
     stops_early: ClassVar[bool] = False
 
@@ -91,5 +95,7 @@ class EstimatorModel:
             prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
             with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
                 warnings.filterwarnings("ignore", category=UserWarning)
-                estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target)
+                weights = row_weights(self.config, fold.full.target)
+                given = {} if weights is None else {"sample_weight": weights}
+                estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target, **given)
             yield EstimatorFitted(estimator, prepared, target.outputs)

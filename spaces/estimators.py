@@ -26,13 +26,13 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
 
     kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
 
-    settings = {name: value for name, value in config.items() if name != "text"}
+    settings = {name: value for name, value in config.items() if name not in ("text", "class_weight")}
 
     def make(seed: int, threads: int) -> Any:
         return kind(**settings, random_state=seed, n_jobs=threads)
 
     # Beside texts, rows are a sparse matrix, in which scikit-learn's trees take no missing values.
-    return EstimatorModel(make, "standard" if signature.texts else "none", signature, _text(config))
+    return EstimatorModel(make, "standard" if signature.texts else "none", signature, config, _text(config))
 
 
 def build_linear(config: Config, signature: Signature) -> Any:
@@ -46,7 +46,7 @@ def build_linear(config: Config, signature: Signature) -> Any:
             return Ridge(alpha=config["alpha"])
         return LogisticRegression(C=1 / config["alpha"], max_iter=500)
 
-    return EstimatorModel(make, config.get("scaling", "standard"), signature, _text(config))
+    return EstimatorModel(make, config.get("scaling", "standard"), signature, config, _text(config))
 
 
 def build_baseline(config: Config, signature: Signature) -> Any:

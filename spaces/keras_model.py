@@ -23,6 +23,7 @@ from spaces.table import Table
 from spaces.text_networks import start_from_vectors
 from spaces.texts import Tokens, prepare_texts
 from spaces.training import Arrays, Trainer, predict
+from spaces.weights import row_weights
 
 Builder = Callable[[Config, Signature], keras.Model]
 DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
@@ -150,8 +151,8 @@ class KerasModel:
         epochs = int(self.setting("epochs"))
         listener = Listener(watch, epochs, lambda: fitted.predict_matrix(inner))
         fitted.curves = trainer.train(
-            _arrays(_padded(matrix, width), fold.train, scale, trainer.model),
-            _arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
+            self._arrays(_padded(matrix, width), fold.train, scale, trainer.model),
+            self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
             epochs=fold.steps or epochs,
             batch_size=min(int(self.setting("batch_size")), len(fold.train)),
             callbacks=[*self.callbacks(epochs, watched=fold.steps is None), listener],
@@ -176,6 +177,10 @@ class KerasModel:
                 lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
                 callbacks.append(lower)
         return callbacks
+
+    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+        target = scaled(rows, scale, model.output_shape[-1] == 1)
+        return Arrays(read, target, row_weights(self.config, rows.target))
 
     def setting(self, name: str) -> Any:
         """Return a setting of the training loop, by the config or by default."""
@@ -236,10 +241,6 @@ class _Schedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.model.optimizer.learning_rate = self._initial * self._factors[epoch]
-
-
-def _arrays(matrix: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
-    return Arrays(matrix, scaled(rows, scale, model.output_shape[-1] == 1))
 
 
 def scaled(rows: Rows, scale: TargetScale, single: bool) -> NDArray[Any]:

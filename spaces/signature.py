@@ -42,12 +42,14 @@ class Target:
         kind: `"regression"`, `"binary"` or `"multiclass"`.
         classes: The labels, sorted; empty for regression.
         loss: What training minimises, as the task's metric asks.
+        weigh_classes: Whether the metric counts a row of a rare class for more, so that training may do so too.
     """
 
     name: str
     kind: TargetKind
     classes: tuple[Any, ...] = ()
     loss: Loss = "squared_error"
+    weigh_classes: bool = False
 
     @property
     def outputs(self) -> int:

@@ -19,6 +19,7 @@ from spaces.signature import Signature
 from spaces.space import Config
 from spaces.table import Table
 from spaces.training import Arrays, Trainer, step_function
+from spaces.weights import row_weights
 from spaces.windows import PreparedWindows, Windows, prepare_windows
 
 
@@ -112,12 +113,12 @@ class StepModel:
         settings = KerasModel(lambda *_: trainer.model, self.config, self.signature)
         scale = TargetScale.of(fold.train.target, self.signature.target.kind)
         fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
-        train = _arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
+        train = self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
         epochs, watched = int(settings.setting("epochs")), fold.steps is None
         inner = prepared.matrix(fold.inner.table)
         fitted.curves = trainer.train(
             train,
-            _arrays(inner, fold.inner, scale, trainer.model) if watched else None,
+            self._arrays(inner, fold.inner, scale, trainer.model) if watched else None,
             epochs=fold.steps or epochs,
             batch_size=min(int(settings.setting("batch_size")), len(train.y)),
             callbacks=[
@@ -128,18 +129,19 @@ class StepModel:
         )
         return fitted
 
+    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+        """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
+        target = np.asarray(rows.target)[windows.rows]
+        if model.output_shape[-1] == 1:
+            target = ((target - scale.mean) / scale.deviation).astype(np.float32)[:, :, None]
+        else:
+            target = target.astype(np.int32)
+        weights = row_weights(self.config, np.asarray(rows.target))
+        each = windows.fresh.astype(np.float32)
+        return Arrays(read(windows), target, each if weights is None else each * weights[windows.rows])
+
 
 def read(windows: Windows) -> Any:
     """Return what the network reads: codes and numbers, or the one of them that there is."""
     given = [array for array in (windows.codes, windows.numbers) if array.shape[2]]
     return tuple(given) if len(given) > 1 else given[0]
-
-
-def _arrays(windows: Windows, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
-    """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
-    target = np.asarray(rows.target)[windows.rows]
-    if model.output_shape[-1] == 1:
-        target = ((target - scale.mean) / scale.deviation).astype(np.float32)[:, :, None]
-    else:
-        target = target.astype(np.int32)
-    return Arrays(read(windows), target, windows.fresh.astype(np.float32))

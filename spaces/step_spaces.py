@@ -5,6 +5,7 @@ from __future__ import annotations
 from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
+from spaces.tables import class_weights
 
 _MOST_STEPS = 128
 
@@ -57,6 +58,7 @@ def _steps(signature: Signature) -> Space:
         ),
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
         "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
+        **class_weights(signature),
         "batch_size": Int(8, max(16, min(128, windows // 10)), log=True),
         "epochs": 40,
         "patience": 4,

@@ -52,6 +52,7 @@ def dense_space(signature: Signature) -> Space:
         ),
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
         "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
+        **class_weights(signature),
         "batch_size": Int(smallest, largest, log=True),
         "epochs": 100,
         "patience": 10,
@@ -67,6 +68,7 @@ def wide_and_deep_space(signature: Signature) -> Space:
     names = ("scaling", "depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
     return {
         **{name: deep[name] for name in names},
+        **class_weights(signature),
         "crosses": Choice([256, 1024, 64] if signature.input.shape[0] > 1 else [0]),
         "wide": {
             "learning_rate": Float(1e-3, 0.5, log=True, default=0.05),
@@ -79,6 +81,11 @@ def wide_and_deep_space(signature: Signature) -> Space:
         "epochs": 100,
         "patience": 10,
     }
+
+
+def class_weights(signature: Signature) -> Space:
+    """Return the space of class weights, where the metric cares for rare classes; empty elsewhere."""
+    return {"class_weight": Choice(["none", "balanced"])} if signature.target.weigh_classes else {}
 
 
 def scalings(signature: Signature) -> list[str]:
@@ -96,6 +103,7 @@ def xgboost_space(signature: Signature) -> Space:
     texts = bool(signature.texts)
     return {
         **joined_texts(signature, 3_000),
+        **class_weights(signature),
         "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(0.02, 0.3, log=True, default=0.05),
         "max_depth": Int(2, 10, default=6),
         "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
@@ -114,6 +122,7 @@ def random_forest_space(signature: Signature) -> Space:
     smallest = max(1, signature.rows // 5000)
     return {
         **joined_texts(signature, 3_000),
+        **class_weights(signature),
         "n_estimators": 200,
         "max_features": Float(0.005, 0.2, log=True) if signature.texts else Float(0.1, 1.0, default=0.4),
         "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
@@ -125,6 +134,9 @@ def linear_space(signature: Signature) -> Space:
     """Return the space of ridge or logistic regression."""
     return {
         **joined_texts(signature, 50_000),
+        **class_weights(signature),
         **({"scaling": Choice(scalings(signature))} if signature.table else {}),
-        "alpha": Float(1e-3, 1e4, log=True, default=0.1 if signature.texts else 1.0),
+        "alpha": Float(
+            1e-3, 1e4, log=True, default=0.1 if signature.texts and signature.target.kind != "regression" else 1.0
+        ),
     }

@@ -12,7 +12,7 @@ from spaces.leaves import Choice, Float, Int
 from spaces.ngrams import ngrams_space, vocabulary
 from spaces.signature import Signature
 from spaces.space import Space
-from spaces.tables import scalings
+from spaces.tables import class_weights, scalings
 
 BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
 _MOST_WORDS, _MOST_CHARACTERS, _MOST_NGRAMS = 400, 1000, 1024
@@ -128,6 +128,7 @@ def _network(signature: Signature) -> Space:
         ),
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 500, log=True)}}),
         "schedule": Choice(["constant", "reduce_on_plateau", "cosine"]),
+        **class_weights(signature),
         "batch_size": Int(max(16, largest // 16), largest, log=True),
         "epochs": 20,
         "patience": 3,

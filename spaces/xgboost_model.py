@@ -19,10 +19,11 @@ from spaces.preprocess import Recipe, category_columns
 from spaces.signature import Signature
 from spaces.space import Config
 from spaces.table import Table
+from spaces.weights import row_weights
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
-_OURS = ("n_estimators", "patience", "text")
+_OURS = ("n_estimators", "patience", "text", "class_weight")
 _LOOK_EVERY = 10
 _FEW_ROWS = 1000
 
@@ -105,9 +106,17 @@ class XGBoostModel:
             known = np.isin(inner_labels, present)
             classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
             labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
-        train_rows = xgboost.QuantileDMatrix(matrix, labels, feature_types=types, enable_categorical=True)
+        weight = row_weights(self.config, labels)
+        train_rows = xgboost.QuantileDMatrix(
+            matrix, labels, weight=weight, feature_types=types, enable_categorical=True
+        )
         inner_rows = xgboost.QuantileDMatrix(
-            inner, inner_labels, feature_types=types, enable_categorical=True, ref=train_rows
+            inner,
+            inner_labels,
+            weight=row_weights(self.config, inner_labels),
+            feature_types=types,
+            enable_categorical=True,
+            ref=train_rows,
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         curves: dict[str, list[float]] = {}

@@ -35,6 +35,7 @@ class Metric:
             columns in sorted label order.
         kinds: The kinds of target it fits; told from `needs` when left out.
         loss: What models should minimise for it; told from the kind when left out.
+        weighs_classes: Whether a row of a rare class counts for more, so that models may be trained with class weights.
         takes_codes: The function gets class indices in place of labels, and every column of the probabilities.
 
     >>> Metric("half", lambda y_true, y_pred: 0.5, greater_is_better=True, needs="label").kinds
@@ -47,6 +48,7 @@ class Metric:
     needs: Needs
     kinds: tuple[TargetKind, ...] = ()
     loss: Loss | None = None
+    weighs_classes: bool = False
     takes_codes: bool = False
 
     def __post_init__(self) -> None:
@@ -206,10 +208,10 @@ METRICS: dict[str, Metric] = {
         _known("roc_auc", _ranking("roc_auc_score"), True, "probability"),
         _known("average_precision", _ranking("average_precision_score"), True, "probability"),
         _known("accuracy", _labels("accuracy_score"), True, "label"),
-        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, "label"),
-        _known("f1", _f1, True, "label"),
-        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label"),
-        _known("cohen_kappa", _labels("cohen_kappa_score"), True, "label"),
+        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, "label", weighs_classes=True),
+        _known("f1", _f1, True, "label", weighs_classes=True),
+        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label", weighs_classes=True),
+        _known("cohen_kappa", _labels("cohen_kappa_score"), True, "label", weighs_classes=True),
         _known("rmse", _sklearn("root_mean_squared_error"), False, "value"),
         _known("mse", _sklearn("mean_squared_error"), False, "value"),
         _known("mae", _sklearn("mean_absolute_error"), False, "value", loss="absolute_error"),

@@ -116,7 +116,7 @@ class Task:
         spec = _target(labels, name, kind, wanted)
         chosen = wanted or METRICS[_DEFAULT_METRICS[spec.kind]]
         check_fits(chosen, spec.kind)
-        spec = replace(spec, loss=loss_of(chosen, spec.kind))
+        spec = replace(spec, loss=loss_of(chosen, spec.kind), weigh_classes=chosen.weighs_classes)
         extra = [metric_named(one) for one in metrics]
         for one in extra:
             check_fits(one, spec.kind)
