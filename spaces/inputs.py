@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,7 +54,8 @@ class Reading:
     Attributes:
         table: What is done to the table; None where the task has none.
         text: What is done to each text; None where the task has none.
-        joined: Everything side by side in one matrix, as trees and linear models want it, texts as bags; or one array
+        joined: Everything side by side in one matrix, as trees and linear models want it, texts as bags, and what
+            each two texts have in common (n-gram by n-gram, and the cosine between them); or one array
             an input (two for bags), the table first, as networks do; no tuple is made of a single array.
     """
 
@@ -89,7 +91,9 @@ class PreparedInputs:
         """Return rows whose table has been made a matrix already."""
         if self.joined:
             dense = [] if matrix is None else [_explicit(matrix)]
-            return sparse.csr_matrix(sparse.hstack([*dense, *self.texts.bags(table)], format="csr"))
+            bags = self.texts.bags(table)
+            pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)]
+            return sparse.csr_matrix(sparse.hstack([*dense, *bags, *pairs], format="csr"))
         arrays = (*([] if matrix is None else [matrix]), *self.texts.arrays(table))
         return arrays if len(arrays) > 1 else arrays[0]
 
@@ -134,6 +138,14 @@ def text_recipe(config: Mapping[str, Any]) -> TextRecipe:
     if kind == "ngrams":
         return Bag(unit, its["ngrams"], settings["vocabulary"], settings["weighting"], settings.get("most", 0))
     return Tokens(unit, its["vocabulary"], its["length"], settings["keep"])
+
+
+def _compared(one: sparse.csr_matrix, other: sparse.csr_matrix) -> list[sparse.csr_matrix]:
+    """Return the product of two bags, and the cosine between them as a column."""
+    product = sparse.csr_matrix(one.multiply(other))
+    lengths = np.sqrt([np.asarray(bag.multiply(bag).sum(axis=1)).ravel() for bag in (one, other)]).prod(axis=0)
+    cosine = np.asarray(product.sum(axis=1)).ravel() / np.maximum(lengths, 1e-12)
+    return [product, _explicit(cosine.astype(np.float32)[:, None])]
 
 
 def _explicit(matrix: NDArray[np.float32]) -> sparse.csr_matrix:

@@ -38,7 +38,8 @@ def siamese_space(signature: Signature) -> Space:
     """Return the space: which branch, one for both texts, and how its two outputs are compared."""
     branches = {branch: _branch(branch, signature) for branch in ("embedding", *BRANCHES)}
     comparison = Choice(["all", "difference_and_product", "distance"])
-    return {"text": Choice(branches), "comparison": comparison, **_network(signature)}
+    # Whether two vectors are alike is no linear function of them.
+    return {"text": Choice(branches), "comparison": comparison, **_network(signature), "depth": Int(1, 3, default=1)}
 
 
 def _branch(branch: str, signature: Signature) -> Space:
@@ -49,7 +50,7 @@ def _branch(branch: str, signature: Signature) -> Space:
         return {**ngrams, "units": Int(8, 128, log=True), "dropout": Float(0.0, 0.6, default=0.3)}
     learned: Space = {"units": Int(16, 256, log=True)}
     if any(one.vectors for one in signature.texts):
-        learned = {"from": Choice({"vectors": {"trainable": Choice([False, True])}, "learned": learned})}
+        learned = {"from": Choice({"vectors": {"trainable": Choice([True, False])}, "learned": learned})}
     embedding: Space = {**learned, "dropout": Float(0.0, 0.5, default=0.2)}
     pooling = Choice(["max", "average", "attention"])
     convolution: Space = {

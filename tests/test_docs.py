@@ -55,6 +55,11 @@ def test_texts_from_strings_to_probabilities(tmp_path):
     assert "[[" in run(code, tmp_path)
 
 
+def test_labels_for_every_step(tmp_path):
+    code = blocks("python", (ROOT / "docs" / "sequences.md").read_text())[0]
+    assert "other" in run(code, tmp_path)
+
+
 @pytest.mark.parametrize("text", [*blocks("toml"), *(path.read_text() for path in ROOT.glob("examples/*.toml"))])
 def test_study_files_in_the_documents_are_valid(text):
     import tomllib

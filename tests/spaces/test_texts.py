@@ -165,3 +165,14 @@ def test_a_number_at_predict_time_is_refused():
         encode(schema, frame([7.5]))
     with pytest.raises(TableError, match=r"column 'review' is missing"):
         encode(schema, frame(["good"]).drop(columns="review"))
+
+
+def test_trees_see_what_two_texts_have_in_common():
+    table = texts(["the cat sat", "a bird", ""], ["the cat sat", "the dog", "a bird"])
+    reading = Reading(None, Bag("word", 1, 20, "multi_hot", 8), joined=True)
+    prepared, matrix = learn(reading, table, np.zeros(3), "regression")
+    terms = len(prepared.texts.vocabulary.terms)  # type: ignore[attr-defined]
+    assert matrix.shape == (3, 3 * terms + 1)
+    np.testing.assert_allclose(matrix.toarray()[:, -1], [1, 0, 0])
+    np.testing.assert_array_equal(matrix[:, 2 * terms : -1].sum(axis=1).ravel(), [[3, 0, 0]])
+    assert matrix.getnnz(axis=1).tolist() == [10, 5, 3]  # a cosine of zero is stored
