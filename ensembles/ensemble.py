@@ -183,7 +183,7 @@ class Ensemble:
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
-        if table.sequence is not None:  # to be read as a whole
+        if table.sequence is not None and len(table):  # to be read as a whole
             return self._blend(table)
         chunks = (table.take(slice(start, start + _CHUNK)) for start in range(0, len(table), _CHUNK))
         return np.concatenate([np.empty((0, self.target.outputs)), *map(self._blend, chunks)])

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}
+
 
 def widths(units: int, depth: int, shape: str) -> list[int]:
     """Return the width of each layer: all alike, or each half the one before (at least 4).
@@ -91,7 +93,7 @@ def recurrent_layers(
     x: Any, *, cell: str, units: int, depth: int, direction: str, dropout: float, recurrent_dropout: float
 ) -> Any:
     """Stack recurrent layers that return every step; the first reads backward where that is asked for."""
-    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}[cell]
+    kind = CELLS[cell]
     for i in range(depth):
         backward = direction == "backward" and i == 0
         layer = kind(

@@ -141,11 +141,15 @@ def family(
     Args:
         build: Takes a config of your space and the task's signature and returns a `keras.Model`, compiled or not.
             `signature.input.shape` is the shape of one row after preprocessing (float32, missing values filled,
-            categories encoded). The model's output must be `(rows, 1)` values for regression (trained on
+            categories encoded). Where the task has texts, the model reads a tuple: the matrix, if
+            `signature.table` is there, and int32 `(rows, length)` for each of `signature.texts`, 0 for padding and at
+            most `vocabulary + 1`; both are read from the config, and are the longest text's words and 20,000 when it
+            does not name them. The model's output must be `(rows, 1)` values for regression (trained on
             standardised targets), `(rows, 1)` sigmoid or `(rows, classes)` softmax probabilities for classes
             (trained on class indices). An uncompiled model gets the loss of the task and the optimizer of the config.
         space: The space, or a function from the signature to it. These names are read by the training loop where
-            they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`.
+            they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`,
+            `class_weight`, `vocabulary`, `length`.
         name: What studies call the family.
 
     Raises:

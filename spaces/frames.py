@@ -41,6 +41,8 @@ def learn_schema(
             f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
         )
     for what, given in (("categories", categories), ("text", text)):
+        if isinstance(given, str):
+            raise TableError(f"{what} must be a list of columns: {what}=[{given!r}]")
         for name in given:
             if name not in names:
                 raise TableError(f"{what}: {unknown_name(name, names)}")
@@ -201,8 +203,8 @@ def _sequence(name: str, values: pd.Series[Any]) -> NDArray[np.int32]:
     codes, names = pd.factorize(values)
     if (codes < 0).any():
         raise TableError(f"column {name!r} says which sequence a row is of: it cannot be missing")
-    if np.count_nonzero(np.diff(codes)) + 1 > len(names):
-        torn = names[codes[1:][np.diff(codes) < 0][0]]
+    if np.count_nonzero(np.diff(codes)) >= max(len(names), 1):
+        torn = str(names[codes[1:][np.diff(codes) < 0][0]])
         raise TableError(f"rows of the sequence {torn!r} do not stand together: sort the rows by {name!r}, in order")
     return codes.astype(np.int32)
 

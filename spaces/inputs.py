@@ -17,6 +17,7 @@ from spaces.signature import Signature
 from spaces.table import Table
 from spaces.texts import Bag, PreparedTexts, TextRecipe, Tokens, prepare_texts
 
+_FEW = 3  # texts of which each two are compared
 Columns = Any
 """What a model reads: a float32 matrix, a sparse one, an array, or a tuple of arrays, one or two an input."""
 
@@ -92,7 +93,7 @@ class PreparedInputs:
         if self.joined:
             dense = [] if matrix is None else [_explicit(matrix)]
             bags = self.texts.bags(table)
-            pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)]
+            pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)] if len(bags) <= _FEW else []
             return sparse.csr_matrix(sparse.hstack([*dense, *bags, *pairs], format="csr"))
         arrays = (*([] if matrix is None else [matrix]), *self.texts.arrays(table))
         return arrays if len(arrays) > 1 else arrays[0]
@@ -136,7 +137,7 @@ def text_recipe(config: Mapping[str, Any]) -> TextRecipe:
     ((kind, settings),) = config["text"].items()
     ((unit, its),) = settings["unit"].items()
     if kind == "ngrams":
-        return Bag(unit, its["ngrams"], settings["vocabulary"], settings["weighting"], settings.get("most", 0))
+        return Bag(unit, its["ngrams"], settings["vocabulary"], settings["weighting"], its["most"])
     return Tokens(unit, its["vocabulary"], its["length"], settings["keep"])
 
 

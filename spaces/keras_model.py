@@ -148,43 +148,21 @@ class KerasModel:
         scale = TargetScale.of(fold.train.target, kind)
         fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
         inner = _padded(prepared.matrix(fold.inner.table), width)
-        epochs = int(self.setting("epochs"))
+        epochs = int(setting(self.config, "epochs"))
         listener = Listener(watch, epochs, lambda: fitted.predict_matrix(inner))
         fitted.curves = trainer.train(
             self._arrays(_padded(matrix, width), fold.train, scale, trainer.model),
             self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
             epochs=fold.steps or epochs,
-            batch_size=min(int(self.setting("batch_size")), len(fold.train)),
-            callbacks=[*self.callbacks(epochs, watched=fold.steps is None), listener],
+            batch_size=min(int(setting(self.config, "batch_size")), len(fold.train)),
+            callbacks=[*callbacks(self.config, epochs, watched=fold.steps is None), listener],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
         )
         return fitted
 
-    def callbacks(self, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
-        """Return the callbacks that the config asks for."""
-        patience = int(self.setting("patience"))
-        callbacks: list[keras.callbacks.Callback] = []
-        if average_steps(self.config):  # first, so that what is watched and kept are the averaged weights
-            callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-        loss = "val_loss" if watched else "loss"
-        if watched:
-            callbacks.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
-        match self.setting("schedule"):
-            case "cosine":
-                halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
-                callbacks.append(_Schedule(halves))
-            case "reduce_on_plateau":
-                lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
-                callbacks.append(lower)
-        return callbacks
-
     def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
         target = scaled(rows, scale, model.output_shape[-1] == 1)
         return Arrays(read, target, row_weights(self.config, rows.target))
-
-    def setting(self, name: str) -> Any:
-        """Return a setting of the training loop, by the config or by default."""
-        return self.config.get(name, DEFAULTS[name])
 
 
 def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
@@ -194,6 +172,30 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     if not model.compiled:
         model.compile(optimizer=optimizer(config), loss=loss_for(target, model.output_shape[-1]))
     return model
+
+
+def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that the config asks for."""
+    patience = int(setting(config, "patience"))
+    found: list[keras.callbacks.Callback] = []
+    if average_steps(config):  # first, so that what is watched and kept are the averaged weights
+        found.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    loss = "val_loss" if watched else "loss"
+    if watched:
+        found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
+    match setting(config, "schedule"):
+        case "cosine":
+            halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
+            found.append(_Schedule(halves))
+        case "reduce_on_plateau":
+            lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
+            found.append(lower)
+    return found
+
+
+def setting(config: Config, name: str) -> Any:
+    """Return a setting of the training loop, by the config or by default."""
+    return config.get(name, DEFAULTS[name])
 
 
 def optimizer(config: Config) -> keras.optimizers.Optimizer:

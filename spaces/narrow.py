@@ -10,7 +10,7 @@ Int(32, 64, log=True)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -37,10 +37,10 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
 
 def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted names into nested mappings, merged with those that are nested already."""
+    """Turn dotted and nested names into nested mappings; nothing is said twice."""
     nested: dict[str, Any] = {}
-    for name, change in changes.items():
-        *parents, last = str(name).split(".")
+    for name, change in _dotted(changes, ""):
+        *parents, last = name.split(".")
         place = nested
         for parent in parents:
             inside = place.setdefault(parent, {})
@@ -49,22 +49,23 @@ def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
                     raise ValueError(f"{parent} is changed twice: as {inside!r}, and by {name!r}")
                 inside = place[parent] = {_KEPT: inside}
             place = inside
-        inner = _nest(change) if isinstance(change, Mapping) else change
-        if isinstance(inner, dict) and isinstance(place.get(last), dict):
-            inner = _merged(place[last], inner)
-        elif isinstance(place.get(last), dict) and _KEPT not in place[last] and isinstance(inner, str | list | tuple):
-            inner = {_KEPT: inner, **place[last]}
+        there = place.get(last)
+        if isinstance(there, dict) and _KEPT not in there and isinstance(change, str | list | tuple):
+            there[_KEPT] = change
         elif last in place:
-            raise ValueError(f"{name} is changed twice: as {place[last]!r}, and as {change!r}")
-        place[last] = inner
+            raise ValueError(f"{name} is changed twice: as {there!r}, and as {change!r}")
+        else:
+            place[last] = change
     return nested
 
 
-def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = dict(one)
-    for key, value in other.items():
-        both[key] = _merged(both[key], value) if isinstance(both.get(key), dict) and isinstance(value, dict) else value
-    return both
+def _dotted(changes: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for key, change in changes.items():
+        name = _join(before, str(key))
+        if isinstance(change, Mapping) and change:
+            yield from _dotted(change, name)
+        else:
+            yield name, change
 
 
 def _mapping(space: Space, changes: Mapping[str, Any], name: str) -> dict[str, Any]:

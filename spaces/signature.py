@@ -78,9 +78,15 @@ class Signature:
 
     @property
     def input(self) -> Input:
-        """The only input."""
-        (only,) = self.inputs
-        return only
+        """The only input.
+
+        Raises:
+            ValueError: There are several.
+        """
+        if len(self.inputs) != 1:
+            names = ", ".join(one.name for one in self.inputs)
+            raise ValueError(f"the task has the inputs {names}: use signature.table and signature.texts")
+        return self.inputs[0]
 
     @property
     def table(self) -> Input | None:

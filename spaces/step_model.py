@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.family import Fold, Rows, Watch
-from spaces.keras_model import KerasModel, Listener, TargetScale, compiled, finished, inference_view
+from spaces.keras_model import Listener, TargetScale, callbacks, compiled, finished, inference_view, setting
 from spaces.signature import Signature
 from spaces.space import Config
 from spaces.table import Table
@@ -87,42 +87,44 @@ class StepModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[StepFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
-        kind, trainer = self.signature.target.kind, None
-        length = self.config["length"]
-        for fold in folds:
-            # A window's first steps have no past to be told from: half of each window is context for the other half.
-            overlap = 0 if length >= self.signature.steps else length // 2
-            prepared = prepare_windows(
+        kind, length = self.signature.target.kind, self.config["length"]
+        prepared = [
+            prepare_windows(
                 self.config.get("scaling", "standard"),
                 fold.train.table,
                 fold.train.target,
                 kind,
                 length=length,
-                overlap=overlap,
+                # A window's first steps have no past to be told from: half of it is context for the other half.
+                overlap=length // 2,
             )
+            for fold in folds
+        ]
+        width = max(one.width for one in prepared)
+        trainer: Trainer | None = None
+        for fold, one in zip(folds, prepared, strict=True):
             keras.utils.set_random_seed(fold.seed)
-            target = self.signature.target
-            fresh = compiled(self.builder(self.config, self.signature, prepared.width), self.config, target)
+            built = self.builder(self.config, self.signature, width)
+            fresh = compiled(built, self.config, self.signature.target)
             if trainer is None:
                 trainer = Trainer(fresh)
             else:
                 trainer.reset(fresh)
-            yield self._fit_fold(trainer, prepared, fold, watch)
+            yield self._fit_fold(trainer, replace(one, width=width), fold, watch)
 
     def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
-        settings = KerasModel(lambda *_: trainer.model, self.config, self.signature)
         scale = TargetScale.of(fold.train.target, self.signature.target.kind)
         fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
         train = self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
-        epochs, watched = int(settings.setting("epochs")), fold.steps is None
+        epochs, watched = int(setting(self.config, "epochs")), fold.steps is None
         inner = prepared.matrix(fold.inner.table)
         fitted.curves = trainer.train(
             train,
             self._arrays(inner, fold.inner, scale, trainer.model) if watched else None,
             epochs=fold.steps or epochs,
-            batch_size=min(int(settings.setting("batch_size")), len(train.y)),
+            batch_size=min(int(setting(self.config, "batch_size")), len(train.y)),
             callbacks=[
-                *settings.callbacks(epochs, watched=watched),
+                *callbacks(self.config, epochs, watched=watched),
                 Listener(watch, epochs, lambda: fitted.predict_matrix(inner)),
             ],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
@@ -138,6 +140,7 @@ class StepModel:
             target = target.astype(np.int32)
         weights = row_weights(self.config, np.asarray(rows.target))
         each = windows.fresh.astype(np.float32)
+        each *= each.size / each.sum()  # a loss is divided by all steps of all windows
         return Arrays(read(windows), target, each if weights is None else each * weights[windows.rows])
 
 

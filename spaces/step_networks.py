@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 
+from spaces.blocks import CELLS
 from spaces.heads import head
 from spaces.signature import Signature
 from spaces.space import Config
-from spaces.windows import UNKNOWN_CODES
-
-_CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}
+from spaces.windows import FIRST_CATEGORY
 
 
 def build_steps(config: Config, signature: Signature, width: int) -> keras.Model:
@@ -25,7 +24,7 @@ def build_steps(config: Config, signature: Signature, width: int) -> keras.Model
         codes = keras.Input((length, len(signature.cardinalities)), dtype="int32", name="codes")
         inputs.append(codes)
         for i, size in enumerate(signature.cardinalities):
-            parts.append(keras.layers.Embedding(size + UNKNOWN_CODES, config["embedding"])(codes[:, :, i]))
+            parts.append(keras.layers.Embedding(size + FIRST_CATEGORY, config["embedding"])(codes[:, :, i]))
     if width:
         numbers = keras.Input((length, width), name="numbers")
         inputs.append(numbers)
@@ -39,7 +38,7 @@ def build_steps(config: Config, signature: Signature, width: int) -> keras.Model
 
 def _recurrent(x: Any, config: Config, layers: Config) -> Any:
     for i in range(layers["depth"]):
-        layer = _CELLS[layers["cell"]](
+        layer = CELLS[layers["cell"]](
             layers["units"],
             return_sequences=True,
             dropout=config["dropout"] if i else 0.0,

@@ -67,7 +67,8 @@ def encoder(kind: str, config: Config, signature: Signature, name: str) -> keras
         vector = keras.layers.Dot(axes=(1, 1))([rows(inputs[0]), inputs[1]])
         vector = keras.layers.Dropout(config["dropout"])(keras.layers.Activation("relu")(vector))
         return keras.Model(inputs, (vector, keras.layers.Reshape((1, config["units"]))(vector)), name=name)
-    masking = config.get("recurrent", {}).get("masking", False)
+    averaged = kind == "embedding" and config["pooling"] == "average"  # of the words alone, without padding
+    masking = averaged or config.get("recurrent", {}).get("masking", False)
     embedded = _embedding(config["embedding"], recipe, signature, mask_zero=masking)(inputs[0])
     x = keras.layers.SpatialDropout1D(config["embedding"]["dropout"])(embedded)
     if "conv" in config:
@@ -77,7 +78,7 @@ def encoder(kind: str, config: Config, signature: Signature, name: str) -> keras
         direction = config["recurrent"]["direction"]
         layers = {key: value for key, value in config["recurrent"].items() if key != "masking"}
         x = recurrent_layers(x, **layers)[:, :]  # slicing ends the mask: what follows sees every step
-    return keras.Model(inputs, (pooled(x, config["pooling"], direction), x), name=name)
+    return keras.Model(inputs, (pooled(x, config["pooling"], direction), x[:, :]), name=name)
 
 
 def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vectors) -> None:

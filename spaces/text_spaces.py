@@ -15,7 +15,7 @@ from spaces.space import Space
 from spaces.tables import class_weights, scalings
 
 BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
-_MOST_WORDS, _MOST_CHARACTERS, _MOST_NGRAMS = 400, 1000, 1024
+_MOST_WORDS, _MOST_CHARACTERS = 400, 1000
 
 
 def text_space(branch: str, signature: Signature) -> Space:
@@ -44,10 +44,11 @@ def siamese_space(signature: Signature) -> Space:
 
 def _branch(branch: str, signature: Signature) -> Space:
     if branch == "ngrams":
-        words = max(one.shape[0] for one in signature.texts)
-        most = min(_MOST_NGRAMS, max(16, 3 * words))
-        ngrams = {**ngrams_space(signature, 50_000), "most": most}
-        return {**ngrams, "units": Int(8, 128, log=True), "dropout": Float(0.0, 0.6, default=0.3)}
+        return {
+            **ngrams_space(signature, 50_000),
+            "units": Int(8, 128, log=True),
+            "dropout": Float(0.0, 0.6, default=0.3),
+        }
     learned: Space = {"units": Int(16, 256, log=True)}
     if any(one.vectors for one in signature.texts):
         learned = {"from": Choice({"vectors": {"trainable": Choice([True, False])}, "learned": learned})}

@@ -91,13 +91,14 @@ class Vocabulary:
     texts: int
     key: str | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, about: a string, its place in the index, a count."""
+        return 200 * len(self.terms)
+
     @cached_property
     def _index(self) -> dict[str, int]:
         return {term: i for i, term in enumerate(self.terms)}
-
-    def only(self, size: int) -> Vocabulary:
-        """Return the most frequent terms alone."""
-        return Vocabulary(self.unit, self.ngrams, self.terms[:size], self.occurs_in[:size], self.texts)
 
     def counts(self, table: Table, column: int) -> sparse.csr_matrix:
         """Return how often each term occurs in a column's texts, `(rows, terms)`."""
@@ -179,7 +180,7 @@ class PreparedTexts:
             "occurs_in": self.vocabulary.occurs_in[:size].tolist(),
             "texts": self.vocabulary.texts,
         }
-        (folder / _FILE).write_text(json.dumps(known, ensure_ascii=False))
+        (folder / _FILE).write_text(json.dumps(known))
         return {type(self.recipe).__name__: asdict(self.recipe)}
 
     @staticmethod
@@ -232,7 +233,7 @@ def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArr
     for row in range(bag.shape[0]):
         columns, values = (array[bag.indptr[row] : bag.indptr[row + 1]] for array in (bag.indices, bag.data))
         if len(values) > width:
-            kept = np.sort(np.argpartition(values, -width)[-width:])
+            kept = np.sort(np.argsort(-values, kind="stable")[:width])  # of equal weights the more frequent
             columns, values = columns[kept], values[kept]
         ids[row, : len(columns)], weights[row, : len(values)] = columns + 1, values
     return ids, weights
@@ -268,7 +269,7 @@ def _vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:
 
     analyzer = "word" if unit == "word" else "char_wb" if ngrams > 1 else "char"
     pattern = {"token_pattern": _WORDS if unit == "word" else None}
-    return CountVectorizer(analyzer=analyzer, ngram_range=(1, ngrams), **pattern, **settings)
+    return CountVectorizer(analyzer=analyzer, ngram_range=(1, ngrams), dtype=np.int32, **pattern, **settings)
 
 
 def _columns(table: Table) -> range:

@@ -17,8 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 RESIDENT_BYTES = 2 * 1024**3
-_EVALUATION_BATCH = 4096
-_WINDOWS = 256
+_EVALUATION_BATCH, _EVALUATION_STEPS = 4096, 2**17
 
 
 class Arrays(NamedTuple):
@@ -148,8 +147,10 @@ class Trainer:
         self.model.train_step(batch)
 
     def _test_over_arrays(self, arrays: Any, rows: tf.Tensor) -> None:
+        size = _rows_at_once(arrays[0])
+
         def step(start: tf.Tensor) -> tf.Tensor:
-            stop = tf.minimum(start + _EVALUATION_BATCH, rows)
+            stop = tf.minimum(start + size, rows)
             self.model.test_step(_each(lambda array: array[start:stop], arrays))
             return stop
 
@@ -173,10 +174,10 @@ def step_function(model: keras.Model) -> Callable[[Any, NDArray[np.bool_]], NDAr
     traced = tf.function(lambda given: model(given, training=False), autograph=False, reduce_retracing=True)
 
     def run(x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
-        parts = []
-        for start in range(0, len(wanted), _WINDOWS):
-            chunk = tf.nest.map_structure(lambda array: tf.constant(array[start : start + _WINDOWS]), x)
-            parts.append(traced(chunk).numpy()[wanted[start : start + _WINDOWS]])
+        parts, size = [], _rows_at_once(x)
+        for start in range(0, len(wanted), size):
+            chunk = tf.nest.map_structure(lambda array: tf.constant(array[start : start + size]), x)
+            parts.append(traced(chunk).numpy()[wanted[start : start + size]])
         return np.concatenate(parts)
 
     return run
@@ -220,16 +221,20 @@ def _in_chunks(
     arrays: Sequence[NDArray[Any]], function: Callable[[list[tf.Tensor]], list[tf.Tensor]]
 ) -> list[NDArray[np.float32]]:
     """Apply a function to some rows at a time, and return its outputs as `(rows, outputs)`."""
-    rows = len(arrays[0])
+    rows, size = len(arrays[0]), _rows_at_once(arrays)
     chunks = [
-        [
-            output.numpy()
-            for output in function([tf.constant(array[start : start + _EVALUATION_BATCH]) for array in arrays])
-        ]
-        for start in range(0, max(rows, 1), _EVALUATION_BATCH)
+        [output.numpy() for output in function([tf.constant(array[start : start + size]) for array in arrays])]
+        for start in range(0, max(rows, 1), size)
     ]
     joined = [np.concatenate(parts) if len(chunks) > 1 else parts[0] for parts in zip(*chunks, strict=True)]
     return [outputs if outputs.ndim == 2 else outputs.reshape(rows, -1) for outputs in joined]
+
+
+def _rows_at_once(arrays: Any) -> int:
+    """Return how many rows to evaluate at once: fewer where a row is a sequence, whose layers are as long as it is."""
+    shapes = [(leaf.shape, leaf.dtype) for leaf in tf.nest.flatten(arrays)]
+    steps = [shape[1] for shape, kind in shapes if len(shape) == 3 or (len(shape) == 2 and kind == "int32")]
+    return max(32, min(_EVALUATION_BATCH, _EVALUATION_STEPS // max([1, *steps])))
 
 
 def use_threads(count: int) -> None:

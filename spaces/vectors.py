@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,18 +92,28 @@ def _of_npz(path: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 def _of_text(path: Path, wanted: Collection[str]) -> tuple[list[str], NDArray[np.float32]]:
     words, rows, width = [], [], 0
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            word, *numbers = line.rstrip().split(" ")
-            if number == 1 and len(numbers) == 1:  # fastText begins with the number of words and their width
-                continue
-            width = width or len(numbers)
-            if len(numbers) != width or not width:
-                raise VectorsError(f"vectors: line {number} of {path} has {len(numbers)} numbers, others {width}")
-            if word in wanted:
-                try:
-                    rows.append(np.array(numbers, dtype=np.float32))
-                except ValueError as error:
-                    raise VectorsError(f"vectors: line {number} of {path} is no word and numbers ({error})") from error
-                words.append(word)
+    for number, line in _lines(path):
+        # Some files hold words with spaces in them.
+        word, *numbers = line.rsplit(" ", width) if width else line.split(" ")
+        if number == 1 and len(numbers) == 1:  # fastText begins with the number of words and their width
+            continue
+        width = width or len(numbers)
+        if len(numbers) != width or not width:
+            raise VectorsError(f"vectors: line {number} of {path} has {len(numbers)} numbers, others {width}")
+        if word in wanted:
+            try:
+                rows.append(np.array(numbers, dtype=np.float32))
+            except ValueError as error:
+                raise VectorsError(f"vectors: line {number} of {path} is no word and numbers ({error})") from error
+            words.append(word)
     return words, np.array(rows, dtype=np.float32).reshape(len(rows), width)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open(encoding="utf-8") as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line.rstrip()
+        except UnicodeDecodeError as error:
+            raise VectorsError(f"vectors: {path} is neither an npz file nor text") from error

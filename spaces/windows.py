@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.preprocess import PreparedTable, Recipe, load_table, prepare
-from spaces.table import Table
+from spaces.table import UNSEEN, Table
 
-UNKNOWN_CODES = 2  # a missing category and one that was not there in training
+FIRST_CATEGORY = 3  # 0 is behind the end of a sequence, 1 an unseen category, 2 a missing one
+_OFTEN = 2
+_SETTINGS = ("known", "width", "length", "overlap", "key")
 
 
 class Windows(NamedTuple):
     """Steps in windows.
 
     Attributes:
-        codes: int32 `(windows, length, categories)`, counted from 0: missing, unseen, then the categories.
+        codes: int32 `(windows, length, categories)`: 0 behind the end of a sequence, 1 unseen, 2 missing, and the
+            categories from `FIRST_CATEGORY`.
         numbers: float32 `(windows, length, columns)`; zeros behind the end of a sequence.
         rows: int64 `(windows, length)`, the row of each step; -1 behind the end.
         fresh: bool `(windows, length)`, the steps that this window is to be asked about; each row is one of them once.
@@ -43,20 +46,20 @@ class PreparedWindows:
 
     Attributes:
         numbers: Of the numeric columns; None where there are none.
+        known: Of each category column, the codes that were there in training, more than once; others are unseen, so
+            that a network learns what to make of a category that it does not know.
+        width: Columns of numbers, zeros behind those that preprocessing makes: folds may differ in them.
         length: Steps of a window.
         overlap: So many steps of a window have been in the one before it, and are there as context only.
         key: Names what it was learned from.
     """
 
     numbers: PreparedTable | None
+    known: tuple[tuple[int, ...], ...]
+    width: int
     length: int
     overlap: int
     key: str | None = None
-
-    @property
-    def width(self) -> int:
-        """Columns of numbers after preprocessing."""
-        return 0 if self.numbers is None else self.numbers.width
 
     def matrix(self, table: Table) -> Windows:
         """Cut rows into windows that overlap, for prediction."""
@@ -66,35 +69,50 @@ class PreparedWindows:
         """Cut rows into windows, each beginning `length - overlap` steps after the one before, within a sequence."""
         rows, fresh = _places(table, self.length, overlap)
         inside = (rows >= 0)[:, :, None]
-        codes = np.where(inside, np.asarray(table.codes, dtype=np.int32)[rows] + UNKNOWN_CODES, 0)
-        dense = np.zeros((len(table), 0), np.float32) if self.numbers is None else self._dense(table)
-        return Windows(codes.astype(np.int32), np.where(inside, dense[rows], 0).astype(np.float32), rows, fresh)
+        codes, dense = self._codes(table), self._dense(table)
+        return Windows(np.where(inside, codes[rows], 0), np.where(inside, dense[rows], np.float32(0)), rows, fresh)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write `preprocess.skops` where there are numbers, and return what else loading needs, as JSON values."""
         numbers = None if self.numbers is None else self.numbers.save(folder)
-        return {"numbers": numbers, "length": self.length, "overlap": self.overlap, "key": self.key}
+        return {"numbers": numbers, **{name: getattr(self, name) for name in _SETTINGS}}
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any]) -> PreparedWindows:
         """Read what `save` wrote and returned."""
         numbers = None if settings["numbers"] is None else load_table(folder, settings["numbers"])
-        return PreparedWindows(numbers, settings["length"], settings["overlap"], settings["key"])
+        known = tuple(tuple(codes) for codes in settings["known"])
+        return PreparedWindows(numbers, **{name: settings[name] for name in _SETTINGS} | {"known": known})
+
+    def _codes(self, table: Table) -> NDArray[np.int32]:
+        codes = np.asarray(table.codes, dtype=np.int32) + FIRST_CATEGORY
+        for i, known in enumerate(self.known):
+            strange = (codes[:, i] >= FIRST_CATEGORY) & ~np.isin(table.codes[:, i], known)
+            codes[strange, i] = UNSEEN + FIRST_CATEGORY
+        return codes
 
     def _dense(self, table: Table) -> NDArray[np.float32]:
-        assert self.numbers is not None
-        return self.numbers.matrix(_numbers_of(table))
+        if self.numbers is None:
+            return np.zeros((len(table), 0), np.float32)
+        matrix = self.numbers.matrix(_numbers_of(table))
+        return np.pad(matrix, ((0, 0), (0, self.width - matrix.shape[1])))
 
 
 def prepare_windows(
     scaling: Any, train: Table, target: NDArray[Any], target_kind: str, *, length: int, overlap: int
 ) -> PreparedWindows:
-    """Learn how to scale the numbers of training rows; see `PreparedWindows`."""
+    """Learn from training rows how to scale numbers, and which categories there are; see `PreparedWindows`."""
     key = None if train.key is None else f"{train.key}|windows|{scaling}|{length}|{overlap}"
+    known = tuple(_often(column) for column in np.asarray(train.codes).T)
     if not train.numbers.shape[1]:
-        return PreparedWindows(None, length, overlap, key)
+        return PreparedWindows(None, known, 0, length, overlap, key)
     numbers = prepare(Recipe(scaling, "onehot", ()), _numbers_of(train), target, target_kind)
-    return PreparedWindows(numbers, length, overlap, key)
+    return PreparedWindows(numbers, known, numbers.width, length, overlap, key)
+
+
+def _often(codes: NDArray[np.int32]) -> tuple[int, ...]:
+    found, counts = np.unique(codes[codes >= 0], return_counts=True)
+    return tuple(found[counts >= _OFTEN].tolist())
 
 
 def _numbers_of(table: Table) -> Table:

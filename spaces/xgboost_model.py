@@ -96,7 +96,7 @@ class XGBoostModel:
         text = text_recipe(self.config) if self.signature.texts else None
         reading = joined_reading(recipe, text, self.signature)
         prepared, matrix = learn(reading, table, fold.train.target, target.kind)
-        inner = prepared.matrix(fold.inner.table)
+        inner = full_inner = prepared.matrix(fold.inner.table)
         types = category_columns(recipe, table.numbers.shape[1])
         types += ["q"] * (matrix.shape[1] - len(types))
         classes: tuple[int, ...] = ()
@@ -120,7 +120,6 @@ class XGBoostModel:
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         curves: dict[str, list[float]] = {}
-        full_inner = prepared.matrix(fold.inner.table)
         listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgboost.train(

@@ -63,6 +63,8 @@ def train_joint(study: Study) -> JointTrial:
     """
     if study.task.schema.texts:
         raise StudyError("a joint model reads tables only, and the task has texts")
+    if study.task.schema.sequence:
+        raise StudyError("a joint model reads single rows only, and the task's are steps of sequences")
     tree, tower = _best(study, "xgboost"), _best(study, "keras")
     made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
     if (made.folder / _FILE).exists():

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 UNKNOWN = "<unknown>"
 _DOCUMENT, _BEFORE, _NEXT = "document", "before", "next"
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
-# Held-out predictions are stored, a float32 for every token and every possible next one.
-_MOST_BYTES = 2 * 1024**3
+# A float32 for every token and every possible next one: a trial holds a few copies of this of its training rows.
+_MOST_BYTES = 512 * 1024**2
 
 
 def language_task(
@@ -101,6 +101,8 @@ def generate(
     ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
     if ensemble.schema.names != [_DOCUMENT, _BEFORE]:
         raise ValueError("generate needs an ensemble of a language task: tuner.language_task(text)")
+    if context < 1:
+        raise ValueError(f"context must be at least 1, got {context!r}")
     if temperature < 0:
         raise ValueError(f"temperature must be at least 0, got {temperature!r}")
     words = any(len(token) > 1 for token in ensemble.classes)
@@ -117,6 +119,7 @@ def generate(
     for _ in range(length):
         last = [*tokens, *added][-context:]
         probabilities = ensemble.predict_proba(pd.DataFrame({_DOCUMENT: "text", _BEFORE: last}))[-1]
+        probabilities = np.where(np.array(ensemble.classes) == UNKNOWN, 0, probabilities)  # is not to be written
         added.append(ensemble.classes[_draw(probabilities, temperature, rng)])
     return (" " if words else "").join(added)
 

@@ -49,7 +49,8 @@ class Split:
         if self.kind == "holdout":
             object.__setattr__(self, "folds", 1)
         elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 1 + (self.kind != "time"):
-            raise ValueError(f"a {self.kind} split needs folds of at least 2, got {self.folds!r}")
+            least = 1 + (self.kind != "time")
+            raise ValueError(f"a {self.kind} split needs folds of at least {least}, got {self.folds!r}")
         if not 0 < self.share < 1:
             raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
 
@@ -91,10 +92,10 @@ def fold_indices(
     if split.kind == "holdout":
         train, held_out = split_off(target, split.share, classes=classes, groups=groups, ordered=False, seed=seed)
         return [(train, held_out)]
-    if split.kind == "time" and split.folds == 1:
-        return [split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed)]
     if groups is not None and split.kind != "grouped":
         raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
+    if split.kind == "time" and split.folds == 1:
+        return [split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed)]
     splitter: Any
     match split.kind:
         case "kfold":
@@ -152,7 +153,7 @@ def inner_slice(
     """
     share = min(max(INNER_SHARE, INNER_LEAST / len(train)), INNER_MOST_SHARE)
     if groups is not None and len(np.unique(groups[train])) < 2:
-        groups = None
+        groups, ordered = None, True  # a piece of the only group, whose rows may be in order
     kept, off = split_off(
         target[train],
         share,

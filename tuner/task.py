@@ -23,10 +23,9 @@ from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, Metric, Score, check_fits, loss_of, metric_named
 from tuner.reading import DataError, read_frame
 from tuner.splits import Index, Split, fold_indices, split_off
+from tuner.targets import DEFAULT_METRICS, check_columns, check_sequence, check_target, codes_of, target_of, with_target
 
-_FEW_VALUES = 20
 _VECTORS = "vectors.npz"
-_DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -107,29 +106,33 @@ class Task:
         seed: int = 0,
     ) -> None:
         wanted = None if metric is None else metric_named(metric)
-        frame, name = _with_target(read_frame(data, missing=missing), target)
-        _check_columns(frame, [*drop, *(one for one in (group, time, sequence) if one)], name)
+        frame, name = with_target(read_frame(data, missing=missing), target)
+        check_columns(frame, [*drop, *(one for one in (group, time, sequence) if one)], name)
         if time is not None:
             frame = frame.sort_values(time, kind="stable", ignore_index=True)
         labels = frame[name]
-        _check_target(labels, name)
-        spec = _target(labels, name, kind, wanted)
-        chosen = wanted or METRICS[_DEFAULT_METRICS[spec.kind]]
+        check_target(labels, name)
+        spec = target_of(labels, name, kind, wanted)
+        chosen = wanted or METRICS[DEFAULT_METRICS[spec.kind]]
         check_fits(chosen, spec.kind)
         spec = replace(spec, loss=loss_of(chosen, spec.kind), weigh_classes=chosen.weighs_classes)
         extra = [metric_named(one) for one in metrics]
         for one in extra:
             check_fits(one, spec.kind)
         features = frame.drop(columns=[name, *drop, *([group] if group else [])])
-        if features.shape[1] == 0:
+        check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
+        if features.shape[1] == (sequence is not None):
             raise DataError(f"no column is left to predict {name!r} from")
         schema = learn_schema(features, categories=categories, text=text, sequence=sequence)
-        rows = Rows(encode(schema, features), _codes(labels, spec))
+        rows = Rows(encode(schema, features), codes_of(labels, spec))
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
         groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
         classes = spec.kind != "regression"
-        default = "grouped" if whole else "time" if time else "stratified" if classes else "kfold"
+        single = sequence is not None and whole is None
+        default = "grouped" if whole else "time" if time or single else "stratified" if classes else "kfold"
         division = Split.of(split, default)  # type: ignore[arg-type]
+        if single and division.kind != "time":
+            raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
         ordered = division.kind == "time" or time is not None
         test_rows = None
         if isinstance(test, int | float) and not isinstance(test, bool):
@@ -140,7 +143,7 @@ class Task:
             groups = None if groups is None else groups[kept]
         elif test is not None:
             test_rows = _test_rows(read_frame(test, missing=missing), schema, spec)
-        _check_target(pd.Series(rows.target), name)
+        check_target(pd.Series(rows.target), name)
         self._set(
             schema=schema,
             rows=rows,
@@ -151,7 +154,7 @@ class Task:
             split=division,
             folds=tuple(fold_indices(division, rows.target, classes=classes, groups=groups, seed=seed)),
             groups=groups,
-            texts=() if rows.table.texts is None else tuple(measure(rows.table.texts)),
+            texts=_measured(rows.table, schema),
             vectors=_vectors(vectors, rows.table),
             seed=int(seed),
         )
@@ -256,92 +259,21 @@ class Task:
         return task
 
 
-def _with_target(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, str]:
-    frame = frame.rename(columns=str)
-    if isinstance(target, str):
-        if target not in frame.columns:
-            raise DataError(f"target: {unknown_name(target, list(frame.columns))}")
-        if isinstance(frame[target], pd.DataFrame):
-            raise DataError(f"column name {target!r} is used {frame[target].shape[1]} times; rename the columns")
-        return frame, target
-    values = np.asarray(target)
-    if values.ndim != 1 or len(values) != len(frame):
-        raise DataError(f"target must be a column's name or {len(frame)} values, got shape {values.shape}")
-    name = str(getattr(target, "name", None) or "target")
-    if name in frame.columns:
-        raise DataError(f"the target {name!r} is among the inputs too: drop that column, or pass its name as target")
-    return frame.assign(**{name: values}), name
-
-
-def _check_columns(frame: pd.DataFrame, names: Sequence[str], target: str) -> None:
-    for name in names:
-        if name not in frame.columns:
-            raise DataError(unknown_name(name, list(frame.columns)))
-        if name == target:
-            raise DataError(f"column {name!r} is the target, it cannot be dropped, group or order rows")
-
-
-def _check_target(labels: pd.Series[Any], name: str) -> None:
-    missing = labels.isna()
-    if missing.all():
-        raise DataError(f"target {name!r}: all {len(labels)} values are missing")
-    if missing.any():
-        raise DataError(
-            f"target {name!r}: {missing.sum()} values are missing, the first in row {missing.idxmax()}; "
-            "leave those rows out"
-        )
-    if labels.nunique() < 2:
-        raise DataError(f"target {name!r} has only one value, {labels.iloc[0]!r}: there is nothing to predict")
-
-
-def _target(labels: pd.Series[Any], name: str, kind: TargetKind | None, metric: Metric | None) -> Target:
-    if kind is not None and kind not in _DEFAULT_METRICS:
-        raise ValueError(f"kind: {unknown_name(str(kind), list(_DEFAULT_METRICS))}")
-    n_values = labels.nunique()
-    if kind is None:
-        kind = _guess_kind(labels, n_values, metric)
-    if kind == "regression":
-        values = pd.to_numeric(labels, errors="coerce")
-        if (wrong := labels[values.isna() | np.isinf(values)]).size:
-            raise DataError(f"target {name!r} must hold finite numbers for regression, got {wrong.iloc[0]!r}")
-        return Target(name, "regression")
-    if kind == "binary" and n_values != 2:
-        raise DataError(f"target {name!r} has {n_values} classes, a binary target has two: use kind='multiclass'")
-    types = {"text" if isinstance(v, str) else "number" for v in labels.unique()}
-    if len(types) > 1:
-        raise DataError(f"target {name!r} mixes text and numbers as labels: make them one type")
-    return Target(name, kind, tuple(getattr(v, "item", lambda v=v: v)() for v in sorted(labels.unique())))
-
-
-def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) -> TargetKind:
-    numeric = pd.api.types.is_numeric_dtype(labels.dtype) and not pd.api.types.is_bool_dtype(labels.dtype)
-    classes: TargetKind = "binary" if n_values == 2 else "multiclass"
-    if metric is not None and numeric and len(metric.kinds) and metric.kinds == ("regression",):
-        return "regression"
-    if metric is not None and "regression" not in metric.kinds:
-        return classes
-    whole = numeric and bool((labels == labels.round()).all())
-    return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
-
-
-def _codes(labels: pd.Series[Any], target: Target) -> NDArray[Any]:
-    if target.kind == "regression":
-        return labels.to_numpy(dtype=np.float64)
-    index = {label: code for code, label in enumerate(target.classes)}
-    codes = labels.map(index)
-    if codes.isna().any():
-        wrong = labels[codes.isna()].iloc[0]
-        raise DataError(f"test: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
-    return codes.to_numpy(dtype=np.int64)
-
-
 def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     frame = frame.rename(columns=str)
     if target.name not in frame.columns:
         raise DataError(f"test: {unknown_name(target.name, list(frame.columns))}")
     if frame[target.name].isna().any():
         raise DataError(f"test: target {target.name!r} has missing values: leave those rows out")
-    return Rows(encode(schema, frame), _codes(frame[target.name], target))
+    return Rows(encode(schema, frame), codes_of(frame[target.name], target))
+
+
+def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:
+    measured = () if table.texts is None else tuple(measure(table.texts))
+    for name, (_, distinct) in zip(schema.texts, measured, strict=True):
+        if not distinct:
+            raise DataError(f"text column {name!r} holds no word, only signs: leave it out, or name it in categories")
+    return measured
 
 
 def _vectors(given: str | Path | None, table: Table) -> Vectors | None:

@@ -134,3 +134,17 @@ def test_options_are_kept_and_changed_inside_at_once(kept, first):
 def test_only_options_can_be_kept_and_changed_inside():
     with pytest.raises(ValueError, match="rate is changed twice, as 'x' and inside"):
         narrow({"rate": Float(0.1, 1.0)}, {"rate": "x", "rate.low": 0.5})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"a.c": ["p"], "a": {"c": {"p": {"r": 0.5}}}},
+        {"a": {"c": {"p": {"r": 0.5}}}, "a.c": ["p"]},
+    ],
+)
+def test_dotted_and_nested_names_mean_the_same(changes):
+    space = {"a": {"c": Choice({"p": {"r": Float(0.1, 1.0)}, "q": {}})}}
+    assert narrow(space, changes)["a"]["c"].options == {"p": {"r": 0.5}}
+    with pytest.raises(ValueError, match="changed twice"):
+        narrow(space, {"a.c.p.r": 0.5, "a": {"c": {"p": {"r": 0.7}}}})

@@ -16,7 +16,7 @@ from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, nar
 from spaces.frames import encode, learn_schema
 from spaces.loading import load_fitted
 from spaces.step_networks import build_steps
-from spaces.table import Table, TableError
+from spaces.table import MISSING, UNSEEN, Table, TableError
 from spaces.windows import PreparedWindows, prepare_windows
 
 LABELS = Target("y", "binary", ("no", "yes"), "log_loss")
@@ -34,7 +34,7 @@ def table(lengths: list[int], numbers: int = 1) -> Table:
 def test_every_row_is_asked_for_once_and_context_is_of_its_own_sequence(lengths, length, data):
     overlap = data.draw(st.integers(0, length - 1))
     rows = table(lengths)
-    windows = PreparedWindows(None, length, overlap).matrix(rows)
+    windows = PreparedWindows(None, ((0, 1, 2),), 0, length, overlap).matrix(rows)
     assert sorted(windows.rows[windows.fresh].tolist()) == list(range(len(rows)))
     assert rows.sequence is not None
     for row, fresh in zip(windows.rows, windows.fresh, strict=True):
@@ -46,15 +46,42 @@ def test_every_row_is_asked_for_once_and_context_is_of_its_own_sequence(lengths,
         assert first_of_sequence or not fresh[:overlap].any()
 
 
-def test_numbers_are_scaled_by_training_rows_and_codes_counted_from_missing():
+def test_numbers_are_scaled_by_training_rows():
     train, new = table([6], numbers=2), table([2, 3], numbers=2)
     prepared = prepare_windows("standard", train, np.zeros(6), "regression", length=4, overlap=0)
     windows = prepared.matrix(new)
     expected = (new.numbers - train.numbers.mean(axis=0)) / train.numbers.std(axis=0)
     np.testing.assert_allclose(windows.numbers[0, :2], expected[:2], rtol=1e-6)
     np.testing.assert_allclose(windows.numbers[1, :3], expected[2:], rtol=1e-6)
-    assert windows.codes[:, :, 0].tolist() == [[2, 3, 0, 0], [4, 2, 3, 0]]
     assert (windows.numbers[0, 2:] == 0).all()
+
+
+def test_a_category_that_training_rows_hold_once_or_never_is_unseen():
+    codes = np.array([0, 0, 1, 2, 2, MISSING], dtype=np.int32)[:, None]
+    train = Table(np.empty((6, 0)), codes, None, None, np.zeros(6, np.int32))
+    prepared = prepare_windows("standard", train, np.zeros(6), "regression", length=8, overlap=0)
+    new = np.array([0, 1, 2, 3, UNSEEN, MISSING], dtype=np.int32)[:, None]
+    (read,) = prepared.matrix(Table(np.empty((6, 0)), new, None, None, np.zeros(6, np.int32))).codes
+    assert read[:, 0].tolist() == [3, 1, 5, 1, 1, 2, 0, 0]
+
+
+def test_folds_may_differ_in_what_is_missing(tmp_path):
+    """Where a number is missing, an indicator stands beside it: the matrices differ in width."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(240, 1))
+    values[5] = np.nan
+    target = rng.normal(size=240)
+    rows = Table(values, np.empty((240, 0), np.int32), None, None, np.repeat(np.arange(20), 12).astype(np.int32))
+    given = Signature((Input("table", "table", (1,)),), (Target("y", "regression"),), rows=120, steps=12)
+    config = defaults(narrow(FAMILIES["sequence_labels"].space(given), {**FAST, "epochs": 1, "layers": ["conv"]}))
+    halves = [Rows(rows.take(np.arange(*ends)), target[slice(*ends)]) for ends in ((0, 120), (120, 240))]
+    folds = [Fold(half, half, half, 1) for half in halves]
+    for i, fitted in enumerate(FAMILIES["sequence_labels"].build(config, given).fit(folds, lambda *_: None)):
+        said = fitted.predict(rows)
+        (tmp_path / str(i)).mkdir()
+        fitted.save(tmp_path / str(i))
+        np.testing.assert_allclose(load_fitted(tmp_path / str(i)).predict(rows), said, atol=1e-5)
+    assert i == 1
 
 
 def signature(steps: int = 12, width: int = 0) -> Signature:
@@ -71,9 +98,9 @@ def built(family: str, changes: dict[str, Any]) -> keras.Model:
 @pytest.mark.parametrize(("family", "sees_the_future"), [("language_model", False), ("sequence_labels", True)])
 def test_a_language_model_does_not_see_the_future(family, layers, sees_the_future):
     model = built(family, {"layers": [layers], f"layers.{layers}.depth": 2})
-    codes = np.random.default_rng(0).integers(2, 5, (1, 12, 1)).astype(np.int32)
+    codes = np.random.default_rng(0).integers(3, 6, (1, 12, 1)).astype(np.int32)
     other = codes.copy()
-    other[0, 8] = 2 + (codes[0, 8] - 1) % 3
+    other[0, 8] = 3 + (codes[0, 8] - 2) % 3
     changed = np.abs(np.asarray(model(codes)) - np.asarray(model(other)))[0, :, 0] > 1e-7
     assert changed[8]
     assert changed[:8].any() == sees_the_future

@@ -113,3 +113,49 @@ def test_words_of_sentences_are_labelled_by_what_stands_around_them(tmp_path):
     scores = {trial.family: trial.outcome.scores["held_out"] for trial in study.complete}
     assert scores["sequence_labels"]["log_loss"] < 0.3 * scores["linear"]["log_loss"]
     assert set(study.ensemble("uniform").ensemble.predict(frame.head(8))) == {"name", "other"}
+
+
+def steps(sequences: int, length: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    names = [f"s{i:03d}" for i in range(sequences) for _ in range(length)]
+    rows = len(names)
+    return pd.DataFrame({"doc": names, "x": rng.normal(size=rows), "y": rng.integers(0, 2, rows), "when": range(rows)})
+
+
+def test_a_single_sequence_is_split_in_time():
+    task = tuner.Task(steps(1, 200), "y", sequence="doc", drop=["when"])
+    assert task.split.kind == "time"
+    for train, held_out in task.folds:
+        assert train.max() < held_out.min()
+    with pytest.raises(ValueError, match="a kfold split would tear the only sequence apart: use 'time'"):
+        tuner.Task(steps(1, 200), "y", sequence="doc", split="kfold")
+
+
+@pytest.mark.parametrize("split", [None, {"kind": "grouped", "folds": 2}, "holdout"])
+def test_sequences_are_kept_whole_everywhere(split):
+    from tuner.trial import fold_parts
+
+    task = tuner.Task(steps(20), "y", sequence="doc", split=split, test=0.2)
+    kept = [task.groups[part] for parts in fold_parts(task) for part in parts.values()]
+    assert all((np.unique(names, return_counts=True)[1] == 6).all() for names in kept)
+    assert (np.unique(task.test.table.sequence, return_counts=True)[1] == 6).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": {"kind": "time", "folds": 1}}, "a time split would tear groups apart"),
+        ({"time": "when"}, "rows of sequences stand in order already"),
+        ({"group": "doc"}, "column 'doc' is named as the sequence, it cannot be anything else too"),
+        ({"drop": ["doc"]}, "column 'doc' is named as the sequence"),
+        ({"group": "when"}, "rows of the sequence 's000' are of several groups"),
+        ({"drop": ["x", "when"]}, "no column is left to predict 'y' from"),
+    ],
+)
+def test_what_contradicts_sequences_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        tuner.Task(steps(20), "y", sequence="doc", **changes)
+
+
+def test_no_rows_are_no_predictions(study):
+    assert study.ensemble("uniform").ensemble.predict(pd.DataFrame({"document": [], "before": []})).shape == (0,)

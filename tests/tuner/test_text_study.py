@@ -48,7 +48,7 @@ def test_texts_are_tuned_combined_and_better_than_the_baseline(study):
     ensemble = study.ensemble("nelder_mead")
     baseline = next(trial for trial in study.complete if trial.family == "baseline")
     assert ensemble.scores["ensemble"]["cross_fitted"] < 0.7 * baseline.value
-    assert ensemble.test()["ensemble"] < 0.7 * baseline.value
+    assert ensemble.test()["scores"]["ensemble"]["test"]["log_loss"] < 0.7 * baseline.value
 
 
 def test_raw_strings_are_predicted_in_a_fresh_process(study, tmp_path):
@@ -72,8 +72,7 @@ def test_a_number_among_texts_is_refused_at_predict_time(study):
         study.ensemble("uniform").predict(pd.DataFrame({"minutes": [90], "text": [3]}))
 
 
-def test_methods_that_read_columns_see_no_texts(study):
-    """Beside texts there is a table here; a joint model would leave the texts out, and is refused."""
+def test_a_joint_model_would_leave_the_texts_out(study):
     with pytest.raises(StudyError, match="reads tables only, and the task has texts"):
         study.ensemble("joint")
 
@@ -99,6 +98,12 @@ def test_a_family_that_cannot_read_the_task_is_refused_before_anything_runs(tmp_
     with pytest.raises(ValueError, match=message):
         tuner.tune(make_task(text=text), [family], folder=tmp_path / "study", **QUIET)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_text_of_signs_alone_is_refused():
+    frame = reviews().assign(text=["👍", "👎"] * 80)
+    with pytest.raises(ValueError, match="text column 'text' holds no word, only signs"):
+        tuner.Task(frame, "praise", text=["text"])
 
 
 def test_every_family_that_fits_runs_when_none_is_named():
@@ -173,7 +178,7 @@ def test_vectors_are_read_from_npz_and_need_texts(tmp_path):
 def test_a_study_file_names_texts(tmp_path):
     reviews().to_csv(tmp_path / "reviews.csv", index=False)
     (tmp_path / "reviews.toml").write_text(
-        '[study]\nname = "reviews"\nworkers = 0\ntracking = "none"\n[budget]\ntrials = 2\n'
+        '[study]\nname = "reviews"\nworkers = 1\ntracking = "none"\n[budget]\ntrials = 2\n'
         '[data]\ntrain = "reviews.csv"\ntarget = "praise"\ntext = ["text"]\ntest = 0.2\nsplit = "holdout"\n'
         '[families.linear]\n"text.ngrams.weighting" = "tfidf"\n[ensemble]\nmethod = "uniform"\n'
     )
