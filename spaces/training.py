@@ -171,13 +171,17 @@ def step_function(model: keras.Model) -> Callable[[Any, NDArray[np.bool_]], NDAr
 
     It returns the outputs of these steps, `(wanted steps, outputs)`, from a few windows at a time.
     """
-    traced = tf.function(lambda given: model(given, training=False), autograph=False, reduce_retracing=True)
+    traced: list[Callable[..., Any]] = []
 
     def run(x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        if not traced:
+            specs = tf.nest.map_structure(lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), x)
+            function = tf.function(lambda given: model(given, training=False), autograph=False)
+            traced.append(function.get_concrete_function(specs))
         parts, size = [], _rows_at_once(x)
         for start in range(0, len(wanted), size):
             chunk = tf.nest.map_structure(lambda array: tf.constant(array[start : start + size]), x)
-            parts.append(traced(chunk).numpy()[wanted[start : start + size]])
+            parts.append(traced[0](chunk).numpy()[wanted[start : start + size]])
         return np.concatenate(parts)
 
     return run
@@ -204,9 +208,8 @@ def fuse(models: Sequence[keras.Model]) -> Callable[[list[Any]], list[NDArray[np
                     model(_as(many, [inputs[i] for i in chosen]), training=False)
                     for model, many, chosen in zip(models, several, reads, strict=True)
                 ],
-                input_signature=specs,
                 autograph=False,
-            )
+            ).get_concrete_function(*specs)
         return _in_chunks(list(distinct.values()), lambda parts: traced[reads](*parts))
 
     return run
