@@ -113,7 +113,7 @@ class Vocabulary:
         texts = table.texts[:, column]
         if self.key is None or table.key is None:
             return make(texts)
-        return cached(f"{self.key}|{table.key}|{what}|{column}", lambda: make(texts))
+        return cached(_name(self.key, table.key, what, column), lambda: make(texts))
 
     def _counts(self, texts: NDArray[np.object_]) -> sparse.csr_matrix:
         vectorizer = _vectorizer(self.unit, self.ngrams, vocabulary=self._index)
@@ -221,10 +221,10 @@ def prepare_texts(recipe: TextRecipe, train: Table) -> PreparedTexts:
 
     A larger vocabulary than the recipe's is learned and remembered, of which each recipe takes the beginning.
     """
-    if train.key is None:
-        return PreparedTexts(recipe, _learn(recipe.unit, recipe.ngrams, train, None))
-    key = f"{train.key}|{recipe.unit}|{recipe.ngrams}"
-    return PreparedTexts(recipe, cached(key, lambda: _learn(recipe.unit, recipe.ngrams, train, key)))
+    key = None if train.key is None else f"{train.key}|{recipe.unit}|{recipe.ngrams}"
+    if key is None:
+        return PreparedTexts(recipe, _learn(recipe, train, None))
+    return PreparedTexts(recipe, cached(key, lambda: _learn(recipe, train, key)))
 
 
 def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -254,14 +254,23 @@ def distinct_words(texts: NDArray[np.object_]) -> set[str]:
     return {word for text in texts.ravel() for word in analyze(text)}
 
 
-def _learn(unit: Unit, ngrams: int, train: Table, key: str | None) -> Vocabulary:
+def _learn(recipe: TextRecipe, train: Table, key: str | None) -> Vocabulary:
     assert train.texts is not None
     texts = train.texts.ravel()
-    vectorizer = _vectorizer(unit, ngrams, max_features=MOST_TERMS)
+    vectorizer = _vectorizer(recipe.unit, recipe.ngrams, max_features=MOST_TERMS)
     counts = sparse.csc_matrix(vectorizer.fit_transform(texts))
-    terms = vectorizer.get_feature_names_out()
     order = np.argsort(-np.asarray(counts.sum(axis=0)).ravel(), kind="stable")
-    return Vocabulary(unit, ngrams, tuple(terms[order].tolist()), np.diff(counts.indptr)[order], len(texts), key)
+    terms, counts = vectorizer.get_feature_names_out()[order].tolist(), counts[:, order]
+    if key is not None and isinstance(recipe, Bag):  # counting is what takes long, and these rows are counted
+        rows, columns = sparse.csr_matrix(counts), train.texts.shape[1]
+        for column in range(columns):
+            cached(_name(key, train.key, "counts", column), lambda: rows[column::columns])
+    return Vocabulary(recipe.unit, recipe.ngrams, tuple(terms), np.diff(counts.indptr), len(texts), key)
+
+
+def _name(vocabulary: str, rows: str | None, what: str, column: int) -> str:
+    """Name what a vocabulary makes of a column of rows."""
+    return f"{vocabulary}|{rows}|{what}|{column}"
 
 
 def _vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:

@@ -100,7 +100,9 @@ def test_cached_saved_and_plain_results_are_equal(tmp_path, recipe, with_table):
     target = np.arange(4.0)
     plain, shown = learn(reading, rows(TRAIN, None), target, "regression")
     name = f"test_texts/{recipe}/{with_table}"
-    remembered, _ = learn(reading, rows(TRAIN, name), target, "regression")
+    remembered, again = learn(reading, rows(TRAIN, name), target, "regression")
+    for mine, expected in zip(again, shown, strict=True):
+        np.testing.assert_array_equal(mine, expected)
     loaded = load_prepared(tmp_path, plain.save(tmp_path))
     for one in (remembered, loaded):
         for new in (rows(NEW, None), rows(NEW, f"{name}/new"), rows(NEW, f"{name}/new")):
