@@ -21,6 +21,8 @@ from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
 from ensembles.threshold import WithThreshold
 
+_LEAST_GAIN = 1e-6
+
 
 @dataclass(frozen=True)
 class Step:
@@ -136,7 +138,9 @@ def choose(
             steps.append(Step(name, value, None, 0.0, 0.0, True))
         else:
             gain, error = paired_difference(fitted.rows, held.fitted.ensemble, fitted.ensemble, score, seed=seed)
-            steps.append(Step(name, value, held.name, gain, error, gain > error))
+            # Two methods that agree to the last digits have a standard error of next to nothing.
+            worthwhile = gain > max(error, _LEAST_GAIN * abs(value))
+            steps.append(Step(name, value, held.name, gain, error, worthwhile))
         if steps[-1].taken:
             held = Choice(name, candidate, fitted, ())
     assert held is not None

@@ -106,3 +106,17 @@ def test_a_worse_method_never_takes_the_place():
     worst = Method(lambda predictions, target, loss, sample_weight=None: np.array([0.0, 1.0]))
     choice = choose({"uniform": METHODS["uniform"], "worst": worst}, predictions, target, MSE, cut(200))
     assert choice.name == "uniform"
+
+
+def test_methods_that_agree_to_the_last_digits_do_not_follow_each_other():
+    """Their difference has a standard error of next to nothing, and is worth nothing."""
+    predictions, target = noisy([1.0, 1.5], 400)
+
+    def almost(*given: Any, sample_weight: Any = None) -> NDArray[np.float64]:
+        return np.array([0.1 + 1e-9, 0.9 - 1e-9])
+
+    def weights(*given: Any, sample_weight: Any = None) -> NDArray[np.float64]:
+        return np.array([0.1, 0.9])
+
+    choice = choose({"one": Method(weights), "other": Method(almost)}, predictions, target, MSE, cut(400))
+    assert [step.taken for step in choice.steps] == [True, False]
