@@ -20,9 +20,8 @@ from spaces.preprocess import Recipe, prepare
 from spaces.signature import Signature, Target
 from spaces.space import Config
 from spaces.table import Table
-from spaces.text_networks import start_from_vectors
 from spaces.texts import Tokens, prepare_texts
-from spaces.training import Arrays, Trainer, predict
+from spaces.training import Arrays, Trainer, predict, undisturbed
 from spaces.weights import row_weights
 
 Builder = Callable[[Config, Signature], keras.Model]
@@ -124,6 +123,8 @@ class KerasModel:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
             for text in signature.texts[:1]:  # texts share a vocabulary, and so their vectors
                 if text.vectors and reading.text:
+                    from spaces.text_networks import start_from_vectors  # builders are not needed to load
+
                     start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
             if trainer is None:
                 trainer = Trainer(fresh)
@@ -149,7 +150,7 @@ class KerasModel:
         fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
         inner = _padded(prepared.matrix(fold.inner.table), width)
         epochs = int(setting(self.config, "epochs"))
-        listener = Listener(watch, epochs, lambda: fitted.predict_matrix(inner))
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner)))
         fitted.curves = trainer.train(
             self._arrays(_padded(matrix, width), fold.train, scale, trainer.model),
             self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,

@@ -18,7 +18,7 @@ from spaces.keras_model import Listener, TargetScale, callbacks, compiled, finis
 from spaces.signature import Signature
 from spaces.space import Config
 from spaces.table import Table
-from spaces.training import Arrays, Trainer, step_function
+from spaces.training import Arrays, Trainer, step_function, undisturbed
 from spaces.weights import row_weights
 from spaces.windows import PreparedWindows, Windows, prepare_windows
 
@@ -125,7 +125,7 @@ class StepModel:
             batch_size=min(int(setting(self.config, "batch_size")), len(train.y)),
             callbacks=[
                 *callbacks(self.config, epochs, watched=watched),
-                Listener(watch, epochs, lambda: fitted.predict_matrix(inner)),
+                Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner))),
             ],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
         )

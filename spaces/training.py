@@ -166,6 +166,20 @@ def predict(model: keras.Model, x: NDArray[Any] | tuple[NDArray[Any], ...]) -> N
     return _in_chunks(arrays, lambda parts: [model(_as(isinstance(x, tuple), parts), training=False)])[0]
 
 
+def undisturbed(model: keras.Model, function: Callable[[], Any]) -> Any:
+    """Call a function that predicts with a model in training, and leave the model's seeds as they were.
+
+    Recurrent layers draw masks for dropout even to predict (Keras 3.15): whoever looked would change what follows.
+    """
+    seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
+    before = [seed.numpy() for seed in seeds]
+    try:
+        return function()
+    finally:
+        for seed, value in zip(seeds, before, strict=True):
+            seed.assign(value)
+
+
 def step_function(model: keras.Model) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
     """Return a function of what a model of windows reads, and of the steps `(windows, length)` that are wanted.
 

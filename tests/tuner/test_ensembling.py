@@ -180,7 +180,7 @@ def test_a_metric_of_labels_gets_a_threshold_where_it_helps(tmp_path):
     task = tuner.Task(
         x, rare.astype(int), metric="f1", metrics=["log_loss"], split={"kind": "stratified", "folds": 3}, test=0.3
     )
-    study = tuner.tune(task, ["linear"], trials=2, folder=tmp_path / "s", **QUIET)
+    study = tuner.tune(task, {"linear": {"class_weight": "none"}}, trials=2, folder=tmp_path / "s", **QUIET)
     combined = study.ensemble("auto")
     assert combined.ensemble.method.endswith("with a threshold")
     assert 0.05 < combined.ensemble.threshold < 0.45
