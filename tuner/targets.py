@@ -36,8 +36,10 @@ def with_target(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, str]:
     return frame.assign(**{name: values}), name
 
 
-def check_columns(frame: pd.DataFrame, names: Sequence[str], target: str) -> None:
+def check_columns(frame: pd.DataFrame, names: Sequence[str], target: str, *, inputs: Sequence[str] = ()) -> None:
     """Refuse columns that are not there, or are the target."""
+    if target in inputs:
+        raise DataError(f"column {target!r} is the target, it cannot be an input too")
     for name in names:
         if name not in frame.columns:
             raise DataError(unknown_name(name, list(frame.columns)))

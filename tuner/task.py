@@ -107,7 +107,9 @@ class Task:
     ) -> None:
         wanted = None if metric is None else metric_named(metric)
         frame, name = with_target(read_frame(data, missing=missing), target)
-        check_columns(frame, [*drop, *(one for one in (group, time, sequence) if one)], name)
+        check_columns(
+            frame, [*drop, *(one for one in (group, time, sequence) if one)], name, inputs=[*text, *categories]
+        )
         if time is not None:
             frame = frame.sort_values(time, kind="stable", ignore_index=True)
         labels = frame[name]

@@ -106,6 +106,11 @@ def test_a_text_of_signs_alone_is_refused():
         tuner.Task(frame, "praise", text=["text"])
 
 
+def test_the_target_is_no_input():
+    with pytest.raises(ValueError, match="column 'praise' is the target, it cannot be an input too"):
+        tuner.Task(reviews(), "praise", text=["text", "praise"])
+
+
 def test_every_family_that_fits_runs_when_none_is_named():
     from spaces.catalog import fitting
 
