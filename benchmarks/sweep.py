@@ -3,9 +3,9 @@
     python -m benchmarks.sweep OUT TABLE...
 
 Every TABLE is a CSV file, or a zip archive of KEEL `.dat` files; its target is the last column, or that of
-`TABLE:COLUMN`. Run it again to go
-on where it stopped. Everything is fixed here, before any test row is read: the split, the seed, the budget, the
-families and the contenders; a dear table may be given more time. All rows are printed, the lost ones too.
+`TABLE:COLUMN`. Run it again to go on where it stopped. Everything is fixed here, before any test row is read: the
+split, the seed, the budget, the families and the contenders; a dear table may be given more time. All rows are
+printed, the lost ones too.
 """
 
 from __future__ import annotations

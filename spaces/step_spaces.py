@@ -5,7 +5,7 @@ from __future__ import annotations
 from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
-from spaces.tables import class_weights
+from spaces.tables import training
 
 _MOST_STEPS = 128
 
@@ -46,19 +46,7 @@ def _steps(signature: Signature) -> Space:
             }
         ),
         "dropout": Float(0.0, 0.5, default=0.1),
-        "optimizer": Choice(
-            {
-                "adam": {"learning_rate": Float(5e-4, 2e-2, log=True, default=3e-3)},
-                "adamw": {
-                    "learning_rate": Float(5e-4, 2e-2, log=True, default=3e-3),
-                    "weight_decay": Float(1e-5, 1e-1, log=True),
-                },
-                "rmsprop": {"learning_rate": Float(5e-4, 1e-2, log=True, default=2e-3)},
-            }
-        ),
-        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
-        "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
-        **class_weights(signature),
+        **training(signature, learning_rate=(5e-4, 2e-2, 3e-3)),
         "batch_size": Int(8, max(16, min(128, windows // 10)), log=True),
         "epochs": 40,
         "patience": 4,

@@ -88,6 +88,29 @@ def class_weights(signature: Signature) -> Space:
     return {"class_weight": Choice(["none", "balanced"])} if signature.target.weigh_classes else {}
 
 
+def training(signature: Signature, learning_rate: tuple[float, float, float]) -> Space:
+    """Return how networks of texts and sequences are trained: optimizer, averaging, schedule, class weights.
+
+    Args:
+        signature: The task's.
+        learning_rate: The lowest, the highest, and the default.
+    """
+    low, high, default = learning_rate
+    rate = Float(low, high, log=True, default=default)
+    return {
+        "optimizer": Choice(
+            {
+                "adam": {"learning_rate": rate},
+                "adamw": {"learning_rate": rate, "weight_decay": Float(1e-5, 1e-1, log=True)},
+                "rmsprop": {"learning_rate": rate},
+            }
+        ),
+        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
+        "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
+        **class_weights(signature),
+    }
+
+
 def scalings(signature: Signature) -> list[str]:
     """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
     n_numbers = 0 if signature.table is None else signature.table.shape[0] - len(signature.cardinalities)

@@ -12,7 +12,7 @@ from spaces.leaves import Choice, Float, Int
 from spaces.ngrams import ngrams_space, vocabulary
 from spaces.signature import Signature
 from spaces.space import Space
-from spaces.tables import class_weights, scalings
+from spaces.tables import scalings, training
 
 BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
 _MOST_WORDS, _MOST_CHARACTERS = 400, 1000
@@ -118,19 +118,7 @@ def _network(signature: Signature) -> Space:
         "activation": Choice(["relu", "selu", "swish"]),
         "batch_normalization": Choice([False, True]),
         "dropout": Float(0.0, 0.6, default=0.3),
-        "optimizer": Choice(
-            {
-                "adam": {"learning_rate": Float(2e-4, 1e-2, log=True, default=2e-3)},
-                "adamw": {
-                    "learning_rate": Float(2e-4, 1e-2, log=True, default=2e-3),
-                    "weight_decay": Float(1e-5, 1e-1, log=True),
-                },
-                "rmsprop": {"learning_rate": Float(2e-4, 1e-2, log=True, default=1e-3)},
-            }
-        ),
-        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 500, log=True)}}),
-        "schedule": Choice(["constant", "reduce_on_plateau", "cosine"]),
-        **class_weights(signature),
+        **training(signature, learning_rate=(2e-4, 1e-2, 2e-3)),
         "batch_size": Int(max(16, largest // 16), largest, log=True),
         "epochs": 20,
         "patience": 3,

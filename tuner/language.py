@@ -119,7 +119,7 @@ def generate(
     for _ in range(length):
         last = [*tokens, *added][-context:]
         probabilities = ensemble.predict_proba(pd.DataFrame({_DOCUMENT: "text", _BEFORE: last}))[-1]
-        probabilities = np.where(np.array(ensemble.classes) == UNKNOWN, 0, probabilities)  # is not to be written
+        probabilities[np.array(ensemble.classes) == UNKNOWN] = 0  # is not to be written
         added.append(ensemble.classes[_draw(probabilities, temperature, rng)])
     return (" " if words else "").join(added)
 
@@ -127,7 +127,8 @@ def generate(
 def _draw(probabilities: Any, temperature: float, rng: np.random.Generator) -> int:
     if temperature == 0:
         return int(probabilities.argmax())
-    logits = np.log(np.maximum(probabilities, 1e-12)) / temperature
+    with np.errstate(divide="ignore"):  # what is impossible stays so at any temperature
+        logits = np.log(probabilities) / temperature
     shares = np.exp(logits - logits.max())
     return int(rng.choice(len(shares), p=shares / shares.sum()))
 

@@ -131,7 +131,7 @@ class Tracker:
 
     def _connect(self) -> None:
         """Find or make experiment and parent run, and see which children are there; cut-off ones are deleted."""
-        client = _client(self._uri)
+        client = open_client(self._uri)
         experiment = client.get_experiment_by_name(self._experiment)
         self._experiment_id = (
             experiment.experiment_id
@@ -264,7 +264,8 @@ def quiet_environment() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
-def _client(uri: str) -> Any:
+def open_client(uri: str) -> Any:
+    """Return a client of MLflow; a database that is not there yet appears whole or not at all."""
     quiet_environment()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -273,8 +274,26 @@ def _client(uri: str) -> Any:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks that we handle
     if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        _make_database(Path(uri.removeprefix("sqlite:///")))
     return MlflowClient(tracking_uri=uri)
+
+
+def _make_database(path: Path) -> None:
+    """Make an empty database under another name, and rename it: MLflow cannot go on with half of its tables."""
+    if path.exists():
+        return
+    from filelock import FileLock
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if path.exists():  # another study made it meanwhile
+            return
+        part = path.with_name(f"{path.name}.part")
+        part.unlink(missing_ok=True)
+        store = SqlAlchemyStore(f"sqlite:///{part.as_posix()}", "./mlruns")
+        store.engine.dispose()
+        part.rename(path)
 
 
 def _children(client: Any, experiment: str, parent: str) -> list[Any]:

@@ -159,3 +159,11 @@ def test_what_contradicts_sequences_is_refused(changes, message):
 
 def test_no_rows_are_no_predictions(study):
     assert study.ensemble("uniform").ensemble.predict(pd.DataFrame({"document": [], "before": []})).shape == (0,)
+
+
+def test_unknown_words_are_never_written(tmp_path):
+    task = tuner.language_task("one two one three one four one five. " * 30, unit="word", vocabulary=2)
+    assert "<unknown>" in task.target.classes
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    written = tuner.generate(study.ensemble("uniform"), "one", 60, temperature=20.0)
+    assert set(written.split()) == set(task.target.classes) - {"<unknown>"}

@@ -1,10 +1,14 @@
 """What MLflow shows, and that nothing depends on it."""
 
+import subprocess
+import sys
+
 import mlflow
 import pytest
 from small import SMALL_XGBOOST
 
 import tuner
+from tuner.tracking import open_client
 
 CALL = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 4, "workers": 0, "seed": 1}
 
@@ -69,3 +73,26 @@ def test_starting_again_adds_nothing_twice(tracked, task):
     before = {name: run.info.run_id for name, run in runs_of(client).items()}
     tuner.tune(task, folder=study.folder, progress=False, **CALL)
     assert {name: run.info.run_id for name, run in runs_of(client).items()} == before
+
+
+DIE = """
+import os, sys
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+@event.listens_for(Engine, "after_cursor_execute")
+def die(connection, cursor, statement, *more):
+    if "CREATE TABLE _alembic_tmp_trace_info" in statement:
+        os._exit(9)
+from tuner.tracking import open_client
+open_client(sys.argv[1])
+"""
+
+
+def test_a_process_killed_while_the_database_is_made_leaves_no_half_of_it(tmp_path):
+    """MLflow makes its tables in many steps, and cannot go on where one was cut off."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    killed = subprocess.run([sys.executable, "-c", DIE, uri], check=False)
+    assert killed.returncode == 9, "the process was to die in the middle"
+    client = open_client(uri)
+    assert client.create_experiment("after") in {one.experiment_id for one in client.search_experiments()}
+    assert [path.name for path in tmp_path.glob("mlflow.db*") if path.suffix not in (".lock", "")] == ["mlflow.db"]
