@@ -31,4 +31,6 @@ def _bytes(value: Any) -> int:
         return sum(map(_bytes, value))
     if hasattr(value, "indptr"):  # a sparse matrix
         return int(value.data.nbytes + value.indices.nbytes + value.indptr.nbytes)
+    if hasattr(value, "memory_usage"):  # a pandas series
+        return int(value.memory_usage())
     return int(getattr(value, "nbytes", 0))

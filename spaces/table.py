@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from spaces.corpus import Corpus
 
 ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence"]
 MISSING, UNSEEN = -1, -2
@@ -79,6 +82,7 @@ class Table:
         key: Names these very rows, so that what is computed from them can be cached; None for rows met once.
         texts: Strings `(rows, texts)`, one column a text column; None when there are none.
         sequence: int32 `(rows,)`, which sequence each row is a step of, in order; None where rows stand alone.
+        origin: The corpus that the texts are some of, and which; None for texts met once.
     """
 
     numbers: NDArray[np.float64]
@@ -86,6 +90,7 @@ class Table:
     key: str | None = None
     texts: NDArray[np.object_] | None = None
     sequence: NDArray[np.int32] | None = None
+    origin: tuple[Corpus, NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -98,4 +103,5 @@ class Table:
         """Return some of the rows."""
         texts = None if self.texts is None else self.texts[rows]
         sequence = None if self.sequence is None else self.sequence[rows]
-        return Table(self.numbers[rows], self.codes[rows], key, texts, sequence)
+        origin = None if self.origin is None else (self.origin[0], self.origin[1][rows])
+        return Table(self.numbers[rows], self.codes[rows], key, texts, sequence, origin)

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spaces.caching import cached
+from spaces.corpus import Corpus, Ragged, Unit, vectorizer
 from spaces.table import Table
 
-Unit = Literal["word", "character"]
 PADDING, UNKNOWN, FIRST_TERM = 0, 1, 2
 MOST_TERMS = 50_000
-_WORDS = r"(?u)\w+(?:'\w+)?|[!?]"
 _FILE = "vocabulary.json"
 
 
@@ -81,7 +80,7 @@ class Vocabulary:
         terms: The terms, the most frequent first, ties in alphabetical order.
         occurs_in: In how many texts each occurs.
         texts: How many texts there were.
-        key: Names the rows it was learned from, or None.
+        origin: The corpus that it was learned from a part of, and the place of each term among its terms; or None.
     """
 
     unit: Unit
@@ -89,7 +88,7 @@ class Vocabulary:
     terms: tuple[str, ...]
     occurs_in: NDArray[np.int64]
     texts: int
-    key: str | None = None
+    origin: tuple[Corpus, NDArray[np.int64]] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -102,53 +101,34 @@ class Vocabulary:
 
     def counts(self, table: Table, column: int) -> sparse.csr_matrix:
         """Return how often each term occurs in a column's texts, `(rows, terms)`."""
-        return self._remembered("counts", table, column, self._counts)
+        if known := self._known(table, column):
+            corpus, places, rows = known
+            return sparse.csr_matrix(corpus.counts(self.unit, self.ngrams).places[rows][:, places])
+        assert table.texts is not None
+        counting = vectorizer(self.unit, self.ngrams, vocabulary=self._index)
+        return sparse.csr_matrix(counting.transform(table.texts[:, column]))
 
     def ids(self, table: Table, column: int) -> Ragged:
         """Return the ids of every text's tokens: the rank of a token plus `FIRST_TERM`, or `UNKNOWN`."""
-        return self._remembered("ids", table, column, self._ids)
-
-    def _remembered(self, what: str, table: Table, column: int, make: Any) -> Any:
+        if known := self._known(table, column):
+            corpus, places, rows = known
+            terms, tokens = corpus.tokens(self.unit)
+            tokens = tokens.take(rows)
+            ids = np.full(len(terms), UNKNOWN, np.int32)
+            ids[places] = np.arange(len(places)) + FIRST_TERM
+            return Ragged(ids[tokens.flat], tokens.starts)
         assert table.texts is not None
-        texts = table.texts[:, column]
-        if self.key is None or table.key is None:
-            return make(texts)
-        return cached(_name(self.key, table.key, what, column), lambda: make(texts))
+        analyze, index = vectorizer(self.unit, 1).build_analyzer(), self._index
+        rank = UNKNOWN - FIRST_TERM
+        tokens = Ragged.of([index.get(token, rank) for token in analyze(text)] for text in table.texts[:, column])
+        return Ragged(tokens.flat + np.int32(FIRST_TERM), tokens.starts)
 
-    def _counts(self, texts: NDArray[np.object_]) -> sparse.csr_matrix:
-        vectorizer = _vectorizer(self.unit, self.ngrams, vocabulary=self._index)
-        return sparse.csr_matrix(vectorizer.transform(texts))
-
-    def _ids(self, texts: NDArray[np.object_]) -> Ragged:
-        analyze, index = _vectorizer(self.unit, 1).build_analyzer(), self._index
-        rows = [[index.get(token, UNKNOWN - FIRST_TERM) + FIRST_TERM for token in analyze(text)] for text in texts]
-        # A text without any token is one that nobody knows: averages over no token at all would be NaN.
-        rows = [row or [UNKNOWN] for row in rows]
-        starts = np.cumsum([0, *map(len, rows)])
-        return Ragged(np.fromiter((token for row in rows for token in row), np.int32, starts[-1]), starts)
-
-
-@dataclass(frozen=True, eq=False)
-class Ragged:
-    """Rows of different length, one after the other; row `i` is `flat[starts[i]:starts[i + 1]]`."""
-
-    flat: NDArray[np.int32]
-    starts: NDArray[np.int64]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.flat.nbytes + self.starts.nbytes
-
-    def padded(self, length: int, *, keep: str) -> NDArray[np.int32]:
-        """Return `(rows, length)`, `PADDING` in front of short rows and one end of long ones cut off."""
-        lengths = np.minimum(np.diff(self.starts), length)
-        first = self.starts[:-1] if keep == "first" else self.starts[1:] - lengths
-        places = np.arange(length) - (length - lengths)[:, None]
-        inside = places >= 0
-        padded = np.zeros(places.shape, dtype=np.int32)
-        padded[inside] = self.flat[(first[:, None] + places)[inside]]
-        return padded
+    def _known(self, table: Table, column: int) -> tuple[Corpus, NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return the corpus, the places of the terms and of the texts in it, where both are of the same corpus."""
+        if self.origin is None or table.origin is None or self.origin[0] is not table.origin[0]:
+            return None
+        corpus, rows = table.origin
+        return corpus, self.origin[1], rows * corpus.columns + column
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +178,8 @@ class PreparedTexts:
         assert isinstance(self.recipe, Tokens)
         padded = ids.padded(self.recipe.length, keep=self.recipe.keep)
         padded[padded >= self.recipe.vocabulary + FIRST_TERM] = UNKNOWN
+        # A text without any token is one that nobody knows: averages over no token at all would be NaN.
+        padded[np.diff(ids.starts) == 0, -1] = UNKNOWN
         return padded
 
     def _weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -222,9 +204,7 @@ def prepare_texts(recipe: TextRecipe, train: Table) -> PreparedTexts:
     A larger vocabulary than the recipe's is learned and remembered, of which each recipe takes the beginning.
     """
     key = None if train.key is None else f"{train.key}|{recipe.unit}|{recipe.ngrams}"
-    if key is None:
-        return PreparedTexts(recipe, _learn(recipe, train, None))
-    return PreparedTexts(recipe, cached(key, lambda: _learn(recipe, train, key)))
+    return PreparedTexts(recipe, _learn(recipe, train) if key is None else cached(key, lambda: _learn(recipe, train)))
 
 
 def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -241,44 +221,28 @@ def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArr
 
 def measure(texts: NDArray[np.object_]) -> list[tuple[int, int]]:
     """Return, of each text column, a number of words that 95 of 100 texts do not exceed, and of distinct words."""
-    analyze, measured = _vectorizer("word", 1).build_analyzer(), []
-    for column in texts.T:
-        lengths = [len(analyze(text)) for text in column]
-        measured.append((max(1, int(np.ceil(np.percentile(lengths, 95)))), len(distinct_words(column))))
+    measured = []
+    for column in range(texts.shape[1]):
+        terms, tokens = Corpus(texts[:, [column]]).tokens("word")
+        measured.append((max(1, int(np.ceil(np.percentile(np.diff(tokens.starts), 95)))), len(terms)))
     return measured
 
 
 def distinct_words(texts: NDArray[np.object_]) -> set[str]:
     """Return all words of some texts."""
-    analyze = _vectorizer("word", 1).build_analyzer()
-    return {word for text in texts.ravel() for word in analyze(text)}
+    return set(Corpus(texts).tokens("word").terms)
 
 
-def _learn(recipe: TextRecipe, train: Table, key: str | None) -> Vocabulary:
+def _learn(recipe: TextRecipe, train: Table) -> Vocabulary:
     assert train.texts is not None
-    texts = train.texts.ravel()
-    vectorizer = _vectorizer(recipe.unit, recipe.ngrams, max_features=MOST_TERMS)
-    counts = sparse.csc_matrix(vectorizer.fit_transform(texts))
-    order = np.argsort(-np.asarray(counts.sum(axis=0)).ravel(), kind="stable")
-    terms, counts = vectorizer.get_feature_names_out()[order].tolist(), counts[:, order]
-    if key is not None and isinstance(recipe, Bag):  # counting is what takes long, and these rows are counted
-        rows, columns = sparse.csr_matrix(counts), train.texts.shape[1]
-        for column in range(columns):
-            cached(_name(key, train.key, "counts", column), lambda: rows[column::columns])
-    return Vocabulary(recipe.unit, recipe.ngrams, tuple(terms), np.diff(counts.indptr), len(texts), key)
-
-
-def _name(vocabulary: str, rows: str | None, what: str, column: int) -> str:
-    """Name what a vocabulary makes of a column of rows."""
-    return f"{vocabulary}|{rows}|{what}|{column}"
-
-
-def _vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    analyzer = "word" if unit == "word" else "char_wb" if ngrams > 1 else "char"
-    pattern = {"token_pattern": _WORDS if unit == "word" else None}
-    return CountVectorizer(analyzer=analyzer, ngram_range=(1, ngrams), dtype=np.int32, **pattern, **settings)
+    corpus, rows = train.origin or (Corpus(train.texts), np.arange(len(train)))
+    terms, counts = corpus.counts(recipe.unit, recipe.ngrams)
+    counts = counts[(rows[:, None] * corpus.columns + np.arange(corpus.columns)).ravel()]
+    often, occurs_in = np.asarray(counts.sum(axis=0)).ravel(), counts.getnnz(axis=0)
+    order = np.argsort(-often, kind="stable")[: min(MOST_TERMS, np.count_nonzero(often))]
+    learned = tuple(terms.iloc[order])
+    places = None if train.origin is None else (corpus, order)
+    return Vocabulary(recipe.unit, recipe.ngrams, learned, occurs_in[order], counts.shape[0], places)
 
 
 def _columns(table: Table) -> range:

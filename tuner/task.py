@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
 from spaces.signature import Input, Signature, Target, TargetKind
@@ -161,6 +162,7 @@ class Task:
             seed=int(seed),
         )
         self._set(digest=_digest(self))
+        self._set(rows=_with_corpus(rows, self.digest))
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -239,7 +241,7 @@ class Task:
         scores = tuple(Score(own.get(name) or METRICS[name], target.kind, target.classes) for name in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
-        rows = _load_rows(folder, "train")
+        rows = _with_corpus(_load_rows(folder, "train"), stored["digest"], folder / "texts")
         split = Split(**stored["split"])
         classes = target.kind != "regression"
         folds = fold_indices(split, rows.target, classes=classes, groups=groups, seed=stored["seed"])
@@ -268,6 +270,14 @@ def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     if frame[target.name].isna().any():
         raise DataError(f"test: target {target.name!r} has missing values: leave those rows out")
     return Rows(encode(schema, frame), codes_of(frame[target.name], target))
+
+
+def _with_corpus(rows: Rows, digest: str, folder: Path | None = None) -> Rows:
+    """Return rows whose texts are cut up and counted once for all folds, and in a folder once for all processes."""
+    texts = rows.table.texts
+    if texts is None:
+        return rows
+    return replace(rows, table=replace(rows.table, origin=(Corpus(texts, digest, folder), np.arange(len(rows)))))
 
 
 def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:

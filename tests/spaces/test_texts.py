@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from spaces.corpus import Corpus
 from spaces.frames import encode, learn_schema
 from spaces.inputs import PreparedInputs, Reading, learn, load_prepared
 from spaces.preprocess import Recipe
@@ -110,6 +112,33 @@ def test_cached_saved_and_plain_results_are_equal(tmp_path, recipe, with_table):
                 np.testing.assert_array_equal(mine, expected)
     for mine, expected in zip(plain.matrix(rows(TRAIN, None)), shown, strict=True):
         np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Tokens("word", 6, 4),
+        Tokens("character", 9, 7, "last"),
+        Bag("word", 3, 14, "count", 8),
+        Bag("character", 4, 30, "tfidf", 8),
+    ],
+)
+def test_a_part_of_a_corpus_is_read_as_if_it_were_alone(tmp_path, recipe):
+    """Nothing is learned from the other rows, in this process, from the folder, or by another of the same key."""
+    everything = texts([*NEW, *TRAIN, "cat cat cat unseen"], ["", "sat", "a", "", "the dog", "!", "cat", "", "so"])
+    learned, new = np.array([4, 5, 6, 7]), np.array([8, 0, 1])
+    alone = prepare_texts(recipe, everything.take(learned))
+    for key, folder in (("test_texts/a", None), ("test_texts/b", tmp_path), ("test_texts/c", tmp_path)):
+        assert everything.texts is not None
+        corpus = Corpus(everything.texts, f"{key}/{recipe}", folder)
+        whole = replace(everything, origin=(corpus, np.arange(len(everything))))
+        of_part = prepare_texts(recipe, whole.take(learned))
+        assert of_part.vocabulary.terms == alone.vocabulary.terms
+        for rows in (learned, new):
+            for mine, expected in zip(
+                of_part.arrays(whole.take(rows)), alone.arrays(everything.take(rows)), strict=True
+            ):
+                np.testing.assert_array_equal(mine, expected)
 
 
 def test_beside_texts_a_zero_is_no_missing_value():
