@@ -119,6 +119,10 @@ def combiner_from_json(data: Mapping[str, Any]) -> Combiner:
             from ensembles.threshold import Decided
 
             return Decided.from_json(data)
+        case "each":
+            from ensembles.several import EachCombined
+
+            return EachCombined.from_json(data)
         case "linear_stack":
             from ensembles.stacking import LinearStack
 

@@ -48,6 +48,7 @@ def diversity(
     families: Sequence[str],
     *,
     features: Features = None,
+    truth: NDArray[Any] | None = None,
 ) -> Diversity:
     """Describe members and their blend.
 
@@ -58,6 +59,7 @@ def diversity(
         loss: What is measured.
         families: Each member's family.
         features: `(rows, columns)`, the rows themselves, for combiners that look at them.
+        truth: What perfect predictions would be, `(rows, outputs)`, where the target does not say so.
     """
     weights = combiner.weights
     losses = np.array([loss(target, member) for member in predictions])
@@ -78,7 +80,7 @@ def diversity(
         mean_loss,
         ensemble_loss,
         mean_loss - ensemble_loss,
-        error_correlations(predictions, target),
+        error_correlations(predictions, target if truth is None else truth),
         without,
     )
 
@@ -88,10 +90,10 @@ def error_correlations(predictions: Predictions, target: NDArray[Any]) -> NDArra
 
     Args:
         predictions: `(members, rows, outputs)`, values, or probabilities of at least two classes.
-        target: `(rows,)`, class indices or values.
+        target: `(rows,)`, class indices or values, or what perfect predictions would be, `(rows, outputs)`.
     """
     outputs = predictions.shape[2]
-    truth = target[:, None] if outputs == 1 else np.eye(outputs)[target]
+    truth = target if target.ndim == 2 else target[:, None] if outputs == 1 else np.eye(outputs)[target]
     errors = (predictions - truth[None]).reshape(len(predictions), -1)
     errors = errors - errors.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(errors, axis=1)
@@ -105,7 +107,7 @@ def near_duplicates(predictions: Predictions, target: NDArray[Any], *, limit: fl
 
     Args:
         predictions: `(members, rows, outputs)`, the best member first.
-        target: `(rows,)`, class indices or values.
+        target: As in `error_correlations`.
         limit: The largest correlation of errors between two members that are kept.
     """
     correlations = error_correlations(predictions, target)

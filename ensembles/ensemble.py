@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -66,7 +66,8 @@ class Ensemble:
         target: What it predicts.
         scores: What is known of its quality, as in `tuner ensemble --format json`.
         combiner: How members become one; the linear pool of their weights when left out.
-        distances: How far held-out predictions were off, sorted (see `ensembles.conformal`); empty when not known.
+        distances: How far held-out predictions were off, sorted (see `ensembles.conformal`), `(rows,)`, or of several
+            targets `(targets, rows)`; empty when not known.
     """
 
     method: str
@@ -93,72 +94,89 @@ class Ensemble:
         """The labels, sorted: the order of `predict_proba`'s columns."""
         return self.target.classes
 
-    def predict(self, rows: Any) -> NDArray[Any]:
+    def predict(self, rows: Any) -> Any:
         """Predict values, or the label of the largest probability (by the threshold, where there is one).
 
         Args:
             rows: A data frame with the training columns, in any order, or an array with them in order.
+
+        Returns:
+            `(rows,)`; of several targets a data frame with a column for each.
 
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
         return self.labels(self.raw(rows))
 
-    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Any) -> Any:
         """Predict probabilities `(rows, classes)`, columns in the order of `classes`.
+
+        Returns:
+            An array; of several targets one for each that has classes, by name.
 
         Raises:
             TableError: As for `predict`.
             ValueError: The target is a number.
         """
-        if self.target.kind == "regression":
+        if not any(part.classes for part in self.target.each):
             raise ValueError("predict_proba needs classes; this ensemble predicts a number: use predict")
-        return self.raw(rows)
+        return self._of_each(rows, lambda outputs, off: outputs, classes=True)
 
-    def predict_interval(self, rows: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
         """Predict intervals `(rows, 2)` that hold the true value in a share of at least `coverage` of rows.
 
         All have the same width, from how far the ensemble was off on held-out rows (see `ensembles.conformal`).
 
         Args:
             rows: As for `predict`.
-            coverage: Between 0 and 1.
+            coverage: Between 0 and 1, of each target.
+
+        Returns:
+            An array; of several targets one for each that is a number, by name.
 
         Raises:
             TableError: As for `predict`.
             ValueError: The target is a class, or there are too few held-out rows for the coverage.
         """
-        if self.target.kind != "regression":
+        if all(part.classes for part in self.target.each):
             raise ValueError("predict_interval needs a number as the target; for classes there is predict_set")
-        return intervals(self.raw(rows), self.distances, coverage)
+        return self._of_each(rows, lambda outputs, off: intervals(outputs, off, coverage), classes=False)
 
-    def predict_set(self, rows: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> Any:
         """Predict sets of labels, `(rows, classes)`, that hold the true one in a share of at least `coverage` of rows.
 
         Args:
             rows: As for `predict`.
-            coverage: Between 0 and 1.
+            coverage: Between 0 and 1, of each target.
+
+        Returns:
+            An array; of several targets one for each that has classes, by name.
 
         Raises:
             TableError: As for `predict`.
             ValueError: The target is a number, or there are too few held-out rows for the coverage.
         """
-        if self.target.kind == "regression":
+        if not any(part.classes for part in self.target.each):
             raise ValueError("predict_set needs classes as the target; for numbers there is predict_interval")
-        return label_sets(self.raw(rows), self.distances, coverage)
+        return self._of_each(rows, lambda outputs, off: label_sets(outputs, off, coverage), classes=True)
 
     def raw(self, rows: Any) -> NDArray[np.float64]:
-        """Predict `(rows, 1)` values, or `(rows, classes)` probabilities; see `predict`."""
+        """Predict `(rows, 1)` values, or `(rows, classes)` probabilities; several targets side by side."""
         return self.outputs(self._table(rows))
 
-    def labels(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
-        """Return what `predict` makes of values or probabilities: values `(rows,)`, or labels."""
-        if self.target.kind == "regression":
-            return outputs[:, 0]
-        return np.array(self.classes)[self.decisions(outputs).argmax(axis=1)]
+    def labels(self, outputs: NDArray[np.float64]) -> Any:
+        """Return what `predict` makes of values or probabilities."""
+        if not self.target.parts:
+            return _labels(self.target, self.decisions(outputs))
+        import pandas as pd
+
+        each = zip(self.target.parts, self.target.columns, strict=True)
+        return pd.DataFrame({part.name: _labels(part, outputs[:, columns]) for part, columns in each})
 
     def predict_members(self, rows: Any) -> dict[str, NDArray[np.float64]]:
         """Predict with each member alone: its trial's name to values `(rows,)` or probabilities `(rows, classes)`.
+
+        What is said of several targets stands side by side.
 
         Raises:
             TableError: As for `predict`.
@@ -220,7 +238,7 @@ class Ensemble:
                 for m in self.members
             ],
             "schema": self.schema.to_json(),
-            "target": {**asdict(self.target), "classes": list(self.classes)},
+            "target": self.target.to_json(),
             "scores": self.scores,
             "versions": {name: metadata.version(name) for name in _LIBRARIES if _installed(name)},
             "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
@@ -231,6 +249,21 @@ class Ensemble:
             shutil.rmtree(folder)
         os.replace(part, folder)
         return folder
+
+    def _of_each(
+        self,
+        rows: Any,
+        make: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[Any]],
+        *,
+        classes: bool,
+    ) -> Any:
+        """Make something of outputs and distances; of several targets by name, of those with classes or without."""
+        outputs = self.raw(rows)
+        if not self.target.parts:
+            return make(outputs, self.distances)
+        off = self.distances.reshape(len(self.target.parts), -1)
+        each = zip(self.target.parts, self.target.columns, off, strict=True)
+        return {part.name: make(outputs[:, at], its) for part, at, its in each if bool(part.classes) == classes}
 
     @cached_property
     def _together(self) -> Together:
@@ -291,7 +324,7 @@ def load(folder: str | Path) -> Ensemble:
         )
         for m in stored["members"]
     )
-    target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
+    target = Target.from_json(stored["target"])
     schema = Schema.from_json(stored["schema"])
     off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
     try:
@@ -299,6 +332,10 @@ def load(folder: str | Path) -> Ensemble:
     except ValueError as error:
         raise BundleError(f"{folder}: {error}") from error
     return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
+
+
+def _labels(target: Target, outputs: NDArray[np.float64]) -> NDArray[Any]:
+    return np.array(target.classes)[outputs.argmax(axis=1)] if target.classes else outputs[:, 0]
 
 
 def _description(path: Path) -> dict[str, Any]:

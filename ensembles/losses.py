@@ -25,12 +25,14 @@ class Loss:
             labels of 0 and 1; predictions are `(rows, outputs)`; sample weights `(rows,)`.
         convex: Whether it is convex in the predictions, so that a local optimum of the weights is the optimum.
         of_labels: Whether it looks only at which class has the largest probability.
+        targets: Where it is of several targets, some of them classes, how many (see `ensembles.several`).
     """
 
     name: str
     function: Callable[..., float]
     convex: bool = False
     of_labels: bool = False
+    targets: int = 0
 
     def __call__(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         """Return the loss."""

@@ -57,7 +57,7 @@ class Method:
         Raises:
             ValueError: The solver cannot minimise this loss, or the predictions cannot be combined.
         """
-        check_predictions(predictions, target)
+        check_predictions(predictions, target, targets=loss.targets)
         return self.solver(predictions, target, loss, sample_weight=sample_weight)
 
     def fit(

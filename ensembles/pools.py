@@ -67,12 +67,13 @@ POOLS: dict[str, Callable[[Predictions, Weights], NDArray[np.float64]]] = {
 }
 
 
-def check_predictions(predictions: Predictions, target: NDArray[Any]) -> None:
+def check_predictions(predictions: Predictions, target: NDArray[Any], *, targets: int = 0) -> None:
     """Refuse predictions that cannot be combined.
 
     Args:
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, class indices or values, or `(rows, outputs)`.
+        targets: Of several targets, some of them classes, how many: the target then has a column for each.
 
     Raises:
         ValueError: They are of another shape, of other rows than the target, or not finite; the message says which.
@@ -86,7 +87,7 @@ def check_predictions(predictions: Predictions, target: NDArray[Any]) -> None:
     if bad:
         raise ValueError(f"member {bad[0]} predicts NaN or infinite values: leave it out (of {len(bad)} such members)")
     if np.ndim(target) > 1:
-        if np.shape(target) != shape[1:]:
+        if np.shape(target)[1] != (targets or shape[2]):
             raise ValueError(f"the target has {np.shape(target)[1]} outputs, the members predict {shape[2]}")
     elif shape[2] > 1 and not (np.min(target) >= 0 and np.max(target) < shape[2]):
         raise ValueError(

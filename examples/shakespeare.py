@@ -9,11 +9,12 @@ import sys
 
 import tuner
 
-text, folder, time = [*sys.argv[1:], *[None, "runs/shakespeare", "20m"][len(sys.argv) - 1 :]]
+text, folder, time = [*sys.argv[1:], *[None, "runs/shakespeare", "28m"][len(sys.argv) - 1 :]]
 config = {
     "layers": ["recurrent"],
     "layers.recurrent.cell": "gru",
-    "layers.recurrent.units": 256,
+    "layers.recurrent.units": 384,
+    "dropout": 0.3,
     "embedding": 64,
     "batch_size": 64,
     "optimizer": ["adam"],

@@ -29,10 +29,10 @@ def read(path):
 
 
 train, test = read(sys.argv[1]), read(sys.argv[2])
-folder, time = [*sys.argv[3:], *["runs/stories", "8m"][len(sys.argv) - 3 :]]
+folder, time = [*sys.argv[3:], *["runs/stories", "28m"][len(sys.argv) - 3 :]]
 split = {"kind": "holdout", "share": 0.1}
 task = tuner.Task(train, "answer", text=["story", "question"], metrics=["accuracy"], split=split, test=test)
-families = {"functional": {"text": ["conv", "recurrent"], "epochs": 30, "patience": 5}, "linear": {}, "xgboost": {}}
-study = tuner.tune(task, families, time=time, trials=60, trial_time="4m", workers=1, seed=0, folder=folder)
+families = {"functional": {"text": ["conv", "recurrent"], "epochs": 120, "patience": 15}, "linear": {}, "xgboost": {}}
+study = tuner.tune(task, families, time=time, trials=60, trial_time="12m", workers=1, seed=0, folder=folder)
 print(compare(study, ["uniform", "auto"], test=True).to_string(index=False))
 study.ensemble().save(study.folder / "ensemble")

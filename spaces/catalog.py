@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from spaces.each_target import each_target
 from spaces.estimators import build_baseline, build_linear, build_random_forest, build_xgboost
 from spaces.family import Family
 from spaces.signature import Signature
@@ -18,8 +19,23 @@ from spaces.text_spaces import BRANCHES, functional_space, siamese_space, text_s
 BASELINE = "baseline"
 
 
-def _network(name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]) -> Family:
-    """Return a family of networks; `builder` is `module:function`, imported when a model is built."""
+def _network(
+    name: str,
+    space: Callable[[Signature], Space],
+    builder: str,
+    unfit: Callable[[Signature], str],
+    *,
+    heads: bool = True,
+) -> Family:
+    """Return a family of networks.
+
+    Args:
+        name: Its name.
+        space: Its space.
+        builder: `module:function`, imported when a model is built.
+        unfit: See `Family`.
+        heads: Whether one network has a head for each target; otherwise every target has a network of its own.
+    """
 
     def build(config: Config, signature: Signature) -> Any:
         from spaces.keras_model import KerasModel
@@ -27,7 +43,7 @@ def _network(name: str, space: Callable[[Signature], Space], builder: str, unfit
         module, function = builder.split(":")
         return KerasModel(getattr(import_module(module), function), config, signature)
 
-    return Family(name, space, build, library="keras", unfit=unfit)
+    return Family(name, space, build if heads else each_target(build), library="keras", unfit=unfit)
 
 
 def _tables_only(signature: Signature) -> str:
@@ -57,6 +73,10 @@ def _steps(signature: Signature) -> str:
     return _tables_only(signature)
 
 
+def _single_steps(signature: Signature) -> str:
+    return "it labels steps with one target, and the task has several" if signature.target.parts else _steps(signature)
+
+
 def _step_family(name: str, space: Callable[[Signature], Space]) -> Family:
     def build(config: Config, signature: Signature) -> Any:
         from spaces.step_model import StepModel
@@ -64,23 +84,25 @@ def _step_family(name: str, space: Callable[[Signature], Space]) -> Family:
 
         return StepModel(build_steps, config, signature)
 
-    return Family(name, space, build, library="keras", unfit=_steps)
+    return Family(name, space, build, library="keras", unfit=_single_steps)
 
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         _network("dense", dense_space, "spaces.networks:build_dense", _tables_only),
-        _network("wide_and_deep", wide_and_deep_space, "spaces.networks:build_wide_and_deep", _tables_only),
+        _network(
+            "wide_and_deep", wide_and_deep_space, "spaces.networks:build_wide_and_deep", _tables_only, heads=False
+        ),
         *map(_text_family, BRANCHES),
         _network("functional", functional_space, "spaces.text_networks:build_functional", _texts),
         _network("siamese", siamese_space, "spaces.text_networks:build_siamese", _pairs),
         _step_family("sequence_labels", sequence_labels_space),
         _step_family("language_model", language_model_space),
-        Family("xgboost", xgboost_space, build_xgboost, library="xgboost"),
-        Family("random_forest", random_forest_space, build_random_forest, library="sklearn"),
-        Family("linear", linear_space, build_linear, library="sklearn"),
-        Family(BASELINE, lambda signature: {}, build_baseline, library="sklearn"),
+        Family("xgboost", xgboost_space, each_target(build_xgboost), library="xgboost"),
+        Family("random_forest", random_forest_space, each_target(build_random_forest), library="sklearn"),
+        Family("linear", linear_space, each_target(build_linear), library="sklearn"),
+        Family(BASELINE, lambda signature: {}, each_target(build_baseline), library="sklearn"),
     )
 }
 

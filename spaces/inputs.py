@@ -111,7 +111,7 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
         reading: What to do.
         train: The training rows.
         target: Their targets, for mean-target encoding (cross-fitted inside the training rows).
-        target_kind: `"regression"`, `"binary"` or `"multiclass"`.
+        target_kind: As in `spaces.signature.Target`.
     """
     if reading.text is None:
         assert reading.table is not None

@@ -166,8 +166,7 @@ class JointFitted:
             "prepared": self.wide.save(folder),
             "sizes": self.sizes,
             "coefficients": self.average.coefficients.tolist(),
-            "mean": self.average.scale.mean,
-            "deviation": self.average.scale.deviation,
+            **self.average.scale.to_json(),
             "kind": self.kind,
             "penalty": self.penalty,
             "epochs": self.epochs,
@@ -181,7 +180,7 @@ class JointFitted:
         tree, tower = load_fitted(folder / "tree"), load_fitted(folder / "tower")
         assert isinstance(tree, XGBoostFitted)
         assert isinstance(tower, KerasFitted)
-        scale = TargetScale(settings["mean"], settings["deviation"])
+        scale = TargetScale.from_json(settings)
         average = Average(tree, tower, np.array(settings["coefficients"]), scale)
         wide, sizes = load_table(folder, settings["prepared"]), tuple(settings["sizes"])
         return JointFitted(average, wide, sizes, model, settings["kind"], settings["penalty"], settings["epochs"])
@@ -218,7 +217,7 @@ def fit_joint(
     """
     if not isinstance(tree, XGBoostFitted) or not isinstance(tower, KerasFitted):
         raise CannotJoin("a joint model needs boosted trees and a network")
-    average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target.kind))
+    average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target))
     recipe = Recipe("piecewise", "onehot", cardinalities, _CROSSES if fold.train.table.joined().shape[1] > 1 else 0)
     wide, wide_matrix = training_matrix(recipe, fold.train.table, fold.train.target, target.kind)
     codes = tree.prepared.matrix(fold.train.table)
@@ -234,8 +233,8 @@ def fit_joint(
         inner = made.read(made.prepared.matrix(fold.inner.table))
         loss = _train(
             made,
-            Arrays(train, scaled(fold.train, average.scale, outputs == 1)),
-            Arrays(inner, scaled(fold.inner, average.scale, outputs == 1)),
+            Arrays(train, scaled(fold.train, average.scale, target, outputs)),
+            Arrays(inner, scaled(fold.inner, average.scale, target, outputs)),
             loss_for(target, outputs),
             epochs,
             fold.seed,
@@ -274,7 +273,7 @@ def _head(model: keras.Model) -> keras.layers.Layer:
     return next((layer for layer in dense if layer.name == "deep"), dense[-1])
 
 
-def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: str, epochs: int, seed: int) -> float:
+def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: Any, epochs: int, seed: int) -> float:
     """Train with the network's layers frozen, then without, and keep the best state, the first one included."""
     model, body = made.model, made.model.get_layer("body")
     least = np.inf

@@ -32,17 +32,32 @@ _VOCABULARY = 20_000
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Standardises a regression target with the mean and deviation of training rows."""
+    """Standardises numbers to be predicted with the mean and deviation of training rows, each output its own."""
 
-    mean: float = 0.0
-    deviation: float = 1.0
+    mean: float | NDArray[np.float32] = 0.0
+    deviation: float | NDArray[np.float32] = 1.0
 
     @staticmethod
-    def of(target: NDArray[Any], kind: str) -> TargetScale:
-        """Learn the scale of a regression target; classes are left as they are."""
-        if kind != "regression":
+    def of(values: NDArray[Any], target: Target) -> TargetScale:
+        """Learn the scale of numbers; classes are left as they are."""
+        if target.kind == "regression":
+            return TargetScale(float(np.mean(values)), float(np.std(values)) or 1.0)
+        if not target.parts:
             return TargetScale()
-        return TargetScale(float(np.mean(target)), float(np.std(target)) or 1.0)
+        mean, deviation = np.zeros(target.outputs, np.float32), np.ones(target.outputs, np.float32)
+        for i, (part, columns) in enumerate(zip(target.parts, target.columns, strict=True)):
+            if not part.classes:
+                mean[columns], deviation[columns] = np.mean(values[:, i]), np.std(values[:, i]) or 1.0
+        return TargetScale(mean, deviation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"mean": np.asarray(self.mean).tolist(), "deviation": np.asarray(self.deviation).tolist()}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> TargetScale:
+        """Rebuild what `to_json` returned."""
+        return TargetScale(*(np.asarray(data[name], np.float32) for name in ("mean", "deviation")))
 
 
 @dataclass(eq=False)
@@ -80,8 +95,7 @@ class KerasFitted:
             "library": self.library,
             "width": self.width,
             "prepared": self.prepared.save(folder),
-            "mean": self.scale.mean,
-            "deviation": self.scale.deviation,
+            **self.scale.to_json(),
             "kind": self.kind,
         }
         (folder / "model.json").write_text(json.dumps(settings))
@@ -94,7 +108,7 @@ class KerasFitted:
         except (TypeError, ValueError) as error:
             raise ShippingError(_advice(str(error))) from error
         prepared = load_prepared(folder, settings["prepared"])
-        scale = TargetScale(settings["mean"], settings["deviation"])
+        scale = TargetScale.from_json(settings)
         return KerasFitted(model, prepared, settings["width"], settings["kind"], scale, {})
 
 
@@ -146,7 +160,7 @@ class KerasModel:
     def _fit_fold(self, trainer: Trainer, reading: Reading, fold: Fold, width: int, watch: Watch) -> KerasFitted:
         kind = self.signature.target.kind
         prepared, matrix = learn(reading, fold.train.table, fold.train.target, kind)
-        scale = TargetScale.of(fold.train.target, kind)
+        scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
         inner = _padded(prepared.matrix(fold.inner.table), width)
         epochs = int(setting(self.config, "epochs"))
@@ -162,7 +176,7 @@ class KerasModel:
         return fitted
 
     def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
-        target = scaled(rows, scale, model.output_shape[-1] == 1)
+        target = scaled(rows, scale, self.signature.target, model.output_shape[-1])
         return Arrays(read, target, row_weights(self.config, rows.target))
 
 
@@ -171,7 +185,8 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise ShippingError(f"build must return a keras.Model, got {type(model).__name__}")
     if not model.compiled:
-        model.compile(optimizer=optimizer(config), loss=loss_for(target, model.output_shape[-1]))
+        loss = loss_for(target, model.output_shape[-1], config.get("loss_weights"))
+        model.compile(optimizer=optimizer(config), loss=loss)
     return model
 
 
@@ -246,16 +261,22 @@ class _Schedule(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self._initial * self._factors[epoch]
 
 
-def scaled(rows: Rows, scale: TargetScale, single: bool) -> NDArray[Any]:
-    """Return targets as a network is trained on them: `(rows, 1)` floats for a single output, else class indices."""
-    if not single:
+def scaled(rows: Rows, scale: TargetScale, target: Target, outputs: int) -> NDArray[Any]:
+    """Return targets as a network is trained on them.
+
+    `(rows, 1)` floats for a single output, class indices for several, `(rows, targets)` for several targets.
+    """
+    if target.parts:
+        mean, deviation = (np.asarray(of)[[at.start for at in target.columns]] for of in (scale.mean, scale.deviation))
+        return ((rows.target - mean) / deviation).astype(np.float32)
+    if outputs > 1:
         return rows.target.astype(np.int32)
     return ((rows.target - scale.mean) / scale.deviation).astype(np.float32)[:, None]
 
 
 def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDArray[np.float32]:
     """Return a network's outputs on the target's scale, or as a probability for each class."""
-    if kind == "regression":
+    if kind in ("regression", "several"):
         return outputs * np.float32(scale.deviation) + np.float32(scale.mean)
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 

@@ -25,6 +25,10 @@ def load_fitted(folder: Path) -> Fitted:
             from spaces.xgboost_model import XGBoostFitted
 
             return XGBoostFitted.load(folder, settings)
+        case "each":
+            from spaces.each_target import EachFitted
+
+            return EachFitted.load(folder, settings)
         case "joint":
             from spaces.joint import JointFitted
 

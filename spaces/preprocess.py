@@ -105,8 +105,8 @@ def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
     Args:
         recipe: What to do.
         train: The training rows of one fold.
-        target: Their targets, for mean-target encoding (cross-fitted inside the training rows).
-        target_kind: `"regression"`, `"binary"` or `"multiclass"`.
+        target: Their targets, for mean-target encoding (cross-fitted inside the training rows); of several the first.
+        target_kind: As in `spaces.signature.Target`.
     """
     key = None if train.key is None else f"{train.key}|{recipe}"
     if key is None:
@@ -146,7 +146,9 @@ def _learn(
 ) -> tuple[PreparedTable, NDArray[np.float32]]:
     if not train.joined().shape[1]:
         return PreparedTable(None, 0, key), np.zeros((len(train), 0), dtype=np.float32)
-    n_classes = 0 if target_kind == "regression" else len(np.unique(target))
+    if target_kind == "several":
+        target = target[:, 0]
+    n_classes = 0 if target_kind in ("regression", "several") else len(np.unique(target))
     transformer = _transformer(recipe, train, n_classes)
     matrix = _float32(transformer.fit_transform(train.joined(), target))
     return PreparedTable(transformer, matrix.shape[1], key), matrix

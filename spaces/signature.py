@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spaces.vectors import Vectors
 
-TargetKind = Literal["regression", "binary", "multiclass"]
+TargetKind = Literal["regression", "binary", "multiclass", "several"]
 Loss = Literal["squared_error", "absolute_error", "log_loss"]
 
 
@@ -39,10 +44,12 @@ class Target:
 
     Attributes:
         name: How the target is called.
-        kind: `"regression"`, `"binary"` or `"multiclass"`.
+        kind: `"regression"`, `"binary"`, `"multiclass"`, or `"several"` for all targets of a task as one.
         classes: The labels, sorted; empty for regression.
         loss: What training minimises, as the task's metric asks.
         weigh_classes: Whether the metric counts a row of a rare class for more, so that training may do so too.
+        parts: The targets, where there are several. They stand in the columns of a `(rows, targets)` array, and what
+            is predicted of them side by side in one `(rows, outputs)`.
     """
 
     name: str
@@ -50,11 +57,56 @@ class Target:
     classes: tuple[Any, ...] = ()
     loss: Loss = "squared_error"
     weigh_classes: bool = False
+    parts: tuple[Target, ...] = ()
+
+    @staticmethod
+    def of(targets: Sequence[Target]) -> Target:
+        """Return the only target, or several as one."""
+        if len(targets) == 1:
+            return targets[0]
+        return Target("+".join(part.name for part in targets), "several", parts=tuple(targets))
+
+    @property
+    def each(self) -> tuple[Target, ...]:
+        """The targets it stands for: its parts, or itself."""
+        return self.parts or (self,)
+
+    @property
+    def key(self) -> str:
+        """Its name in a space, where dots part names."""
+        return self.name.replace(".", "_")
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether it is a single target with classes."""
+        return bool(self.classes)
 
     @property
     def outputs(self) -> int:
         """Columns of a prediction: 1 for regression, one a class otherwise."""
-        return len(self.classes) or 1
+        return sum(part.outputs for part in self.parts) or len(self.classes) or 1
+
+    @property
+    def columns(self) -> tuple[slice, ...]:
+        """Where what is predicted of each target stands among the outputs."""
+        ends = np.cumsum([0, *(part.outputs for part in self.each)]).tolist()
+        return tuple(slice(start, end) for start, end in pairwise(ends))
+
+    def column(self, values: NDArray[Any], place: int) -> NDArray[Any]:
+        """Return one target's values or class indices, `(rows,)`, out of those of all, `(rows, targets)`."""
+        return values[:, place].astype(np.int64) if self.parts[place].classes else values[:, place]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        own = {"name": self.name, "kind": self.kind, "classes": list(self.classes), "loss": self.loss}
+        parts = [part.to_json() for part in self.parts]
+        return {**own, "weigh_classes": self.weigh_classes, "parts": parts}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Target:
+        """Rebuild what `to_json` returned."""
+        parts = tuple(Target.from_json(part) for part in data.get("parts", ()))
+        return Target(**{**data, "classes": tuple(data["classes"]), "parts": parts})
 
 
 @dataclass(frozen=True)
@@ -105,9 +157,13 @@ class Signature:
 
     @property
     def target(self) -> Target:
-        """The only target."""
-        (only,) = self.targets
-        return only
+        """The only target, or all of them as one of kind `"several"`."""
+        return Target.of(self.targets)
+
+    @property
+    def each_target(self) -> tuple[Signature, ...]:
+        """The same task with each of its targets alone."""
+        return tuple(replace(self, targets=(target,)) for target in self.targets)
 
     def with_width(self, width: int) -> Signature:
         """Return the signature of the same task with `width` columns in its table."""

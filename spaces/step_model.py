@@ -55,8 +55,7 @@ class StepFitted:
         settings = {
             "library": self.library,
             "prepared": self.prepared.save(folder),
-            "mean": self.scale.mean,
-            "deviation": self.scale.deviation,
+            **self.scale.to_json(),
             "kind": self.kind,
         }
         (folder / "model.json").write_text(json.dumps(settings))
@@ -66,7 +65,7 @@ class StepFitted:
         """Read what `save` wrote."""
         model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
         prepared = PreparedWindows.load(folder, settings["prepared"])
-        return StepFitted(model, prepared, settings["kind"], TargetScale(settings["mean"], settings["deviation"]), {})
+        return StepFitted(model, prepared, settings["kind"], TargetScale.from_json(settings), {})
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class StepModel:
             yield self._fit_fold(trainer, replace(one, width=width), fold, watch)
 
     def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
-        scale = TargetScale.of(fold.train.target, self.signature.target.kind)
+        scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
         train = self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
         epochs, watched = int(setting(self.config, "epochs")), fold.steps is None

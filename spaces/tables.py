@@ -8,6 +8,8 @@ from spaces.signature import Signature
 from spaces.space import Space
 
 # Piecewise encoding makes up to 96 pieces and 97 columns of values of a number; two float32 copies must fit a worker.
+# Of more targets than these, weights of their losses would be most of the space.
+_FEW_TARGETS = 4
 _PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
 
 
@@ -53,6 +55,7 @@ def dense_space(signature: Signature) -> Space:
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
         "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
         **class_weights(signature),
+        **loss_weights(signature),
         "batch_size": Int(smallest, largest, log=True),
         "epochs": 100,
         "patience": 10,
@@ -88,6 +91,14 @@ def class_weights(signature: Signature) -> Space:
     return {"class_weight": Choice(["none", "balanced"])} if signature.target.weigh_classes else {}
 
 
+def loss_weights(signature: Signature) -> Space:
+    """Return how much the loss of each of a few targets counts; numbers are standardised, so alike is the default."""
+    targets = signature.targets
+    if not 2 <= len(targets) <= _FEW_TARGETS:
+        return {}
+    return {"loss_weights": {target.key: Float(0.2, 5.0, log=True, default=1.0) for target in targets}}
+
+
 def training(signature: Signature, learning_rate: tuple[float, float, float]) -> Space:
     """Return how networks of texts and sequences are trained: optimizer, averaging, schedule, class weights.
 
@@ -108,6 +119,7 @@ def training(signature: Signature, learning_rate: tuple[float, float, float]) ->
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
         "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
         **class_weights(signature),
+        **loss_weights(signature),
     }
 
 

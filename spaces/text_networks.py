@@ -27,7 +27,8 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
         read = text_inputs(text_recipe(config), f"text_{place}")
         vector, sequence = encoder(kind, settings, signature, f"branch_{place}")(read)
         inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, sequence]
-    merged = merge(settings.get("merge", "concatenate"), vectors, states)
+    ((how, its),) = settings.get("merge", {"concatenate": {}}).items()
+    merged = merge(how, vectors, states, **its)
     return _model(inputs, head(hidden(merged, config), signature.target))
 
 
@@ -70,6 +71,9 @@ def encoder(kind: str, config: Config, signature: Signature, name: str) -> keras
     averaged = kind == "embedding" and config["pooling"] == "average"  # of the words alone, without padding
     masking = averaged or config.get("recurrent", {}).get("masking", False)
     embedded = _embedding(config["embedding"], recipe, signature, mask_zero=masking)(inputs[0])
+    if config["embedding"].get("positions"):  # counted from the first step, padding included: the last are the latest
+        places = keras.ops.cumsum(keras.ops.ones_like(inputs[0]), axis=1) - 1
+        embedded = keras.layers.Add()([embedded, keras.layers.Embedding(recipe.length, embedded.shape[-1])(places)])
     x = keras.layers.SpatialDropout1D(config["embedding"]["dropout"])(embedded)
     if "conv" in config:
         x = convolutions(x, **config["conv"])
@@ -90,16 +94,24 @@ def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vect
             layer.embeddings.assign(vectors.fill(layer.embeddings.numpy(), vocabulary.terms, FIRST_TERM))
 
 
-def merge(how: str, vectors: list[Any], states: list[Any]) -> Any:
+def merge(how: str, vectors: list[Any], states: list[Any], *, hops: int = 1) -> Any:
     """Make one vector of several: side by side, their sum or product after a linear layer, or by attention.
 
-    With attention, each text's vector asks every other text's steps, and the answers stand beside the vectors.
+    With attention, each text's vector asks every other text's steps, and the answers stand beside the vectors. With
+    several hops, what was answered becomes part of the next question, as when one fact leads to another (Sukhbaatar
+    et al., "End-to-end memory networks", NIPS 2015).
     """
     if len(vectors) == 1:
         return vectors[0]
     if how == "attention":
-        texts = vectors[-len(states) :]
-        answers = [_attend(query, steps) for i, query in enumerate(texts) for j, steps in enumerate(states) if i != j]
+        answers = []
+        for i, query in enumerate(vectors[-len(states) :]):
+            for steps in (*states[:i], *states[i + 1 :]):
+                asked = query
+                for hop in range(hops):
+                    answers.append(_attend(asked, steps))
+                    if hop + 1 < hops:
+                        asked = keras.layers.Dense(query.shape[-1])(keras.layers.Concatenate()([asked, answers[-1]]))
         return keras.layers.Concatenate()([*vectors, *answers])
     if how == "concatenate":
         return keras.layers.Concatenate()(vectors)

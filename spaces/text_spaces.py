@@ -15,7 +15,9 @@ from spaces.space import Space
 from spaces.tables import scalings, training
 
 BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
-_MOST_WORDS, _MOST_CHARACTERS = 400, 1000
+# Recurrent layers pay for every word, and forget the first ones; means and convolutions want the whole text.
+_MOST_WORDS = {"embedding": 1000, "conv": 400, "recurrent": 300, "conv_recurrent": 600}
+_MOST_CHARACTERS = 1000
 
 
 def text_space(branch: str, signature: Signature) -> Space:
@@ -28,9 +30,10 @@ def functional_space(signature: Signature) -> Space:
     several = len(signature.inputs) > 1
     branches: dict[str, Space] = {}
     for branch in BRANCHES:
-        attention = ["attention"] if len(signature.texts) > 1 and branch != "ngrams" else []
-        merge = {"merge": Choice([*attention, "concatenate", "add", "multiply"])} if several else {}
-        branches[branch] = {**_branch(branch, signature), **merge}
+        asked = len(signature.texts) > 1 and branch != "ngrams"
+        attention = {"attention": {"hops": Int(1, 3, default=2)}} if asked else {}
+        merge = {"merge": Choice({**attention, "concatenate": {}, "add": {}, "multiply": {}})} if several else {}
+        branches[branch] = {**_branch(branch, signature, positions=asked), **merge}
     return {"text": Choice({name: branches[name] for name in ("embedding", *branches)}), **_network(signature)}
 
 
@@ -42,7 +45,8 @@ def siamese_space(signature: Signature) -> Space:
     return {"text": Choice(branches), "comparison": comparison, **_network(signature), "depth": Int(1, 3, default=1)}
 
 
-def _branch(branch: str, signature: Signature) -> Space:
+def _branch(branch: str, signature: Signature, *, positions: bool = False) -> Space:
+    """Return the space of what reads a text; positions say whether words have a place by default."""
     if branch == "ngrams":
         return {
             **ngrams_space(signature, 50_000),
@@ -52,7 +56,8 @@ def _branch(branch: str, signature: Signature) -> Space:
     learned: Space = {"units": Int(16, 256, log=True)}
     if any(one.vectors for one in signature.texts):
         learned = {"from": Choice({"vectors": {"trainable": Choice([True, False])}, "learned": learned})}
-    embedding: Space = {**learned, "dropout": Float(0.0, 0.5, default=0.2)}
+    places = {} if "recurrent" in branch else {"positions": Choice([True, False] if positions else [False, True])}
+    embedding: Space = {**learned, **places, "dropout": Float(0.0, 0.5, default=0.2)}
     pooling = Choice(["max", "average", "attention"])
     convolution: Space = {
         "filters": Int(16, 256, log=True),
@@ -84,21 +89,22 @@ def _branch(branch: str, signature: Signature) -> Space:
             unmasked = {name: leaf for name, leaf in recurrent.items() if name != "masking"}
             rest = {"conv": shorter, "recurrent": unmasked, "pooling": Choice(["last", "max", "average", "attention"])}
     characters = branch in ("conv", "conv_recurrent")
-    return {**_tokens(signature, characters=characters), "embedding": embedding, **rest}
+    tokens = _tokens(signature, _MOST_WORDS[branch], characters=characters)
+    return {**tokens, "embedding": embedding, **rest}
 
 
-def _tokens(signature: Signature, *, characters: bool) -> Space:
+def _tokens(signature: Signature, most_words: int, *, characters: bool) -> Space:
     longest = max(one.shape[0] for one in signature.texts)
-    words: dict[str, Any] = {"vocabulary": vocabulary(signature, 50_000), "length": _length(longest, _MOST_WORDS)}
+    words: dict[str, Any] = {"vocabulary": vocabulary(signature, 50_000), "length": _length(longest, most_words)}
     units: dict[str, Space] = {"word": words}
     if characters:
         units["character"] = {"vocabulary": 256, "length": _length(6 * longest, _MOST_CHARACTERS)}
-    return {"unit": Choice(units) if characters else units, "keep": Choice(["first", "last"])}
+    return {"unit": Choice(units) if characters else units, "keep": Choice(["last", "first"])}
 
 
 def _length(longest: int, most: int) -> Int:
     high = max(8, min(longest, most))
-    return Int(max(4, high // 3), high, log=True, default=min(high, most // 2))
+    return Int(max(4, high // 3), high, log=True, default=high)
 
 
 def _network(signature: Signature) -> Space:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+    from ensembles.ensemble import Ensemble
 
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
@@ -166,8 +170,6 @@ def ensemble(
 @_exits
 def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
     """Predict the rows of a file with a saved ensemble."""
-    import pandas as pd
-
     from ensembles.ensemble import load
     from tuner.reading import DataError, read_frame
 
@@ -176,9 +178,7 @@ def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
     loaded = load(folder)
     frame = read_frame(rows)
     outputs = loaded.raw(frame)
-    predictions = pd.DataFrame({"prediction": loaded.labels(outputs)}, index=frame.index)
-    for column, label in enumerate(loaded.classes):
-        predictions[f"probability_{label}"] = outputs[:, column]
+    predictions = _predictions(loaded, outputs).set_axis(frame.index)
     if output is None:
         _show_frame(predictions, f"{len(frame)} predictions", form)
         return
@@ -210,6 +210,19 @@ def ui(folder: Path, port: int) -> None:
     quiet_environment()
     click.echo(f"MLflow at http://127.0.0.1:{port} (experiment {folder.resolve().name}); Ctrl-C ends it", err=True)
     sys.exit(subprocess.run(ui_command(uri, port), check=False).returncode)
+
+
+def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame:
+    """Return labels and probabilities as columns; of several targets with the target's name in each."""
+    import pandas as pd
+
+    found, labels = {}, loaded.labels(outputs)
+    for part, columns in zip(loaded.target.each, loaded.target.columns, strict=True):
+        name = f"_{part.name}" if loaded.target.parts else ""
+        found[f"prediction{name}"] = labels[part.name] if loaded.target.parts else labels
+        for label, column in zip(part.classes, outputs[:, columns].T, strict=False):
+            found[f"probability{name}_{label}"] = column
+    return pd.DataFrame(found)
 
 
 def _check_method(method: str) -> None:

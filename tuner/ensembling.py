@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ensembles.auto import Choice, Step, ladder, refinements
 from ensembles.calibration import Calibrated, calibration
 from ensembles.combiners import Candidate
-from ensembles.conformal import distances
 from ensembles.convex import CERTIFIED, certificate
 from ensembles.diversity import Diversity, diversity
 from ensembles.ensemble import Ensemble, Member
 from ensembles.honest import paired_difference
 from ensembles.methods import METHODS, STACKS, Method
+from ensembles.several import EachTarget
 from ensembles.threshold import WithThreshold
 from spaces.catalog import BASELINE
 from spaces.space import unknown_name
@@ -66,19 +65,19 @@ class StudyEnsemble:
         """In-sample and cross-fitted score, the best single model's, and their paired difference."""
         return dict(self.ensemble.scores)
 
-    def predict(self, rows: Any) -> NDArray[Any]:
+    def predict(self, rows: Any) -> Any:
         """Predict values or labels; see `ensembles.Ensemble.predict`."""
         return self.ensemble.predict(rows)
 
-    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Any) -> Any:
         """Predict probabilities, columns in sorted label order; see `ensembles.Ensemble.predict_proba`."""
         return self.ensemble.predict_proba(rows)
 
-    def predict_interval(self, rows: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
         """Predict intervals of a number; see `ensembles.Ensemble.predict_interval`."""
         return self.ensemble.predict_interval(rows, coverage)
 
-    def predict_set(self, rows: Any, coverage: float = 0.9) -> NDArray[np.bool_]:
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> Any:
         """Predict sets of labels; see `ensembles.Ensemble.predict_set`."""
         return self.ensemble.predict_set(rows, coverage)
 
@@ -86,9 +85,8 @@ class StudyEnsemble:
         """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
         held = self.held.only([member.trial for member in self.members])
         families = [member.family for member in self.members]
-        return diversity(
-            self.ensemble.combine, held.predictions, held.target, held.loss, families, features=held.features
-        )
+        combiner, predictions, truth = self.ensemble.combine, held.predictions, held.truth
+        return diversity(combiner, predictions, held.target, held.loss, families, features=held.features, truth=truth)
 
     @property
     def certificate(self) -> float | None:
@@ -167,8 +165,8 @@ class StudyEnsemble:
 
     def _plain(self) -> Candidate:
         """Return what was chosen, without calibration or threshold."""
-        if self.study.task.target.kind == "regression":
-            raise ValueError("calibration needs classes as the target; for numbers there is predict_interval")
+        if not self.study.task.target.of_classes:
+            raise ValueError("calibration needs one target of classes; for numbers there is predict_interval")
         chosen = self.choice.candidate
         return chosen.candidate if isinstance(chosen, Calibrated | WithThreshold) else chosen
 
@@ -301,9 +299,10 @@ def build_ensemble(
 
 def _auto(study: Study, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
     """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
-    choice = held.choose(
-        ladder([member.family for member in held.members], held.loss, with_features=held.features.shape[1] > 0)
-    )
+    steps = ladder([member.family for member in held.members], held.loss, with_features=held.features.shape[1] > 0)
+    if held.targets:
+        steps["each_target"] = EachTarget(METHODS["regularized"], held.targets)
+    choice = held.choose(steps)
     if joint:
         from tuner.joint import train_joint
 
@@ -353,7 +352,7 @@ def _made(study: Study, best: Trial, name: str, held: HeldOut, choice: Choice) -
     members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)
     if isinstance(choice.candidate, WithThreshold):  # how far probabilities are off, they say as they are
         fitted = held.cross_fit(choice.candidate.candidate)
-    off = distances(fitted.ensemble, held.target[fitted.rows])
+    off = held.distances(fitted.rows, fitted.ensemble)
     made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
     return StudyEnsemble(made, study, best, held, choice)
 

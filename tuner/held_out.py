@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 
 from ensembles.auto import Choice, choose
 from ensembles.combiners import Candidate
+from ensembles.conformal import distances
 from ensembles.diversity import near_duplicates
 from ensembles.ensemble import Member
 from ensembles.honest import CrossFitted, cross_fit
 from ensembles.limited import affordable
 from ensembles.losses import LOSSES, Loss
+from ensembles.several import Part, sum_of_losses, truth_of
 from spaces.catalog import BASELINE
 from spaces.loading import load_fitted
 from spaces.table import Table
 from spaces.together import Together
 from tuner.ledger import Trial
+from tuner.metrics import Score
 from tuner.splits import Index, crossfit_parts
 from tuner.study import Study, StudyError
+from tuner.task import Task
 
 _TIMINGS = 5
 _MOST_MEMBERS = 30
@@ -40,13 +44,14 @@ class HeldOut:
     Attributes:
         members: The trials, as members of no weight yet.
         predictions: `(members, rows, outputs)`.
-        target: `(rows,)`.
+        target: `(rows,)`, or of several targets `(rows, targets)`.
         features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
         folds: The fold that held each row out.
         loss: The deciding metric as a loss.
         parts: Pairs of positions: rows that fit weights, rows scored with them.
         row: One of the rows, to time predictions with.
         seed: The task's.
+        targets: The targets, where there are several.
     """
 
     members: list[Member]
@@ -58,6 +63,19 @@ class HeldOut:
     parts: list[tuple[Index, Index]]
     row: Table
     seed: int
+    targets: tuple[Part, ...] = ()
+
+    @property
+    def truth(self) -> NDArray[Any]:
+        """The target; of several targets what perfect predictions would be, `(rows, outputs)`."""
+        return truth_of(self.targets, self.target, self.predictions.shape[2]) if self.targets else self.target
+
+    def distances(self, rows: Index, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far predictions of some rows are off, sorted, `(rows,)`; of several targets `(targets, rows)`."""
+        target = self.target[rows]
+        if not self.targets:
+            return distances(outputs, target)
+        return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in self.targets])
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
         """Return the mean loss over folds, as a trial's own value is."""
@@ -90,7 +108,7 @@ class HeldOut:
 
     def without_duplicates(self) -> HeldOut:
         """Return all but those whose errors are next to those of a better one."""
-        return self.only([self.members[i].trial for i in near_duplicates(self.predictions, self.target)])
+        return self.only([self.members[i].trial for i in near_duplicates(self.predictions, self.truth)])
 
     def within(self, unit: str, limit: float) -> HeldOut:
         """Return those that help most for what they cost, together within a limit.
@@ -160,14 +178,38 @@ def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
     score = task.score
-    loss = LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+    targets = _targets(task)
+    if targets:
+        loss = (
+            sum_of_losses(targets)
+            if score.parts
+            else Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
+        )
+    else:
+        loss = _loss(score)
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     groups = None if task.groups is None else task.groups[rows]
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
     features = task.rows.table.take(rows).joined()
     members = [member_of(study, trial, 0.0) for trial in trials]
     return HeldOut(
-        members, predictions, target, features, folds, loss, parts, task.rows.table.take(rows[:1]), task.seed
+        members, predictions, target, features, folds, loss, parts, task.rows.table.take(rows[:1]), task.seed, targets
+    )
+
+
+def _loss(score: Score) -> Loss:
+    return LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+
+
+def _targets(task: Task) -> tuple[Part, ...]:
+    """Return the targets, where there are several, each with what the deciding score adds up, or else its own loss."""
+    each = zip(task.target.parts, task.target.columns, strict=True)
+    of = {part.place: part for part in task.score.parts}
+    return tuple(
+        Part(i, columns, _loss(of[i].score), abs(of[i].factor), bool(part.classes))
+        if i in of
+        else Part(i, columns, LOSSES["log_loss"], 1.0, True)
+        for i, (part, columns) in enumerate(each)
     )
 
 

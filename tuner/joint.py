@@ -61,6 +61,8 @@ def train_joint(study: Study) -> JointTrial:
         StudyError: There are no trees or no network, or a single fold: nothing then is known of its training rows but
             what models said that had seen them.
     """
+    if study.task.target.parts:
+        raise StudyError("a joint model predicts one target, and the task has several")
     if study.task.schema.texts:
         raise StudyError("a joint model reads tables only, and the task has texts")
     if study.task.schema.sequence:

@@ -7,7 +7,7 @@ promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from spaces.space import unknown_name
 Needs = Literal["probability", "label", "value"]
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
 VALUES: tuple[TargetKind, ...] = ("regression",)
+SEVERAL: tuple[TargetKind, ...] = ("several",)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Metric:
         needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
             `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
             columns in sorted label order.
-        kinds: The kinds of target it fits; told from `needs` when left out.
+        kinds: The kinds of target it fits; told from `needs` when left out. One that fits `"several"` is of labels
+            that are there or not: it gets 0 and 1 `(rows, labels)`, and the probability of each label.
         loss: What models should minimise for it; told from the kind when left out.
         weighs_classes: Whether a row of a rare class counts for more, so that models may be trained with class weights.
         takes_codes: The function gets class indices in place of labels, and every column of the probabilities.
@@ -61,12 +63,37 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one of several targets adds to a score.
+
+    Attributes:
+        score: The target's own.
+        place: The target's column among the true values.
+        columns: The target's columns among the predictions.
+        factor: How much it counts; negative where a metric that grows adds to a score that shrinks.
+    """
+
+    score: Score
+    place: int
+    columns: slice
+    factor: float
+
+
+@dataclass(frozen=True)
 class Score:
-    """A metric bound to the kind and labels of a target."""
+    """A metric bound to a target, or to several.
+
+    Attributes:
+        metric: The metric; with parts only its name and direction count.
+        kind: The target's kind.
+        classes: Its labels.
+        parts: What each of several targets adds, where the score is their sum; a metric of kind `"several"` has none.
+    """
 
     metric: Metric
     kind: TargetKind
     classes: tuple[Any, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def name(self) -> str:
@@ -82,23 +109,34 @@ class Score:
         """Return the metric.
 
         Args:
-            target: float values or class indices `(rows,)`.
-            predictions: `(rows, 1)` values or `(rows, classes)` probabilities.
+            target: float values or class indices `(rows,)`; `(rows, targets)` of several.
+            predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
         """
+        if self.parts:
+            return float(sum(part.factor * part.score(*part_of(part, target, predictions)) for part in self.parts))
         return float(self.metric.function(self._truth(target), self._predicted(predictions)))
 
     def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
         """Return the metric with its sign turned so that lower is better."""
         return self.sign * self(target, predictions)
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that it is made of."""
+        return [part.score.metric for part in self.parts] or [self.metric]
+
     def better(self, one: float, other: float) -> bool:
         """Return whether one value is better than another."""
         return self.sign * one < self.sign * other
 
     def _truth(self, target: NDArray[Any]) -> NDArray[Any]:
+        if self.kind == "several":
+            return target.astype(np.int64)
         return target if self.kind == "regression" or self.metric.takes_codes else np.array(self.classes)[target]
 
     def _predicted(self, predictions: NDArray[Any]) -> NDArray[Any]:
+        if self.kind == "several":  # of two classes each
+            return predictions[:, 1::2].astype(np.float64)
         if self.metric.needs == "value":
             return predictions[:, 0].astype(np.float64)
         probabilities = predictions.astype(np.float64)
@@ -108,6 +146,12 @@ class Score:
         if self.metric.needs == "label":
             return np.array(self.classes)[probabilities.argmax(axis=1)]
         return probabilities[:, 1] if self.kind == "binary" else probabilities
+
+
+def part_of(part: Part, target: NDArray[Any], predictions: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return one target's true values or class indices, `(rows,)`, and its predictions, `(rows, outputs)`."""
+    true = target[:, part.place]
+    return true if part.score.kind == "regression" else true.astype(np.int64), predictions[:, part.columns]
 
 
 def metric_named(metric: str | Metric) -> Metric:
@@ -123,6 +167,12 @@ def metric_named(metric: str | Metric) -> Metric:
     if metric not in METRICS:
         raise ValueError(f"metric: {unknown_name(metric, list(METRICS))}")
     return METRICS[metric]
+
+
+def own_metrics(scores: Sequence[Score]) -> list[Metric]:
+    """Return the metrics of some scores that do not come with us."""
+    used = {metric.name: metric for score in scores for metric in score.metrics}
+    return [metric for metric in used.values() if METRICS.get(metric.name) is not metric]
 
 
 def check_fits(metric: Metric, kind: TargetKind) -> None:
@@ -195,6 +245,36 @@ def _f1(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
     return float(scores[1] if classes == 2 else scores[either > 0].mean())
 
 
+def _f1_of_labels(average: str) -> Callable[..., float]:
+    """Return F1 over the labels that a row may have, each predicted where its probability is at least one half.
+
+    Of classes, of which a row has exactly one, the class of the largest probability is predicted.
+    """
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        if y_true.ndim == 1:
+            y_true, y_pred = (np.eye(y_pred.shape[1])[codes] for codes in (y_true, y_pred.argmax(axis=1)))
+        said = y_pred >= 0.5
+        axis = None if average == "micro" else 0
+        both, either = (said & (y_true == 1)).sum(axis=axis), said.sum(axis=axis) + (y_true == 1).sum(axis=axis)
+        scores = 2 * both / np.maximum(either, 1)
+        return (
+            float(np.mean(scores[either > 0])) if average == "macro" and np.any(either > 0) else float(np.mean(scores))
+        )
+
+    return function
+
+
+def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return scikit-learn's average precision, its mean over the labels that occur."""
+    from sklearn.metrics import average_precision_score
+
+    occur = np.flatnonzero(y_true.any(axis=0))
+    if not len(occur):
+        raise ValueError("mean_average_precision is undefined: no label occurs in the held-out rows")
+    return float(np.mean([average_precision_score(y_true[:, k], y_pred[:, k]) for k in occur]))
+
+
 def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
     """Return the correlation; 0 for constant predictions, which say nothing."""
     from scipy.stats import pearsonr
@@ -206,6 +286,7 @@ def _known(name: str, function: Callable[..., float], greater: bool, needs: Need
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
+DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -226,5 +307,17 @@ METRICS: dict[str, Metric] = {
         _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
         _known("r2", _sklearn("r2_score"), True, "value"),
         _known("pearson", _pearson, True, "value"),
+        _known(
+            "f1_macro", _f1_of_labels("macro"), True, "probability", kinds=(*CLASSES, *SEVERAL), weighs_classes=True
+        ),
+        _known("f1_micro", _f1_of_labels("micro"), True, "probability", kinds=(*CLASSES, *SEVERAL)),
+        _known("mean_average_precision", _mean_average_precision, True, "probability", kinds=SEVERAL),
+        _known(
+            "label_ranking_average_precision",
+            _sklearn("label_ranking_average_precision_score"),
+            True,
+            "probability",
+            kinds=SEVERAL,
+        ),
     )
 }

@@ -59,7 +59,7 @@ def build(folder: Path, setup: Setup) -> None:
     expected = fitted.predict(few.table)
     if expected.shape != (len(few), task.target.outputs):
         raise ShippingError(
-            f"the model's output has {expected.shape[1]} columns; a {task.target.kind} target needs "
+            f"the model's output has {expected.shape[1]} columns; {_target(task.target.kind)} needs "
             f"{'1 or 2' if task.target.kind == 'binary' else task.target.outputs}"
         )
     fitted.save(folder)
@@ -84,6 +84,10 @@ def load(folder: Path) -> None:
         raise ShippingError("the model predicts something else after it was saved and loaded")
 
 
+def _target(kind: str) -> str:
+    return "side by side, what is predicted of several targets" if kind == "several" else f"a {kind} target"
+
+
 def _run(step: str, folder: str, name: str, given: bytes) -> None:
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     command = [sys.executable, "-m", "tuner.shipping", step, folder]
@@ -102,16 +106,18 @@ def _run(step: str, folder: str, name: str, given: bytes) -> None:
 
 def _task_without_own_metrics(data: Path) -> Task:
     from tuner.metrics import METRICS, Metric
+    from tuner.several import metric_names
 
     stored = json.loads((data / "task.json").read_text())
-    own = [name for name in stored["metrics"] if name not in METRICS]
+    own = [name for score in stored["metrics"] for name in metric_names(score) if name not in METRICS]
     needs = "value" if stored["target"]["kind"] == "regression" else "probability"
     return Task.open(data, [Metric(name, lambda y, p: 0.0, False, needs) for name in own])  # type: ignore[arg-type]
 
 
 def _head(rows: Rows) -> Rows:
     """Take a few rows in which every class occurs."""
-    _, first = np.unique(rows.target, return_index=True)
+    columns = rows.target.reshape(len(rows), -1).T
+    first = np.concatenate([np.unique(column, return_index=True)[1] for column in columns])
     index = np.unique(np.concatenate([first[:_ROWS], np.arange(min(_ROWS, len(rows)))]))
     return Rows(replace(rows.table.take(index), key=None), rows.target[index])
 

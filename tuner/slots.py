@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from spaces.cores import cores
 from spaces.family import Family
-from tuner.metrics import Score
+from tuner.metrics import own_metrics
 from tuner.task import Task
 from tuner.trial import Job, Log, Outcome, make_folds, run_trial
 from tuner.worker import Setup, pack
@@ -145,9 +145,8 @@ class ProcessSlots:
         on_epochs: OnEpochs,
         trial_time: float = math.inf,
     ) -> None:
-        own_metrics = [score.metric for score in task.scores if not _is_known(score)]
         self._threads = max(1, cores() // workers)
-        payload = pack(families, own_metrics)
+        payload = pack(families, own_metrics(task.scores))
         self._setup = Setup(
             [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads
         )
@@ -298,9 +297,3 @@ def _end(worker: _Worker) -> None:
     worker.process.kill()
     worker.process.wait()
     worker.connection.close()
-
-
-def _is_known(score: Score) -> bool:
-    from tuner.metrics import METRICS
-
-    return METRICS.get(score.name) is score.metric

@@ -250,7 +250,7 @@ def _differences(
         if old[name] != new[name]:
             yield f"its {name} is {old[name]!r}, not {new[name]!r}"
     if old["metrics"] != new["metrics"]:
-        yield f"its metrics are {', '.join(old['metrics'])}, not {', '.join(new['metrics'])}"
+        yield f"its metrics are {_names(old['metrics'])}, not {_names(new['metrics'])}"
     if old["digest"] != new["digest"] and old["split"] == new["split"] and old["seed"] == new["seed"]:
         yield f"its data differ (has {old['rows']} + {old['test_rows']} rows, not {new['rows']} + {new['test_rows']})"
     if stored["seed"] != seed:
@@ -261,6 +261,10 @@ def _differences(
             yield f"the space of {name} changed"
         if known is not None and known["source"] != families[name].source:
             yield f"the builder of {name} changed"
+
+
+def _names(metrics: Sequence[Any]) -> str:
+    return ", ".join(one if isinstance(one, str) else f"{one['name']} {one['parts']}" for one in metrics)
 
 
 def _trend(run: Sequence[Trial], sign: int) -> str:

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -58,11 +58,11 @@ class DataSection(_Section):
     """`[data]`."""
 
     train: str
-    target: str
+    target: str | list[str]
     test: str | float | None = None
-    metric: str | None = None
+    metric: str | dict[str, Any] | None = None
     metrics: list[str] = []
-    kind: Literal["regression", "binary", "multiclass"] | None = None
+    kind: str | dict[str, str] | None = None
     split: SplitSection | str | None = None
     group: str | None = None
     sequence: str | None = None

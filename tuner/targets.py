@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,39 +11,94 @@ from numpy.typing import NDArray
 
 from spaces.signature import Target, TargetKind
 from spaces.space import unknown_name
-from tuner.metrics import Metric
+from tuner.metrics import DEFAULT_METRICS, Metric, metric_named
 from tuner.reading import DataError
 
 _FEW_VALUES = 20
-DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+MULTILABEL = "multilabel"
 
 
-def with_target(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, str]:
-    """Return the data with the target as a column, and that column's name."""
+def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[str]]:
+    """Return the data with the targets as columns, and the names of those.
+
+    Args:
+        frame: The data.
+        target: A column's name, or several; values `(rows,)` or `(rows, targets)`, a data frame among them. Of a
+            column of lists of labels, each label becomes a target, there or not.
+    """
     frame = frame.rename(columns=str)
     if isinstance(target, str):
-        if target not in frame.columns:
-            raise DataError(f"target: {unknown_name(target, list(frame.columns))}")
-        if isinstance(frame[target], pd.DataFrame):
-            raise DataError(f"column name {target!r} is used {frame[target].shape[1]} times; rename the columns")
-        return frame, target
-    values = np.asarray(target)
-    if values.ndim != 1 or len(values) != len(frame):
-        raise DataError(f"target must be a column's name or {len(frame)} values, got shape {values.shape}")
-    name = str(getattr(target, "name", None) or "target")
-    if name in frame.columns:
-        raise DataError(f"the target {name!r} is among the inputs too: drop that column, or pass its name as target")
-    return frame.assign(**{name: values}), name
+        names = [target]
+    elif isinstance(target, list | tuple) and target and all(isinstance(one, str) for one in target):
+        names = list(target)  # or the labels of all rows, if no column is called like any of them
+        if len(names) == len(frame) and not set(names) & set(frame.columns):
+            frame, names = _with_values(frame, pd.Series(names, frame.index, name="target").to_frame())
+    else:
+        frame, names = _with_values(frame, _as_frame(target, len(frame)))
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(f"target: {unknown_name(name, list(frame.columns))}")
+        if isinstance(frame[name], pd.DataFrame):
+            raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
+        if names.count(name) > 1:
+            raise DataError(f"target {name!r} is named twice")
+    if len(names) == 1 and _of_lists(frame[names[0]]):
+        labels = label_columns(frame[names[0]])
+        return _with_values(frame.drop(columns=names), labels)
+    return frame, names
 
 
-def check_columns(frame: pd.DataFrame, names: Sequence[str], target: str, *, inputs: Sequence[str] = ()) -> None:
-    """Refuse columns that are not there, or are the target."""
-    if target in inputs:
-        raise DataError(f"column {target!r} is the target, it cannot be an input too")
+def label_columns(lists: pd.Series[Any]) -> pd.DataFrame:
+    """Return a column for each label, 1 where it is in a row's list."""
+    rows = [list(row) if _is_list(row) else [] for row in lists]
+    labels = sorted({str(label) for row in rows for label in row})
+    found = {f"{lists.name}={label}": [int(label in map(str, row)) for row in rows] for label in labels}
+    return pd.DataFrame(found, index=lists.index)
+
+
+def _of_lists(values: pd.Series[Any]) -> bool:
+    return values.dtype == object and len(values) > 0 and _is_list(values.iloc[0])
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset | np.ndarray)
+
+
+def _as_frame(target: Any, rows: int) -> pd.DataFrame:
+    if isinstance(target, pd.DataFrame):
+        values = target.rename(columns=str)
+    else:
+        array = np.asarray(target)
+        if array.ndim not in (1, 2) or len(array) != rows:
+            raise DataError(f"target must be a column's name, several, or {rows} values, got shape {array.shape}")
+        one = [str(getattr(target, "name", None) or "target")]
+        names = one if array.ndim == 1 else [f"target_{i}" for i in range(array.shape[1])]
+        values = pd.DataFrame(array.reshape(rows, -1), columns=names)
+    if len(values) != rows:
+        raise DataError(f"target must have {rows} rows, as the data, got {len(values)}")
+    return values
+
+
+def _with_values(frame: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    for name in values.columns:
+        if name in frame.columns:
+            raise DataError(
+                f"the target {name!r} is among the inputs too: drop that column, or pass its name as target"
+            )
+    return pd.concat([frame, values.set_axis(frame.index)], axis=1), list(values.columns)
+
+
+def check_columns(
+    frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, inputs: Sequence[str] = ()
+) -> None:
+    """Refuse columns that are not there, or are a target."""
+    for target in targets:
+        if target in inputs:
+            raise DataError(f"column {target!r} is the target, it cannot be an input too")
     for name in names:
         if name not in frame.columns:
             raise DataError(unknown_name(name, list(frame.columns)))
-        if name == target:
+        if name in targets:
             raise DataError(f"column {name!r} is the target, it cannot be dropped, group or order rows")
 
 
@@ -75,10 +130,33 @@ def check_target(labels: pd.Series[Any], name: str) -> None:
         raise DataError(f"target {name!r} has only one value, {labels.iloc[0]!r}: there is nothing to predict")
 
 
-def target_of(labels: pd.Series[Any], name: str, kind: TargetKind | None, metric: Metric | None) -> Target:
-    """Tell what kind of target a column is, unless the kind is given, and which labels it has."""
+def targets_of(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    kind: str | Mapping[str, str] | None,
+    metric: str | Metric | Mapping[str, Any] | None,
+) -> Target:
+    """Tell what kind of target each column is, unless its kind is given, and return the only one, or all as one."""
+    if isinstance(kind, Mapping):
+        for name in kind:
+            if name not in names:
+                raise ValueError(f"kind: {unknown_name(name, list(names))}")
+    if kind == MULTILABEL and len(names) == 1:
+        raise DataError(f"target {names[0]!r}: several labels are lists in one column, or a column each, got neither")
+    targets = []
+    for name in names:
+        check_target(frame[name], name)
+        its = metric.get(name) if isinstance(metric, Mapping) else metric
+        if isinstance(its, list | tuple):
+            its = its[0]
+        of = kind.get(name) if isinstance(kind, Mapping) else "binary" if kind == MULTILABEL else kind
+        targets.append(_target_of(frame[name], name, of, None if its is None else metric_named(its)))
+    return Target.of(targets)
+
+
+def _target_of(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> Target:
     if kind is not None and kind not in DEFAULT_METRICS:
-        raise ValueError(f"kind: {unknown_name(str(kind), list(DEFAULT_METRICS))}")
+        raise ValueError(f"kind: {unknown_name(str(kind), [*DEFAULT_METRICS, MULTILABEL])}")
     n_values = labels.nunique()
     if kind is None:
         kind = _guess_kind(labels, n_values, metric)
@@ -100,14 +178,17 @@ def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) ->
     classes: TargetKind = "binary" if n_values == 2 else "multiclass"
     if metric is not None and numeric and len(metric.kinds) and metric.kinds == ("regression",):
         return "regression"
-    if metric is not None and "regression" not in metric.kinds:
-        return classes
     whole = numeric and bool((labels == labels.round()).all())
+    if metric is not None and "regression" not in metric.kinds and (not numeric or whole or n_values <= _FEW_VALUES):
+        return classes
     return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
 
 
-def codes_of(labels: pd.Series[Any], target: Target) -> NDArray[Any]:
-    """Return float64 values, or int64 indices of the sorted classes."""
+def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
+    """Return float64 values or int64 indices of sorted classes, `(rows,)`; of several, float64 `(rows, targets)`."""
+    if target.parts:
+        return np.stack([codes_of(frame, part).astype(np.float64) for part in target.parts], axis=1)
+    labels = frame[target.name]
     if target.kind == "regression":
         return labels.to_numpy(dtype=np.float64)
     index = {label: code for code, label in enumerate(target.classes)}

@@ -16,15 +16,24 @@ from numpy.typing import NDArray
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
-from spaces.signature import Input, Signature, Target, TargetKind
+from spaces.signature import Input, Signature, Target
 from spaces.space import unknown_name
 from spaces.table import Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
-from tuner.metrics import METRICS, Metric, Score, check_fits, loss_of, metric_named
+from tuner.metrics import METRICS, Metric, Score
 from tuner.reading import DataError, read_frame
+from tuner.several import metric_names, score_from_json, score_to_json, scores_of
 from tuner.splits import Index, Split, fold_indices, split_off
-from tuner.targets import DEFAULT_METRICS, check_columns, check_sequence, check_target, codes_of, target_of, with_target
+from tuner.targets import (
+    check_columns,
+    check_sequence,
+    check_target,
+    codes_of,
+    label_columns,
+    targets_of,
+    with_targets,
+)
 
 _VECTORS = "vectors.npz"
 
@@ -35,10 +44,14 @@ class Task:
 
     Args:
         data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array `(rows, columns)`.
-        target: The name of the target's column, or an array `(rows,)`.
-        metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out.
+        target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
+            frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists.
+        metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
+            several targets its mean over them, or `{target: metric}` or `{target: (metric, weight)}` (see
+            `tuner.several`, also for what is taken when left out).
         metrics: Further metrics, logged beside it.
-        kind: `"regression"`, `"binary"` or `"multiclass"`; told from the metric and the values when left out.
+        kind: `"regression"`, `"binary"`, `"multiclass"`, or `"multilabel"` for columns that say whether a label is
+            there; of several targets also by name. Told from the metric and the values when left out.
         split: A `tuner.Split`, a mapping such as `{"kind": "kfold", "folds": 3}`, or a kind. When left out: grouped
             if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
         test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
@@ -91,9 +104,9 @@ class Task:
         data: Any,
         target: Any,
         *,
-        metric: str | Metric | None = None,
+        metric: str | Metric | Mapping[str, Any] | None = None,
         metrics: Sequence[str | Metric] = (),
-        kind: TargetKind | None = None,
+        kind: str | Mapping[str, str] | None = None,
         split: Split | Mapping[str, Any] | str | None = None,
         test: Any = None,
         group: str | None = None,
@@ -106,56 +119,41 @@ class Task:
         missing: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
-        wanted = None if metric is None else metric_named(metric)
-        frame, name = with_target(read_frame(data, missing=missing), target)
+        frame, names = with_targets(read_frame(data, missing=missing), target)
         check_columns(
-            frame, [*drop, *(one for one in (group, time, sequence) if one)], name, inputs=[*text, *categories]
+            frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
         if time is not None:
             frame = frame.sort_values(time, kind="stable", ignore_index=True)
-        labels = frame[name]
-        check_target(labels, name)
-        spec = target_of(labels, name, kind, wanted)
-        chosen = wanted or METRICS[DEFAULT_METRICS[spec.kind]]
-        check_fits(chosen, spec.kind)
-        spec = replace(spec, loss=loss_of(chosen, spec.kind), weigh_classes=chosen.weighs_classes)
-        extra = [metric_named(one) for one in metrics]
-        for one in extra:
-            check_fits(one, spec.kind)
-        features = frame.drop(columns=[name, *drop, *([group] if group else [])])
+        spec = targets_of(frame, names, kind, metric)
+        features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
         if features.shape[1] == (sequence is not None):
-            raise DataError(f"no column is left to predict {name!r} from")
+            raise DataError(f"no column is left to predict {spec.name!r} from")
         schema = learn_schema(features, categories=categories, text=text, sequence=sequence)
-        rows = Rows(encode(schema, features), codes_of(labels, spec))
+        rows = Rows(encode(schema, features), codes_of(frame, spec))
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
         groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
-        classes = spec.kind != "regression"
-        single = sequence is not None and whole is None
-        default = "grouped" if whole else "time" if time or single else "stratified" if classes else "kfold"
-        division = Split.of(split, default)  # type: ignore[arg-type]
-        if single and division.kind != "time":
-            raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
-        ordered = division.kind == "time" or time is not None
-        test_rows = None
-        if isinstance(test, int | float) and not isinstance(test, bool):
-            if not 0 < test < 1:
-                raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
-            kept, off = split_off(rows.target, test, classes=classes, groups=groups, ordered=ordered, seed=seed)
-            rows, test_rows = _take(rows, kept), _take(rows, off)
-            groups = None if groups is None else groups[kept]
-        elif test is not None:
-            test_rows = _test_rows(read_frame(test, missing=missing), schema, spec)
-        check_target(pd.Series(rows.target), name)
+        division = _division(split, spec, groups is not None, time is not None, sequence is not None)
+        off = _share(test)
+        test_rows = None if test is None or off else _test_rows(read_frame(test, missing=missing), schema, spec)
+        if off:
+            ordered = division.kind == "time" or time is not None
+            classes = spec.of_classes
+            kept, rest = split_off(rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed)
+            rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
+        for values, part in zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
+            check_target(pd.Series(values), part.name)
+        spec, scores = scores_of(spec, rows.target, metric, metrics)
         self._set(
             schema=schema,
             rows=rows,
             test=test_rows,
             target=spec,
-            score=Score(chosen, spec.kind, spec.classes),
-            scores=tuple(Score(one, spec.kind, spec.classes) for one in dict.fromkeys([chosen, *extra])),
+            score=scores[0],
+            scores=scores,
             split=division,
-            folds=tuple(fold_indices(division, rows.target, classes=classes, groups=groups, seed=seed)),
+            folds=tuple(fold_indices(division, rows.target, classes=spec.of_classes, groups=groups, seed=seed)),
             groups=groups,
             texts=_measured(rows.table, schema),
             vectors=_vectors(vectors, rows.table),
@@ -186,7 +184,7 @@ class Task:
         rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
         if sequence is not None:
             steps = int(np.ceil(np.percentile(np.unique(sequence, return_counts=True)[1], 95)))
-        return Signature(tuple(inputs), (self.target,), rows, steps)
+        return Signature(tuple(inputs), self.target.each, rows, steps)
 
     def save(self, folder: Path) -> None:
         """Write the arrays once, so that all workers can map them into memory."""
@@ -209,9 +207,9 @@ class Task:
         """Return everything but the rows, as JSON values."""
         return {
             "schema": self.schema.to_json(),
-            "target": {**asdict(self.target), "classes": list(self.target.classes)},
+            "target": self.target.to_json(),
             "metric": self.score.name,
-            "metrics": [score.name for score in self.scores],
+            "metrics": [score_to_json(score) for score in self.scores],
             "split": self.split.to_json(),
             "seed": self.seed,
             "rows": len(self.rows),
@@ -234,17 +232,16 @@ class Task:
         """
         stored = json.loads((folder / "task.json").read_text())
         own = {metric.name: metric for metric in metrics}
-        target = Target(**{**stored["target"], "classes": tuple(stored["target"]["classes"])})
-        for name in stored["metrics"]:
+        target = Target.from_json(stored["target"])
+        for name in {name for score in stored["metrics"] for name in metric_names(score)}:
             if name not in own and name not in METRICS:
                 raise ValueError(f"the study uses your own metric {name!r}: pass it, as metrics=[tuner.Metric(...)]")
-        scores = tuple(Score(own.get(name) or METRICS[name], target.kind, target.classes) for name in stored["metrics"])
+        scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
         rows = _with_corpus(_load_rows(folder, "train"), stored["digest"], folder / "texts")
         split = Split(**stored["split"])
-        classes = target.kind != "regression"
-        folds = fold_indices(split, rows.target, classes=classes, groups=groups, seed=stored["seed"])
+        folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
             schema=Schema.from_json(stored["schema"]),
             rows=rows,
@@ -263,13 +260,37 @@ class Task:
         return task
 
 
+def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
+    """Return how rows are divided: as given, or by what is known of them."""
+    single = sequences and not grouped
+    default = "grouped" if grouped else "time" if timed or single else "stratified" if target.of_classes else "kfold"
+    division = Split.of(given, default)  # type: ignore[arg-type]
+    if single and division.kind != "time":
+        raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
+    return division
+
+
+def _share(test: Any) -> float | None:
+    """Return the share of rows to be set aside, if test is one."""
+    if not isinstance(test, int | float) or isinstance(test, bool):
+        return None
+    if not 0 < test < 1:
+        raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
+    return float(test)
+
+
 def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     frame = frame.rename(columns=str)
-    if target.name not in frame.columns:
-        raise DataError(f"test: {unknown_name(target.name, list(frame.columns))}")
-    if frame[target.name].isna().any():
-        raise DataError(f"test: target {target.name!r} has missing values: leave those rows out")
-    return Rows(encode(schema, frame), codes_of(frame[target.name], target))
+    lists = target.each[0].name.partition("=")[0]  # labels stand in a column of lists, as they did in training
+    if target.parts and target.parts[0].name not in frame.columns and lists in frame.columns:
+        labels = label_columns(frame[lists]).reindex(columns=[part.name for part in target.parts], fill_value=0)
+        frame = pd.concat([frame, labels], axis=1)
+    for part in target.each:
+        if part.name not in frame.columns:
+            raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
+        if frame[part.name].isna().any():
+            raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
+    return Rows(encode(schema, frame), codes_of(frame, target))
 
 
 def _with_corpus(rows: Rows, digest: str, folder: Path | None = None) -> Rows:

@@ -109,7 +109,7 @@ def fold_parts(task: Task) -> list[dict[str, NDArray[np.int64]]]:
         kept, inner = inner_slice(
             train,
             task.rows.target,
-            classes=task.target.kind != "regression",
+            classes=task.target.of_classes,
             groups=task.groups,
             ordered=task.ordered,
             seed=derive_seed(task.seed, "inner", k),

@@ -207,7 +207,7 @@ def test_sizes_are_those_of_the_config(branch):
     changes = {"text": [branch], "depth": 1, "units": 17, f"text.{branch}.merge": "concatenate"}
     inside = "" if branch == "ngrams" else "embedding."
     model = built("functional", {**changes, f"text.{branch}.{inside}units": 19}, texts=2, table=True)
-    embeddings = [one for one in layers(model) if isinstance(one, keras.layers.Embedding)]
+    embeddings = [one for one in layers(model) if isinstance(one, keras.layers.Embedding) and one.input_dim != 12]
     assert [one.output_dim for one in embeddings] == [19, 19]
     assert [one.units for one in layers(model) if isinstance(one, keras.layers.Dense)][-2:] == [17, 1]
     assert len(model.inputs) == (5 if branch == "ngrams" else 3)
@@ -217,9 +217,25 @@ def test_sizes_are_those_of_the_config(branch):
     ("merge", "layer"), [("attention", "Softmax"), ("add", "Add"), ("multiply", "Multiply"), ("concatenate", None)]
 )
 def test_branches_are_merged_as_the_config_says(merge, layer):
-    model = built("functional", {"text": ["embedding"], "text.embedding.merge": merge}, texts=2, table=True)
+    plain = {"text": ["embedding"], "text.embedding.embedding.positions": False}
+    model = built("functional", {**plain, "text.embedding.merge": merge}, texts=2, table=True)
     marks = {"Softmax", "Add", "Multiply"} & set(names(model))
     assert marks == ({layer} if layer else set())
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_every_hop_asks_again(hops):
+    model = built("functional", {"text": ["conv"], "text.conv.merge.attention.hops": hops}, texts=2)
+    assert names(model).count("Softmax") == 2 * hops
+
+
+def test_with_positions_the_largest_of_words_knows_their_order():
+    ids = np.array([[7, 6, 5, 3, 9, 4, 2, 8, 5, 3, 9, 4]], dtype=np.int32)
+    for positions in (True, False):
+        keras.utils.set_random_seed(0)
+        changes = {"text.embedding.embedding.positions": positions, "text.embedding.pooling": "max"}
+        model = built("text_embedding", changes)
+        assert np.allclose(model(ids), model(ids[:, ::-1].copy()), atol=1e-6) == (not positions)
 
 
 def test_a_siamese_network_reads_both_texts_with_the_same_weights():

@@ -1,0 +1,212 @@
+"""Several targets at once: one study, one ensemble, one score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, label_ranking_average_precision_score, log_loss, mean_absolute_error
+
+import tuner
+from ensembles.losses import LOSSES
+from ensembles.methods import METHODS as SOLVERS
+from ensembles.several import EachCombined, EachTarget, Part, sum_of_losses
+from spaces.catalog import fitting
+from tuner.metrics import METRICS, Score
+from tuner.reading import DataError
+
+QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
+TARGETS = ["price", "colour", "old"]
+
+
+def make_frame(rows: int = 300) -> pd.DataFrame:
+    """A table of which a price, a colour and an age can be told."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(rows, 3)), columns=["a", "b", "c"])
+    frame["shop"] = rng.choice(["north", "south"], rows)
+    frame["price"] = 1000 * (frame["a"] * frame["b"] + rng.normal(scale=0.1, size=rows))
+    frame["colour"] = np.array(["blue", "green", "red"])[np.clip(np.round(frame["a"] + 1), 0, 2).astype(int)]
+    frame["old"] = (frame["c"] > 0).astype(int)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    task = tuner.Task(make_frame(), TARGETS, split={"kind": "kfold", "folds": 3}, test=0.2)
+    dense = {
+        "scaling": "standard",
+        "units": 32,
+        "epochs": 15,
+        "batch_size": 32,
+        "optimizer.adam.learning_rate": 1e-2,
+        "batch_normalization": False,
+    }
+    families = {"dense": dense, "xgboost": {"n_estimators": 30}, "linear": {"scaling": "standard"}}
+    return tuner.tune(task, families, trials=3, folder=tmp_path_factory.mktemp("several") / "s", **QUIET)
+
+
+def test_each_error_counts_relative_to_the_baseline(study):
+    names = [score.name for score in study.task.scores]
+    assert names == ["weighted_loss", "price/rmse", "colour/log_loss", "old/log_loss"]
+    board = study.leaderboard().set_index("family")
+    assert board.loc["baseline", "weighted_loss"] == pytest.approx(3, rel=0.05)
+    assert (board.loc[["dense", "xgboost", "linear"], "weighted_loss"] < 2).all()
+    rmse, colour, old = (board[name] for name in names[1:])
+    priors = [
+        -(p * np.log(p)).sum()
+        for p in (study.task.rows.target[:, i].astype(int) for i in (1, 2))
+        for p in [np.bincount(p) / len(p)]
+    ]
+    relative = rmse / study.task.rows.target[:, 0].std() + colour / priors[0] + old / priors[1]
+    np.testing.assert_allclose(board["weighted_loss"], relative, rtol=1e-6)
+
+
+def test_the_ensemble_is_saved_and_predicts_every_target(study, tmp_path):
+    ensemble = study.ensemble()
+    tested = ensemble.test()["scores"]
+    assert tested["ensemble"]["test"]["weighted_loss"] < 2
+    loaded = tuner.load(ensemble.save(tmp_path / "e"))
+    rows = make_frame().drop(columns=TARGETS).tail(40)
+    said = loaded.predict(rows)
+    pd.testing.assert_frame_equal(said, ensemble.predict(rows))
+    assert list(said.columns) == TARGETS
+    assert set(said["colour"]) <= {"blue", "green", "red"}
+    probabilities = loaded.predict_proba(rows)
+    assert {name: array.shape for name, array in probabilities.items()} == {"colour": (40, 3), "old": (40, 2)}
+    for array in probabilities.values():
+        np.testing.assert_allclose(array.sum(axis=1), 1, rtol=1e-5)
+    assert {name: array.shape for name, array in loaded.predict_interval(rows).items()} == {"price": (40, 2)}
+    assert {name: array.shape for name, array in loaded.predict_set(rows).items()} == {
+        "colour": (40, 3),
+        "old": (40, 2),
+    }
+    assert {array.shape for array in loaded.predict_members(rows).values()} == {(40, 6)}
+    assert loaded.disagreement(rows).shape == (40,)
+    assert ensemble.diversity().correlations.shape == (len(ensemble.members),) * 2
+
+
+def test_what_is_stored_is_what_was_asked_for(study):
+    again = tuner.load_study(study.folder)
+    assert again.task.target == study.task.target
+    truth = study.task.rows.target
+    said = np.random.default_rng(0).dirichlet(np.ones(6), len(truth))
+    for one, other in zip(again.task.scores, study.task.scores, strict=True):
+        assert (one.name, one.sign, one(truth, said)) == (other.name, other.sign, other(truth, said))
+
+
+def test_what_one_target_only_can_is_refused(study):
+    with pytest.raises(ValueError, match="predicts one target"):
+        study.ensemble("joint")
+    with pytest.raises(ValueError, match="calibration needs one target"):
+        study.ensemble("uniform").calibration()
+    with pytest.raises(ValueError, match="cannot minimise"):
+        study.ensemble("convex")
+    assert "sequence_labels" not in fitting(study.task.signature)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_of_each_target_find_who_knows_it(seed):
+    """One member knows the number, the other the class: no weights that they share are good for both."""
+    rng = np.random.default_rng(seed)
+    target = np.stack([rng.normal(size=200), rng.integers(0, 2, 200)], axis=1)
+    right, wrong = np.eye(2)[target[:, 1].astype(int)] * 0.9 + 0.05, np.full((200, 2), 0.5)
+    members = np.stack([np.hstack([target[:, :1], wrong]), np.hstack([rng.normal(size=(200, 1)), right])])
+    parts = (
+        Part(0, slice(0, 1), LOSSES["mse"], 1.0, classes=False),
+        Part(1, slice(1, 3), LOSSES["log_loss"], 2.0, classes=True),
+    )
+    loss = sum_of_losses(parts)
+    each = EachTarget(SOLVERS["convex"], parts).fit(members, target, loss)
+    np.testing.assert_allclose(each.combiners[0].weights, [1, 0], atol=1e-5)
+    assert each.combiners[1].weights[1] > 0.999
+    shared = SOLVERS["nelder_mead"].fit(members, target, loss)
+    assert loss(target, each(members)) < loss(target, shared(members)) - 0.05
+    again = EachCombined.from_json(each.to_json())
+    np.testing.assert_array_equal(again(members), each(members))
+    assert loss(target, each(members)) == pytest.approx(
+        np.mean((each(members)[:, 0] - target[:, 0]) ** 2) + 2 * log_loss(target[:, 1], each(members)[:, 1:])
+    )
+
+
+def test_metrics_and_weights_by_name():
+    task = tuner.Task(make_frame(), TARGETS, metric={"price": ("mae", 2), "colour": "accuracy"})
+    assert [part.loss for part in task.target.parts] == ["absolute_error", "log_loss", "log_loss"]
+    truth = task.rows.target
+    said = np.hstack(
+        [np.zeros((len(truth), 1)), np.tile([0.2, 0.5, 0.3], (len(truth), 1)), np.full((len(truth), 2), 0.5)]
+    )
+    price, colour = truth[:, 0], truth[:, 1]
+    share = truth[:, 2].mean()
+    prior = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    expected = 2 * mean_absolute_error(price, 0 * price) / np.abs(price - np.median(price)).mean()
+    expected += -(colour == 1).mean() + np.log(2) / prior
+    assert task.score(truth, said) == pytest.approx(expected)
+    assert task.score.sign == 1
+
+
+def labels_frame(rows: int = 240) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(rows, 3)), columns=["a", "b", "c"])
+    frame["tags"] = [[tag for tag, value in zip("xyz", row, strict=True) if value > 0.3] for row in frame.to_numpy()]
+    return frame
+
+
+def test_a_column_of_lists_is_many_labels(tmp_path):
+    frame = labels_frame()
+    task = tuner.Task(
+        frame,
+        "tags",
+        metric="f1_macro",
+        metrics=["f1_micro", "label_ranking_average_precision", "accuracy"],
+        test=frame,
+    )
+    assert [part.name for part in task.target.parts] == ["tags=x", "tags=y", "tags=z"]
+    study = tuner.tune(task, {"linear": {"scaling": "standard"}}, trials=2, folder=tmp_path / "s", **QUIET)
+    ensemble = study.ensemble()
+    outputs, truth = ensemble.ensemble.raw(frame), task.test.target
+    tested = ensemble.test()["scores"]["ensemble"]["test"]
+    said = outputs[:, 1::2]
+    assert tested["f1_macro"] == pytest.approx(f1_score(truth, said >= 0.5, average="macro"))
+    assert tested["f1_micro"] == pytest.approx(f1_score(truth, said >= 0.5, average="micro"))
+    assert tested["label_ranking_average_precision"] == pytest.approx(
+        label_ranking_average_precision_score(truth, said)
+    )
+    assert tested["accuracy"] == pytest.approx(((said > 0.5) == truth).mean())
+    assert tested["f1_macro"] > 0.8
+    np.testing.assert_array_equal(ensemble.predict(frame).to_numpy(), (said > 0.5).astype(int))
+
+
+@pytest.mark.parametrize("average", ["macro", "micro"])
+def test_f1_of_classes_is_scikit_learns(average):
+    rng = np.random.default_rng(0)
+    truth, said = rng.integers(0, 3, 60), rng.dirichlet(np.ones(3), 60)
+    score = Score(METRICS[f"f1_{average}"], "multiclass", ("a", "b", "c"))
+    assert score(truth, said) == pytest.approx(f1_score(truth, said.argmax(axis=1), average=average))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": ["price", "color"]}, "did you mean 'colour'"),
+        ({"target": ["price", "price"]}, "named twice"),
+        ({"metric": {"prize": "mae"}}, "did you mean 'price'"),
+        ({"metric": {"price": "accuracy"}}, "does not fit a regression target"),
+        ({"metric": {"price": ("mae", 0)}}, "must be a number above 0"),
+        ({"metric": "accuracy"}, "does not fit the regression target 'price'"),
+        ({"kind": {"prize": "regression"}}, "did you mean 'price'"),
+        ({"target": "price", "metric": {"price": "mae"}}, "the only target"),
+        ({"target": ["colour", "old"], "kind": "multilabel"}, "a binary target has two"),
+        ({"target": "old", "kind": "multilabel"}, "lists in one column"),
+        ({"split": "stratified"}, "needs classes"),
+        ({"text": ["colour"]}, "cannot be an input too"),
+    ],
+)
+def test_what_contradicts_several_targets_is_refused(changes, message):
+    with pytest.raises((DataError, ValueError), match=message):
+        tuner.Task(make_frame(60), **{"target": TARGETS, **changes})
+
+
+def test_rows_to_be_tested_need_every_target():
+    frame = make_frame(60)
+    with pytest.raises(DataError, match=r"test: .*'old'"):
+        tuner.Task(frame, TARGETS, test=frame.drop(columns="old"))
