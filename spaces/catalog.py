@@ -12,7 +12,7 @@ from spaces.estimators import build_baseline, build_linear, build_random_forest,
 from spaces.family import Family
 from spaces.signature import Signature
 from spaces.space import Config, Space, unknown_name
-from spaces.step_spaces import language_model_space, sequence_labels_space
+from spaces.step_spaces import language_model_space, seq2seq_space, sequence_labels_space
 from spaces.tables import dense_space, linear_space, random_forest_space, wide_and_deep_space, xgboost_space
 from spaces.text_spaces import BRANCHES, functional_space, siamese_space, text_space
 
@@ -70,21 +70,33 @@ def _text_family(branch: str) -> Family:
 def _steps(signature: Signature) -> str:
     if not signature.steps:
         return "it reads rows that are steps of sequences: Task(..., sequence='sentence'), or tuner.language_task"
-    return _tables_only(signature)
+    return ""
 
 
-def _single_steps(signature: Signature) -> str:
-    return "it labels steps with one target, and the task has several" if signature.target.parts else _steps(signature)
+def _step_labels(signature: Signature) -> str:
+    return _one_target(signature) or _steps(signature) or _tables_only(signature)
 
 
-def _step_family(name: str, space: Callable[[Signature], Space]) -> Family:
+def _pairs_of_sequences(signature: Signature) -> str:
+    if not _steps(signature) and len(signature.texts) == 1:
+        return _one_target(signature)
+    return "it writes a sequence while it reads a text: tuner.sequence_task(sources, answers)"
+
+
+def _one_target(signature: Signature) -> str:
+    return "it labels steps with one target, and the task has several" if signature.target.parts else ""
+
+
+def _step_family(
+    name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]
+) -> Family:
     def build(config: Config, signature: Signature) -> Any:
+        from spaces import step_networks
         from spaces.step_model import StepModel
-        from spaces.step_networks import build_steps
 
-        return StepModel(build_steps, config, signature)
+        return StepModel(getattr(step_networks, builder), config, signature)
 
-    return Family(name, space, build, library="keras", unfit=_single_steps)
+    return Family(name, space, build, library="keras", unfit=unfit)
 
 
 FAMILIES: dict[str, Family] = {
@@ -97,8 +109,9 @@ FAMILIES: dict[str, Family] = {
         *map(_text_family, BRANCHES),
         _network("functional", functional_space, "spaces.text_networks:build_functional", _texts),
         _network("siamese", siamese_space, "spaces.text_networks:build_siamese", _pairs),
-        _step_family("sequence_labels", sequence_labels_space),
-        _step_family("language_model", language_model_space),
+        _step_family("sequence_labels", sequence_labels_space, "build_steps", _step_labels),
+        _step_family("language_model", language_model_space, "build_steps", _step_labels),
+        _step_family("seq2seq", seq2seq_space, "build_seq2seq", _pairs_of_sequences),
         Family("xgboost", xgboost_space, each_target(build_xgboost), library="xgboost"),
         Family("random_forest", random_forest_space, each_target(build_random_forest), library="sklearn"),
         Family("linear", linear_space, each_target(build_linear), library="sklearn"),

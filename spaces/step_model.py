@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.family import Fold, Rows, Watch
+from spaces.inputs import text_recipe
 from spaces.keras_model import Listener, TargetScale, callbacks, compiled, finished, inference_view, setting
 from spaces.signature import Signature
 from spaces.space import Config
@@ -74,7 +75,8 @@ class StepModel:
 
     Attributes:
         builder: Takes config, signature and columns of numbers, and returns a model of windows: codes
-            `(windows, length, categories)` and numbers `(windows, length, columns)` to `(windows, length, outputs)`.
+            `(windows, length, categories)` and numbers `(windows, length, columns)`, texts before them, to
+            `(windows, length, outputs)`.
         config: The configuration.
         signature: The task's.
     """
@@ -96,6 +98,7 @@ class StepModel:
                 length=length,
                 # A window's first steps have no past to be told from: half of it is context for the other half.
                 overlap=length // 2,
+                text=text_recipe(self.config) if "text" in self.config else None,
             )
             for fold in folds
         ]
@@ -144,6 +147,6 @@ class StepModel:
 
 
 def read(windows: Windows) -> Any:
-    """Return what the network reads: codes and numbers, or the one of them that there is."""
-    given = [array for array in (windows.codes, windows.numbers) if array.shape[2]]
+    """Return what the network reads: texts, codes and numbers, of them what there is."""
+    given = [*windows.texts, *(array for array in (windows.codes, windows.numbers) if array.shape[2])]
     return tuple(given) if len(given) > 1 else given[0]

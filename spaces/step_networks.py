@@ -8,8 +8,10 @@ import keras
 
 from spaces.blocks import CELLS
 from spaces.heads import head
+from spaces.inputs import text_recipe
 from spaces.signature import Signature
 from spaces.space import Config
+from spaces.text_networks import encoder, text_inputs
 from spaces.windows import FIRST_CATEGORY
 
 
@@ -18,6 +20,40 @@ def build_steps(config: Config, signature: Signature, width: int) -> keras.Model
 
     Where `config["direction"]` is `"forward"`, what is said of a step depends on it and on those before it alone.
     """
+    inputs, x = _steps(config, signature, width)
+    ((kind, layers),) = config["layers"].items()
+    x = _recurrent(x, config, layers) if kind == "recurrent" else _convolutional(x, config, layers)
+    x = keras.layers.Dropout(config["dropout"])(x)
+    return keras.Model(tuple(inputs) if len(inputs) > 1 else inputs[0], head(x, signature.target))
+
+
+def build_seq2seq(config: Config, signature: Signature, width: int) -> keras.Model:
+    """Build an encoder that reads a text and a decoder that begins in its state and may look back at it at every step.
+
+    Sutskever et al., "Sequence to sequence learning with neural networks", NIPS 2014; attention after Luong et al.,
+    "Effective approaches to attention-based neural machine translation", EMNLP 2015.
+    """
+    ((kind, settings),) = config["text"].items()
+    source = text_inputs(text_recipe(config), "source")
+    vector, states = encoder(kind, settings, signature, "encoder")(source)
+    inputs, x = _steps(config, signature, width)
+    decoder = config["decoder"]
+    for i in range(decoder["depth"]):
+        begin = keras.layers.Dense(decoder["units"], activation="tanh")(vector)
+        state = [begin, keras.ops.zeros_like(begin)] if decoder["cell"] == "lstm" else [begin]
+        dropout = config["dropout"] if i else 0.0
+        layer = CELLS[decoder["cell"]](decoder["units"], return_sequences=True, dropout=dropout)
+        x = layer(x, initial_state=state)
+    if config["attention"]:
+        known = keras.layers.Dense(decoder["units"])(states)
+        found = keras.layers.Attention(use_scale=True)([x, known])
+        x = keras.layers.Dense(decoder["units"], activation="tanh")(keras.layers.Concatenate()([x, found]))
+    x = keras.layers.Dropout(config["dropout"])(x)
+    return keras.Model((*source, *inputs), head(x, signature.target))
+
+
+def _steps(config: Config, signature: Signature, width: int) -> tuple[list[Any], Any]:
+    """Return inputs, and what is known of each step: categories embedded, numbers beside them."""
     inputs, parts = [], []
     length = config["length"]
     if signature.cardinalities:
@@ -29,11 +65,7 @@ def build_steps(config: Config, signature: Signature, width: int) -> keras.Model
         numbers = keras.Input((length, width), name="numbers")
         inputs.append(numbers)
         parts.append(numbers)
-    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-    ((kind, layers),) = config["layers"].items()
-    x = _recurrent(x, config, layers) if kind == "recurrent" else _convolutional(x, config, layers)
-    x = keras.layers.Dropout(config["dropout"])(x)
-    return keras.Model(tuple(inputs) if len(inputs) > 1 else inputs[0], head(x, signature.target))
+    return inputs, keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
 
 
 def _recurrent(x: Any, config: Config, layers: Config) -> Any:

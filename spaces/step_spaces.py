@@ -6,6 +6,7 @@ from spaces.leaves import Choice, Float, Int
 from spaces.signature import Signature
 from spaces.space import Space
 from spaces.tables import training
+from spaces.text_spaces import branch
 
 _MOST_STEPS = 128
 
@@ -20,14 +21,25 @@ def language_model_space(signature: Signature) -> Space:
     return {"direction": "forward", **_steps(signature)}
 
 
+def seq2seq_space(signature: Signature) -> Space:
+    """Return the space: how the source is read, how the answer is written, and whether writing looks back."""
+    decoder: Space = {
+        "cell": Choice(["gru", "lstm"]),
+        "units": Int(16, 512, log=True, default=128),
+        "depth": Int(1, 2, default=1),
+    }
+    branches = {name: branch(name, signature, positions=True) for name in ("recurrent", "conv", "conv_recurrent")}
+    return {
+        "text": Choice(branches),
+        "decoder": decoder,
+        "attention": Choice([True, False]),
+        **_windows(signature),
+    }
+
+
 def _steps(signature: Signature) -> Space:
-    longest = max(4, min(_MOST_STEPS, signature.steps))
-    windows = max(2, signature.rows // longest)
     units = Int(16, 512, log=True, default=128)
     return {
-        "length": longest,
-        **({"scaling": "standard"} if signature.table else {}),
-        "embedding": Int(4, 128, log=True, default=32),
         "layers": Choice(
             {
                 "recurrent": {
@@ -45,6 +57,18 @@ def _steps(signature: Signature) -> Space:
                 },
             }
         ),
+        **_windows(signature),
+    }
+
+
+def _windows(signature: Signature) -> Space:
+    """Return what all have in common: windows, how their steps are read, and training."""
+    longest = max(4, min(_MOST_STEPS, signature.steps))
+    windows = max(2, signature.rows // longest)
+    return {
+        "length": longest,
+        **({"scaling": "standard"} if signature.table else {}),
+        "embedding": Int(4, 128, log=True, default=32),
         "dropout": Float(0.0, 0.5, default=0.1),
         **training(signature, learning_rate=(5e-4, 2e-2, 3e-3)),
         "batch_size": Int(8, max(16, min(128, windows // 10)), log=True),

@@ -20,34 +20,34 @@ _MOST_WORDS = {"embedding": 1000, "conv": 400, "recurrent": 300, "conv_recurrent
 _MOST_CHARACTERS = 1000
 
 
-def text_space(branch: str, signature: Signature) -> Space:
+def text_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose texts are all read by one kind of branch, outputs concatenated."""
-    return {"text": {branch: _branch(branch, signature)}, **_network(signature)}
+    return {"text": {name: branch(name, signature)}, **_network(signature)}
 
 
 def functional_space(signature: Signature) -> Space:
     """Return the space: which branch reads the texts, and how the branches' outputs become one."""
     several = len(signature.inputs) > 1
     branches: dict[str, Space] = {}
-    for branch in BRANCHES:
-        asked = len(signature.texts) > 1 and branch != "ngrams"
+    for name in BRANCHES:
+        asked = len(signature.texts) > 1 and name != "ngrams"
         attention = {"attention": {"hops": Int(1, 3, default=2)}} if asked else {}
         merge = {"merge": Choice({**attention, "concatenate": {}, "add": {}, "multiply": {}})} if several else {}
-        branches[branch] = {**_branch(branch, signature, positions=asked), **merge}
+        branches[name] = {**branch(name, signature, positions=asked), **merge}
     return {"text": Choice({name: branches[name] for name in ("embedding", *branches)}), **_network(signature)}
 
 
 def siamese_space(signature: Signature) -> Space:
     """Return the space: which branch, one for both texts, and how its two outputs are compared."""
-    branches = {branch: _branch(branch, signature) for branch in ("embedding", *BRANCHES)}
+    branches = {name: branch(name, signature) for name in ("embedding", *BRANCHES)}
     comparison = Choice(["all", "difference_and_product", "distance"])
     # Whether two vectors are alike is no linear function of them.
     return {"text": Choice(branches), "comparison": comparison, **_network(signature), "depth": Int(1, 3, default=1)}
 
 
-def _branch(branch: str, signature: Signature, *, positions: bool = False) -> Space:
+def branch(name: str, signature: Signature, *, positions: bool = False) -> Space:
     """Return the space of what reads a text; positions say whether words have a place by default."""
-    if branch == "ngrams":
+    if name == "ngrams":
         return {
             **ngrams_space(signature, 50_000),
             "units": Int(8, 128, log=True),
@@ -56,7 +56,7 @@ def _branch(branch: str, signature: Signature, *, positions: bool = False) -> Sp
     learned: Space = {"units": Int(16, 256, log=True)}
     if any(one.vectors for one in signature.texts):
         learned = {"from": Choice({"vectors": {"trainable": Choice([True, False])}, "learned": learned})}
-    places = {} if "recurrent" in branch else {"positions": Choice([True, False] if positions else [False, True])}
+    places = {} if "recurrent" in name else {"positions": Choice([True, False] if positions else [False, True])}
     embedding: Space = {**learned, **places, "dropout": Float(0.0, 0.5, default=0.2)}
     pooling = Choice(["max", "average", "attention"])
     convolution: Space = {
@@ -77,7 +77,7 @@ def _branch(branch: str, signature: Signature, *, positions: bool = False) -> Sp
         "dropout": Float(0.0, 0.5, default=0.1),
         "recurrent_dropout": Float(0.0, 0.5, default=0.0),
     }
-    match branch:
+    match name:
         case "embedding":
             rest: Space = {"pooling": Choice(["average", "max", "attention", "flatten"])}
         case "conv":
@@ -88,8 +88,8 @@ def _branch(branch: str, signature: Signature, *, positions: bool = False) -> Sp
             shorter = {**convolution, "pool_size": Int(2, 5, default=3)}
             unmasked = {name: leaf for name, leaf in recurrent.items() if name != "masking"}
             rest = {"conv": shorter, "recurrent": unmasked, "pooling": Choice(["last", "max", "average", "attention"])}
-    characters = branch in ("conv", "conv_recurrent")
-    tokens = _tokens(signature, _MOST_WORDS[branch], characters=characters)
+    characters = name in ("conv", "conv_recurrent")
+    tokens = _tokens(signature, _MOST_WORDS[name], characters=characters)
     return {**tokens, "embedding": embedding, **rest}
 
 

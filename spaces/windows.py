@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spaces.preprocess import PreparedTable, Recipe, load_table, prepare
 from spaces.table import UNSEEN, Table
+from spaces.texts import PreparedTexts, TextRecipe, prepare_texts
 
 FIRST_CATEGORY = 3  # 0 is behind the end of a sequence, 1 an unseen category, 2 a missing one
 _OFTEN = 2
@@ -27,12 +28,14 @@ class Windows(NamedTuple):
         numbers: float32 `(windows, length, columns)`; zeros behind the end of a sequence.
         rows: int64 `(windows, length)`, the row of each step; -1 behind the end.
         fresh: bool `(windows, length)`, the steps that this window is to be asked about; each row is one of them once.
+        texts: Where a text stands beside a sequence, the same at each of its steps: int32 `(windows, tokens)`.
     """
 
     codes: NDArray[np.int32]
     numbers: NDArray[np.float32]
     rows: NDArray[np.int64]
     fresh: NDArray[np.bool_]
+    texts: tuple[NDArray[np.int32], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -52,6 +55,7 @@ class PreparedWindows:
         length: Steps of a window.
         overlap: So many steps of a window have been in the one before it, and are there as context only.
         key: Names what it was learned from.
+        texts: The preprocessing of texts that stand beside sequences.
     """
 
     numbers: PreparedTable | None
@@ -60,6 +64,7 @@ class PreparedWindows:
     length: int
     overlap: int
     key: str | None = None
+    texts: PreparedTexts | None = None
 
     def matrix(self, table: Table) -> Windows:
         """Cut rows into windows that overlap, for prediction."""
@@ -70,19 +75,28 @@ class PreparedWindows:
         rows, fresh = _places(table, self.length, overlap)
         inside = (rows >= 0)[:, :, None]
         codes, dense = self._codes(table), self._dense(table)
-        return Windows(np.where(inside, codes[rows], 0), np.where(inside, dense[rows], np.float32(0)), rows, fresh)
+        texts = () if self.texts is None else tuple(self.texts.arrays(table.take(rows[:, 0])))
+        return Windows(
+            np.where(inside, codes[rows], 0), np.where(inside, dense[rows], np.float32(0)), rows, fresh, texts
+        )
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `preprocess.skops` where there are numbers, and return what else loading needs, as JSON values."""
+        """Write `preprocess.skops` where there are numbers, `vocabulary.json` where there are texts.
+
+        Returns:
+            What else loading needs, as JSON values.
+        """
         numbers = None if self.numbers is None else self.numbers.save(folder)
-        return {"numbers": numbers, **{name: getattr(self, name) for name in _SETTINGS}}
+        texts = None if self.texts is None else self.texts.save(folder)
+        return {"numbers": numbers, "texts": texts, **{name: getattr(self, name) for name in _SETTINGS}}
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any]) -> PreparedWindows:
         """Read what `save` wrote and returned."""
         numbers = None if settings["numbers"] is None else load_table(folder, settings["numbers"])
+        texts = None if settings["texts"] is None else PreparedTexts.load(folder, settings["texts"])
         known = tuple(tuple(codes) for codes in settings["known"])
-        return PreparedWindows(numbers, **{name: settings[name] for name in _SETTINGS} | {"known": known})
+        return PreparedWindows(numbers, **{name: settings[name] for name in _SETTINGS} | {"known": known}, texts=texts)
 
     def _codes(self, table: Table) -> NDArray[np.int32]:
         codes = np.asarray(table.codes, dtype=np.int32) + FIRST_CATEGORY
@@ -99,15 +113,23 @@ class PreparedWindows:
 
 
 def prepare_windows(
-    scaling: Any, train: Table, target: NDArray[Any], target_kind: str, *, length: int, overlap: int
+    scaling: Any,
+    train: Table,
+    target: NDArray[Any],
+    target_kind: str,
+    *,
+    length: int,
+    overlap: int,
+    text: TextRecipe | None = None,
 ) -> PreparedWindows:
-    """Learn from training rows how to scale numbers, and which categories there are; see `PreparedWindows`."""
-    key = None if train.key is None else f"{train.key}|windows|{scaling}|{length}|{overlap}"
+    """Learn from training rows how to scale numbers, which categories there are, and words; see `PreparedWindows`."""
+    key = None if train.key is None else f"{train.key}|windows|{scaling}|{length}|{overlap}|{text}"
     known = tuple(_often(column) for column in np.asarray(train.codes).T)
+    texts = None if text is None else prepare_texts(text, train)
     if not train.numbers.shape[1]:
-        return PreparedWindows(None, known, 0, length, overlap, key)
+        return PreparedWindows(None, known, 0, length, overlap, key, texts)
     numbers = prepare(Recipe(scaling, "onehot", ()), _numbers_of(train), target, target_kind)
-    return PreparedWindows(numbers, known, numbers.width, length, overlap, key)
+    return PreparedWindows(numbers, known, numbers.width, length, overlap, key, texts)
 
 
 def _often(codes: NDArray[np.int32]) -> tuple[int, ...]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tuner.metrics import Metric as Metric
     from tuner.samplers import PRUNERS as PRUNERS
     from tuner.samplers import SAMPLERS as SAMPLERS
+    from tuner.sequences import decode as decode
+    from tuner.sequences import sequence_task as sequence_task
     from tuner.splits import Split as Split
     from tuner.study import Study as Study
     from tuner.study import load_study as load_study
@@ -41,11 +43,13 @@ _WHERE = {
     "Split": "tuner.splits",
     "Study": "tuner.study",
     "Task": "tuner.task",
+    "decode": "tuner.sequences",
     "family": "spaces.family",
     "generate": "tuner.language",
     "language_task": "tuner.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",
+    "sequence_task": "tuner.sequences",
     "tune": "tuner.launch",
 }
 __all__ = list(_WHERE)

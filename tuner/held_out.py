@@ -203,6 +203,8 @@ def _loss(score: Score) -> Loss:
 
 def _targets(task: Task) -> tuple[Part, ...]:
     """Return the targets, where there are several, each with what the deciding score adds up, or else its own loss."""
+    if not task.target.parts:
+        return ()
     each = zip(task.target.parts, task.target.columns, strict=True)
     of = {part.place: part for part in task.score.parts}
     return tuple(

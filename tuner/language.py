@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tuner.ensembling import StudyEnsemble
 
 UNKNOWN = "<unknown>"
-_DOCUMENT, _BEFORE, _NEXT = "document", "before", "next"
+_DOCUMENT, _NEXT = "document", "next"
+UNITS = {"previous_word": "word", "previous_character": "character"}  # a column's name says what a token is
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
 # A float32 for every token and every possible next one: a trial holds a few copies of this of its training rows.
 _MOST_BYTES = 512 * 1024**2
@@ -58,14 +59,15 @@ def language_task(
         raise DataError(
             f"{len(tokens)} tokens of {kinds} kinds are too many: use vocabulary={most} or fewer, or less text"
         )
-    frame = pd.DataFrame({_DOCUMENT: "text", _BEFORE: [None, *tokens[:-1]], _NEXT: tokens})
+    before = f"previous_{unit}"
+    frame = pd.DataFrame({_DOCUMENT: "text", before: [None, *tokens[:-1]], _NEXT: tokens})
     return Task(
         frame,
         _NEXT,
         metric="log_loss",
         metrics=["perplexity", "accuracy"],
         kind="multiclass",
-        categories=[_BEFORE],
+        categories=[before],
         sequence=_DOCUMENT,
         split={"kind": "time", "folds": 1, "share": held_out},
         test=test,
@@ -99,16 +101,17 @@ def generate(
         ValueError: The ensemble is of another task, or the prompt is empty or holds tokens that were never seen.
     """
     ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
-    if ensemble.schema.names != [_DOCUMENT, _BEFORE]:
+    first, *rest = ensemble.schema.names
+    if first != _DOCUMENT or len(rest) != 1 or rest[0] not in UNITS:
         raise ValueError("generate needs an ensemble of a language task: tuner.language_task(text)")
     if context < 1:
         raise ValueError(f"context must be at least 1, got {context!r}")
     if temperature < 0:
         raise ValueError(f"temperature must be at least 0, got {temperature!r}")
-    words = any(len(token) > 1 for token in ensemble.classes)
-    tokens = _split(prompt, "word" if words else "character")
+    unit = UNITS[rest[0]]
+    tokens = split_tokens(prompt, unit)
     known = set(ensemble.classes)
-    if words and UNKNOWN in known:
+    if UNKNOWN in known:
         tokens = [token if token in known else UNKNOWN for token in tokens]
     if not tokens:
         raise ValueError("the prompt is empty: give at least one token to begin with")
@@ -118,10 +121,10 @@ def generate(
     added: list[str] = []
     for _ in range(length):
         last = [*tokens, *added][-context:]
-        probabilities = ensemble.predict_proba(pd.DataFrame({_DOCUMENT: "text", _BEFORE: last}))[-1]
+        probabilities = ensemble.predict_proba(pd.DataFrame({_DOCUMENT: "text", rest[0]: last}))[-1]
         probabilities[np.array(ensemble.classes) == UNKNOWN] = 0  # is not to be written
         added.append(ensemble.classes[_draw(probabilities, temperature, rng)])
-    return (" " if words else "").join(added)
+    return joined(added, unit)
 
 
 def _draw(probabilities: Any, temperature: float, rng: np.random.Generator) -> int:
@@ -131,6 +134,11 @@ def _draw(probabilities: Any, temperature: float, rng: np.random.Generator) -> i
         logits = np.log(probabilities) / temperature
     shares = np.exp(logits - logits.max())
     return int(rng.choice(len(shares), p=shares / shares.sum()))
+
+
+def joined(tokens: Sequence[str], unit: str) -> str:
+    """Write tokens as a text."""
+    return (" " if unit == "word" else "").join(tokens)
 
 
 def _read(text: str | Path) -> str:
@@ -143,14 +151,19 @@ def _read(text: str | Path) -> str:
 
 
 def _tokens(text: str, unit: str, vocabulary: int) -> Sequence[str]:
-    tokens = _split(text, unit)
+    tokens = split_tokens(text, unit)
     if unit == "character":
         return tokens
     frequent = {token for token, _ in Counter(tokens).most_common(vocabulary)}
     return [token if token in frequent else UNKNOWN for token in tokens]
 
 
-def _split(text: str, unit: str) -> list[str]:
+def split_tokens(text: str, unit: str) -> list[str]:
+    """Cut a text into characters or words.
+
+    Raises:
+        ValueError: The unit is neither.
+    """
     if unit not in ("character", "word"):
         raise ValueError(f"unit must be 'character' or 'word', got {unit!r}")
     return list(text) if unit == "character" else _WORDS.findall(text)

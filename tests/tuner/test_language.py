@@ -158,7 +158,9 @@ def test_what_contradicts_sequences_is_refused(changes, message):
 
 
 def test_no_rows_are_no_predictions(study):
-    assert study.ensemble("uniform").ensemble.predict(pd.DataFrame({"document": [], "before": []})).shape == (0,)
+    assert study.ensemble("uniform").ensemble.predict(
+        pd.DataFrame({"document": [], "previous_character": []})
+    ).shape == (0,)
 
 
 def test_unknown_words_are_never_written(tmp_path):
