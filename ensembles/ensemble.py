@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ensembles.combiners import Combiner, Pooled, combiner_from_json
 from ensembles.conformal import intervals, label_sets
 from ensembles.threshold import Decided, decided
+from spaces.corpus import Corpus
 from spaces.loading import load_fitted
 from spaces.signature import Target
 from spaces.table import Schema, Table
@@ -201,6 +202,8 @@ class Ensemble:
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
+        if table.texts is not None and table.origin is None:  # read by many models, cut up and counted once
+            table = replace(table, origin=(Corpus(table.texts), np.arange(len(table))))
         if table.sequence is not None and len(table):  # to be read as a whole
             return self._blend(table)
         chunks = (table.take(slice(start, start + _CHUNK)) for start in range(0, len(table), _CHUNK))

@@ -1,6 +1,6 @@
-"""All texts of a task, cut into tokens and counted once, in its own process and for those that come after it.
+"""Texts that are cut into tokens and counted once, for all models that read them.
 
-Every fold then picks its rows, and from them its vocabulary: what stands in other rows is never looked at.
+Of a task's texts every fold picks its rows, and from them its vocabulary: what stands in other rows is never looked at.
 """
 
 from __future__ import annotations
@@ -66,16 +66,17 @@ class Read(NamedTuple):
 
 
 class Corpus:
-    """The texts of a task.
+    """Texts that several models read.
 
     Args:
         texts: Strings `(rows, columns)`.
-        key: Names them, so that what is computed is remembered; None for texts met once.
+        key: Names them in the memory of the process; None for texts met once, whose memory ends with them.
         folder: Where it is kept for other processes too; created when something is to be kept.
     """
 
     def __init__(self, texts: NDArray[np.object_], key: str | None = None, folder: Path | None = None) -> None:
         self._texts, self._key, self._folder = texts, key, folder
+        self._made: dict[str, Read] = {}
         self.columns = texts.shape[1]
 
     def tokens(self, unit: Unit) -> Read:
@@ -95,7 +96,9 @@ class Corpus:
 
     def _kept(self, name: str, make: Callable[[], Read]) -> Read:
         if self._key is None:
-            return make()
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]
         read: Read = cached(f"{self._key}|{name}", lambda: self._stored(name, make))
         return read
 

@@ -80,7 +80,6 @@ class Vocabulary:
         terms: The terms, the most frequent first, ties in alphabetical order.
         occurs_in: In how many texts each occurs.
         texts: How many texts there were.
-        origin: The corpus that it was learned from a part of, and the place of each term among its terms; or None.
     """
 
     unit: Unit
@@ -88,7 +87,6 @@ class Vocabulary:
     terms: tuple[str, ...]
     occurs_in: NDArray[np.int64]
     texts: int
-    origin: tuple[Corpus, NDArray[np.int64]] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -101,34 +99,40 @@ class Vocabulary:
 
     def counts(self, table: Table, column: int) -> sparse.csr_matrix:
         """Return how often each term occurs in a column's texts, `(rows, terms)`."""
-        if known := self._known(table, column):
-            corpus, places, rows = known
-            return sparse.csr_matrix(corpus.counts(self.unit, self.ngrams).places[rows][:, places])
-        assert table.texts is not None
-        counting = vectorizer(self.unit, self.ngrams, vocabulary=self._index)
-        return sparse.csr_matrix(counting.transform(table.texts[:, column]))
+        if table.origin is None:
+            assert table.texts is not None
+            counting = vectorizer(self.unit, self.ngrams, vocabulary=self._index)
+            return sparse.csr_matrix(counting.transform(table.texts[:, column]))
+        corpus, rows = table.origin
+        terms, counts = corpus.counts(self.unit, self.ngrams)
+        ranks = self._ranks(terms)
+        known = np.flatnonzero(ranks >= 0)
+        found = counts[rows * corpus.columns + column][:, known]
+        shape = (found.shape[0], len(self.terms))
+        counted = sparse.csr_matrix((found.data, ranks[known][found.indices], found.indptr), shape=shape)
+        counted.sort_indices()
+        return counted
 
     def ids(self, table: Table, column: int) -> Ragged:
         """Return the ids of every text's tokens: the rank of a token plus `FIRST_TERM`, or `UNKNOWN`."""
-        if known := self._known(table, column):
-            corpus, places, rows = known
-            terms, tokens = corpus.tokens(self.unit)
-            tokens = tokens.take(rows)
-            ids = np.full(len(terms), UNKNOWN, np.int32)
-            ids[places] = np.arange(len(places)) + FIRST_TERM
-            return Ragged(ids[tokens.flat], tokens.starts)
-        assert table.texts is not None
-        analyze, index = vectorizer(self.unit, 1).build_analyzer(), self._index
-        rank = UNKNOWN - FIRST_TERM
-        tokens = Ragged.of([index.get(token, rank) for token in analyze(text)] for text in table.texts[:, column])
-        return Ragged(tokens.flat + np.int32(FIRST_TERM), tokens.starts)
-
-    def _known(self, table: Table, column: int) -> tuple[Corpus, NDArray[np.int64], NDArray[np.int64]] | None:
-        """Return the corpus, the places of the terms and of the texts in it, where both are of the same corpus."""
-        if self.origin is None or table.origin is None or self.origin[0] is not table.origin[0]:
-            return None
+        if table.origin is None:
+            assert table.texts is not None
+            analyze, index = vectorizer(self.unit, 1).build_analyzer(), self._index
+            rank = UNKNOWN - FIRST_TERM
+            tokens = Ragged.of([index.get(token, rank) for token in analyze(text)] for text in table.texts[:, column])
+            return Ragged(tokens.flat + np.int32(FIRST_TERM), tokens.starts)
         corpus, rows = table.origin
-        return corpus, self.origin[1], rows * corpus.columns + column
+        terms, tokens = corpus.tokens(self.unit)
+        tokens = tokens.take(rows * corpus.columns + column)
+        ids = np.maximum(self._ranks(terms) + FIRST_TERM, UNKNOWN).astype(np.int32)  # of a rank of -1 too
+        return Ragged(ids[tokens.flat], tokens.starts)
+
+    def _ranks(self, terms: Any) -> NDArray[np.int64]:
+        """Return the rank of each of a corpus's terms in this vocabulary, -1 for those that are not in it."""
+        import pandas as pd
+
+        ranks: NDArray[np.int64] = pd.Index(self.terms, dtype=terms.dtype).get_indexer(terms)
+        return ranks
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,8 +245,7 @@ def _learn(recipe: TextRecipe, train: Table) -> Vocabulary:
     often, occurs_in = np.asarray(counts.sum(axis=0)).ravel(), counts.getnnz(axis=0)
     order = np.argsort(-often, kind="stable")[: min(MOST_TERMS, np.count_nonzero(often))]
     learned = tuple(terms.iloc[order])
-    places = None if train.origin is None else (corpus, order)
-    return Vocabulary(recipe.unit, recipe.ngrams, learned, occurs_in[order], counts.shape[0], places)
+    return Vocabulary(recipe.unit, recipe.ngrams, learned, occurs_in[order], counts.shape[0])
 
 
 def _columns(table: Table) -> range:

@@ -161,6 +161,8 @@ class Task:
         )
         self._set(digest=_digest(self))
         self._set(rows=_with_corpus(rows, self.digest))
+        if test_rows is not None:
+            self._set(test=_with_corpus(test_rows, f"{self.digest}/test"))
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -245,7 +247,7 @@ class Task:
         task._set(
             schema=Schema.from_json(stored["schema"]),
             rows=rows,
-            test=_load_rows(folder, "test") if stored["test_rows"] else None,
+            test=_with_corpus(_load_rows(folder, "test"), f"{stored['digest']}/test") if stored["test_rows"] else None,
             target=target,
             score=scores[0],
             scores=scores,
@@ -293,12 +295,12 @@ def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     return Rows(encode(schema, frame), codes_of(frame, target))
 
 
-def _with_corpus(rows: Rows, digest: str, folder: Path | None = None) -> Rows:
+def _with_corpus(rows: Rows, key: str, folder: Path | None = None) -> Rows:
     """Return rows whose texts are cut up and counted once for all folds, and in a folder once for all processes."""
-    texts = rows.table.texts
-    if texts is None:
+    if rows.table.texts is None:
         return rows
-    return replace(rows, table=replace(rows.table, origin=(Corpus(texts, digest, folder), np.arange(len(rows)))))
+    corpus = Corpus(rows.table.texts, key, folder)
+    return replace(rows, table=replace(rows.table, origin=(corpus, np.arange(len(rows)))))
 
 
 def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:
