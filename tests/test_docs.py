@@ -55,6 +55,11 @@ def test_texts_from_strings_to_probabilities(tmp_path):
     assert "[[" in run(code, tmp_path)
 
 
+def test_several_targets(tmp_path):
+    code = blocks("python", (ROOT / "docs" / "targets.md").read_text())[0]
+    assert "colour" in run(code, tmp_path)
+
+
 def test_labels_for_every_step(tmp_path):
     code = blocks("python", (ROOT / "docs" / "sequences.md").read_text())[0]
     assert "other" in run(code, tmp_path)
