@@ -149,7 +149,8 @@ def family(
             (trained on class indices). An uncompiled model gets the loss of the task and the optimizer of the config.
         space: The space, or a function from the signature to it. These names are read by the training loop where
             they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`,
-            `class_weight`, `vocabulary`, `length`.
+            `class_weight`, `vocabulary`, `length`, `dropped_features` (train on the rows twice, the second time with
+            this share of a table's values missing).
         name: What studies call the family.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from spaces.inputs import Columns, Prepared, Reading, learn, load_prepared, text
 from spaces.preprocess import Recipe, prepare
 from spaces.signature import Signature, Target
 from spaces.space import Config
-from spaces.table import Table
+from spaces.table import MISSING, Table
 from spaces.texts import Tokens, prepare_texts
 from spaces.training import Arrays, Trainer, predict, undisturbed
 from spaces.weights import row_weights
@@ -124,6 +124,8 @@ class KerasModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
         reading, kind = self._reading(), self.signature.target.kind
+        if share := self.config.get("dropped_features"):
+            folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         width = (
             0
@@ -178,6 +180,22 @@ class KerasModel:
     def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
         target = scaled(rows, scale, self.signature.target, model.output_shape[-1])
         return Arrays(read, target, row_weights(self.config, rows.target))
+
+
+def with_dropped_features(rows: Rows, share: float, seed: int) -> Rows:
+    """Return training rows twice, the second time with a share of all that is known of them taken for missing.
+
+    So a network learns what a missing feature means before it meets one (Chollet, "Deep Learning with Python", 4.3).
+    """
+    if isinstance(share, bool) or not 0 < share < 1:
+        raise ValueError(f"dropped_features must be a share between 0 and 1, got {share!r}")
+    table, twice = rows.table, np.tile(np.arange(len(rows)), 2)
+    rng, again = np.random.default_rng(seed), slice(len(rows), None)
+    key = None if table.key is None else f"{table.key}/dropped {share} {seed}"
+    copied = table.take(twice, key)
+    for known, missing in ((copied.numbers, np.nan), (copied.codes, MISSING)):
+        known[again][rng.random((len(rows), known.shape[1])) < share] = missing
+    return Rows(copied, rows.target[twice])
 
 
 def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:

@@ -57,6 +57,7 @@ def dense_space(signature: Signature) -> Space:
         **class_weights(signature),
         **loss_weights(signature),
         "batch_size": Int(smallest, largest, log=True),
+        "dropped_features": 0.0,
         "epochs": 100,
         "patience": 10,
     }

@@ -115,6 +115,7 @@ def _network(signature: Signature) -> Space:
         table = {
             "scaling": Choice(scalings(signature)),
             "table": {"units": Int(8, 256, log=True), "depth": Int(0, 3, default=1)},
+            "dropped_features": 0.0,
         }
     return {
         **table,

@@ -54,20 +54,14 @@ def main() -> None:
 def run(study_file: Path, folder: Path | None) -> None:
     """Run a study file; run it again to resume."""
     from tuner.launch import tune
-    from tuner.studyfile import families_of, read_study_toml
-    from tuner.task import Task
+    from tuner.studyfile import families_of, read_study_toml, task_of
 
     file = read_study_toml(study_file)
     _check_method(file.ensemble.method)
     here = study_file.resolve().parent
     families: Any = families_of(file, here)
-    data = file.data.model_dump(exclude={"train", "test"})
-    test = here / file.data.test if isinstance(file.data.test, str) else file.data.test
-    if file.data.vectors is not None:
-        data["vectors"] = here / file.data.vectors
-    task = Task(here / file.data.train, test=test, seed=file.study.seed, **data)
     study = tune(
-        task,
+        task_of(file, here),
         families,
         sampler=file.study.sampler,
         pruner=file.study.pruner,

@@ -7,14 +7,16 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spaces.catalog import FAMILIES
 from spaces.family import Family, family
 from spaces.space import unknown_name
+from tuner.language import language_task
 from tuner.splits import SplitKind
+from tuner.task import Task
 
 
 class StudyFileError(ValueError):
@@ -54,11 +56,20 @@ class SplitSection(_Section):
     share: float = 0.2
 
 
+class LanguageSection(_Section):
+    """`language` in `[data]`: the file is a text, and every token is to be told from those before it."""
+
+    unit: Literal["character", "word"] = "character"
+    vocabulary: int = Field(2000, ge=2)
+    held_out: float = Field(0.1, gt=0, lt=1)
+
+
 class DataSection(_Section):
     """`[data]`."""
 
     train: str
-    target: str | list[str]
+    target: str | list[str] | None = None
+    language: LanguageSection | None = None
     test: str | float | None = None
     metric: str | dict[str, Any] | None = None
     metrics: list[str] = []
@@ -107,6 +118,33 @@ def read_study_toml(path: Path) -> StudyFile:
         return StudyFile.model_validate(raw)
     except ValidationError as error:
         raise StudyFileError("\n".join(f"{path}: {_explain(raw, dict(e))}" for e in error.errors())) from None
+
+
+def task_of(file: StudyFile, folder: Path) -> Task:
+    """Make the task that a study file describes.
+
+    Args:
+        file: The study file.
+        folder: Where data files are: the study file's folder.
+
+    Raises:
+        StudyFileError: There is no target, or something beside `language` that a text has no use for.
+        DataError, TableError, ValueError: As for `tuner.Task`.
+    """
+    given = file.data.model_dump(exclude_unset=True)
+    train, language = folder / given.pop("train"), given.pop("language", None)
+    if language is not None:
+        if others := [name for name in given if name != "test"]:
+            raise StudyFileError(f"[data] {others[0]}: a text has no use for it beside language; leave it out")
+        if isinstance(file.data.test, str):
+            raise StudyFileError(f"[data] test: of a text it is the share at its end, got {file.data.test!r}")
+        return language_task(train, **language, test=file.data.test, seed=file.study.seed)
+    if file.data.target is None:
+        raise StudyFileError("[data] target is missing: name a column, or several; for a text, language = {}")
+    for name in ("test", "vectors"):
+        if isinstance(given.get(name), str):
+            given[name] = folder / given[name]
+    return Task(train, given.pop("target"), seed=file.study.seed, **given)
 
 
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from spaces import Input, Signature, Target
-from spaces.family import ShippingError
-from spaces.keras_model import KerasModel, compiled
+from spaces.family import Fold, Rows, ShippingError
+from spaces.keras_model import KerasModel, compiled, with_dropped_features
 from spaces.networks import build_dense
+from spaces.table import Table
 from spaces.tables import dense_space
 
 SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "regression"),), rows=1000)
@@ -30,6 +31,7 @@ CONFIG = {
     "weight_averaging": {"none": {}},
     "schedule": "constant",
     "batch_size": 32,
+    "dropped_features": 0.0,
     "epochs": 2,
     "patience": 10,
 }
@@ -200,3 +202,32 @@ def test_the_model_kept_is_that_of_the_best_epoch(data, averaging):
 def test_a_builder_that_returns_no_model_is_refused():
     with pytest.raises(ShippingError, match=r"must return a keras.Model, got int"):
         compiled(3, CONFIG, SIGNATURE.target)
+
+
+def test_a_network_that_met_dropped_features_knows_what_to_do_without_one():
+    """Two columns say nearly the same, and one of them is missing only when it comes to predicting."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=600)
+    numbers = np.stack([first, first + 0.1 * rng.normal(size=600), rng.normal(size=600)], axis=1)
+    target = 2 * first
+    none = np.empty((600, 0), np.int32)
+    signature = Signature((Input("table", "table", (3,)),), (Target("y", "regression"),), rows=500)
+    train, inner = (Rows(Table(numbers[at], none[at]), target[at]) for at in (slice(0, 400), slice(400, 500)))
+    lacking = numbers[500:].copy()
+    lacking[:, 0] = np.nan
+    errors = {}
+    for share in (0.0, 0.3):
+        config = {**CONFIG, "epochs": 25, "dropped_features": share}
+        (fitted,) = KerasModel(build_dense, config, signature).fit([Fold(train, train, inner, 1)], lambda *a: None)
+        errors[share] = [
+            float(np.sqrt(np.mean((fitted.predict(Table(given, none[500:]))[:, 0] - target[500:]) ** 2)))
+            for given in (numbers[500:], lacking)
+        ]
+    assert errors[0.3][1] < errors[0.0][1] / 2
+    assert errors[0.3][0] < 0.5
+
+
+@pytest.mark.parametrize("share", [1.0, -0.1, True])
+def test_a_share_of_features_to_drop_lies_between_0_and_1(share):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        with_dropped_features(Rows(Table(np.zeros((2, 1)), np.zeros((2, 0), np.int32)), np.zeros(2)), share, 0)

@@ -8,6 +8,7 @@ import pytest
 
 import tuner
 from tuner.reading import DataError
+from tuner.studyfile import StudyFile, StudyFileError, task_of
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
@@ -169,3 +170,27 @@ def test_unknown_words_are_never_written(tmp_path):
     study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
     written = tuner.generate(study.ensemble("uniform"), "one", 60, temperature=20.0)
     assert set(written.split()) == set(task.target.classes) - {"<unknown>"}
+
+
+def study_file(**data):
+    return StudyFile.model_validate({"study": {"name": "text"}, "data": {"train": "text.txt", **data}})
+
+
+def test_a_study_file_names_a_text(tmp_path):
+    (tmp_path / "text.txt").write_text("to be or not to be " * 30)
+    made = task_of(study_file(language={"unit": "word", "held_out": 0.2}, test=0.1), tmp_path)
+    same = tuner.language_task(tmp_path / "text.txt", unit="word", held_out=0.2, test=0.1)
+    assert made.digest == same.digest
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"language": {}, "metric": "accuracy"}, "metric: a text has no use"),
+        ({"language": {}, "test": "other.txt"}, "the share at its end"),
+        ({}, "target is missing"),
+    ],
+)
+def test_a_text_in_a_study_file_takes_nothing_else(tmp_path, data, message):
+    with pytest.raises(StudyFileError, match=message):
+        task_of(study_file(**data), tmp_path)
