@@ -56,6 +56,12 @@ def _hyperopt(algorithm: Any) -> Callable[[Space], MakeSampler]:
     return for_space
 
 
+def _capacity_first(space: Space) -> MakeSampler:
+    from tuner.capacity_first import CapacityFirstSampler
+
+    return lambda seed: CapacityFirstSampler(space, seed, n_startup_trials=N_STARTUP_TRIALS)
+
+
 SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
     "optuna.tpe": _optuna("TPESampler", n_startup_trials=N_STARTUP_TRIALS, multivariate=True, group=True),
     "optuna.random": _optuna("RandomSampler"),
@@ -65,6 +71,7 @@ SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
     "hyperopt.tpe": _hyperopt("tpe"),
     "hyperopt.anneal": _hyperopt("anneal"),
     "hyperopt.random": _hyperopt("random"),
+    "capacity_first": _capacity_first,
 }
 
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
