@@ -13,7 +13,14 @@ from spaces.family import Family
 from spaces.signature import Signature
 from spaces.space import Config, Space, unknown_name
 from spaces.step_spaces import language_model_space, seq2seq_space, sequence_labels_space
-from spaces.tables import dense_space, linear_space, random_forest_space, wide_and_deep_space, xgboost_space
+from spaces.tables import (
+    dense_space,
+    linear_space,
+    random_forest_space,
+    trees_space,
+    wide_and_deep_space,
+    xgboost_space,
+)
 from spaces.text_spaces import BRANCHES, functional_space, siamese_space, text_space
 
 BASELINE = "baseline"
@@ -67,6 +74,21 @@ def _text_family(branch: str) -> Family:
     return _network(f"text_{branch}", partial(text_space, branch), builder, _texts)
 
 
+def _deep_trees_space(signature: Signature) -> Space:
+    network = functional_space(signature) if signature.texts else dense_space(signature)
+    return {"network": network, "trees": trees_space()}
+
+
+def _build_deep_trees(config: Config, signature: Signature) -> Any:
+    from spaces.deep_trees import DeepTreesModel
+    from spaces.keras_model import KerasModel
+    from spaces.networks import build_dense
+    from spaces.text_networks import build_functional
+
+    network = KerasModel(build_functional if signature.texts else build_dense, config["network"], signature)
+    return DeepTreesModel(network, config["trees"], signature)
+
+
 def _steps(signature: Signature) -> str:
     if not signature.steps:
         return "it reads rows that are steps of sequences: Task(..., sequence='sentence'), or tuner.language_task"
@@ -112,6 +134,7 @@ FAMILIES: dict[str, Family] = {
         _step_family("sequence_labels", sequence_labels_space, "build_steps", _step_labels),
         _step_family("language_model", language_model_space, "build_steps", _step_labels),
         _step_family("seq2seq", seq2seq_space, "build_seq2seq", _pairs_of_sequences),
+        Family("deep_trees", _deep_trees_space, each_target(_build_deep_trees), library="keras"),
         Family("xgboost", xgboost_space, each_target(build_xgboost), library="xgboost"),
         Family("random_forest", random_forest_space, each_target(build_random_forest), library="sklearn"),
         Family("linear", linear_space, each_target(build_linear), library="sklearn"),

@@ -126,6 +126,10 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
 
 def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
     """Read what `save` wrote and returned."""
+    if "network" in settings:
+        from spaces.deep_trees import DeepColumns  # trees on a network; networks are not needed otherwise
+
+        return DeepColumns.load(folder, settings)
     if "texts" not in settings:
         return load_table(folder, settings)
     table = None if settings["table"] is None else load_table(folder, settings["table"])

@@ -153,6 +153,20 @@ def xgboost_space(signature: Signature) -> Space:
     }
 
 
+def trees_space() -> Space:
+    """Return the space of a few hundred trees on the columns that a network makes."""
+    return {
+        "learning_rate": Float(0.02, 0.3, log=True, default=0.05),
+        "max_depth": Int(2, 8, default=4),
+        "min_child_weight": Float(1.0, 50.0, log=True, default=5.0),
+        "subsample": Float(0.5, 1.0, default=0.8),
+        "colsample_bytree": Float(0.2, 1.0, default=0.5),
+        "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
+        "n_estimators": 500,
+        "patience": 30,
+    }
+
+
 def random_forest_space(signature: Signature) -> Space:
     """Return the space of random forests; leaves are kept large enough for a forest of some megabytes."""
     smallest = max(1, signature.rows // 5000)

@@ -91,14 +91,27 @@ class XGBoostModel:
             yield self._fit_fold(fold, watch)
 
     def _fit_fold(self, fold: Fold, watch: Watch) -> XGBoostFitted:
-        target, table = self.signature.target, fold.train.table
+        table = fold.train.table
         recipe = Recipe("none", "codes", self.signature.cardinalities)
         text = text_recipe(self.config) if self.signature.texts else None
         reading = joined_reading(recipe, text, self.signature)
-        prepared, matrix = learn(reading, table, fold.train.target, target.kind)
-        inner = full_inner = prepared.matrix(fold.inner.table)
-        types = category_columns(recipe, table.numbers.shape[1])
-        types += ["q"] * (matrix.shape[1] - len(types))
+        prepared, matrix = learn(reading, table, fold.train.target, self.signature.target.kind)
+        return self.fit_columns(fold, prepared, matrix, watch, category_columns(recipe, table.numbers.shape[1]))
+
+    def fit_columns(
+        self, fold: Fold, prepared: Prepared, matrix: Columns, watch: Watch, types: Sequence[str] = ()
+    ) -> XGBoostFitted:
+        """Train on one fold's rows that are already preprocessed.
+
+        Args:
+            fold: The fold.
+            prepared: The preprocessing.
+            matrix: What it makes of the training rows.
+            watch: Called after some rounds.
+            types: XGBoost's types of the first columns; the others are numbers.
+        """
+        target, inner = self.signature.target, prepared.matrix(fold.inner.table)
+        full_inner, types = inner, [*types, *["q"] * (matrix.shape[1] - len(types))]
         classes: tuple[int, ...] = ()
         labels, inner_labels = fold.train.target, fold.inner.target
         if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes

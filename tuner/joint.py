@@ -131,7 +131,8 @@ def _fit_fold(
 
 def _best(study: Study, library: str) -> Trial:
     for trial in study.complete:
-        if study.has_models(trial) and study.library(trial) == library:
+        # Trees that stand on a network of their own say nothing of the columns.
+        if study.has_models(trial) and study.library(trial) == library and trial.family != "deep_trees":
             return trial
     what = {"xgboost": "boosted trees (xgboost)", "keras": "a network"}[library]
     raise StudyError(f"a joint model needs {what}, and no trial of that kind has succeeded with its models still there")

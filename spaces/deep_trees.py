@@ -1,0 +1,104 @@
+"""Trees that read what a network makes of the rows: the last hidden layer beside the table's own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.family import Fold, Rows, Watch
+from spaces.inputs import Columns
+from spaces.keras_model import KerasFitted, KerasModel
+from spaces.loading import load_fitted
+from spaces.signature import Signature
+from spaces.space import Config
+from spaces.table import Table
+from spaces.training import predict
+from spaces.xgboost_model import XGBoostFitted, XGBoostModel
+
+_FOLDER = "network"
+
+
+@dataclass(eq=False)
+class DeepColumns:
+    """The preprocessing of the trees: a trained network up to its last hidden layer, and the table that it reads."""
+
+    network: KerasFitted
+    key: str | None = None
+
+    @property
+    def width(self) -> int:
+        """Columns of the table that the network reads."""
+        return self.network.width
+
+    @cached_property
+    def _body(self) -> keras.Model:
+        model = self.network.model
+        return keras.Model(model.inputs, model.get_layer("output").input)
+
+    def matrix(self, table: Table) -> NDArray[np.float32]:
+        """Return the units of the last hidden layer, and beside them the table as the network reads it."""
+        read = self.network.padded(self.network.prepared.matrix(table))
+        units = predict(self._body, read)
+        return np.hstack([units, read]) if isinstance(read, np.ndarray) and read.dtype == np.float32 else units
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the network into a folder of its own."""
+        (folder / _FOLDER).mkdir(exist_ok=True)
+        self.network.save(folder / _FOLDER)
+        return {"network": _FOLDER}
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> DeepColumns:
+        """Read what `save` wrote and returned."""
+        return DeepColumns(cast(KerasFitted, load_fitted(folder / settings["network"])))
+
+
+@dataclass(frozen=True)
+class DeepTreesModel:
+    """One configuration: a network, trained as ever, and trees on its last hidden layer.
+
+    The network has learned the targets of the rows that the trees then train on, so its units fit them too well there;
+    the inner rows, which neither trains on, say when to stop adding trees.
+    """
+
+    network: KerasModel
+    trees: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
+        """Train on each fold in turn; the pruner looks at the trees."""
+        model = XGBoostModel(self.trees, self.signature)
+        networks = self.network.fit([_for_network(fold) for fold in folds], _unwatched)
+        for fold, network in zip(folds, networks, strict=True):
+            columns: Columns = DeepColumns(_kept(network))
+            yield model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
+
+
+def _for_network(fold: Fold) -> Fold:
+    """Return the fold; of one whose number of trees is given, a tenth of its rows says when the network is to stop."""
+    if fold.steps is None:
+        return fold
+    order = np.random.default_rng(fold.seed).permutation(len(fold.full))
+    inner, train = np.split(order, [max(1, len(order) // 10)])
+    table, target = fold.full.table, fold.full.target
+    kept, watched = (Rows(table.take(at), target[at]) for at in (np.sort(train), np.sort(inner)))
+    return Fold(fold.full, kept, watched, seed=fold.seed)
+
+
+def _kept(fitted: KerasFitted) -> KerasFitted:
+    """Return a copy whose network is not the one that the next fold trains on."""
+    model = keras.models.clone_model(fitted.model)
+    model.set_weights(fitted.model.get_weights())
+    return KerasFitted(model, fitted.prepared, fitted.width, fitted.kind, fitted.scale, fitted.curves)
+
+
+def _unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
+    """Look at nothing."""
