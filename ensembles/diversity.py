@@ -48,7 +48,7 @@ def diversity(
     families: Sequence[str],
     *,
     features: Features = None,
-    truth: NDArray[Any] | None = None,
+    correlations: NDArray[np.float64] | None = None,
 ) -> Diversity:
     """Describe members and their blend.
 
@@ -59,7 +59,7 @@ def diversity(
         loss: What is measured.
         families: Each member's family.
         features: `(rows, columns)`, the rows themselves, for combiners that look at them.
-        truth: What perfect predictions would be, `(rows, outputs)`, where the target does not say so.
+        correlations: Of the members' errors, where they are not to be told from the target.
     """
     weights = combiner.weights
     losses = np.array([loss(target, member) for member in predictions])
@@ -80,7 +80,7 @@ def diversity(
         mean_loss,
         ensemble_loss,
         mean_loss - ensemble_loss,
-        error_correlations(predictions, target if truth is None else truth),
+        error_correlations(predictions, target) if correlations is None else correlations,
         without,
     )
 
@@ -90,10 +90,10 @@ def error_correlations(predictions: Predictions, target: NDArray[Any]) -> NDArra
 
     Args:
         predictions: `(members, rows, outputs)`, values, or probabilities of at least two classes.
-        target: `(rows,)`, class indices or values, or what perfect predictions would be, `(rows, outputs)`.
+        target: `(rows,)`, class indices or values.
     """
     outputs = predictions.shape[2]
-    truth = target if target.ndim == 2 else target[:, None] if outputs == 1 else np.eye(outputs)[target]
+    truth = target[:, None] if outputs == 1 else np.eye(outputs)[target]
     errors = (predictions - truth[None]).reshape(len(predictions), -1)
     errors = errors - errors.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(errors, axis=1)
@@ -107,12 +107,16 @@ def near_duplicates(predictions: Predictions, target: NDArray[Any], *, limit: fl
 
     Args:
         predictions: `(members, rows, outputs)`, the best member first.
-        target: As in `error_correlations`.
+        target: `(rows,)`, class indices or values.
         limit: The largest correlation of errors between two members that are kept.
     """
-    correlations = error_correlations(predictions, target)
+    return distinct(error_correlations(predictions, target), limit=limit)
+
+
+def distinct(correlations: NDArray[np.float64], *, limit: float = 0.999) -> list[int]:
+    """Return the members to keep, as `near_duplicates`, where their errors' correlations are known."""
     kept: list[int] = []
-    for i in range(len(predictions)):
+    for i in range(len(correlations)):
         if all(correlations[i, j] <= limit for j in kept):
             kept.append(i)
     return kept

@@ -107,7 +107,8 @@ class Ensemble:
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
-        return self.labels(self.raw(rows))
+        found = self.labels(self.raw(rows))
+        return found.set_axis(rows.index) if self.target.parts and hasattr(rows, "index") else found
 
     def predict_proba(self, rows: Any) -> Any:
         """Predict probabilities `(rows, classes)`, columns in the order of `classes`.

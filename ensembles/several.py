@@ -50,17 +50,6 @@ def sum_of_losses(parts: Sequence[Part]) -> Loss:
     return Loss("the losses of several targets", function, convex=convex, targets=len(parts))
 
 
-def truth_of(parts: Sequence[Part], target: NDArray[Any], outputs: int) -> NDArray[np.float64]:
-    """Return what perfect predictions would be, `(rows, outputs)`: values, and 1 for the class that is true."""
-    truth = np.zeros((len(target), outputs))
-    for part in parts:
-        if part.classes:
-            truth[np.arange(len(target)), part.columns.start + part.of(target)] = 1
-        else:
-            truth[:, part.columns.start] = part.of(target)
-    return truth
-
-
 @dataclass(frozen=True)
 class EachTarget:
     """Combines what is predicted of each target on its own, one after the other.

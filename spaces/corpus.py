@@ -133,6 +133,9 @@ def vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:
 
 def _counts(texts: NDArray[np.object_], unit: Unit, ngrams: int) -> Read:
     counting = vectorizer(unit, ngrams)
+    analyze = counting.build_analyzer()
+    if not any(analyze(text) for text in texts):  # what scikit-learn refuses
+        return Read(_strings(np.empty(0, dtype=object)), sparse.csr_matrix((len(texts), 0), dtype=np.int32))
     counts = counting.fit_transform(texts)
     return Read(_strings(counting.get_feature_names_out()), sparse.csr_matrix(counts))
 

@@ -126,4 +126,5 @@ def _of_target(fold: Fold, target: Target, place: int) -> Fold:
         key = None if rows.table.key is None else f"{rows.table.key}/{target.parts[place].name}"
         return Rows(replace(rows.table, key=key), target.column(rows.target, place))
 
-    return replace(fold, full=only(fold.full), train=only(fold.train), inner=only(fold.inner))
+    steps = fold.steps_of[place] if fold.steps_of else fold.steps
+    return replace(fold, full=only(fold.full), train=only(fold.train), inner=only(fold.inner), steps=steps)

@@ -90,6 +90,8 @@ class EstimatorModel:
         """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
         recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
         reading = joined_reading(recipe, self.text, self.signature)
+        from sklearn.dummy import DummyClassifier
+
         target = self.signature.target
         for fold in folds:
             prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
@@ -97,5 +99,7 @@ class EstimatorModel:
                 warnings.filterwarnings("ignore", category=UserWarning)
                 weights = row_weights(self.config, fold.full.target)
                 given = {} if weights is None else {"sample_weight": weights}
-                estimator = self.make(fold.seed % 2**32, threads()).fit(matrix, fold.full.target, **given)
+                one = target.kind != "regression" and len(np.unique(fold.full.target)) == 1
+                made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
+                estimator = made.fit(matrix, fold.full.target, **given)
             yield EstimatorFitted(estimator, prepared, target.outputs)

@@ -43,6 +43,7 @@ class Fold:
         seed: Seeds everything random about training on this fold.
         steps: Train exactly so many epochs or boosting rounds, on all training rows, instead of stopping early; as
             when a configuration is refitted whose best number is known.
+        steps_of: The same of each target, where every target has a model of its own.
     """
 
     full: Rows
@@ -50,6 +51,7 @@ class Fold:
     inner: Rows
     seed: int
     steps: int | None = None
+    steps_of: tuple[int, ...] = ()
 
 
 class Watch(Protocol):
@@ -146,7 +148,9 @@ def family(
             most `vocabulary + 1`; both are read from the config, and are the longest text's words and 20,000 when it
             does not name them. The model's output must be `(rows, 1)` values for regression (trained on
             standardised targets), `(rows, 1)` sigmoid or `(rows, classes)` softmax probabilities for classes
-            (trained on class indices). An uncompiled model gets the loss of the task and the optimizer of the config.
+            (trained on class indices); of several targets these side by side, `signature.target.outputs` columns, with
+            a softmax of two columns for two classes. An uncompiled model gets the loss of the task and the optimizer of
+            the config.
         space: The space, or a function from the signature to it. These names are read by the training loop where
             they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`,
             `class_weight`, `vocabulary`, `length`, `dropped_features` (train on the rows twice, the second time with

@@ -125,6 +125,8 @@ class KerasModel:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
         reading, kind = self._reading(), self.signature.target.kind
         if share := self.config.get("dropped_features"):
+            if reading.table and reading.table.wide:  # a row's copy would tell the row its own target
+                raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
             folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         width = (
@@ -202,6 +204,10 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer."""
     if not isinstance(model, keras.Model):
         raise ShippingError(f"build must return a keras.Model, got {type(model).__name__}")
+    if target.parts and model.output_shape[-1] != target.outputs:
+        raise ShippingError(
+            f"the model's output has {model.output_shape[-1]} columns; these targets need {target.outputs} in a row"
+        )
     if not model.compiled:
         loss = loss_for(target, model.output_shape[-1], config.get("loss_weights"))
         model.compile(optimizer=optimizer(config), loss=loss)

@@ -85,8 +85,16 @@ class StudyEnsemble:
         """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
         held = self.held.only([member.trial for member in self.members])
         families = [member.family for member in self.members]
-        combiner, predictions, truth = self.ensemble.combine, held.predictions, held.truth
-        return diversity(combiner, predictions, held.target, held.loss, families, features=held.features, truth=truth)
+        combiner, correlations = self.ensemble.combine, held.correlations
+        return diversity(
+            combiner,
+            held.predictions,
+            held.target,
+            held.loss,
+            families,
+            features=held.features,
+            correlations=correlations,
+        )
 
     @property
     def certificate(self) -> float | None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ensembles.auto import Choice, choose
 from ensembles.combiners import Candidate
 from ensembles.conformal import distances
-from ensembles.diversity import near_duplicates
+from ensembles.diversity import distinct, error_correlations
 from ensembles.ensemble import Member
 from ensembles.honest import CrossFitted, cross_fit
 from ensembles.limited import affordable
 from ensembles.losses import LOSSES, Loss
-from ensembles.several import Part, sum_of_losses, truth_of
+from ensembles.several import Part, sum_of_losses
 from spaces.catalog import BASELINE
 from spaces.loading import load_fitted
 from spaces.table import Table
@@ -66,9 +66,13 @@ class HeldOut:
     targets: tuple[Part, ...] = ()
 
     @property
-    def truth(self) -> NDArray[Any]:
-        """The target; of several targets what perfect predictions would be, `(rows, outputs)`."""
-        return truth_of(self.targets, self.target, self.predictions.shape[2]) if self.targets else self.target
+    def correlations(self) -> NDArray[np.float64]:
+        """How alike the members' errors are, `(members, members)`; of several targets in the one where least."""
+        if not self.targets:
+            return error_correlations(self.predictions, self.target)
+        each = [error_correlations(self.predictions[:, :, part.columns], part.of(self.target)) for part in self.targets]
+        found: NDArray[np.float64] = np.min(each, axis=0)
+        return found
 
     def distances(self, rows: Index, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how far predictions of some rows are off, sorted, `(rows,)`; of several targets `(targets, rows)`."""
@@ -108,7 +112,7 @@ class HeldOut:
 
     def without_duplicates(self) -> HeldOut:
         """Return all but those whose errors are next to those of a better one."""
-        return self.only([self.members[i].trial for i in near_duplicates(self.predictions, self.truth)])
+        return self.only([self.members[i].trial for i in distinct(self.correlations)])
 
     def within(self, unit: str, limit: float) -> HeldOut:
         """Return those that help most for what they cost, together within a limit.

@@ -7,6 +7,7 @@ moment and started again by the same call.
 from __future__ import annotations
 
 import math
+import re
 import signal
 import threading
 import time as clock
@@ -100,7 +101,7 @@ def tune(
         seed=seed,
         weights=weights,
     )
-    place = Path(folder) if folder is not None else Path("runs") / f"{task.target.name}-{task.digest[:6]}"
+    place = Path(folder) if folder is not None else Path("runs") / f"{_plain(task.target.name)}-{task.digest[:6]}"
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
@@ -398,3 +399,8 @@ def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
+
+
+def _plain(name: str) -> str:
+    """Return a name that a folder may have."""
+    return re.sub(r"[^-.\w]+", "_", name)[:60]

@@ -11,6 +11,7 @@ from pathlib import Path
 from ensembles.ensemble import Ensemble
 from tuner.held_out import member_of
 from tuner.ledger import Trial
+from tuner.metrics import scored
 from tuner.study import Study, StudyError
 
 _LOOKS = "test_looks.json"
@@ -60,11 +61,7 @@ def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[st
     scores = {}
     for name, ensemble in contenders.items():
         outputs = ensemble.outputs(task.test.table)
-        decisions = ensemble.decisions(outputs)
-        scores[name] = {
-            score.name: score(task.test.target, decisions if score.metric.needs == "label" else outputs)
-            for score in task.scores
-        }
+        scores[name] = scored(task.scores, task.test.target, outputs, ensemble.decisions(outputs))
     return scores
 
 

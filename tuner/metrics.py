@@ -113,8 +113,21 @@ class Score:
             predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
         """
         if self.parts:
-            return float(sum(part.factor * part.score(*part_of(part, target, predictions)) for part in self.parts))
+            return self._sum(target, predictions)
         return float(self.metric.function(self._truth(target), self._predicted(predictions)))
+
+    def _sum(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the sum over the targets; one of which a class is absent, so that it has no score, is left out."""
+        scores, factors = [], []
+        for part in self.parts:
+            true, said = part_of(part, target, predictions)
+            if part.score.classes and part.score.metric.function in _RANKINGS and len(np.unique(true)) < said.shape[1]:
+                continue
+            scores.append(part.factor * part.score(true, said))
+            factors.append(abs(part.factor))
+        if not scores:
+            raise ValueError(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
+        return float(sum(scores) * sum(abs(part.factor) for part in self.parts) / sum(factors))
 
     def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
         """Return the metric with its sign turned so that lower is better."""
@@ -167,6 +180,28 @@ def metric_named(metric: str | Metric) -> Metric:
     if metric not in METRICS:
         raise ValueError(f"metric: {unknown_name(metric, list(METRICS))}")
     return METRICS[metric]
+
+
+def scored(
+    scores: Sequence[Score], target: NDArray[Any], outputs: NDArray[Any], decisions: NDArray[Any] | None = None
+) -> dict[str, float]:
+    """Return every score; one that only stands beside the first may be undefined, as without a class, and is left out.
+
+    Args:
+        scores: The scores, the deciding one first.
+        target: As in `Score`.
+        outputs: What is predicted.
+        decisions: The same for metrics of labels, where they are not the largest probability's.
+    """
+    found = {}
+    for score in scores:
+        given = decisions if decisions is not None and score.metric.needs == "label" else outputs
+        try:
+            found[score.name] = score(target, given)
+        except ValueError:
+            if score is scores[0]:
+                raise
+    return found
 
 
 def own_metrics(scores: Sequence[Score]) -> list[Metric]:
@@ -321,3 +356,4 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+_RANKINGS = (METRICS["roc_auc"].function, METRICS["average_precision"].function)

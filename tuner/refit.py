@@ -84,18 +84,23 @@ def _train(study: Study, trial: Trial, family: Family, folder: Path) -> None:
     task = study.task
     everything = Rows(task.rows.table, task.rows.target)
     some = Rows(task.rows.table.take(np.arange(1)), task.rows.target[:1])  # not looked at
-    fold = Fold(everything, everything, some, _seed(study, trial, 0), _steps(study, trial))
+    steps = _steps(study, trial)
+    fold = Fold(everything, everything, some, _seed(study, trial, 0), max(steps, default=None), steps)
     model = family.build(study.config(trial), task.signature)
     fitted = next(iter(model.fit([fold], lambda *_: None)))
     folder.mkdir(parents=True, exist_ok=True)
     fitted.save(folder)
 
 
-def _steps(study: Study, trial: Trial) -> int | None:
-    """Return the median over folds of the best epoch or round; None for models that have none."""
-    curves = json.loads((study.attempt_folder(trial) / "curves.json").read_text())
-    best = [int(np.argmin(values)) + 1 for curve in curves for name, values in curve.items() if name.startswith("val_")]
-    return int(np.median(best)) if best else None
+def _steps(study: Study, trial: Trial) -> tuple[int, ...]:
+    """Return the median over folds of the best epoch or round, of each target's model; nothing where there is none."""
+    best: dict[str, list[int]] = {}
+    for curve in json.loads((study.attempt_folder(trial) / "curves.json").read_text()):
+        for name, values in curve.items():
+            target, _, own = name.rpartition("/")
+            if own.startswith("val_"):
+                best.setdefault(target, []).append(int(np.argmin(values)) + 1)
+    return tuple(int(np.median(steps)) for steps in best.values())
 
 
 def _seed(study: Study, trial: Trial, number: int) -> int:

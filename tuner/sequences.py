@@ -51,7 +51,7 @@ def sequence_task(
     """
     frame = _rows(sources, answers, unit, "answer")
     given: Any = test
-    if isinstance(test, tuple):
+    if isinstance(test, tuple | list) and len(test) == 2:
         given = _rows(*test, unit, "answer of the test")
         if strange := sorted(set(given[_NEXT]) - set(frame[_NEXT])):
             raise DataError(f"the answers of the test hold {strange[0]!r}, which those of training do not")
@@ -85,7 +85,7 @@ def decode(
         An answer for each source.
 
     Raises:
-        ValueError: The ensemble is of another task, or a number is below 1.
+        ValueError: The ensemble is of another task, a number is below 1, or a source is no text.
     """
     ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
     *first, before = ensemble.schema.names
@@ -93,8 +93,7 @@ def decode(
         raise ValueError("decode needs an ensemble of a sequence task: tuner.sequence_task(sources, answers)")
     if beams < 1 or length < 1:
         raise ValueError(f"beams and length must be at least 1, got {beams!r} and {length!r}")
-    if isinstance(sources, str):
-        raise ValueError("sources must be a list of texts, got one text")
+    sources = _texts(sources, "source")
     # Of each source, beginnings with the log of their probability, the likeliest first.
     searched: list[list[tuple[float, tuple[str, ...]]]] = [[(0.0, ())] for _ in sources]
     for _ in range(length + 1):
@@ -135,18 +134,34 @@ def _next(ensemble: Ensemble, sources: Sequence[str], beginnings: Sequence[tuple
     return found
 
 
-def _rows(sources: Sequence[str], answers: Sequence[str], unit: str, name: str) -> pd.DataFrame:
+def _texts(given: Any, name: str) -> list[str]:
+    """Return texts as a list, in the order in which they come.
+
+    Raises:
+        DataError: It is one text, or holds something else.
+    """
+    if isinstance(given, str):
+        raise DataError(f"{name}s must be a list of texts, got one text")
+    texts = list(given)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"{name} {i} is no text, got {text!r}")
+    return texts
+
+
+def _rows(sources: Any, answers: Any, unit: str, name: str) -> pd.DataFrame:
     """Return a row for each token of each answer, and one for its end."""
+    sources, answers = _texts(sources, "source"), _texts(answers, name)
     if len(sources) != len(answers):
         raise DataError(f"there are {len(sources)} sources and {len(answers)} answers: each source needs its own")
-    tokens = [[*split_tokens(str(answer), unit), END] for answer in answers]
+    tokens = [[*split_tokens(answer, unit), END] for answer in answers]
     if empty := [i for i, one in enumerate(tokens) if len(one) == 1]:
         raise DataError(f"{name} {empty[0]} is empty, {answers[empty[0]]!r}: leave such pairs out")
     steps = [len(one) for one in tokens]
     return pd.DataFrame(
         {
             _PAIR: np.repeat(np.arange(len(sources)), steps),
-            _SOURCE: np.repeat(np.array([str(source) for source in sources], dtype=object), steps),
+            _SOURCE: np.repeat(np.array(sources, dtype=object), steps),
             f"previous_{unit}": [before for one in tokens for before in (None, *one[:-1])],
             _NEXT: [token for one in tokens for token in one],
         }

@@ -61,11 +61,13 @@ def scores_of(
             replace(part, loss=loss_of(one.score.metric, part.kind))
             for part, one in zip(target.parts, deciding.parts, strict=True)
         ]
-    alone = [
-        Score(replace(one.score.metric, name=_name(part, one.score)), "several", parts=(replace(one, factor=1.0),))
-        for part, one in zip(target.parts, deciding.parts, strict=True)
-    ]
-    return replace(target, parts=tuple(kept)), (deciding, *alone, *(_mean(one, target) for one in extra))
+    alone: dict[str, Score] = {}
+    for part, its in zip(target.parts, deciding.parts, strict=True):
+        name = _name(part, its.score)
+        if name in alone:
+            name = _name(replace(part, name=f"{part.name}_{its.place}"), its.score)
+        alone[name] = Score(replace(its.score.metric, name=name), "several", parts=(replace(its, factor=1.0),))
+    return replace(target, parts=tuple(kept)), (deciding, *alone.values(), *(_mean(one, target) for one in extra))
 
 
 def score_to_json(score: Score) -> Any:
@@ -122,7 +124,7 @@ def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any]) -
             raise ValueError(f"metric: {unknown_name(name, names)}")
     parts = []
     for i, part in enumerate(target.parts):
-        metric, weight = _with_weight(wanted.get(part.name, DEFAULT_METRICS[part.kind]), part.name)
+        metric, weight = _with_weight(wanted.get(part.name) or DEFAULT_METRICS[part.kind], part.name)
         check_fits(metric, part.kind)
         if not metric.greater_is_better:
             weight /= _of_baseline(metric, part, target.column(values, i))

@@ -29,10 +29,10 @@ def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
     frame = frame.rename(columns=str)
     if isinstance(target, str):
         names = [target]
-    elif isinstance(target, list | tuple) and target and all(isinstance(one, str) for one in target):
-        names = list(target)  # or the labels of all rows, if no column is called like any of them
-        if len(names) == len(frame) and not set(names) & set(frame.columns):
-            frame, names = _with_values(frame, pd.Series(names, frame.index, name="target").to_frame())
+    elif (named := _names(target, frame)) is not None:
+        names = named
+    elif isinstance(target, list | tuple) and target and all(map(_is_labels, target)):
+        frame, names = _with_values(frame, pd.Series(target, frame.index, name="target", dtype=object).to_frame())
     else:
         frame, names = _with_values(frame, _as_frame(target, len(frame)))
     for name in names:
@@ -42,26 +42,64 @@ def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
             raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
         if names.count(name) > 1:
             raise DataError(f"target {name!r} is named twice")
-    if len(names) == 1 and _of_lists(frame[names[0]]):
-        labels = label_columns(frame[names[0]])
-        return _with_values(frame.drop(columns=names), labels)
-    return frame, names
+    lists = [name for name in names if _of_lists(frame[name])]
+    if not lists:
+        return frame, names
+    if len(names) > 1:
+        raise DataError(f"target {lists[0]!r} holds lists of labels, which are several targets already: name it alone")
+    labels = label_columns(frame[lists[0]])
+    if labels.empty:
+        raise DataError(f"target {lists[0]!r} holds empty lists only: there is nothing to predict")
+    return _with_values(frame.drop(columns=names), labels)
+
+
+def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
+    """Return what a list of names names; a list of as many labels as there are rows is none, nor are values."""
+    if not isinstance(target, list | tuple | pd.Index) or not len(target):
+        return None
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in target):
+        return None
+    names = [str(one) for one in target]
+    known = set(names) & set(frame.columns)
+    if all(isinstance(one, str) for one in target):
+        return names if known or len(names) != len(frame) else None
+    return names if known == set(names) and len(names) != len(frame) else None
 
 
 def label_columns(lists: pd.Series[Any]) -> pd.DataFrame:
-    """Return a column for each label, 1 where it is in a row's list."""
-    rows = [list(row) if _is_list(row) else [] for row in lists]
-    labels = sorted({str(label) for row in rows for label in row})
-    found = {f"{lists.name}={label}": [int(label in map(str, row)) for row in rows] for label in labels}
+    """Return a column for each label, 1 where it is in a row's list.
+
+    Raises:
+        DataError: A row has no list.
+    """
+    for row, value in lists.items():
+        if not _is_list(value):
+            raise DataError(f"target {lists.name!r}: row {row} holds no list, got {value!r}; an empty list is no label")
+    rows = [{str(label) for label in value} for value in lists]
+    found = {f"{lists.name}={label}": [int(label in row) for row in rows] for label in sorted(set().union(*rows))}
     return pd.DataFrame(found, index=lists.index)
 
 
+def lists_of(target: Target, frame: pd.DataFrame) -> pd.Series[Any] | None:
+    """Return the column of lists that a target's labels stand in, where they are no columns of their own."""
+    first = target.each[0].name
+    if first in frame.columns:
+        return None
+    found = [name for name in frame.columns if first.startswith(f"{name}=") and _of_lists(frame[name])]
+    return frame[found[0]] if found else None
+
+
 def _of_lists(values: pd.Series[Any]) -> bool:
-    return values.dtype == object and len(values) > 0 and _is_list(values.iloc[0])
+    known = values.dropna()
+    return len(known) > 0 and _is_list(known.iloc[0])
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset | np.ndarray)
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(label, str) for label in value)
 
 
 def _as_frame(target: Any, rows: int) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from tuner.targets import (
     check_target,
     codes_of,
     label_columns,
+    lists_of,
     targets_of,
     with_targets,
 )
@@ -241,7 +242,7 @@ class Task:
         scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
-        rows = _with_corpus(_load_rows(folder, "train"), stored["digest"], folder / "texts")
+        rows = _with_corpus(_load_rows(folder, "train"), stored["digest"], folder / "texts" / stored["digest"])
         split = Split(**stored["split"])
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
@@ -283,9 +284,9 @@ def _share(test: Any) -> float | None:
 
 def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
     frame = frame.rename(columns=str)
-    lists = target.each[0].name.partition("=")[0]  # labels stand in a column of lists, as they did in training
-    if target.parts and target.parts[0].name not in frame.columns and lists in frame.columns:
-        labels = label_columns(frame[lists]).reindex(columns=[part.name for part in target.parts], fill_value=0)
+    lists = lists_of(target, frame)
+    if lists is not None:
+        labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
         frame = pd.concat([frame, labels], axis=1)
     for part in target.each:
         if part.name not in frame.columns:

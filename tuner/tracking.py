@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -232,7 +233,8 @@ class Tracker:
         new = [point for point in points if (point[0], point[1]) not in sent]
         for start in range(0, len(new), _BATCH):
             batch = [
-                Metric(key, value, int(when * 1000), step) for key, step, value, when in new[start : start + _BATCH]
+                Metric(_plain(key), value, int(when * 1000), step)
+                for key, step, value, when in new[start : start + _BATCH]
             ]
             self._client.log_batch(self._runs[name], metrics=batch)
         sent.update((key, step) for key, step, _, _ in new)
@@ -323,10 +325,15 @@ def _log_dataset(client: Any, run: str, dataset: Mapping[str, Any]) -> None:
     client.log_inputs(run, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
 
 
+def _plain(name: str) -> str:
+    """Return a name as MLflow lets names be."""
+    return re.sub(r"[^-/. \w]", "_", name)
+
+
 def _log_params(client: Any, run: str, params: Mapping[str, Any]) -> None:
     from mlflow.entities import Param
 
-    items = [Param(name, str(value)[:500]) for name, value in params.items()]
+    items = [Param(_plain(name), str(value)[:500]) for name, value in params.items()]
     for start in range(0, len(items), 100):
         client.log_batch(run, params=items[start : start + 100])
 

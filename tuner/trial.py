@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.family import Family, Fitted, Fold, Rows
-from tuner.metrics import Score
+from tuner.metrics import Score, scored
 from tuner.seeds import derive_seed
 from tuner.splits import inner_slice
 from tuner.task import Task
@@ -208,8 +208,10 @@ def _train(
     for k, fitted in enumerate(model.fit(seeded, watch)):
         held_out = folds[k][1]
         predictions.append(_checked(fitted, held_out, "held-out rows"))
-        scores["held_out"].append(_scores(task.scores, held_out, predictions[-1]))
-        scores["train"].append(_scores(task.scores, seeded[k].full, _checked(fitted, seeded[k].full, "training rows")))
+        scores["held_out"].append(scored(task.scores, held_out.target, predictions[-1]))
+        scores["train"].append(
+            scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
+        )
         values.append(scores["held_out"][-1][task.score.name])
         if not math.isfinite(values[-1]):
             raise NotFinite(f"{task.score.name} of fold {k} is {values[-1]}")
@@ -222,7 +224,7 @@ def _train(
         watch.next_fold()
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
-    means = {part: {name: float(np.mean([s[name] for s in rows])) for name in rows[0]} for part, rows in scores.items()}
+    means = {part: _means(rows) for part, rows in scores.items()}
     return Outcome("complete", value=float(np.mean(values)), fold_values=tuple(values), scores=means)
 
 
@@ -266,8 +268,10 @@ def _checked(fitted: Fitted, rows: Rows, what: str) -> NDArray[np.float32]:
     return predictions
 
 
-def _scores(scores: Sequence[Score], rows: Rows, predictions: NDArray[Any]) -> dict[str, float]:
-    return {score.name: score(rows.target, predictions) for score in scores}
+def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of scores over the folds that have them."""
+    names = dict.fromkeys(name for fold in folds for name in fold)
+    return {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
 
 
 def _write_predictions(folder: Path, task: Task, predictions: Sequence[NDArray[np.float32]]) -> None:

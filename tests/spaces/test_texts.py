@@ -141,6 +141,18 @@ def test_a_part_of_a_corpus_is_read_as_if_it_were_alone(tmp_path, recipe):
                 np.testing.assert_array_equal(mine, expected)
 
 
+@pytest.mark.parametrize("ngrams", [1, 2])
+def test_texts_without_any_word_are_read_with_others_and_alone(ngrams):
+    prepared = prepare_texts(Bag("word", ngrams, 12, "count", 8), texts(TRAIN))
+    empty = texts(["", "...", ":-)"])
+    assert empty.texts is not None
+    alone = replace(empty, origin=(Corpus(empty.texts), np.arange(3)))
+    for rows in (empty, alone):
+        (bag,) = prepared.bags(rows)
+        assert bag.shape == (3, len(prepared.vocabulary.terms[:12]))
+        assert not bag.nnz
+
+
 def test_beside_texts_a_zero_is_no_missing_value():
     """Trees take what a sparse matrix does not store for missing."""
     table = Table(np.zeros((4, 1)), np.empty((4, 0), np.int32), None, np.array(TRAIN, dtype=object)[:, None])

@@ -108,6 +108,8 @@ def test_sampled_configurations_build(study):
         (["a", "b"], ["b", ""], {}, "answer 1 is empty"),
         (["a"] * 30, ["b", "c"] * 15, {"test": (["a"], ["z"])}, "hold 'z'"),
         (["a"] * 30, ["b", "c"] * 15, {"unit": "line"}, "unit must be"),
+        (["a", None], ["b", "c"], {}, "source 1 is no text"),
+        ("a b", ["b"], {}, "a list of texts"),
     ],
 )
 def test_pairs_that_cannot_be_used_are_refused(sources, answers, more, message):
@@ -128,3 +130,9 @@ def test_other_families_say_why_they_do_not_fit(study):
     assert "reads tables only" in FAMILIES["language_model"].unfit(study.task.signature)
     words = tuner.language_task("one two three one two three " * 20, unit="word")
     assert "tuner.sequence_task" in FAMILIES["seq2seq"].unfit(words.signature)
+
+
+def test_a_series_is_read_in_its_order_whatever_its_index(study):
+    sources = reversed_letters(3, 1)[0]
+    ensemble = study.ensemble("uniform")
+    assert tuner.decode(ensemble, pd.Series(sources, index=[2, 0, 1])) == tuner.decode(ensemble, sources)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.metrics import f1_score, label_ranking_average_precision_score, log_loss, mean_absolute_error
 
 import tuner
@@ -12,8 +16,11 @@ from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
 from ensembles.several import EachCombined, EachTarget, Part, sum_of_losses
 from spaces.catalog import fitting
+from tuner.held_out import member_of, read_held_out
 from tuner.metrics import METRICS, Score
 from tuner.reading import DataError
+from tuner.refit import refitted
+from tuner.tracking import default_uri, open_client
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 TARGETS = ["price", "colour", "old"]
@@ -210,3 +217,101 @@ def test_rows_to_be_tested_need_every_target():
     frame = make_frame(60)
     with pytest.raises(DataError, match=r"test: .*'old'"):
         tuner.Task(frame, TARGETS, test=frame.drop(columns="old"))
+
+
+def test_a_frame_keeps_its_index(study):
+    rows = make_frame().drop(columns=TARGETS).tail(3)
+    said = study.ensemble("uniform").predict(rows)
+    assert said.index.equals(rows.index)
+
+
+def test_refitted_models_train_as_long_as_each_target_needs(study):
+    (trial,) = [trial for trial in study.complete if trial.family == "xgboost"]
+    curves = json.loads((study.attempt_folder(trial) / "curves.json").read_text())
+    best = {
+        name: int(np.median([np.argmin(curve[f"{name}/{metric}"]) + 1 for curve in curves]))
+        for name, metric in (("price", "val_rmse"), ("colour", "val_mlogloss"), ("old", "val_logloss"))
+    }
+    folder = refitted(study, member_of(study, trial, 1.0)).folders[0]
+    boosters = [xgboost.Booster(model_file=folder / f"target-{i}" / "model.ubj") for i in range(3)]
+    assert [one.num_boosted_rounds() for one in boosters] == list(best.values())
+
+
+def test_members_that_differ_in_one_target_are_no_duplicates(study):
+    held = read_held_out(study, [trial for trial in study.complete if trial.family != "baseline"])
+    same = held.predictions.copy()
+    same[:, :, 0] = held.predictions[0, :, 0]  # the price, in thousands
+    assert len(replace(held, predictions=same).without_duplicates().members) == len(held.members)
+    everything = np.stack([held.predictions[0]] * len(held.members))
+    assert len(replace(held, predictions=everything).without_duplicates().members) == 1
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "roc_auc"])
+def test_a_label_that_a_fold_lacks_fails_no_trial(tmp_path, metric):
+    frame = labels_frame(60)
+    frame["tags"] = [[*tags, "rare"] if i in (3, 40) else tags for i, tags in enumerate(frame["tags"])]
+    task = tuner.Task(frame, "tags", metric=metric, split={"kind": "time", "folds": 2})
+    families = {"linear": {"scaling": "standard"}, "xgboost": {"n_estimators": 5}}
+    study = tuner.tune(task, families, trials=2, folder=tmp_path / "s", **QUIET)
+    assert [trial.state for trial in study.trials] == ["complete"] * 3
+
+
+def test_mlflow_takes_the_names(tmp_path):
+    frame = labels_frame(80).rename(columns={"tags": "tags (€)"})
+    task = tuner.Task(frame, "tags (€)")
+    dense = {"epochs": 2, "depth": 1, "scaling": "standard"}
+    study = tuner.tune(task, {"dense": dense}, trials=1, folder=tmp_path / "s", **{**QUIET, "tracking": "auto"})
+    client = open_client(default_uri(study.folder))
+    (experiment,) = [one for one in client.search_experiments() if one.name != "Default"]
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (run,) = [run for run in runs if run.data.params.get("family") == "dense"]
+    assert run.data.params["loss_weights.tags ____x"] == "1.0"
+    assert "tags ____x/log_loss" in run.data.metrics
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        (["price", "old"], ["price", "old"]),
+        (pd.Index(["price", "old"]), ["price", "old"]),
+        (make_frame(60)[["colour", "old"]].add_prefix("the "), ["the colour", "the old"]),
+        (make_frame(60)[["price", "old"]].to_numpy(), ["target_0", "target_1"]),
+        ([["x"], [], ["x", "y"]] * 20, ["target=x", "target=y"]),
+        ([["x", "z"], ["y", "z"], ["x", "y"]] * 20, ["target=x", "target=y", "target=z"]),
+    ],
+)
+def test_targets_can_be_given_in_many_ways(target, names):
+    assert [part.name for part in tuner.Task(make_frame(60), target).target.parts] == names
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ([[]] * 40, "empty lists only"),
+        ([["x"], None] * 20, "row 1 holds no list"),
+        ([None, ["x"]] * 20, "row 0 holds no list"),
+    ],
+)
+def test_lists_of_labels_that_cannot_be_used_are_refused(lists, message):
+    frame = make_frame(40).assign(tags=pd.Series(lists, dtype=object))
+    with pytest.raises(DataError, match=message):
+        tuner.Task(frame, "tags")
+
+
+def test_a_column_of_lists_stands_alone():
+    with pytest.raises(DataError, match="name it alone"):
+        tuner.Task(make_frame(40).assign(tags=[["x"], []] * 20), ["tags", "price"])
+
+
+def test_a_single_label_in_lists_is_a_target_like_any_other():
+    frame = make_frame(40).drop(columns=TARGETS).assign(tags=[["x"], []] * 20)
+    task = tuner.Task(frame, "tags", test=frame)
+    assert task.target.name == "tags=x"
+    assert task.test.target.tolist() == [1, 0] * 20
+
+
+def test_names_that_look_alike_in_mlflow_are_told_apart():
+    frame = make_frame(60).assign(**{"a/b": lambda f: f["price"], "a_b": lambda f: -f["price"]})
+    task = tuner.Task(frame, ["a/b", "a_b"], metric="rmse")
+    assert len({score.name for score in task.scores}) == 3
