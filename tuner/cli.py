@@ -158,6 +158,27 @@ def ensemble(
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("trial", required=False)
+@click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")
+@_format
+@_exits
+def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str) -> None:
+    """Show the learning curves of a trial, the best one when left out."""
+    from tuner.curves import curves as curves_of
+    from tuner.curves import to_tensorboard, trial_named
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    chosen = trial_named(study, trial)
+    if tensorboard is not None:
+        to_tensorboard(study, tensorboard, None if trial is None else [chosen])
+        click.echo(f"Look at it: tensorboard --logdir {tensorboard}", err=True)
+        return
+    _show_frame(curves_of(study, chosen), chosen.name, form)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
 @_format

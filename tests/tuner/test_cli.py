@@ -1,11 +1,14 @@
 """The command line as a person or a script meets it."""
 
+import io
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from small import make_frame
 
@@ -72,6 +75,31 @@ def test_leaderboard_in_every_format(folder):
     rows = json.loads(call("leaderboard", folder, "--format", "json").stdout)
     assert {row["trial"] for row in rows} >= {"baseline-000000", "xgboost-000001"}
     assert call("leaderboard", folder, "--format", "csv").stdout.startswith("trial,family,state,log_loss")
+
+
+def test_curves_are_shown_and_written_for_tensorboard(folder, tmp_path):
+    shown = pd.read_csv(io.StringIO(call("curves", folder, "xgboost-000000", "--format", "csv").stdout))
+    assert set(shown.columns) == {"fold", "step", "logloss", "val_logloss"}
+    assert (shown.groupby("fold")["step"].min() == 0).all()
+    assert call("curves", folder, "--tensorboard", tmp_path / "board").exit_code == 0
+    assert {path.name for path in (tmp_path / "board").iterdir()} == {call_best_xgboost(folder)}
+    (events,) = (tmp_path / "board" / call_best_xgboost(folder) / "fold-0").iterdir()
+    values = [
+        value.simple_value
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.tag == "val_logloss"
+    ]
+    best = pd.read_csv(io.StringIO(call("curves", folder, call_best_xgboost(folder), "--format", "csv").stdout))
+    np.testing.assert_allclose(values, best.loc[best["fold"] == 0, "val_logloss"], rtol=1e-6)
+    wrong = call("curves", folder, "xgboost-00000")
+    assert wrong.exit_code != 0
+    assert "did you mean 'xgboost-00000" in wrong.stderr
+
+
+def call_best_xgboost(folder):
+    rows = json.loads(call("leaderboard", folder, "--format", "json").stdout)
+    return next(row["trial"] for row in rows if row["trial"].startswith("xgboost"))
 
 
 def test_ensemble_prints_exactly_the_promised_json(folder):
