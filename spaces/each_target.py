@@ -17,6 +17,8 @@ from spaces.signature import Signature, Target
 from spaces.space import Config
 from spaces.table import Table
 
+_ENDLESS = 2**62  # of so many steps none is far enough for the pruner
+
 
 @dataclass(frozen=True, eq=False)
 class _Readers:
@@ -86,22 +88,31 @@ class EachModel:
         return self.models[0].stops_early
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EachFitted]:
-        """Train on each fold in turn; only the last target's model is watched, when the others can predict too."""
-        inner, done = folds[0].inner.table, list[Fitted]()
+        """Train on each fold in turn; the pruner looks at the last target's model, when the others can predict too."""
+        inner, done, names = folds[0].inner.table, list[Fitted](), [part.name for part in self.target.parts]
 
-        def of_all(step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]]) -> None:
-            watch(step, steps, curves, lambda: np.hstack([*(one.predict(inner) for one in done), predict()]))
+        def watch_of(name: str) -> Watch:
+            def watched(
+                step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+            ) -> None:
+                watch(
+                    step,
+                    steps if name == names[-1] else _ENDLESS,
+                    {f"{name}/{curve}": value for curve, value in curves.items()},
+                    lambda: np.hstack([*(one.predict(inner) for one in done), predict()]),
+                )
 
-        watches = [*[_unwatched] * (len(self.models) - 1), of_all]
+            return watched
+
         training = [
-            model.fit([_of_target(fold, self.target, i) for fold in folds], one)
-            for i, (model, one) in enumerate(zip(self.models, watches, strict=True))
+            model.fit([_of_target(fold, self.target, i) for fold in folds], watch_of(names[i]))
+            for i, model in enumerate(self.models)
         ]
         for fold in folds:
             inner, done = fold.inner.table, []
             for each in training:
                 done.append(next(each))
-            yield EachFitted(tuple(done), tuple(part.name for part in self.target.parts))
+            yield EachFitted(tuple(done), tuple(names))
 
 
 def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, Signature], Any]:
@@ -113,10 +124,6 @@ def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, 
         return EachModel(tuple(build(config, one) for one in signature.each_target), signature.target)
 
     return built
-
-
-def _unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /) -> None:
-    """Look at nothing."""
 
 
 def _of_target(fold: Fold, target: Target, place: int) -> Fold:

@@ -94,7 +94,7 @@ class PreparedWindows:
     def load(folder: Path, settings: Mapping[str, Any]) -> PreparedWindows:
         """Read what `save` wrote and returned."""
         numbers = None if settings["numbers"] is None else load_table(folder, settings["numbers"])
-        texts = None if settings["texts"] is None else PreparedTexts.load(folder, settings["texts"])
+        texts = None if settings.get("texts") is None else PreparedTexts.load(folder, settings["texts"])
         known = tuple(tuple(codes) for codes in settings["known"])
         return PreparedWindows(numbers, **{name: settings[name] for name in _SETTINGS} | {"known": known}, texts=texts)
 

@@ -15,12 +15,13 @@ import tuner
 from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
 from ensembles.several import EachCombined, EachTarget, Part, sum_of_losses
-from spaces.catalog import fitting
+from spaces.catalog import FAMILIES, fitting
 from tuner.held_out import member_of, read_held_out
 from tuner.metrics import METRICS, Score
 from tuner.reading import DataError
 from tuner.refit import refitted
 from tuner.tracking import default_uri, open_client
+from tuner.trial import make_folds
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 TARGETS = ["price", "colour", "old"]
@@ -315,3 +316,21 @@ def test_names_that_look_alike_in_mlflow_are_told_apart():
     frame = make_frame(60).assign(**{"a/b": lambda f: f["price"], "a_b": lambda f: -f["price"]})
     task = tuner.Task(frame, ["a/b", "a_b"], metric="rmse")
     assert len({score.name for score in task.scores}) == 3
+
+
+def test_every_target_is_watched_and_the_last_one_pruned_by_all(study):
+    """What runs out of time, or turns to NaN, is seen in each; what the pruner looks at are predictions of all."""
+    (fold, _), *_ = make_folds(study.task)
+    config = study.config(next(trial for trial in study.complete if trial.family == "xgboost"))
+    seen: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+
+    def watch(step, steps, curves, predict):
+        (name,) = curves
+        shape = predict().shape if steps < 1000 else ()
+        seen.setdefault(name, []).append((step, shape))
+
+    next(iter(FAMILIES["xgboost"].build(config, study.task.signature).fit([fold], watch)))
+    assert list(seen) == ["price/val_rmse", "colour/val_mlogloss", "old/val_logloss"]
+    for name, looks in seen.items():
+        expected = (len(fold.inner), 6) if name.startswith("old") else ()
+        assert {shape for _, shape in looks} == {expected}
