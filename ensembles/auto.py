@@ -105,6 +105,7 @@ def choose(
     held: Choice | None = None,
     sample_weight: SampleWeight = None,
     features: Features = None,
+    groups: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> Choice:
     """Try the methods in order and return the one that was left.
@@ -119,6 +120,7 @@ def choose(
         held: An earlier choice, with which the first of these is compared.
         sample_weight: `(rows,)`, how much each row counts; all the same when left out.
         features: `(rows, columns)`, the rows themselves, for methods that look at them.
+        groups: `(rows,)`, the group of each row, where rows belong together.
         seed: Draws the resamples of the standard error.
 
     Raises:
@@ -137,7 +139,9 @@ def choose(
         if held is None:
             steps.append(Step(name, value, None, 0.0, 0.0, True))
         else:
-            gain, error = paired_difference(fitted.rows, held.fitted.ensemble, fitted.ensemble, score, seed=seed)
+            gain, error = paired_difference(
+                fitted.rows, held.fitted.ensemble, fitted.ensemble, score, groups=groups, seed=seed
+            )
             # Two methods that agree to the last digits have a standard error of next to nothing.
             worthwhile = gain > max(error, _LEAST_GAIN * abs(value))
             steps.append(Step(name, value, held.name, gain, error, worthwhile))

@@ -78,7 +78,13 @@ def cross_fit(
 
 
 def paired_difference(
-    rows: Index, first: NDArray[np.float64], second: NDArray[np.float64], score: Score, *, seed: int = 0
+    rows: Index,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    score: Score,
+    *,
+    groups: NDArray[Any] | None = None,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return how much larger the first predictions' score is than the second's, and its standard error.
 
@@ -87,6 +93,7 @@ def paired_difference(
         first: Predictions `(rows, outputs)`.
         second: Others of the same rows.
         score: `(rows, predictions) -> float`.
+        groups: The group of every row there is, where rows belong together; groups are then drawn whole.
         seed: Draws the resamples, in which both keep the same rows.
     """
 
@@ -95,20 +102,26 @@ def paired_difference(
 
     if np.array_equal(first, second):
         return 0.0, 0.0
-    return difference(np.arange(len(rows))), standard_error(difference, len(rows), seed=seed)
+    of = None if groups is None else groups[rows]
+    return difference(np.arange(len(rows))), standard_error(difference, len(rows), groups=of, seed=seed)
 
 
-def standard_error(statistic: Callable[[Index], float], n_rows: int, *, seed: int = 0) -> float:
-    """Return the standard error of a statistic of rows, by the bootstrap over rows (Efron 1979).
+def standard_error(
+    statistic: Callable[[Index], float], n_rows: int, *, groups: NDArray[Any] | None = None, seed: int = 0
+) -> float:
+    """Return the standard error of a statistic of rows, by the bootstrap over rows (Efron 1979) or groups of rows.
 
     Args:
         statistic: Takes positions of rows, some repeated, to a number.
         n_rows: The number of rows.
+        groups: The group of each row, where rows belong together; a single group is taken apart.
         seed: Draws the resamples.
     """
+    names, of = np.unique(np.zeros(n_rows) if groups is None else groups, return_inverse=True)
+    pieces = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1]) if len(names) > 1 else []
     found = stats.bootstrap(
-        (np.arange(n_rows),),
-        lambda rows: statistic(rows),
+        (np.arange(len(pieces) or n_rows),),
+        lambda drawn: statistic(np.concatenate([pieces[i] for i in drawn]) if pieces else drawn),
         vectorized=False,
         n_resamples=_RESAMPLES,
         method="percentile",

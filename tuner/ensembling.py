@@ -335,7 +335,9 @@ def _with_joint(study: Study, held: HeldOut, choice: Choice, made: JointTrial) -
     folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
     alone = replace(held, members=[Member("joint", "joint", 1.0, folders)], predictions=predictions[None])
     fitted = replace(choice.fitted, ensemble=predictions[rows])
-    gain, error = paired_difference(rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, seed=held.seed)
+    gain, error = paired_difference(
+        rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, groups=held.groups, seed=held.seed
+    )
     step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
     return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
@@ -346,7 +348,9 @@ def _made(study: Study, best: Trial, name: str, held: HeldOut, choice: Choice) -
     combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
     combiner = combiner.pruned(_SMALLEST_WEIGHT)
     sign, blended = task.score.sign, combiner(held.predictions, held.features)
-    difference, error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, held.by_fold, seed=held.seed)
+    difference, error = paired_difference(
+        fitted.rows, fitted.ensemble, fitted.single, held.by_fold, groups=held.groups, seed=held.seed
+    )
     scores = {
         "ensemble": {
             "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),

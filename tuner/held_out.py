@@ -52,6 +52,7 @@ class HeldOut:
         row: One of the rows, to time predictions with.
         seed: The task's.
         targets: The targets, where there are several.
+        groups: The group of each row, where rows belong together.
     """
 
     members: list[Member]
@@ -64,6 +65,7 @@ class HeldOut:
     row: Table
     seed: int
     targets: tuple[Part, ...] = ()
+    groups: NDArray[Any] | None = None
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -97,6 +99,7 @@ class HeldOut:
             score=self.by_fold,
             held=held,
             features=self.features,
+            groups=self.groups,
             seed=self.seed,
         )
 
@@ -196,9 +199,8 @@ def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
     features = task.rows.table.take(rows).joined()
     members = [member_of(study, trial, 0.0) for trial in trials]
-    return HeldOut(
-        members, predictions, target, features, folds, loss, parts, task.rows.table.take(rows[:1]), task.seed, targets
-    )
+    row = task.rows.table.take(rows[:1])
+    return HeldOut(members, predictions, target, features, folds, loss, parts, row, task.seed, targets, groups)
 
 
 def _loss(score: Score) -> Loss:

@@ -111,6 +111,21 @@ def test_the_standard_error_is_the_same_for_the_same_seed():
     assert first == again != other
 
 
+def test_groups_are_drawn_whole():
+    """Forty rows that are ten of each, four times: they know no more than the ten do."""
+    ten = np.random.default_rng(0).normal(size=10)
+    values, groups = np.repeat(ten, 4), np.repeat(np.arange(10), 4)
+
+    def mean(rows):
+        return float(values[rows].mean())
+
+    whole = standard_error(mean, 40, groups=groups)
+    alone = standard_error(lambda rows: float(ten[rows].mean()), 10)
+    assert whole == pytest.approx(alone)
+    assert whole > 1.5 * standard_error(mean, 40)
+    assert standard_error(mean, 40, groups=np.zeros(40)) == standard_error(mean, 40)
+
+
 def test_the_paired_difference_cancels_what_both_have_in_common():
     """Two predictors that share large errors differ by a little, which the paired standard error sees."""
     rng = np.random.default_rng(0)
