@@ -66,7 +66,7 @@ def main() -> None:
         path, _, target = one.rpartition(":")
         rows += run(Path(path), target, out)
     frame = pd.DataFrame(rows)
-    print(frame.to_markdown(index=False) if hasattr(frame, "to_markdown") else frame.to_string(index=False))
+    print(frame.to_string(index=False))
     for score in ("held out", "test"):
         sides = frame.pivot(index=["table", "seed"], columns="sampler", values=score)
         ratio = sides["capacity_first"] / sides["optuna.tpe"]
