@@ -107,11 +107,11 @@ def _mean(metric: Metric, target: Target) -> Score:
         if kind not in metric.kinds:
             fitting = [name for name, one in METRICS.items() if all(each in one.kinds for each in kinds)]
             fitting += [name for name, one in METRICS.items() if "several" in one.kinds and list(kinds) == ["binary"]]
+            those = f"these fit all: {', '.join(dict.fromkeys(fitting))}; or " if fitting else ""
+            first = next(part.name for part in target.parts if part.kind == kind)
             raise ValueError(
-                f"metric {metric.name!r} does not fit the {kind} target "
-                f"{next(part.name for part in target.parts if part.kind == kind)!r}; "
-                + (f"these fit all: {', '.join(dict.fromkeys(fitting))}" if fitting else "")
-                + ", or name one for each, metric={'target': 'metric', ...}"
+                f"metric {metric.name!r} does not fit the {kind} target {first!r}; "
+                f"{those}name one for each, metric={{'target': 'metric', ...}}"
             )
     factor = 1 / len(target.parts)
     return Score(metric, "several", parts=tuple(_part(target, i, metric, factor) for i in range(len(target.parts))))

@@ -198,7 +198,7 @@ def crossfit_parts(
 
 def _check_classes(target: NDArray[Any], folds: int, classes: bool) -> None:
     if not classes:
-        raise ValueError("a stratified split needs classes: use 'kfold' for a regression target")
+        raise ValueError("a stratified split needs a single target of classes: use 'kfold'")
     rarest = np.unique(target, return_counts=True)[1].min()
     if rarest < folds:
         raise ValueError(f"the rarest class has {rarest} rows, fewer than {folds} folds: use fewer folds or 'kfold'")

@@ -205,7 +205,7 @@ def test_f1_of_classes_is_scikit_learns(average):
         ({"target": "price", "metric": {"price": "mae"}}, "the only target"),
         ({"target": ["colour", "old"], "kind": "multilabel"}, "a binary target has two"),
         ({"target": "old", "kind": "multilabel"}, "lists in one column"),
-        ({"split": "stratified"}, "needs classes"),
+        ({"split": "stratified"}, "needs a single target of classes"),
         ({"text": ["colour"]}, "cannot be an input too"),
     ],
 )
