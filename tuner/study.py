@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tuner.ensembling import StudyEnsemble
 
-FORMAT = 1
+FORMAT = 2
 
 
 class StudyError(ValueError):
@@ -215,6 +215,11 @@ def begin_or_continue(
     """
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
+        if stored["format"] < FORMAT:
+            raise StudyError(
+                f"{folder} was begun by an earlier version (format {stored['format']}, this one writes {FORMAT}): it "
+                "can be read and made an ensemble of, but not continued; choose another folder"
+            )
         if differences := list(_differences(stored, task, families, spaces, seed)):
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"

@@ -1,6 +1,7 @@
 """A study from data to predictions, in this process."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -176,6 +177,16 @@ def test_other_data_in_the_folder_are_refused(study, frame):
     )
     with pytest.raises(ValueError, match="its data differ"):
         tuner.tune(task, ["linear"], folder=study.folder, seed=3, **QUIET)
+
+
+def test_a_study_of_an_earlier_version_is_read_and_not_continued(study, tmp_path):
+    folder = tmp_path / "old"
+    shutil.copytree(study.folder, folder)
+    path = folder / "study.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    assert tuner.load_study(folder).complete
+    with pytest.raises(ValueError, match="begun by an earlier version"):
+        tuner.tune(study.task, {"linear": {}}, folder=folder, seed=3, **QUIET)
 
 
 def test_a_second_driver_is_refused(study):
