@@ -107,8 +107,10 @@ class Ensemble:
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
+        import pandas as pd
+
         found = self.labels(self.raw(rows))
-        return found.set_axis(rows.index) if self.target.parts and hasattr(rows, "index") else found
+        return found.set_axis(rows.index) if self.target.parts and isinstance(rows, pd.DataFrame) else found
 
     def predict_proba(self, rows: Any) -> Any:
         """Predict probabilities `(rows, classes)`, columns in the order of `classes`.
@@ -203,8 +205,6 @@ class Ensemble:
 
     def outputs(self, table: Table) -> NDArray[np.float64]:
         """Return combined outputs `(rows, outputs)` of encoded rows: values, or probabilities."""
-        if table.texts is not None and table.origin is None:  # read by many models, cut up and counted once
-            table = replace(table, origin=(Corpus(table.texts), np.arange(len(table))))
         if table.sequence is not None and len(table):  # to be read as a whole
             return self._blend(table)
         chunks = (table.take(slice(start, start + _CHUNK)) for start in range(0, len(table), _CHUNK))
@@ -279,6 +279,8 @@ class Ensemble:
 
     def _means(self, table: Table) -> NDArray[np.float64]:
         """Return the mean of each member's fold models, `(members, rows, outputs)`."""
+        if table.texts is not None and table.origin is None:  # read by many models, cut up and counted once
+            table = replace(table, origin=(Corpus(table.texts), np.arange(len(table))))
         outputs = iter(self._together(table))
         return np.stack(
             [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]

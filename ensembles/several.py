@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ensembles.combiners import Candidate, Combiner, Features, combiner_from_json
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
+from spaces.signature import column_of
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Part:
 
     def of(self, target: NDArray[Any]) -> NDArray[Any]:
         """Return its values or class indices, `(rows,)`."""
-        values = target[:, self.place]
-        return values.astype(np.int64) if self.classes else values
+        return column_of(target, self.place, classes=self.classes)
 
 
 def sum_of_losses(parts: Sequence[Part]) -> Loss:

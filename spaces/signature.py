@@ -94,7 +94,7 @@ class Target:
 
     def column(self, values: NDArray[Any], place: int) -> NDArray[Any]:
         """Return one target's values or class indices, `(rows,)`, out of those of all, `(rows, targets)`."""
-        return values[:, place].astype(np.int64) if self.parts[place].classes else values[:, place]
+        return column_of(values, place, classes=bool(self.parts[place].classes))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -107,6 +107,11 @@ class Target:
         """Rebuild what `to_json` returned."""
         parts = tuple(Target.from_json(part) for part in data.get("parts", ()))
         return Target(**{**data, "classes": tuple(data["classes"]), "parts": parts})
+
+
+def column_of(values: NDArray[Any], place: int, *, classes: bool) -> NDArray[Any]:
+    """Return one column of several targets, `(rows,)`; indices of classes as whole numbers again."""
+    return values[:, place].astype(np.int64) if classes else values[:, place]
 
 
 @dataclass(frozen=True)

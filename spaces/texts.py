@@ -97,6 +97,12 @@ class Vocabulary:
     def _index(self) -> dict[str, int]:
         return {term: i for i, term in enumerate(self.terms)}
 
+    @cached_property
+    def _ranked(self) -> Any:
+        import pandas as pd
+
+        return pd.Index(self.terms, dtype="string[pyarrow]")  # as a corpus keeps its terms
+
     def counts(self, table: Table, column: int) -> sparse.csr_matrix:
         """Return how often each term occurs in a column's texts, `(rows, terms)`."""
         if table.origin is None:
@@ -129,9 +135,7 @@ class Vocabulary:
 
     def _ranks(self, terms: Any) -> NDArray[np.int64]:
         """Return the rank of each of a corpus's terms in this vocabulary, -1 for those that are not in it."""
-        import pandas as pd
-
-        ranks: NDArray[np.int64] = pd.Index(self.terms, dtype=terms.dtype).get_indexer(terms)
+        ranks: NDArray[np.int64] = self._ranked.get_indexer(terms)
         return ranks
 
 

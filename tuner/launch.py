@@ -7,7 +7,6 @@ moment and started again by the same call.
 from __future__ import annotations
 
 import math
-import re
 import signal
 import threading
 import time as clock
@@ -23,6 +22,7 @@ from spaces.catalog import BASELINE
 from spaces.space import Config
 from tuner.ledger import Ledger, Trial
 from tuner.model_files import ModelFiles
+from tuner.names import plain
 from tuner.plan import Families, Plan, make_plan
 from tuner.progress import Display
 from tuner.report import markdown_note, stored_curves
@@ -101,7 +101,7 @@ def tune(
         seed=seed,
         weights=weights,
     )
-    place = Path(folder) if folder is not None else Path("runs") / f"{_plain(task.target.name)}-{task.digest[:6]}"
+    place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
@@ -347,8 +347,7 @@ class _Launch:
     def _close_tracking(self, status: str) -> None:
         if self._tracker is None:
             return
-        missing = self._tracker.close(status)
-        if missing:
+        if missing := self._tracker.close(status):
             self._display.say(f"{missing} trials are not in MLflow yet: the same call again sends them")
 
     def _interrupt(self) -> None:
@@ -399,8 +398,3 @@ def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-
-
-def _plain(name: str) -> str:
-    """Return a name that a folder may have."""
-    return re.sub(r"[^-.\w]+", "_", name)[:60]

@@ -14,13 +14,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.signature import Loss, TargetKind
+from spaces.signature import Loss, TargetKind, column_of
 from spaces.space import unknown_name
 
 Needs = Literal["probability", "label", "value"]
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
 VALUES: tuple[TargetKind, ...] = ("regression",)
 SEVERAL: tuple[TargetKind, ...] = ("several",)
+
+
+class Undefined(ValueError):
+    """A metric that says nothing of some rows, as of rows among which a class does not occur."""
 
 
 @dataclass(frozen=True)
@@ -117,16 +121,17 @@ class Score:
         return float(self.metric.function(self._truth(target), self._predicted(predictions)))
 
     def _sum(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
-        """Return the sum over the targets; one of which a class is absent, so that it has no score, is left out."""
+        """Return the sum over the targets; one of which it is undefined is left out, and the others count for it."""
         scores, factors = [], []
         for part in self.parts:
-            true, said = part_of(part, target, predictions)
-            if part.score.classes and part.score.metric.function in _RANKINGS and len(np.unique(true)) < said.shape[1]:
+            true = column_of(target, part.place, classes=bool(part.score.classes))
+            try:
+                scores.append(part.factor * part.score(true, predictions[:, part.columns]))
+            except Undefined:
                 continue
-            scores.append(part.factor * part.score(true, said))
             factors.append(abs(part.factor))
         if not scores:
-            raise ValueError(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
+            raise Undefined(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
         return float(sum(scores) * sum(abs(part.factor) for part in self.parts) / sum(factors))
 
     def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
@@ -161,12 +166,6 @@ class Score:
         return probabilities[:, 1] if self.kind == "binary" else probabilities
 
 
-def part_of(part: Part, target: NDArray[Any], predictions: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return one target's true values or class indices, `(rows,)`, and its predictions, `(rows, outputs)`."""
-    true = target[:, part.place]
-    return true if part.score.kind == "regression" else true.astype(np.int64), predictions[:, part.columns]
-
-
 def metric_named(metric: str | Metric) -> Metric:
     """Return the metric of that name, or the metric itself.
 
@@ -185,7 +184,7 @@ def metric_named(metric: str | Metric) -> Metric:
 def scored(
     scores: Sequence[Score], target: NDArray[Any], outputs: NDArray[Any], decisions: NDArray[Any] | None = None
 ) -> dict[str, float]:
-    """Return every score; one that only stands beside the first may be undefined, as without a class, and is left out.
+    """Return every score; one that only stands beside the first, and is undefined, is left out.
 
     Args:
         scores: The scores, the deciding one first.
@@ -198,7 +197,7 @@ def scored(
         given = decisions if decisions is not None and score.metric.needs == "label" else outputs
         try:
             found[score.name] = score(target, given)
-        except ValueError:
+        except Undefined:
             if score is scores[0]:
                 raise
     return found
@@ -242,7 +241,7 @@ def _ranking(name: str) -> Callable[..., float]:
 
         metric = getattr(sklearn.metrics, name)
         if len(np.unique(y_true)) < y_pred.shape[1]:
-            raise ValueError(f"{name} is undefined: a class does not occur in the held-out rows")
+            raise Undefined(f"{name} is undefined: a class does not occur in the held-out rows")
         if y_pred.shape[1] == 2:
             return float(metric(y_true, y_pred[:, 1]))
         return float(np.mean([metric(y_true == k, y_pred[:, k]) for k in range(y_pred.shape[1])]))
@@ -292,10 +291,8 @@ def _f1_of_labels(average: str) -> Callable[..., float]:
         said = y_pred >= 0.5
         axis = None if average == "micro" else 0
         both, either = (said & (y_true == 1)).sum(axis=axis), said.sum(axis=axis) + (y_true == 1).sum(axis=axis)
-        scores = 2 * both / np.maximum(either, 1)
-        return (
-            float(np.mean(scores[either > 0])) if average == "macro" and np.any(either > 0) else float(np.mean(scores))
-        )
+        scores, known = 2 * both / np.maximum(either, 1), either > 0
+        return float(np.mean(scores, where=known)) if known.any() else 0.0
 
     return function
 
@@ -306,7 +303,7 @@ def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float
 
     occur = np.flatnonzero(y_true.any(axis=0))
     if not len(occur):
-        raise ValueError("mean_average_precision is undefined: no label occurs in the held-out rows")
+        raise Undefined("mean_average_precision is undefined: no label occurs in the held-out rows")
     return float(np.mean([average_precision_score(y_true[:, k], y_pred[:, k]) for k in occur]))
 
 
@@ -356,4 +353,3 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-_RANKINGS = (METRICS["roc_auc"].function, METRICS["average_precision"].function)

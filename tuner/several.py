@@ -7,7 +7,6 @@ grows, such as accuracy, is taken as it is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from spaces.signature import Target
 from spaces.space import unknown_name
 from tuner.metrics import DEFAULT_METRICS, METRICS, Metric, Part, Score, check_fits, loss_of, metric_named
+from tuner.names import plain
 
 WEIGHTED = "weighted_loss"
 Wanted = str | Metric | Mapping[str, Any] | None
@@ -157,8 +157,7 @@ def _part(target: Target, place: int, metric: Metric, factor: float) -> Part:
 
 def _name(part: Target, score: Score) -> str:
     """Name a target's own score as MLflow, which shows what stands before a slash as a group, lets names be."""
-    plain = re.sub(r"[^-. \w]", "_", part.name)
-    return f"{plain}/{score.name}"
+    return f"{plain(part.name, '-. ')}/{score.name}"
 
 
 def _unused(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:

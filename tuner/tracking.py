@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.ledger import Trial
+from tuner.names import plain
 
 _FLUSH_SECONDS = 3.0
 _RETRY_SECONDS = 20.0
@@ -25,6 +25,7 @@ _NOTE_SECONDS = 20.0
 _CURVE_POINTS = 100
 _BATCH = 1000
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+_SIGNS = "-/. "  # in names, beside letters and digits
 Epochs = list[tuple[int, int, dict[str, float], float]]
 
 
@@ -233,7 +234,7 @@ class Tracker:
         new = [point for point in points if (point[0], point[1]) not in sent]
         for start in range(0, len(new), _BATCH):
             batch = [
-                Metric(_plain(key), value, int(when * 1000), step)
+                Metric(plain(key, _SIGNS), value, int(when * 1000), step)
                 for key, step, value, when in new[start : start + _BATCH]
             ]
             self._client.log_batch(self._runs[name], metrics=batch)
@@ -325,15 +326,10 @@ def _log_dataset(client: Any, run: str, dataset: Mapping[str, Any]) -> None:
     client.log_inputs(run, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
 
 
-def _plain(name: str) -> str:
-    """Return a name as MLflow lets names be."""
-    return re.sub(r"[^-/. \w]", "_", name)
-
-
 def _log_params(client: Any, run: str, params: Mapping[str, Any]) -> None:
     from mlflow.entities import Param
 
-    items = [Param(_plain(name), str(value)[:500]) for name, value in params.items()]
+    items = [Param(plain(name, _SIGNS), str(value)[:500]) for name, value in params.items()]
     for start in range(0, len(items), 100):
         client.log_batch(run, params=items[start : start + 100])
 

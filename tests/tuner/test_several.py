@@ -222,8 +222,11 @@ def test_rows_to_be_tested_need_every_target():
 
 def test_a_frame_keeps_its_index(study):
     rows = make_frame().drop(columns=TARGETS).tail(3)
-    said = study.ensemble("uniform").predict(rows)
+    ensemble = study.ensemble("uniform")
+    said = ensemble.predict(rows)
     assert said.index.equals(rows.index)
+    plain = ensemble.predict(rows.to_numpy().tolist())
+    pd.testing.assert_frame_equal(plain, said.reset_index(drop=True))
 
 
 def test_refitted_models_train_as_long_as_each_target_needs(study):
@@ -334,3 +337,14 @@ def test_every_target_is_watched_and_the_last_one_pruned_by_all(study):
     for name, looks in seen.items():
         expected = (len(fold.inner), 6) if name.startswith("old") else ()
         assert {shape for _, shape in looks} == {expected}
+
+
+def test_a_metric_of_ones_own_that_breaks_is_no_undefined_one(tmp_path):
+    def broken(y_true, y_pred):
+        raise ValueError("broken")
+
+    metric = tuner.Metric("broken", broken, greater_is_better=True, needs="value")
+    task = tuner.Task(make_frame(60).drop(columns=["colour", "old"]), "price", metrics=[metric])
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    assert {trial.state for trial in study.trials} == {"failed"}
+    assert all("broken" in trial.outcome.error for trial in study.trials)
