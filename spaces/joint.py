@@ -3,11 +3,12 @@
     z(x) = base(x) + wide(x) + delta(x)
 
 `base` is a fixed weighted sum of what the trees and the network say (log odds, or values), `wide` is linear in
-frequent values, bins, crosses and the leaves that the trees put a row into, `delta` is linear in the network's last
-hidden layer. Both begin at zero, so before the first epoch the model *is* the average; and that is one of the states
-early stopping chooses from. Trained with FTRL and an L1 penalty (wide) and AdamW (delta), first with the network's
-layers frozen, then at a tenth of the rate without. Cheng et al., "Wide & deep learning for recommender systems", DLRS
-2016; leaves as categories: He et al., "Practical lessons from predicting clicks on ads at Facebook", ADKDD 2014.
+frequent values, bins, crosses, n-grams of texts and the leaves that the trees put a row into, `delta` is linear in the
+network's last hidden layer. Both begin at zero, so before the first epoch the model *is* the average; and that is one
+of the states early stopping chooses from. Trained with FTRL and an L1 penalty (wide) and AdamW (delta), first with the
+network's layers frozen, so that what they make of the rows is computed once, then at a tenth of the rate without. Cheng
+et al., "Wide & deep learning for recommender systems", DLRS 2016; leaves as categories: He et al., "Practical lessons
+from predicting clicks on ads at Facebook", ADKDD 2014.
 
 A linear model on leaves of trees that were grown on the same rows overfits badly, which only the penalty holds off: it
 is chosen on inner rows, which no tree was grown on, with the average that these very trees and network make there. With
@@ -20,29 +21,32 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
+from scipy import sparse
 
 from spaces.family import Fitted, Fold
 from spaces.heads import activated, loss_for
-from spaces.inputs import Prepared
+from spaces.inputs import Columns, Prepared, Reading, joined_reading, learn, load_prepared
 from spaces.keras_model import KerasFitted, TargetScale, finished, inference_view, scaled
 from spaces.loading import load_fitted
-from spaces.preprocess import PreparedTable, Recipe, load_table, training_matrix
+from spaces.preprocess import Recipe
 from spaces.probabilities import scores_of
-from spaces.signature import Target
+from spaces.signature import Signature, Target
 from spaces.table import Table
+from spaces.texts import Bag, listed
 from spaces.training import Arrays, Trainer, predict
 from spaces.xgboost_model import XGBoostFitted
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_MOST_TREES, _CROSSES = 100, 256
+_MOST_TREES, _CROSSES, _NGRAMS, _MOST = 100, 256, 20_000, 1024
 _EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
 _RATE, _WIDE_RATE = 1e-3, 0.05
+_SPARSE = (("ids", "int32"), ("weights", "float32"))
 
 
 class CannotJoin(ValueError):
@@ -51,7 +55,7 @@ class CannotJoin(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """Several preprocessings, their matrices side by side.
+    """Several preprocessings.
 
     Attributes:
         parts: The preprocessings.
@@ -61,13 +65,9 @@ class Beside:
     parts: tuple[Prepared, ...]
     key: str | None = None
 
-    def matrix(self, table: Table) -> NDArray[np.float32]:
-        """Return the parts' matrices side by side, `(rows, width)`."""
-        return np.hstack([part.matrix(table) for part in self.parts])
-
-    def split(self, matrix: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return the parts' matrices."""
-        return np.split(matrix, np.cumsum([part.width for part in self.parts])[:-1], axis=1)
+    def matrix(self, table: Table) -> tuple[Columns, ...]:
+        """Return what each part makes of the rows."""
+        return tuple(part.matrix(table) for part in self.parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +91,38 @@ class Average:
         average = np.tensordot(self.coefficients, scores_of(predictions), axes=1)
         return ((average - self.scale.mean) / self.scale.deviation).astype(np.float32)
 
-    def leaves(self, matrix: NDArray[np.float32]) -> NDArray[np.int32]:
+    def leaves(self, matrix: Columns) -> NDArray[np.int32]:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
         booster = self.tree.booster
         rounds = min(booster.num_boosted_rounds(), _MOST_TREES)
         rows = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True)
         found = booster.predict(rows, pred_leaf=True, iteration_range=(0, rounds))
-        return found.reshape(len(matrix), -1).astype(np.int32)
+        return found.reshape(matrix.shape[0], -1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """The columns that the wide part is linear in: those that a linear model of the task reads, and leaves of trees.
+
+    Attributes:
+        prepared: Makes the columns.
+        most: Of a sparse matrix's rows so many columns are seen, the largest; 0 for matrices that are not sparse.
+        sizes: The number of nodes of each tree.
+    """
+
+    prepared: Prepared
+    most: int
+    sizes: tuple[int, ...]
+
+    def arrays(self, columns: Columns, leaves: NDArray[np.int32]) -> list[NDArray[Any]]:
+        """Return the columns as one array, or as ids and weights; and the leaves, numbered through all trees."""
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        numbered = (np.minimum(leaves, np.array(self.sizes) - 1) + starts).astype(np.int32)
+        if not sparse.issparse(columns):
+            return [columns, numbered]
+        there = columns.copy()
+        there.eliminate_zeros()
+        return [*listed(there, self.most), numbered]
 
 
 @dataclass(eq=False)
@@ -106,9 +131,8 @@ class JointFitted:
 
     Attributes:
         average: What it begins with.
-        wide: The preprocessing of the wide part.
-        sizes: The number of nodes of each tree.
-        model: The network `(base, wide, leaves, matrix) -> outputs`.
+        wide: The columns of the wide part.
+        model: The network `(base, columns or ids and weights, leaves, what the tower reads) -> outputs`.
         kind: The kind of target.
         penalty: The L1 penalty that was chosen.
         epochs: How many epochs it is away from the average; 0 where nothing was better.
@@ -117,8 +141,7 @@ class JointFitted:
 
     library: ClassVar[str] = "joint"
     average: Average
-    wide: PreparedTable
-    sizes: tuple[int, ...]
+    wide: Wide
     model: keras.Model
     kind: str
     penalty: float
@@ -127,33 +150,16 @@ class JointFitted:
 
     @property
     def prepared(self) -> Beside:
-        """The preprocessing of the wide part, of the trees and of the network, side by side."""
-        return Beside((self.wide, self.average.tree.prepared, self.average.tower.prepared))
+        """The preprocessing of the wide part, of the trees and of the network."""
+        return Beside((self.wide.prepared, self.average.tree.prepared, self.average.tower.prepared))
 
     def predict(self, table: Table) -> NDArray[np.float32]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict_matrix(self, read: tuple[Columns, ...]) -> NDArray[np.float32]:
         """Predict rows that are already preprocessed."""
-        return finished(predict(self.model, self.read(matrix)), self.average.scale, self.kind)
-
-    def read(self, matrix: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
-        """Return what the network reads of rows that are already preprocessed."""
-        wide, trees, tower = self.prepared.split(matrix)
-        said = [self.average.tree.predict_matrix(trees), self.average.tower.predict_matrix(tower)]
-        return self.inputs(self.average.scores(np.stack(said)), wide, trees, tower)
-
-    def inputs(
-        self,
-        base: NDArray[np.float32],
-        wide: NDArray[np.float32],
-        trees: NDArray[np.float32],
-        tower: NDArray[np.float32],
-    ) -> tuple[NDArray[Any], ...]:
-        """Return what the network reads, given the average and each part's matrix."""
-        leaves = np.minimum(self.average.leaves(trees), np.array(self.sizes) - 1) + _starts(self.sizes)
-        return base, wide, leaves.astype(np.int32), self.average.tower.padded(tower)
+        return finished(predict(self.model, inputs(self.average, self.wide, read)), self.average.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops`, `model.json`, and trees and network in their own folders."""
@@ -163,8 +169,9 @@ class JointFitted:
             part.save(folder / name)
         settings = {
             "library": self.library,
-            "prepared": self.wide.save(folder),
-            "sizes": self.sizes,
+            "prepared": self.wide.prepared.save(folder),
+            "most": self.wide.most,
+            "sizes": self.wide.sizes,
             "coefficients": self.average.coefficients.tolist(),
             **self.average.scale.to_json(),
             "kind": self.kind,
@@ -182,8 +189,9 @@ class JointFitted:
         assert isinstance(tower, KerasFitted)
         scale = TargetScale.from_json(settings)
         average = Average(tree, tower, np.array(settings["coefficients"]), scale)
-        wide, sizes = load_table(folder, settings["prepared"]), tuple(settings["sizes"])
-        return JointFitted(average, wide, sizes, model, settings["kind"], settings["penalty"], settings["epochs"])
+        prepared = load_prepared(folder, settings["prepared"])
+        wide = Wide(prepared, settings.get("most", 0), tuple(settings["sizes"]))  # none in those of tables alone, once
+        return JointFitted(average, wide, model, settings["kind"], settings["penalty"], settings["epochs"])
 
 
 def fit_joint(
@@ -192,13 +200,14 @@ def fit_joint(
     fold: Fold,
     coefficients: NDArray[np.float64],
     said: NDArray[Any],
-    target: Target,
-    cardinalities: tuple[int, ...],
+    signature: Signature,
     *,
     penalties: Sequence[float] = PENALTIES,
     epochs: int = _EPOCHS,
 ) -> JointFitted:
-    """Train a joint model on one fold, with the penalty of least loss on the inner rows.
+    """Train a joint model on one fold.
+
+    The penalty is that of least loss on the inner rows while the network's layers are frozen.
 
     Args:
         tree: The trees of this fold.
@@ -207,8 +216,7 @@ def fit_joint(
         coefficients: `(2,)`, of the average of trees and network.
         said: What trees and network *that had not seen them* said of the training rows, `(2, rows, outputs)`. Of the
             inner rows those of this fold are asked, as they will be of new rows.
-        target: The task's target.
-        cardinalities: The number of categories of each category column.
+        signature: The task's.
         penalties: The L1 penalties to try.
         epochs: At most so many with the network's layers frozen, and as many without.
 
@@ -217,54 +225,103 @@ def fit_joint(
     """
     if not isinstance(tree, XGBoostFitted) or not isinstance(tower, KerasFitted):
         raise CannotJoin("a joint model needs boosted trees and a network")
+    body, target = _body(tower), signature.target
     average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target))
-    recipe = Recipe("piecewise", "onehot", cardinalities, _CROSSES if fold.train.table.joined().shape[1] > 1 else 0)
-    wide, wide_matrix = training_matrix(recipe, fold.train.table, fold.train.target, target.kind)
-    codes = tree.prepared.matrix(fold.train.table)
-    sizes = tuple((average.leaves(codes).max(axis=0) + 1).tolist())
-    best: JointFitted | None = None
-    least = np.inf
+    prepared, columns = learn(_wide_reading(signature), fold.train.table, fold.train.target, target.kind)
+    seen = (columns, *Beside((tree.prepared, tower.prepared)).matrix(fold.train.table))
+    fresh = Beside((prepared, tree.prepared, tower.prepared)).matrix(fold.inner.table)
+    most = min(_MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
+    wide = Wide(prepared, most, tuple((average.leaves(seen[1]).max(axis=0) + 1).tolist()))
+    outputs = 1 if target.kind != "multiclass" else target.outputs
+    loss = loss_for(target, outputs)
+    train_y, inner_y = (scaled(rows, average.scale, target, outputs) for rows in (fold.train, fold.inner))
+    train = Arrays(inputs(average, wide, seen, average.scores(said)), train_y)
+    inner = Arrays(inputs(average, wide, fresh), inner_y)
+    frozen = []
+    train_units, inner_units = (_with_units(body, rows) for rows in (train, inner))
     for penalty in penalties:
         keras.utils.set_random_seed(fold.seed)
-        outputs = 1 if target.kind != "multiclass" else target.outputs
-        model = _network(tower, wide.width, sizes, outputs, target)
-        made = JointFitted(average, wide, sizes, model, target.kind, penalty, 0)
-        train = made.inputs(average.scores(said), wide_matrix, codes, tower.prepared.matrix(fold.train.table))
-        inner = made.read(made.prepared.matrix(fold.inner.table))
-        loss = _train(
-            made,
-            Arrays(train, scaled(fold.train, average.scale, target, outputs)),
-            Arrays(inner, scaled(fold.inner, average.scale, target, outputs)),
-            loss_for(target, outputs),
-            epochs,
-            fold.seed,
+        top = _top(wide, columns.shape[1], body.output_shape[-1], outputs, target)
+        frozen.append(
+            _train(top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, seed=fold.seed)
         )
-        if best is None or loss < least:
-            best, least = made, loss
-    assert best is not None
-    return best
+    best = min(frozen, key=lambda trained: trained.loss)
+    whole = _whole(best.model, body)
+    tuned = _train(whole, train, inner, loss, penalty=best.penalty, rate=_RATE / 10, epochs=epochs, seed=fold.seed)
+    curves = {name: values + tuned.curves[name] for name, values in best.curves.items()}
+    return JointFitted(average, wide, whole, target.kind, best.penalty, best.epochs + tuned.epochs, curves)
 
 
-def _network(tower: KerasFitted, wide: int, sizes: tuple[int, ...], outputs: int, target: Target) -> keras.Model:
+def inputs(
+    average: Average, wide: Wide, read: tuple[Columns, ...], base: NDArray[np.float32] | None = None
+) -> tuple[NDArray[Any], ...]:
+    """Return what a joint model's network reads.
+
+    Args:
+        average: What it begins with.
+        wide: The columns of its wide part.
+        read: The rows as the wide part, the trees and the tower read them.
+        base: What the average says, `(rows, scores)`; trees and tower are asked when left out.
+    """
+    columns, trees, tower = read
+    if base is None:
+        base = average.scores(np.stack([average.tree.predict_matrix(trees), average.tower.predict_matrix(tower)]))
+    padded = average.tower.padded(tower)
+    beside = padded if isinstance(padded, tuple) else (padded,)
+    return (base, *wide.arrays(columns, average.leaves(trees)), *beside)
+
+
+def _wide_reading(signature: Signature) -> Reading:
+    """Return what a linear model would read; n-grams are there or not, as categories are."""
+    several = signature.table is not None and signature.table.shape[0] > 1
+    table = Recipe("piecewise", "onehot", signature.cardinalities, _CROSSES if several else 0)
+    text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
+    return joined_reading(table, text, signature)
+
+
+def _body(tower: KerasFitted) -> keras.Model:
+    """Return a copy of a network up to its last hidden layer."""
     try:
-        tuned = keras.Model(tower.model.inputs, _head(tower.model).input, name="body")
+        read = tuple(tower.model.inputs)
+        tuned = keras.Model(read if len(read) > 1 else read[0], _head(tower.model).input, name="body")
     except (AttributeError, IndexError, ValueError, TypeError) as error:
         raise CannotJoin(f"the network {tower.model.name!r} has no last hidden layer to build on: {error}") from error
     body = keras.models.clone_model(tuned)
     body.set_weights(tuned.get_weights())
-    inputs = (
-        keras.Input((outputs,), name="base"),
-        keras.Input((wide,), name="columns"),
-        keras.Input((len(sizes),), dtype="int32", name="leaf"),
-        keras.Input(tower.model.input_shape[1:], name="matrix"),
-    )
-    base, columns, leaf, matrix = inputs
-    linear = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(columns)
-    leaves = keras.layers.Embedding(sum(sizes), outputs, embeddings_initializer="zeros", name="leaves")(leaf)
-    leaves = keras.ops.sum(leaves, axis=1)
-    delta = keras.layers.Dense(outputs, kernel_initializer="zeros", name="delta")(body(matrix, training=False))
-    total = keras.layers.Add(name="total")([base, linear, leaves, delta])
-    return keras.Model(inputs, activated(total, target), name="joint")
+    return body
+
+
+def _with_units(body: keras.Model, rows: Arrays) -> Arrays:
+    """Return rows with the units of the last hidden layer in place of what the network reads."""
+    reads = len(body.inputs)
+    units = predict(body, rows.x[-reads:] if reads > 1 else rows.x[-1])
+    return rows._replace(x=(*rows.x[:-reads], units))
+
+
+def _top(wide: Wide, width: int, units: int, outputs: int, target: Target) -> keras.Model:
+    """Build the sum of average, wide part and delta, given the units of the network's last hidden layer."""
+    base = keras.Input((outputs,), name="base")
+    leaf = keras.Input((len(wide.sizes),), dtype="int32", name="leaf")
+    unit = keras.Input((units,), name="unit")
+    if wide.most:
+        columns = [keras.Input((wide.most,), dtype=dtype, name=name) for name, dtype in _SPARSE]
+        rows = keras.layers.Embedding(width + 1, outputs, embeddings_initializer="zeros", name="wide")(columns[0])
+        linear = keras.layers.Dot(axes=(1, 1))([rows, columns[1]])
+    else:
+        columns = [keras.Input((width,), name="columns")]
+        linear = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(columns[0])
+    leaves = keras.layers.Embedding(sum(wide.sizes), outputs, embeddings_initializer="zeros", name="leaves")(leaf)
+    delta = keras.layers.Dense(outputs, kernel_initializer="zeros", name="delta")(unit)
+    total = keras.layers.Add(name="total")([base, linear, keras.ops.sum(leaves, axis=1), delta])
+    return keras.Model((base, *columns, leaf, unit), activated(total, target), name="top")
+
+
+def _whole(top: keras.Model, body: keras.Model) -> keras.Model:
+    """Build the joint model: the network's layers under the top."""
+    beside = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in top.inputs[:-1]]
+    tower = [keras.Input(one.shape[1:], dtype=one.dtype, name=f"tower_{i}") for i, one in enumerate(body.inputs)]
+    units = body(tuple(tower) if len(tower) > 1 else tower[0], training=False)
+    return keras.Model((*beside, *tower), top((*beside, units)), name="joint")
 
 
 def _head(model: keras.Model) -> keras.layers.Layer:
@@ -273,31 +330,45 @@ def _head(model: keras.Model) -> keras.layers.Layer:
     return next((layer for layer in dense if layer.name == "deep"), dense[-1])
 
 
-def _train(made: JointFitted, train: Arrays, inner: Arrays, loss: Any, epochs: int, seed: int) -> float:
-    """Train with the network's layers frozen, then without, and keep the best state, the first one included."""
-    model, body = made.model, made.model.get_layer("body")
-    least = np.inf
-    for rate, frozen in ((_RATE, True), (_RATE / 10, False)):
-        body.trainable = not frozen
-        ftrl = keras.optimizers.Ftrl(_WIDE_RATE * rate / _RATE, l1_regularization_strength=made.penalty)
-        both = keras.optimizers.MultiOptimizer(
-            keras.optimizers.OptimizerMap(keras.optimizers.AdamW(rate), {"wide/.*": ftrl, "leaves/.*": ftrl})
-        )
-        model.compile(optimizer=both, loss=loss)
-        keeper = _KeepBest(float(model.evaluate(inner.x, inner.y, batch_size=4096, verbose=0)))
-        rng = np.random.default_rng(seed)
-        curves = Trainer(model).train(
-            train,
-            inner,
-            epochs=epochs,
-            batch_size=_BATCH,
-            callbacks=[keeper],
-            order=lambda epoch: rng.permutation(len(train.y)),
-        )
-        made.epochs += keeper.best_epoch
-        made.curves = {name: made.curves.get(name, []) + values for name, values in curves.items()}
-        least = keeper.least
-    return least
+class _Trained(NamedTuple):
+    """A network in its best state: after some epochs, none at the earliest, by its loss on the inner rows."""
+
+    model: keras.Model
+    penalty: float
+    loss: float
+    epochs: int
+    curves: dict[str, list[float]]
+
+
+def _train(
+    model: keras.Model,
+    train: Arrays,
+    inner: Arrays,
+    loss: Any,
+    *,
+    penalty: float,
+    rate: float,
+    epochs: int,
+    seed: int,
+) -> _Trained:
+    """Train, and keep the best state, the first one included."""
+    ftrl = keras.optimizers.Ftrl(_WIDE_RATE * rate / _RATE, l1_regularization_strength=penalty)
+    both = keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(keras.optimizers.AdamW(rate), {"wide/.*": ftrl, "leaves/.*": ftrl})
+    )
+    model.compile(optimizer=both, loss=loss)
+    before = keras.losses.get(loss)(inner.y.reshape(len(inner.y), -1), predict(model, inner.x))
+    keeper = _KeepBest(float(keras.ops.mean(before)))
+    rng = np.random.default_rng(seed)
+    curves = Trainer(model).train(
+        train,
+        inner,
+        epochs=epochs,
+        batch_size=_BATCH,
+        callbacks=[keeper],
+        order=lambda epoch: rng.permutation(len(train.y)),
+    )
+    return _Trained(model, penalty, keeper.least, keeper.best_epoch, curves)
 
 
 class _KeepBest(keras.callbacks.Callback):
@@ -320,7 +391,3 @@ class _KeepBest(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         self.model.set_weights(self._weights)
-
-
-def _starts(sizes: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.cumsum([0, *sizes[:-1]])

@@ -63,8 +63,6 @@ def train_joint(study: Study) -> JointTrial:
     """
     if study.task.target.parts:
         raise StudyError("a joint model predicts one target, and the task has several")
-    if study.task.schema.texts:
-        raise StudyError("a joint model reads tables only, and the task has texts")
     if study.task.schema.sequence:
         raise StudyError("a joint model reads single rows only, and the task's are steps of sequences")
     tree, tower = _best(study, "xgboost"), _best(study, "keras")
@@ -121,8 +119,7 @@ def _fit_fold(
             replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
             solver(said[:, train], rows.target, loss),
             said[:, train],
-            task.target,
-            task.signature.cardinalities,
+            task.signature,
             penalties=penalties,
         )
     except CannotJoin as error:

@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
-from spaces.joint import Beside, CannotJoin, JointFitted, fit_joint
+from spaces.joint import CannotJoin, JointFitted, fit_joint
 from spaces.keras_model import KerasFitted, TargetScale
 from spaces.loading import load_fitted
 from spaces.probabilities import scores_of
@@ -37,9 +37,13 @@ def rows_of(kind: str, n_rows: int, seed: int) -> Rows:
     return Rows(Table(numbers, codes), target)
 
 
-def trained(kind: str, family: str, fold: Fold, **changes: object) -> XGBoostFitted | KerasFitted:
+def signature_of(kind: str, n_rows: int) -> Signature:
     target = Target("y", kind, LABELS[kind], "squared_error" if kind == "regression" else "log_loss")
-    signature = Signature((Input("table", "table", (4,), cardinalities=(6, 6)),), (target,), rows=len(fold.full))
+    return Signature((Input("table", "table", (4,), cardinalities=(6, 6)),), (target,), rows=n_rows)
+
+
+def trained(kind: str, family: str, fold: Fold, **changes: object) -> XGBoostFitted | KerasFitted:
+    signature = signature_of(kind, len(fold.full))
     space = narrow(FAMILIES[family].space(signature), changes)
     return next(iter(FAMILIES[family].build(defaults(space), signature).fit([fold], lambda *a: None)))
 
@@ -52,8 +56,8 @@ def joint_of(kind: str, **options: object) -> tuple[JointFitted, Rows]:
     tree, tower = (trained(kind, family, fold, **changes) for family, changes in quick.items())
     elsewhere = replace(fold, full=others, train=others)
     said = [trained(kind, family, elsewhere, **changes).predict(train.table) for family, changes in quick.items()]
-    target = Target("y", kind, LABELS[kind], "squared_error" if kind == "regression" else "log_loss")
-    made = fit_joint(tree, tower, fold, np.array([0.6, 0.4]), np.stack(said), target, (6, 6), **options)
+    signature = signature_of(kind, len(train))
+    made = fit_joint(tree, tower, fold, np.array([0.6, 0.4]), np.stack(said), signature, **options)
     return made, fresh
 
 
@@ -99,7 +103,7 @@ def test_the_penalty_of_least_loss_on_inner_rows_is_chosen():
 def test_a_strong_penalty_keeps_the_wide_part_empty():
     made, _ = joint_of("binary", penalties=(1e4,))
     for layer in ("wide", "leaves"):
-        np.testing.assert_array_equal(made.model.get_layer(layer).get_weights()[0], 0)
+        np.testing.assert_array_equal(made.model.get_layer("top").get_layer(layer).get_weights()[0], 0)
 
 
 def test_what_cannot_be_joined_is_refused():
@@ -107,17 +111,54 @@ def test_what_cannot_be_joined_is_refused():
     fold = Fold(train, train, train, seed=0)
     tree = trained("regression", "xgboost", fold, n_estimators=2)
     with pytest.raises(CannotJoin, match="needs boosted trees and a network"):
-        fit_joint(tree, tree, fold, np.ones(2), np.zeros((2, 100, 1)), Target("y", "regression"), (6, 6))
+        fit_joint(tree, tree, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
     inputs = keras.Input((tree.prepared.width,))
     mean = keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((-1, 1))(inputs))
     bare = KerasFitted(keras.Model(inputs, mean), tree.prepared, tree.prepared.width, "regression", TargetScale(), {})
     with pytest.raises(CannotJoin, match="has no last hidden layer to build on"):
-        fit_joint(tree, bare, fold, np.ones(2), np.zeros((2, 100, 1)), Target("y", "regression"), (6, 6))
+        fit_joint(tree, bare, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
 
 
-def test_matrices_beside_each_other_come_apart_again():
-    made, fresh = joint_of("regression", penalties=(1.0,))
-    parts = made.prepared.split(made.prepared.matrix(fresh.table))
-    assert isinstance(made.prepared, Beside)
-    assert [part.shape[1] for part in parts] == [part.width for part in made.prepared.parts]
-    np.testing.assert_array_equal(parts[1], made.average.tree.prepared.matrix(fresh.table))
+GOOD, BAD, FILLER = (tuple(f"{kind}{i}" for i in range(40)) for kind in ("good", "bad", "word"))
+
+
+def reviews(n_rows: int, seed: int, *, table: bool) -> Rows:
+    """Texts of many weak words, good and bad ones; two of them, beside a number that says as much as one word."""
+    rng = np.random.default_rng(seed)
+    good = rng.integers(0, 7, n_rows)
+    drawn = [[*rng.choice(GOOD, k), *rng.choice(BAD, 6 - k), *rng.choice(FILLER, 6)] for k in good]
+    texts = np.array([[" ".join(rng.permutation(half)) for half in np.split(rng.permutation(row), 2)] for row in drawn])
+    numbers = rng.normal(size=(n_rows, 1 if table else 0))
+    target = (good + numbers.sum(axis=1) + 0.01 * rng.normal(size=n_rows) > 3).astype(np.int64)
+    return Rows(Table(numbers, np.empty((n_rows, 0), np.int32), texts=texts.astype(object)), target)
+
+
+@pytest.mark.parametrize(("family", "table"), [("text_ngrams", True), ("text_conv", False), ("siamese", True)])
+def test_texts_are_read_as_n_grams_by_the_wide_part(family, table, tmp_path):
+    train, inner, others, fresh = (reviews(n, seed, table=table) for seed, n in enumerate((800, 200, 800, 1000)))
+    inputs = [Input("table", "table", (1,))] if table else []
+    inputs += [Input(f"text {i}", "text", (6,), "int32", (120,)) for i in range(2)]
+    signature = Signature(tuple(inputs), (Target("y", "binary", ("n", "y"), "log_loss"),), rows=len(train))
+
+    def trained_on(rows: Rows, name: str, **changes: object) -> XGBoostFitted | KerasFitted:
+        space = narrow(FAMILIES[name].space(signature), changes)
+        fold = Fold(rows, rows, inner, seed=1)
+        return next(iter(FAMILIES[name].build(defaults(space), signature).fit([fold], lambda *a: None)))
+
+    quick = {"xgboost": {"n_estimators": 10}, family: {"epochs": 1}}
+    tree, tower = (trained_on(train, name, **changes) for name, changes in quick.items())
+    said = np.stack([trained_on(others, name, **changes).predict(train.table) for name, changes in quick.items()])
+    fold, coefficients = Fold(train, train, inner, seed=1), np.array([0.6, 0.4])
+    begun = fit_joint(tree, tower, fold, coefficients, said, signature, penalties=(1.0,), epochs=0)
+    np.testing.assert_allclose(begun.predict(fresh.table), average_of(begun, fresh), rtol=1e-5, atol=1e-6)
+
+    made = fit_joint(tree, tower, fold, coefficients, said, signature, penalties=(0.01,))
+    at = (np.arange(len(fresh)), fresh.target)
+    assert -np.log(made.predict(fresh.table)[at]).mean() < -np.log(average_of(made, fresh)[at]).mean() - 0.02
+    wide = made.model.get_layer("top").get_layer("wide").get_weights()[0][1:, 0]  # 0 stands for no n-gram
+    assert np.count_nonzero(wide) > 0
+    made.save(tmp_path)
+    np.testing.assert_allclose(
+        load_fitted(tmp_path).predict(fresh.table), made.predict(fresh.table), rtol=1e-5, atol=1e-6
+    )
+    assert made.predict(fresh.table.take(slice(0, 1))).shape == (1, 2)

@@ -15,7 +15,6 @@ import tuner
 from spaces.table import TableError
 from spaces.vectors import VectorsError
 from tuner.cli import main
-from tuner.study import StudyError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 LINEAR = {"text.ngrams.vocabulary": {"high": 40}}
@@ -34,7 +33,9 @@ def reviews(rows: int = 160, seed: int = 0) -> pd.DataFrame:
 
 
 def make_task(**changes):
-    return tuner.Task(reviews(), "praise", **{"text": ["text"], "split": "holdout", "test": 0.2, **changes})
+    return tuner.Task(
+        reviews(), "praise", **{"text": ["text"], "split": {"kind": "stratified", "folds": 2}, "test": 0.2, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +73,14 @@ def test_a_number_among_texts_is_refused_at_predict_time(study):
         study.ensemble("uniform").predict(pd.DataFrame({"minutes": [90], "text": [3]}))
 
 
-def test_a_joint_model_would_leave_the_texts_out(study):
-    with pytest.raises(StudyError, match="reads tables only, and the task has texts"):
-        study.ensemble("joint")
+def test_a_joint_model_reads_texts(study, tmp_path):
+    joined = study.ensemble("joint")
+    baseline = next(trial for trial in study.complete if trial.family == "baseline")
+    assert joined.scores["ensemble"]["cross_fitted"] < 0.7 * baseline.value
+    new = pd.DataFrame({"minutes": [90, 100], "text": ["the film wonderful, a story!", "the film awful, a story!"]})
+    said = joined.predict_proba(new)
+    assert said[0, 1] > 0.5 > said[1, 1]
+    np.testing.assert_allclose(tuner.load(joined.save(tmp_path / "joint")).predict_proba(new), said, atol=1e-6)
 
 
 def test_a_stored_task_is_the_task(study):
