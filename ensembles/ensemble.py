@@ -289,15 +289,16 @@ class Ensemble:
     def _table(self, rows: Any) -> Table:
         import pandas as pd
 
-        from spaces.frames import encode
-        from spaces.table import TableError
+        from spaces.frames import encode, inputs_of
+        from spaces.table import ARRAYS, TableError
 
-        if not isinstance(rows, pd.DataFrame):
-            array = np.asarray(rows)
-            if array.ndim != 2 or array.shape[1] != len(self.schema.columns):
-                raise TableError(f"an array of {len(self.schema.columns)} columns is needed, got shape {array.shape}")
-            rows = pd.DataFrame(array, columns=self.schema.names)
-        return encode(self.schema, rows)
+        frame, arrays, _ = inputs_of(rows)
+        columns = [column for column in self.schema.columns if column.kind not in ARRAYS]
+        if not isinstance(rows, pd.DataFrame | Mapping) and not arrays:
+            if frame.shape[1] != len(columns):
+                raise TableError(f"an array of {len(columns)} columns is needed, got shape {np.shape(rows)}")
+            frame = frame.set_axis([column.name for column in columns], axis=1)
+        return encode(self.schema, frame, arrays)
 
 
 def load(folder: str | Path) -> Ensemble:

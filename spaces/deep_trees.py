@@ -33,9 +33,9 @@ class DeepColumns:
     key: str | None = None
 
     @property
-    def width(self) -> int:
-        """Columns of the table that the network reads."""
-        return self.network.width
+    def widths(self) -> tuple[int, ...]:
+        """Columns of each table that the network reads."""
+        return self.network.widths
 
     @cached_property
     def _body(self) -> keras.Model:
@@ -46,7 +46,11 @@ class DeepColumns:
         """Return the units of the last hidden layer, and beside them the table as the network reads it."""
         read = self.network.padded(self.network.prepared.matrix(table))
         units = predict(self._body, read)
-        return np.hstack([units, read]) if isinstance(read, np.ndarray) and read.dtype == np.float32 else units
+        return (
+            np.hstack([units, read])
+            if isinstance(read, np.ndarray) and read.ndim == 2 and read.dtype == np.float32
+            else units
+        )
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the network into a folder of its own."""
@@ -97,7 +101,7 @@ def _kept(fitted: KerasFitted) -> KerasFitted:
     """Return a copy whose network is not the one that the next fold trains on."""
     model = keras.models.clone_model(fitted.model)
     model.set_weights(fitted.model.get_weights())
-    return KerasFitted(model, fitted.prepared, fitted.width, fitted.kind, fitted.scale, fitted.curves)
+    return KerasFitted(model, fitted.prepared, fitted.widths, fitted.kind, fitted.scale, fitted.curves)
 
 
 def _unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:

@@ -1,9 +1,9 @@
-"""All inputs of a task together: a table's columns and texts, as one matrix for trees or as arrays for a network."""
+"""All inputs of a task together: tables, series, images and texts, as one matrix or as an array each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from spaces.arrays import ArrayRecipe, PreparedArray, prepare_array
 from spaces.preprocess import PreparedTable, Recipe, load_table, training_matrix
 from spaces.signature import Signature
 from spaces.table import Table
@@ -39,8 +40,8 @@ class Prepared(Reader, Protocol):
     """What was learned from the training rows of one fold."""
 
     @property
-    def width(self) -> int:
-        """Columns of the table's matrix."""
+    def widths(self) -> tuple[int, ...]:
+        """Columns of each table's matrix."""
         ...
 
     def save(self, folder: Path, /) -> dict[str, Any]:
@@ -53,55 +54,76 @@ class Reading:
     """How rows become what a model reads.
 
     Attributes:
-        table: What is done to the table; None where the task has none.
+        tables: What is done to each table; empty where the task has none.
         text: What is done to each text; None where the task has none.
         joined: Everything side by side in one matrix, as trees and linear models want it, texts as bags, and what
             each two texts have in common (n-gram by n-gram, and the cosine between them); or one array
-            an input (two for bags), the table first, as networks do; no tuple is made of a single array.
+            an input (two for bags), tables first, then series and images, then texts, as networks do; no tuple is made
+            of a single array.
+        arrays: What is done to each series or image.
+        twins: Whether the last two tables are two of a kind, and what is learned is learned of both together.
     """
 
-    table: Recipe | None
+    tables: tuple[Recipe, ...]
     text: TextRecipe | None
     joined: bool
+    arrays: tuple[ArrayRecipe, ...] = ()
+    twins: bool = False
 
 
 def joined_reading(table: Recipe, text: TextRecipe | None, signature: Signature) -> Reading:
     """Return how a model reads a task's inputs side by side in one matrix."""
-    return Reading(table if signature.table or not text else None, text, joined=True)
+    needed = signature.table or not (text or signature.arrays)
+    return Reading((table,) if needed else (), text, joined=True, arrays=array_recipes(signature, flat=True))
+
+
+def array_recipes(signature: Signature, *, flat: bool) -> tuple[ArrayRecipe, ...]:
+    """Return how a model reads a task's series and images: as they are, or each as one line of numbers."""
+    return tuple(ArrayRecipe(i, one.kind, flat) for i, one in enumerate(signature.arrays))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """Texts, and a table where there is one, with what was learned of both."""
+    """Tables, arrays and texts, of them what there is, with what was learned of them."""
 
-    table: PreparedTable | None
-    texts: PreparedTexts
+    tables: tuple[PreparedTable, ...]
+    arrays: tuple[PreparedArray, ...]
+    texts: PreparedTexts | None
     joined: bool
     key: str | None = None
 
     @property
-    def width(self) -> int:
-        """Columns of the table's matrix; 0 where there is none."""
-        return 0 if self.table is None else self.table.width
+    def widths(self) -> tuple[int, ...]:
+        """Columns of each table's matrix."""
+        return tuple(table.width for table in self.tables)
 
     def matrix(self, table: Table) -> Columns:
-        """Return a sparse float32 matrix `(rows, columns)`, an array, or a tuple of arrays."""
-        return self.with_matrix(table, None if self.table is None else self.table.matrix(table))
+        """Return a float32 matrix `(rows, columns)`, sparse where there are texts, an array, or a tuple of arrays."""
+        return self.with_matrices(table, [prepared.matrix(table) for prepared in self.tables])
 
-    def with_matrix(self, table: Table, matrix: NDArray[np.float32] | None) -> Columns:
-        """Return rows whose table has been made a matrix already."""
-        if self.joined:
-            dense = [] if matrix is None else [_explicit(matrix)]
-            bags = self.texts.bags(table)
-            pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)] if len(bags) <= _FEW else []
-            return sparse.csr_matrix(sparse.hstack([*dense, *bags, *pairs], format="csr"))
-        arrays = (*([] if matrix is None else [matrix]), *self.texts.arrays(table))
-        return arrays if len(arrays) > 1 else arrays[0]
+    def with_matrices(self, table: Table, matrices: Sequence[NDArray[np.float32]]) -> Columns:
+        """Return rows whose tables have been made matrices already."""
+        arrays = [*matrices, *(prepared.array(table) for prepared in self.arrays)]
+        if not self.joined:
+            read = (*arrays, *(self.texts.arrays(table) if self.texts else ()))
+            return read if len(read) > 1 else read[0]
+        if self.texts is None:
+            return np.hstack([np.asarray(array) for array in arrays])
+        bags = self.texts.bags(table)
+        pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)] if len(bags) <= _FEW else []
+        return sparse.csr_matrix(
+            sparse.hstack([*(_explicit(np.asarray(array)) for array in arrays), *bags, *pairs], format="csr")
+        )
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `vocabulary.json`, and `preprocess.skops` where there is a table."""
-        table = None if self.table is None else self.table.save(folder)
-        return {"table": table, "texts": self.texts.save(folder), "joined": self.joined, "key": self.key}
+        """Write `vocabulary.json` where there are texts, and `preprocess-0.skops`, ... of each table."""
+        return {
+            "tables": [table.save(folder, f"preprocess-{i}.skops") for i, table in enumerate(self.tables)],
+            "arrays": [array.to_json() for array in self.arrays],
+            "texts": None if self.texts is None else self.texts.save(folder),
+            "joined": self.joined,
+            "key": self.key,
+        }
 
 
 def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str) -> tuple[Prepared, Columns]:
@@ -113,15 +135,33 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
         target: Their targets, for mean-target encoding (cross-fitted inside the training rows).
         target_kind: As in `spaces.signature.Target`.
     """
-    if reading.text is None:
-        assert reading.table is not None
-        return training_matrix(reading.table, train, target, target_kind)
-    table, matrix = None, None
-    if reading.table is not None:
-        table, matrix = training_matrix(reading.table, train, target, target_kind)
+    learned = learn_tables(reading, train, target, target_kind)
+    if reading.text is None and not reading.arrays and len(learned) == 1:
+        return learned[0]
+    arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
+    texts = None if reading.text is None else prepare_texts(reading.text, train)
     key = None if train.key is None else f"{train.key}|{reading}"
-    prepared = PreparedInputs(table, prepare_texts(reading.text, train), reading.joined, key)
-    return prepared, prepared.with_matrix(train, matrix)
+    prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)
+    return prepared, prepared.with_matrices(train, [matrix for _, matrix in learned])
+
+
+def learn_tables(
+    reading: Reading, train: Table, target: NDArray[Any], target_kind: str
+) -> list[tuple[PreparedTable, NDArray[np.float32]]]:
+    """Learn of the tables alone, and return with each the training rows' own matrix."""
+    if not reading.twins:
+        return [training_matrix(recipe, train, target, target_kind) for recipe in reading.tables]
+    *others, one, other = reading.tables
+    left, right = train.only(one.columns), train.only(other.columns)
+    key = None if train.key is None else f"{train.key}/twins {one.columns} {other.columns}"
+    both = Table(np.vstack([left.numbers, right.numbers]), np.vstack([left.codes, right.codes]), key)
+    twice = np.concatenate([target, target])
+    prepared, matrix = training_matrix(replace(one, columns=()), both, twice, target_kind)
+    twins = [
+        (replace(prepared, columns=columns, key=prepared.key and f"{prepared.key}|{columns}"), half)
+        for columns, half in zip((one.columns, other.columns), np.split(matrix, 2), strict=True)
+    ]
+    return [*(training_matrix(recipe, train, target, target_kind) for recipe in others), *twins]
 
 
 def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
@@ -132,8 +172,15 @@ def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
         return DeepColumns.load(folder, settings)
     if "texts" not in settings:
         return load_table(folder, settings)
-    table = None if settings["table"] is None else load_table(folder, settings["table"])
-    return PreparedInputs(table, PreparedTexts.load(folder, settings["texts"]), settings["joined"], settings["key"])
+    tables = settings["tables"] if "tables" in settings else [settings["table"]] if settings["table"] else []
+    texts = None if settings["texts"] is None else PreparedTexts.load(folder, settings["texts"])
+    return PreparedInputs(
+        tuple(load_table(folder, one) for one in tables),
+        tuple(PreparedArray.from_json(one) for one in settings.get("arrays", ())),
+        texts,
+        settings["joined"],
+        settings["key"],
+    )
 
 
 def text_recipe(config: Mapping[str, Any]) -> TextRecipe:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from spaces.family import Fold, Rows, ShippingError, Watch
 from spaces.heads import loss_for
-from spaces.inputs import Columns, Prepared, Reading, learn, load_prepared, text_recipe
-from spaces.preprocess import Recipe, prepare
+from spaces.inputs import Columns, Prepared, Reading, array_recipes, learn, learn_tables, load_prepared, text_recipe
+from spaces.preprocess import Recipe
 from spaces.signature import Signature, Target
 from spaces.space import Config
 from spaces.table import MISSING, Table
@@ -67,7 +67,7 @@ class KerasFitted:
     library: ClassVar[str] = "keras"
     model: keras.Model
     prepared: Prepared
-    width: int
+    widths: tuple[int, ...]
     kind: str
     scale: TargetScale
     curves: dict[str, list[float]]
@@ -81,8 +81,8 @@ class KerasFitted:
         return self.finished(predict(self.model, self.padded(matrix)))
 
     def padded(self, matrix: Columns) -> Columns:
-        """Return inputs whose table has the columns of zeros that the network expects beyond its own."""
-        return _padded(matrix, self.width)
+        """Return inputs whose tables have the columns of zeros that the network expects beyond their own."""
+        return _padded(matrix, self.widths)
 
     def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's outputs on the target's scale, or as a probability for each class."""
@@ -93,7 +93,7 @@ class KerasFitted:
         inference_view(self.model).save(folder / "model.keras")
         settings = {
             "library": self.library,
-            "width": self.width,
+            "widths": list(self.widths),
             "prepared": self.prepared.save(folder),
             **self.scale.to_json(),
             "kind": self.kind,
@@ -109,32 +109,38 @@ class KerasFitted:
             raise ShippingError(_advice(str(error))) from error
         prepared = load_prepared(folder, settings["prepared"])
         scale = TargetScale.from_json(settings)
-        return KerasFitted(model, prepared, settings["width"], settings["kind"], scale, {})
+        widths = settings["widths"] if "widths" in settings else [settings["width"]] if settings["width"] else []
+        return KerasFitted(model, prepared, tuple(widths), settings["kind"], scale, {})
 
 
 @dataclass(frozen=True)
 class KerasModel:
-    """One configuration of a builder of Keras models."""
+    """One configuration of a builder of Keras models.
+
+    Attributes:
+        builder: Makes the network.
+        config: The configuration.
+        signature: The task's; its tables are made one where the builder reads a single matrix.
+        twins: Whether one branch reads the last two tables, so that their columns mean the same.
+    """
 
     builder: Builder
     config: Config
     signature: Signature
+    twins: bool = False
     stops_early: ClassVar[bool] = True
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.family.Model.fit`."""
         reading, kind = self._reading(), self.signature.target.kind
         if share := self.config.get("dropped_features"):
-            if reading.table and reading.table.wide:  # a row's copy would tell the row its own target
+            if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
                 raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
             folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
-        width = (
-            0
-            if reading.table is None
-            else max(prepare(reading.table, fold.train.table, fold.train.target, kind).width for fold in folds)
-        )
-        signature = self.signature.with_width(width)
+        learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
+        widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
+        signature = self.signature.with_widths(widths)
         trainer: Trainer | None = None
         for fold in folds:
             keras.utils.set_random_seed(fold.seed)
@@ -148,29 +154,33 @@ class KerasModel:
                 trainer = Trainer(fresh)
             else:
                 trainer.reset(fresh)
-            yield self._fit_fold(trainer, reading, fold, width, watch)
+            yield self._fit_fold(trainer, reading, fold, widths, watch)
 
     def _reading(self) -> Reading:
-        config, table, text = self.config, None, None
-        if self.signature.table:
-            scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
-            table = Recipe(scaling, "onehot", self.signature.cardinalities, crosses)
+        config, text = self.config, None
+        scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
+        tables = tuple(
+            Recipe(scaling, "onehot", one.cardinalities, crosses, one.columns) for one in self.signature.tables
+        )
         if self.signature.texts:
             longest = max(one.shape[0] for one in self.signature.texts)
             own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
             text = text_recipe(config) if "text" in config else own
-        return Reading(table, text, joined=False)
+        arrays = array_recipes(self.signature, flat=False)
+        return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
 
-    def _fit_fold(self, trainer: Trainer, reading: Reading, fold: Fold, width: int, watch: Watch) -> KerasFitted:
+    def _fit_fold(
+        self, trainer: Trainer, reading: Reading, fold: Fold, widths: tuple[int, ...], watch: Watch
+    ) -> KerasFitted:
         kind = self.signature.target.kind
         prepared, matrix = learn(reading, fold.train.table, fold.train.target, kind)
         scale = TargetScale.of(fold.train.target, self.signature.target)
-        fitted = KerasFitted(trainer.model, prepared, width, kind, scale, {})
-        inner = _padded(prepared.matrix(fold.inner.table), width)
+        fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
+        inner = _padded(prepared.matrix(fold.inner.table), widths)
         epochs = int(setting(self.config, "epochs"))
         listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner)))
         fitted.curves = trainer.train(
-            self._arrays(_padded(matrix, width), fold.train, scale, trainer.model),
+            self._arrays(_padded(matrix, widths), fold.train, scale, trainer.model),
             self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
             epochs=fold.steps or epochs,
             batch_size=min(int(setting(self.config, "batch_size")), len(fold.train)),
@@ -305,13 +315,16 @@ def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDA
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
-def _padded(read: Columns, width: int) -> Columns:
-    """Widen the table, which comes first where there is one; a width of 0 says that there is none."""
-    matrix = read[0] if isinstance(read, tuple) else read
-    if not width or matrix.shape[1] == width:
+def _padded(read: Columns, widths: tuple[int, ...]) -> Columns:
+    """Widen the tables, which come first."""
+    arrays = read if isinstance(read, tuple) else (read,)
+    if all(array.shape[1] == width for array, width in zip(arrays, widths, strict=False)):
         return read
-    wider = np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
-    return (wider, *read[1:]) if isinstance(read, tuple) else wider
+    wider = [
+        np.pad(array, ((0, 0), (0, width - array.shape[1])))
+        for array, width in zip(arrays[: len(widths)], widths, strict=True)
+    ]
+    return (*wider, *arrays[len(widths) :]) if isinstance(read, tuple) else wider[0]
 
 
 def inference_view(model: keras.Model) -> keras.Model:

@@ -33,6 +33,14 @@ def load_fitted(folder: Path) -> Fitted:
             from spaces.joint import JointFitted
 
             return JointFitted.load(folder, settings)
+        case "change":
+            from spaces.changes import ChangeFitted
+
+            return ChangeFitted.load(folder, settings)
+        case "naive":
+            from spaces.naive import NaiveFitted
+
+            return NaiveFitted.load(folder, settings)
         case "steps":
             from spaces.step_model import StepFitted
 

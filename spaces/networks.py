@@ -14,7 +14,8 @@ from spaces.space import Config
 
 def build_dense(config: Config, signature: Signature) -> keras.Model:
     """Build the network of one configuration, uncompiled."""
-    inputs = keras.Input(signature.input.shape, name="table")
+    assert signature.table is not None
+    inputs = keras.Input(signature.table.shape, name="table")
     x = hidden(inputs, config, regularizer(config["penalty"]), shortcuts=config["residual"])
     return keras.Model(inputs, head(x, signature.target), name="dense")
 
@@ -25,7 +26,8 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     The linear part sees every column, crosses included, and is kept sparse by FTRL with an L1 penalty; the deep part
     sees all but the crosses. Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
     """
-    inputs = keras.Input(signature.input.shape, name="table")
+    assert signature.table is not None
+    inputs = keras.Input(signature.table.shape, name="table")
     x = hidden(inputs[:, config["crosses"] :] if config["crosses"] else inputs, config)
     outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
     wide = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs)

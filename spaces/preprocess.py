@@ -43,12 +43,14 @@ class Recipe:
             `"codes"`, whole numbers for a model that knows categories.
         cardinalities: The number of categories of each category column.
         crosses: So many columns of hashed crosses come first (see `spaces.crosses`); none when 0.
+        columns: Of `Table.joined()` only these; all when empty.
     """
 
     scaling: Scaling
     categories: Literal["onehot", "codes"]
     cardinalities: tuple[int, ...]
     crosses: int = 0
+    columns: tuple[int, ...] = ()
 
     @property
     def wide(self) -> tuple[int, ...]:
@@ -64,11 +66,18 @@ class PreparedTable:
         transformer: The fitted scikit-learn transformer; None when there is nothing to learn.
         width: Columns of the matrix.
         key: Names the rows it was learned from; None when they have no name.
+        columns: As in the recipe.
     """
 
     transformer: Any
     width: int
     key: str | None = None
+    columns: tuple[int, ...] = ()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns of each table's matrix: there is one."""
+        return (self.width,)
 
     def matrix(self, table: Table) -> NDArray[np.float32]:
         """Return the rows as a float32 matrix `(rows, width)`, cached for rows that have a key."""
@@ -80,23 +89,24 @@ class PreparedTable:
         # What a ColumnTransformer does, without the checks and the scheduling that cost it milliseconds a call.
         if self.transformer is None:
             return np.zeros((len(table), 0), dtype=np.float32)
-        rows = table.joined()
+        rows = (table.only(self.columns) if self.columns else table).joined()
         parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
         return _float32(np.hstack(parts))
 
-    def save(self, folder: Path) -> dict[str, Any]:
+    def save(self, folder: Path, file: str = _FILE) -> dict[str, Any]:
         """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""
         import skops.io
 
-        skops.io.dump(self.transformer, folder / _FILE)
-        return {"width": self.width, "key": self.key}
+        skops.io.dump(self.transformer, folder / file)
+        return {"width": self.width, "key": self.key, "columns": list(self.columns), "file": file}
 
 
 def load_table(folder: Path, settings: Mapping[str, Any]) -> PreparedTable:
     """Read what `PreparedTable.save` wrote and returned."""
     import skops.io
 
-    return PreparedTable(skops.io.load(folder / _FILE, trusted=_TRUSTED), settings["width"], settings["key"])
+    transformer = skops.io.load(folder / settings.get("file", _FILE), trusted=_TRUSTED)
+    return PreparedTable(transformer, settings["width"], settings["key"], tuple(settings.get("columns", ())))
 
 
 def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> PreparedTable:
@@ -144,14 +154,16 @@ def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
 def _learn(
     recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
 ) -> tuple[PreparedTable, NDArray[np.float32]]:
+    if recipe.columns:
+        train = train.only(recipe.columns)
     if not train.joined().shape[1]:
-        return PreparedTable(None, 0, key), np.zeros((len(train), 0), dtype=np.float32)
+        return PreparedTable(None, 0, key, recipe.columns), np.zeros((len(train), 0), dtype=np.float32)
     if target_kind == "several":
         target = target[:, 0]
     n_classes = 0 if target_kind in ("regression", "several") else len(np.unique(target))
     transformer = _transformer(recipe, train, n_classes)
     matrix = _float32(transformer.fit_transform(train.joined(), target))
-    return PreparedTable(transformer, matrix.shape[1], key), matrix
+    return PreparedTable(transformer, matrix.shape[1], key, recipe.columns), matrix
 
 
 def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:

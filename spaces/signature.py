@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,33 @@ class Input:
 
     Attributes:
         name: How the input is called.
-        kind: `"table"`: one row of numbers, after preprocessing; or `"text"`: tokens in order.
-        shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed.
+        kind: `"table"`: one row of numbers, after preprocessing; `"text"`: tokens in order; `"series"`: steps with
+            channels; or `"image"`.
+        shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed,
+            for a series `(steps, channels)`, for an image `(height, width, channels)`.
         dtype: What the model receives.
         cardinalities: For a table before preprocessing, the number of categories of each category column; for a text,
             the number of distinct words.
         vectors: For a text, pretrained vectors of its words, where there are some.
+        columns: For one of several tables, which columns of all it has (see `spaces.table.Table.joined`).
+        periods: For a series, after how many steps it may repeat itself, as after a day and a week.
     """
 
     name: str
-    kind: Literal["table", "text"]
+    kind: Literal["table", "text", "series", "image"]
     shape: tuple[int, ...]
     dtype: str = "float32"
     cardinalities: tuple[int, ...] = ()
     vectors: Vectors | None = field(default=None, compare=False, repr=False)
+    columns: tuple[int, ...] = ()
+    periods: tuple[int, ...] = ()
+
+
+class Follows(NamedTuple):
+    """What a forecast continues: a channel of the series, so many steps after its end."""
+
+    channel: int
+    horizon: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class Target:
         weigh_classes: Whether the metric counts a row of a rare class for more, so that training may do so too.
         parts: The targets, where there are several. They stand in the columns of a `(rows, targets)` array, and what
             is predicted of them side by side in one `(rows, outputs)`.
+        follows: Of a forecast, what it continues.
     """
 
     name: str
@@ -58,6 +72,7 @@ class Target:
     loss: Loss = "squared_error"
     weigh_classes: bool = False
     parts: tuple[Target, ...] = ()
+    follows: Follows | None = None
 
     @staticmethod
     def of(targets: Sequence[Target]) -> Target:
@@ -100,13 +115,22 @@ class Target:
         """Return it as JSON values."""
         own = {"name": self.name, "kind": self.kind, "classes": list(self.classes), "loss": self.loss}
         parts = [part.to_json() for part in self.parts]
-        return {**own, "weigh_classes": self.weigh_classes, "parts": parts}
+        return {**own, "weigh_classes": self.weigh_classes, "parts": parts, "follows": self.follows}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Target:
         """Rebuild what `to_json` returned."""
         parts = tuple(Target.from_json(part) for part in data.get("parts", ()))
-        return Target(**{**data, "classes": tuple(data["classes"]), "parts": parts})
+        follows = Follows(*data["follows"]) if data.get("follows") else None
+        return Target(**{**data, "classes": tuple(data["classes"]), "parts": parts, "follows": follows})
+
+
+def _alike(one: Input, other: Input) -> bool:
+    """Return whether one branch could read both."""
+    if one.kind == "text" == other.kind:
+        return True
+    sizes = one.cardinalities == other.cardinalities and len(one.columns) == len(other.columns)
+    return (one.kind, one.shape) == (other.kind, other.shape) and sizes
 
 
 def column_of(values: NDArray[Any], place: int, *, classes: bool) -> NDArray[Any]:
@@ -142,13 +166,39 @@ class Signature:
         """
         if len(self.inputs) != 1:
             names = ", ".join(one.name for one in self.inputs)
-            raise ValueError(f"the task has the inputs {names}: use signature.table and signature.texts")
+            raise ValueError(f"the task has the inputs {names}: use signature.tables, .arrays and .texts")
         return self.inputs[0]
 
     @property
+    def tables(self) -> tuple[Input, ...]:
+        """The tables, in order."""
+        return tuple(one for one in self.inputs if one.kind == "table")
+
+    @property
     def table(self) -> Input | None:
-        """The table, where there is one."""
-        return next((one for one in self.inputs if one.kind == "table"), None)
+        """All tables side by side as one, where there are any."""
+        tables = self.tables
+        if len(tables) < 2:
+            return tables[0] if tables else None
+        sizes: dict[int, int] = {}
+        for one in tables:  # categories stand behind numbers, and are counted through all tables in order
+            sizes |= zip(one.columns[len(one.columns) - len(one.cardinalities) :], one.cardinalities, strict=True)
+        columns = sum(one.shape[0] for one in tables)
+        return Input("table", "table", (columns,), cardinalities=tuple(sizes[place] for place in sorted(sizes)))
+
+    @property
+    def arrays(self) -> tuple[Input, ...]:
+        """The series and images, in order."""
+        return tuple(one for one in self.inputs if one.kind in ("series", "image"))
+
+    @property
+    def pair(self) -> tuple[Input, Input] | None:
+        """The two inputs of one kind that can be compared: texts, series, images, or tables with names of their own."""
+        named = tuple(one for one in self.tables if one.name != "table")
+        for some in (self.texts, self.arrays, named):
+            if len(some) == 2 and _alike(*some):
+                return some[0], some[1]
+        return None
 
     @property
     def texts(self) -> tuple[Input, ...]:
@@ -170,7 +220,15 @@ class Signature:
         """The same task with each of its targets alone."""
         return tuple(replace(self, targets=(target,)) for target in self.targets)
 
-    def with_width(self, width: int) -> Signature:
-        """Return the signature of the same task with `width` columns in its table."""
-        inputs = tuple(replace(one, shape=(width,)) if one.kind == "table" else one for one in self.inputs)
+    @property
+    def joined(self) -> Signature:
+        """The same task with all its tables as one."""
+        if len(self.tables) < 2 or self.table is None:
+            return self
+        return replace(self, inputs=(self.table, *(one for one in self.inputs if one.kind != "table")))
+
+    def with_widths(self, widths: Sequence[int]) -> Signature:
+        """Return the signature of the same task with so many columns in each of its tables."""
+        left = iter(widths)
+        inputs = tuple(replace(one, shape=(next(left),)) if one.kind == "table" else one for one in self.inputs)
         return replace(self, inputs=inputs)

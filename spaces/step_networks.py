@@ -11,7 +11,7 @@ from spaces.heads import head
 from spaces.inputs import text_recipe
 from spaces.signature import Signature
 from spaces.space import Config
-from spaces.text_networks import encoder, text_inputs
+from spaces.text_networks import text_encoder, text_inputs
 from spaces.windows import FIRST_CATEGORY
 
 
@@ -35,7 +35,7 @@ def build_seq2seq(config: Config, signature: Signature, width: int) -> keras.Mod
     """
     ((kind, settings),) = config["text"].items()
     source = text_inputs(text_recipe(config), "source")
-    vector, states = encoder(kind, settings, signature, "encoder")(source)
+    vector, states = text_encoder(kind, settings, signature, "encoder")(source)
     inputs, x = _steps(config, signature, width)
     decoder = config["decoder"]
     for i in range(decoder["depth"]):

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from spaces.arrays import Array
     from spaces.corpus import Corpus
 
-ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence"]
+ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence", "series", "image"]
+ARRAYS: tuple[ColumnKind, ...] = ("series", "image")
+TABLE = "table"
 MISSING, UNSEEN = -1, -2
 DATE_PARTS = ("days", "month", "weekday", "hour")
 
@@ -23,11 +26,33 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its kind, and the names of its categories."""
+    """A column.
+
+    Attributes:
+        name: Its name.
+        kind: Its kind.
+        categories: The names of its categories; of a series, those of its channels where they have some.
+        input: The named input that a column of numbers or categories is part of.
+        shape: Of a column of arrays, the shape of one.
+        periods: Of a series, after how many steps it may repeat itself.
+    """
 
     name: str
     kind: ColumnKind
     categories: tuple[str, ...] = ()
+    input: str = TABLE
+    shape: tuple[int, ...] = ()
+    periods: tuple[int, ...] = ()
+
+    @property
+    def tabular(self) -> bool:
+        """Whether it is part of a table."""
+        return self.kind not in ("text", "sequence", *ARRAYS)
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of the numeric array: one of a number or boolean, four of a date."""
+        return {"number": 1, "boolean": 1, "date": len(DATE_PARTS)}.get(self.kind, 0)
 
 
 @dataclass(frozen=True)
@@ -43,14 +68,34 @@ class Schema:
 
     @property
     def n_numbers(self) -> int:
-        """Columns of the numeric array: one a number or boolean, four a date."""
-        widths = {"number": 1, "boolean": 1, "date": len(DATE_PARTS), "category": 0, "text": 0, "sequence": 0}
-        return sum(widths[column.kind] for column in self.columns)
+        """Columns of the numeric array."""
+        return sum(column.n_numbers for column in self.columns)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of categories of each category column."""
         return tuple(len(column.categories) for column in self.columns if column.kind == "category")
+
+    @property
+    def tables(self) -> dict[str, tuple[int, ...]]:
+        """The columns of each named table among those of `Table.joined()`: its numbers, and then its categories."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        number, code = 0, self.n_numbers
+        for column in self.columns:
+            if not column.tabular:
+                continue
+            numbers, codes = found.setdefault(column.input, ([], []))
+            if column.kind == "category":
+                codes.append(code)
+                code += 1
+            numbers.extend(range(number, number + column.n_numbers))
+            number += column.n_numbers
+        return {name: (*numbers, *codes) for name, (numbers, codes) in found.items()}
+
+    @property
+    def arrays(self) -> list[Column]:
+        """The columns of arrays, each an input of its own."""
+        return [column for column in self.columns if column.kind in ARRAYS]
 
     @property
     def texts(self) -> list[str]:
@@ -64,12 +109,23 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the schema as JSON values."""
-        return [{"name": c.name, "kind": c.kind, "categories": list(c.categories)} for c in self.columns]
+        return [
+            {
+                "name": c.name,
+                "kind": c.kind,
+                "categories": list(c.categories),
+                "input": c.input,
+                "shape": list(c.shape),
+                "periods": list(c.periods),
+            }
+            for c in self.columns
+        ]
 
     @staticmethod
     def from_json(data: Sequence[Mapping[str, Any]]) -> Schema:
         """Rebuild a schema from `to_json`."""
-        return Schema(tuple(Column(c["name"], c["kind"], tuple(c["categories"])) for c in data))
+        tuples = ("categories", "shape", "periods")
+        return Schema(tuple(Column(**{**c, **{name: tuple(c.get(name, ())) for name in tuples}}) for c in data))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +139,8 @@ class Table:
         texts: Strings `(rows, texts)`, one column a text column; None when there are none.
         sequence: int32 `(rows,)`, which sequence each row is a step of, in order; None where rows stand alone.
         origin: The corpus that the texts are some of, and which; None for texts met once.
+        arrays: Of each column of arrays, those of all rows, `(rows, steps, channels)` or
+            `(rows, height, width, channels)`.
     """
 
     numbers: NDArray[np.float64]
@@ -91,6 +149,7 @@ class Table:
     texts: NDArray[np.object_] | None = None
     sequence: NDArray[np.int32] | None = None
     origin: tuple[Corpus, NDArray[np.int64]] | None = None
+    arrays: tuple[Array, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -104,4 +163,12 @@ class Table:
         texts = None if self.texts is None else self.texts[rows]
         sequence = None if self.sequence is None else self.sequence[rows]
         origin = None if self.origin is None else (self.origin[0], self.origin[1][rows])
-        return Table(self.numbers[rows], self.codes[rows], key, texts, sequence, origin)
+        arrays = tuple(array[rows] for array in self.arrays)
+        return Table(self.numbers[rows], self.codes[rows], key, texts, sequence, origin, arrays)
+
+    def only(self, columns: Sequence[int], key: str | None = None) -> Table:
+        """Return some of the columns of `joined()`, numbers before categories, and nothing else."""
+        n_numbers = self.numbers.shape[1]
+        numbers = [column for column in columns if column < n_numbers]
+        codes = [column - n_numbers for column in columns if column >= n_numbers]
+        return Table(self.numbers[:, numbers], self.codes[:, codes], key)

@@ -73,7 +73,7 @@ def wide_and_deep_space(signature: Signature) -> Space:
     return {
         **{name: deep[name] for name in names},
         **class_weights(signature),
-        "crosses": Choice([256, 1024, 64] if signature.input.shape[0] > 1 else [0]),
+        "crosses": Choice([256, 1024, 64] if signature.table and signature.table.shape[0] > 1 else [0]),
         "wide": {
             "learning_rate": Float(1e-3, 0.5, log=True, default=0.05),
             "l1": Float(1e-6, 1e-1, log=True, default=1e-3),

@@ -1,4 +1,4 @@
-"""The builders of the networks that read texts: a branch for each input, a trunk, a head."""
+"""The branches of networks that read texts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 import keras
 
 from spaces.blocks import convolutions, pooled, recurrent_layers
-from spaces.heads import head
 from spaces.inputs import text_recipe
-from spaces.networks import hidden
 from spaces.signature import Signature
 from spaces.space import Config
 from spaces.texts import FIRST_TERM, Bag, TextRecipe, Tokens, Vocabulary
@@ -17,34 +15,6 @@ from spaces.vectors import Vectors
 
 _FROM_VECTORS = "vectors"
 _CHARACTER_UNITS = 32
-
-
-def build_functional(config: Config, signature: Signature) -> keras.Model:
-    """Build a network with a branch for each input: one for the table, one for each text, all of the same kind."""
-    inputs, vectors, states = _table(config, signature)
-    ((kind, settings),) = config["text"].items()
-    for place in range(len(signature.texts)):
-        read = text_inputs(text_recipe(config), f"text_{place}")
-        vector, sequence = encoder(kind, settings, signature, f"branch_{place}")(read)
-        inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, sequence]
-    ((how, its),) = settings.get("merge", {"concatenate": {}}).items()
-    merged = merge(how, vectors, states, **its)
-    return _model(inputs, head(hidden(merged, config), signature.target))
-
-
-def build_siamese(config: Config, signature: Signature) -> keras.Model:
-    """Build a network that reads two texts with one branch and compares what it makes of them.
-
-    Bromley et al., "Signature verification using a siamese time delay neural network", NIPS 1993.
-    """
-    inputs, vectors, _ = _table(config, signature)
-    ((kind, settings),) = config["text"].items()
-    recipe = text_recipe(config)
-    left, right = text_inputs(recipe, "left"), text_inputs(recipe, "right")
-    shared = encoder(kind, settings, signature, "branch")
-    compared = compare(config["comparison"], shared(left)[0], shared(right)[0])
-    merged = merge("concatenate", [*vectors, compared], [])
-    return _model([*inputs, *left, *right], head(hidden(merged, config), signature.target))
 
 
 def text_inputs(recipe: TextRecipe, name: str) -> list[Any]:
@@ -55,7 +25,7 @@ def text_inputs(recipe: TextRecipe, name: str) -> list[Any]:
     return [keras.Input((recipe.length,), dtype="int32", name=name)]
 
 
-def encoder(kind: str, config: Config, signature: Signature, name: str) -> keras.Model:
+def text_encoder(kind: str, config: Config, signature: Signature, name: str) -> keras.Model:
     """Build the branch that reads a text: `inputs -> (vector, states)`, the states one a step, `(rows, steps, units)`.
 
     A bag of n-grams has no steps: its states are the vector, as a single step.
@@ -94,44 +64,6 @@ def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vect
             layer.embeddings.assign(vectors.fill(layer.embeddings.numpy(), vocabulary.terms, FIRST_TERM))
 
 
-def merge(how: str, vectors: list[Any], states: list[Any], *, hops: int = 1) -> Any:
-    """Make one vector of several: side by side, their sum or product after a linear layer, or by attention.
-
-    With attention, each text's vector asks every other text's steps, and the answers stand beside the vectors. With
-    several hops, what was answered becomes part of the next question, as when one fact leads to another (Sukhbaatar
-    et al., "End-to-end memory networks", NIPS 2015).
-    """
-    if len(vectors) == 1:
-        return vectors[0]
-    if how == "attention":
-        answers = []
-        for i, query in enumerate(vectors[-len(states) :]):
-            for steps in (*states[:i], *states[i + 1 :]):
-                asked = query
-                for hop in range(hops):
-                    answers.append(_attend(asked, steps))
-                    if hop + 1 < hops:
-                        asked = keras.layers.Dense(query.shape[-1])(keras.layers.Concatenate()([asked, answers[-1]]))
-        return keras.layers.Concatenate()([*vectors, *answers])
-    if how == "concatenate":
-        return keras.layers.Concatenate()(vectors)
-    width = max(vector.shape[-1] for vector in vectors)
-    alike = [keras.layers.Dense(width)(vector) for vector in vectors]
-    return keras.layers.Add()(alike) if how == "add" else keras.layers.Multiply()(alike)
-
-
-def compare(how: str, left: Any, right: Any) -> Any:
-    """Compare two vectors: their distances alone, difference and product by element, or these and both vectors."""
-    difference, product = keras.ops.absolute(left - right), left * right
-    match how:
-        case "distance":
-            cosine = keras.layers.Dot(axes=-1, normalize=True)([left, right])
-            return keras.layers.Concatenate()([cosine, keras.ops.mean(difference, axis=-1, keepdims=True)])
-        case "difference_and_product":
-            return keras.layers.Concatenate()([difference, product])
-    return keras.layers.Concatenate()([left, right, difference, product])
-
-
 def _embedding(config: Config, recipe: Tokens, signature: Signature, *, mask_zero: bool) -> keras.layers.Layer:
     rows = recipe.vocabulary + FIRST_TERM
     match config:
@@ -148,24 +80,3 @@ def _embedding(config: Config, recipe: Tokens, signature: Signature, *, mask_zer
         case {"from": {"learned": {"units": units}}} | {"units": units}:
             return keras.layers.Embedding(rows, units, mask_zero=mask_zero)
     raise ValueError(f"embedding: {config!r}")
-
-
-def _attend(query: Any, steps: Any) -> Any:
-    """Return the mean of steps, weighted by how well each fits the query (Luong et al., EMNLP 2015)."""
-    if steps.shape[1] == 1:
-        return keras.layers.Flatten()(steps)
-    asked = keras.layers.Dense(steps.shape[-1])(query)
-    weights = keras.layers.Softmax()(keras.layers.Dot(axes=(2, 1))([steps, asked]))
-    return keras.layers.Dot(axes=(1, 1))([steps, weights])
-
-
-def _table(config: Config, signature: Signature) -> tuple[list[Any], list[Any], list[Any]]:
-    """Return inputs, vectors and states so far: of the table, where there is one."""
-    if signature.table is None:
-        return [], [], []
-    table = keras.Input(signature.table.shape, name="table")
-    return [table], [hidden(table, {**config, **config["table"]})], []
-
-
-def _model(inputs: list[Any], outputs: Any) -> keras.Model:
-    return keras.Model(tuple(inputs) if len(inputs) > 1 else inputs[0], outputs)

@@ -8,6 +8,7 @@ This is the one file that knows TensorFlow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from spaces.arrays import Stretches
 
 RESIDENT_BYTES = 2 * 1024**3
 _EVALUATION_BATCH, _EVALUATION_STEPS = 4096, 2**17
@@ -126,7 +129,7 @@ class Trainer:
     def _trace(self, name: str, function: Callable[..., None], arrays: Any, *others: Any) -> Callable[..., None]:
         """Trace once for any number of rows, as folds differ by a row or two."""
         if name not in self._traced:
-            specs = _each(lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), arrays)
+            specs = _each(_spec, arrays)
             self._traced[name] = tf.function(function, autograph=False).get_concrete_function(specs, *others)
         return self._traced[name]
 
@@ -135,7 +138,7 @@ class Trainer:
 
         def step(start: tf.Tensor) -> tf.Tensor:
             index = order[start : tf.minimum(start + batch_size, rows)]
-            self.model.train_step(_each(lambda array: tf.gather(array, index), arrays))
+            self.model.train_step(_each(lambda array: _taken(array, index), arrays))
             return start + batch_size
 
         _while_below(rows, step)
@@ -152,7 +155,7 @@ class Trainer:
 
         def step(start: tf.Tensor) -> tf.Tensor:
             stop = tf.minimum(start + size, rows)
-            self.model.test_step(_each(lambda array: array[start:stop], arrays))
+            self.model.test_step(_each(lambda array: _sliced(array, start, stop), arrays))
             return stop
 
         _while_below(rows, step)
@@ -253,7 +256,10 @@ def _in_chunks(
     """Apply a function to some rows at a time, and return its outputs as `(rows, outputs)`."""
     rows, size = len(arrays[0]), _rows_at_once(arrays)
     chunks = [
-        [output.numpy() for output in function([tf.constant(array[start : start + size]) for array in arrays])]
+        [
+            output.numpy()
+            for output in function([tf.constant(np.asarray(array[start : start + size])) for array in arrays])
+        ]
         for start in range(0, max(rows, 1), size)
     ]
     joined = [np.concatenate(parts) if len(chunks) > 1 else parts[0] for parts in zip(*chunks, strict=True)]
@@ -261,10 +267,18 @@ def _in_chunks(
 
 
 def _rows_at_once(arrays: Any) -> int:
-    """Return how many rows to evaluate at once: fewer where a row is a sequence, whose layers are as long as it is."""
-    shapes = [(leaf.shape, leaf.dtype) for leaf in tf.nest.flatten(arrays)]
-    steps = [shape[1] for shape, kind in shapes if len(shape) == 3 or (len(shape) == 2 and kind == "int32")]
-    return max(32, min(_EVALUATION_BATCH, _EVALUATION_STEPS // max([1, *steps])))
+    """Return how many rows to evaluate at once: fewer where a row has many steps or pixels, as each layer then has."""
+    one = isinstance(arrays, _Gathered) or not isinstance(arrays, tuple | list)
+    return max(32, min(_EVALUATION_BATCH, _EVALUATION_STEPS // max(1, *map(_places, [arrays] if one else arrays))))
+
+
+def _places(array: Any) -> int:
+    """Return how many steps or pixels a row has."""
+    if isinstance(array, _Gathered):
+        return int(array.steps.shape[0])
+    if len(array.shape) == 2:
+        return int(array.shape[1]) if array.dtype == "int32" else 1  # tokens
+    return math.prod(int(size) for size in array.shape[1:-1])
 
 
 def use_threads(count: int) -> None:
@@ -281,7 +295,9 @@ def _while_below(rows: tf.Tensor, step: Callable[[tf.Tensor], tf.Tensor]) -> Non
 
 def _each(function: Callable[[Any], Any], arrays: Any) -> Any:
     """Apply a function to every array of a nested structure, leaving None (no weights) as it is."""
-    return tf.nest.map_structure(lambda array: None if array is None else function(array), arrays)
+    if isinstance(arrays, tuple) and not isinstance(arrays, _Gathered):
+        return tuple(_each(function, array) for array in arrays)
+    return None if arrays is None else function(arrays)
 
 
 def _state(model: keras.Model) -> list[Any]:
@@ -291,14 +307,55 @@ def _state(model: keras.Model) -> list[Any]:
 
 
 def _resident(arrays: Arrays) -> Any:
-    return _each(tf.constant, tuple(arrays))
+    return _each(_placed, tuple(arrays))
+
+
+class _Gathered(NamedTuple):
+    """Stretches of a series on the device: a batch of them is gathered when it is needed.
+
+    Attributes:
+        base: The series, `(steps, channels)`.
+        starts: Where each stretch begins.
+        steps: 0, 1, ... up to the length of a stretch.
+    """
+
+    base: Any
+    starts: Any
+    steps: Any
+
+    def written(self, starts: tf.Tensor) -> tf.Tensor:
+        """Return the stretches that begin there, `(rows, length, channels)`."""
+        return tf.gather(self.base, starts[:, None] + self.steps)
+
+
+def _placed(array: Any) -> Any:
+    if isinstance(array, Stretches):
+        return _Gathered(tf.constant(array.base), tf.constant(array.starts), tf.range(array.length, dtype=tf.int64))
+    return tf.constant(array)
+
+
+def _spec(array: Any) -> Any:
+    """Return the type of any number of such rows."""
+    if isinstance(array, _Gathered):
+        return _Gathered(_spec(array.base), _spec(array.starts), tf.TensorSpec(array.steps.shape, tf.int64))
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+
+def _taken(array: Any, index: tf.Tensor) -> tf.Tensor:
+    if isinstance(array, _Gathered):
+        return array.written(tf.gather(array.starts, index))
+    return tf.gather(array, index)
+
+
+def _sliced(array: Any, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    return array.written(array.starts[start:stop]) if isinstance(array, _Gathered) else array[start:stop]
 
 
 def _dataset(train: Arrays, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
-    leaves = [np.asarray(array) for array in tf.nest.flatten(tuple(train)) if array is not None]
+    leaves = [array for array in tf.nest.flatten(tuple(train)) if array is not None]
 
     def read(index: NDArray[np.int64]) -> list[NDArray[Any]]:
-        return [leaf[index] for leaf in leaves]
+        return [np.asarray(leaf[index]) for leaf in leaves]
 
     def batch(index: tf.Tensor) -> Any:
         parts = tf.numpy_function(read, [index], [leaf.dtype for leaf in leaves])

@@ -60,6 +60,14 @@ def test_several_targets(tmp_path):
     assert "colour" in run(code, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("page", "printed"), [("inputs", "siamese-000000"), ("series", "load+6"), ("vision", "image_conv-000000")]
+)
+def test_inputs_of_every_kind(page, printed, tmp_path):
+    code = blocks("python", (ROOT / "docs" / f"{page}.md").read_text())[0]
+    assert printed in run(code, tmp_path)
+
+
 def test_labels_for_every_step(tmp_path):
     code = blocks("python", (ROOT / "docs" / "sequences.md").read_text())[0]
     assert "other" in run(code, tmp_path)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tuner.samplers import SAMPLERS as SAMPLERS
     from tuner.sequences import decode as decode
     from tuner.sequences import sequence_task as sequence_task
+    from tuner.series import forecast as forecast
+    from tuner.series import series_task as series_task
     from tuner.splits import Split as Split
     from tuner.study import Study as Study
     from tuner.study import load_study as load_study
@@ -45,11 +47,13 @@ _WHERE = {
     "Task": "tuner.task",
     "decode": "tuner.sequences",
     "family": "spaces.family",
+    "forecast": "tuner.series",
     "generate": "tuner.language",
     "language_task": "tuner.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",
     "sequence_task": "tuner.sequences",
+    "series_task": "tuner.series",
     "tune": "tuner.launch",
 }
 __all__ = list(_WHERE)

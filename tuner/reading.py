@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
+
+from spaces.frames import inputs_of
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
@@ -18,23 +19,52 @@ class DataError(ValueError):
 
 
 def read_frame(data: Any, *, missing: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a data frame of a frame, a CSV, TSV or Parquet file (compressed too), or a two-dimensional array.
+    """Return a data frame of a frame, or of a CSV, TSV or Parquet file (compressed too).
 
     Args:
-        data: What the user gave. Columns of an array are called `x0`, `x1`, ...
+        data: What the user gave.
         missing: Texts that stand for missing values in a CSV file, beside the usual ones.
 
     Raises:
-        DataError: There is no such file, it is empty or of an unknown type, or the array has another shape.
+        DataError: There is no such file, or it is empty or of an unknown type.
     """
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, str | Path):
         return _read_file(Path(data), missing)
-    array = np.asarray(data)
-    if array.ndim != 2:
-        raise DataError(f"data must be a data frame, a path, or an array (rows, columns), got shape {array.shape}")
-    return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    raise DataError(f"data must be a data frame, a path, an array or a mapping of those, got {type(data).__name__}")
+
+
+class Given(NamedTuple):
+    """What a user handed over: rows, series and images by name, and the columns of each named table."""
+
+    frame: pd.DataFrame
+    arrays: dict[str, Any]
+    inputs: dict[str, list[str]]
+
+
+def read_inputs(data: Any, *, missing: Sequence[str] = ()) -> Given:
+    """Return what `Task` was given.
+
+    Args:
+        data: A data frame, a file, an array of a row, series or image each, or a mapping from names of inputs to such.
+        missing: As for `read_frame`.
+
+    Raises:
+        DataError, TableError: It cannot be used.
+    """
+    if isinstance(data, str | Path):
+        return Given(read_frame(data, missing=missing), {}, {})
+    if isinstance(data, Mapping):
+        files = {name: isinstance(one, str | Path) for name, one in data.items()}
+        data = {name: read_frame(one, missing=missing) if files[name] else one for name, one in data.items()}
+    return Given(*inputs_of(data))
+
+
+def in_order(columns: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return columns with those of named tables last, in the order in which these name them."""
+    named = [column for its in inputs.values() for column in its if column in columns]
+    return [*(column for column in columns if column not in set(named)), *dict.fromkeys(named)]
 
 
 def _read_file(path: Path, missing: Sequence[str]) -> pd.DataFrame:

@@ -31,17 +31,20 @@ class Split:
             `"grouped"` K-fold that keeps groups whole, `"time"` (forward chaining; rows are never shuffled).
         folds: The number of folds; 1 for holdout. A time split of 1 fold holds out the last rows.
         share: The part held out, of a single fold.
+        gap: Of a time split, so many rows before each cut are left out of training, as the targets of windows reach
+            beyond it.
 
     Raises:
         ValueError: An argument is out of range.
 
     >>> Split("kfold", folds=3)
-    Split(kind='kfold', folds=3, share=0.2)
+    Split(kind='kfold', folds=3, share=0.2, gap=0)
     """
 
     kind: SplitKind = "stratified"
     folds: int = 5
     share: float = 0.2
+    gap: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -53,6 +56,10 @@ class Split:
             raise ValueError(f"a {self.kind} split needs folds of at least {least}, got {self.folds!r}")
         if not 0 < self.share < 1:
             raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
+        if isinstance(self.gap, bool) or not isinstance(self.gap, int) or self.gap < 0:
+            raise ValueError(f"split gap must be a number of rows, got {self.gap!r}")
+        if self.gap and self.kind != "time":
+            raise ValueError(f"a {self.kind} split has no gap: it is for rows in time order, kind = 'time'")
 
     @staticmethod
     def of(given: Split | Mapping[str, Any] | str | None, default: SplitKind) -> Split:
@@ -95,7 +102,8 @@ def fold_indices(
     if groups is not None and split.kind != "grouped":
         raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
     if split.kind == "time" and split.folds == 1:
-        return [split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed)]
+        cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
+        return [cut]
     splitter: Any
     match split.kind:
         case "kfold":
@@ -110,7 +118,9 @@ def fold_indices(
                 raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
             splitter = model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
         case _:
-            splitter = model_selection.TimeSeriesSplit(split.folds)
+            if len(rows) - split.folds * (len(rows) // (split.folds + 1)) <= split.gap:  # nothing before the first cut
+                raise _too_few(len(rows), split.gap)
+            splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap)
     return [
         (train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in splitter.split(rows, target, groups)
     ]
@@ -124,14 +134,20 @@ def split_off(
     groups: NDArray[Any] | None,
     ordered: bool,
     seed: int,
+    gap: int = 0,
 ) -> tuple[Index, Index]:
-    """Return `(rows kept, rows split off)`: the last block for time, whole groups, stratified for classes."""
+    """Return `(rows kept, rows split off)`: the last block for time, whole groups, stratified for classes.
+
+    Of rows in time order, `gap` rows before the last block are in neither.
+    """
     from sklearn import model_selection
 
     rows = np.arange(len(target))
     n_off = min(max(1, round(share * len(rows))), len(rows) - 1)
     if ordered:
-        return rows[:-n_off], rows[-n_off:]
+        if gap and len(rows) - n_off - gap < 1:
+            raise _too_few(len(rows), gap)
+        return rows[: len(rows) - n_off - gap], rows[-n_off:]
     if groups is not None:
         splitter = model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed)
         kept, off = next(splitter.split(rows, target, groups))
@@ -143,8 +159,22 @@ def split_off(
     return np.sort(kept), np.sort(off)
 
 
+def _too_few(rows: int, gap: int) -> ValueError:
+    return ValueError(
+        f"{rows} rows are too few to be cut with {gap} left out at the cut: use fewer folds, shorter windows, a nearer "
+        "horizon, or more data"
+    )
+
+
 def inner_slice(
-    train: Index, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, ordered: bool, seed: int
+    train: Index,
+    target: NDArray[Any],
+    *,
+    classes: bool,
+    groups: NDArray[Any] | None,
+    ordered: bool,
+    seed: int,
+    gap: int = 0,
 ) -> tuple[Index, Index]:
     """Divide a fold's training rows into those that train and those that early stopping and pruning watch.
 
@@ -161,6 +191,7 @@ def inner_slice(
         groups=None if groups is None else groups[train],
         ordered=ordered,
         seed=seed,
+        gap=gap,
     )
     return train[kept], train[off]
 

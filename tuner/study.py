@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tuner.ensembling import StudyEnsemble
 
-FORMAT = 2
+FORMAT = 3
 
 
 class StudyError(ValueError):

@@ -15,6 +15,7 @@ from spaces.catalog import FAMILIES
 from spaces.family import Family, family
 from spaces.space import unknown_name
 from tuner.language import language_task
+from tuner.series import series_task
 from tuner.splits import SplitKind
 from tuner.task import Task
 
@@ -54,6 +55,7 @@ class SplitSection(_Section):
     kind: SplitKind
     folds: int = 5
     share: float = 0.2
+    gap: int = 0
 
 
 class LanguageSection(_Section):
@@ -64,12 +66,24 @@ class LanguageSection(_Section):
     held_out: float = Field(0.1, gt=0, lt=1)
 
 
+class SeriesSection(_Section):
+    """`series` in `[data]`: rows are steps of a series, and the target is to be forecast from the steps before."""
+
+    window: int = Field(ge=1)
+    horizon: int | list[int] = 1
+    stride: int = Field(1, ge=1)
+    channels: list[str] | None = None
+    known: list[str] = []
+    calendar: bool = True
+
+
 class DataSection(_Section):
     """`[data]`."""
 
     train: str
     target: str | list[str] | None = None
     language: LanguageSection | None = None
+    series: SeriesSection | None = None
     test: str | float | None = None
     metric: str | dict[str, Any] | None = None
     metrics: list[str] = []
@@ -81,6 +95,7 @@ class DataSection(_Section):
     categories: list[str] = []
     text: list[str] = []
     vectors: str | None = None
+    inputs: dict[str, list[str]] = {}
     drop: list[str] = []
     missing: list[str] = []
 
@@ -128,7 +143,7 @@ def task_of(file: StudyFile, folder: Path) -> Task:
         folder: Where data files are: the study file's folder.
 
     Raises:
-        StudyFileError: There is no target, or something beside `language` that a text has no use for.
+        StudyFileError: There is no target, or something beside `language` or `series` that these have no use for.
         DataError, TableError, ValueError: As for `tuner.Task`.
     """
     given = file.data.model_dump(exclude_unset=True)
@@ -141,6 +156,13 @@ def task_of(file: StudyFile, folder: Path) -> Task:
         return language_task(train, **language, test=file.data.test, seed=file.study.seed)
     if file.data.target is None:
         raise StudyFileError("[data] target is missing: name a column, or several; for a text, language = {}")
+    if (series := given.pop("series", None)) is not None:
+        taken = ("target", "time", "metric", "metrics", "split", "test", "missing")
+        if others := [name for name in given if name not in taken]:
+            raise StudyFileError(f"[data] {others[0]}: a series has no use for it; leave it out")
+        if isinstance(file.data.test, str):
+            raise StudyFileError(f"[data] test: of a series it is the share at its end, got {file.data.test!r}")
+        return series_task(train, given.pop("target"), **series, **given, seed=file.study.seed)
     for name in ("test", "vectors"):
         if isinstance(given.get(name), str):
             given[name] = folder / given[name]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.signature import Target, TargetKind
+from spaces.signature import Follows, Target, TargetKind
 from spaces.space import unknown_name
 from tuner.metrics import DEFAULT_METRICS, Metric, metric_named
 from tuner.reading import DataError
@@ -220,6 +221,12 @@ def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) ->
     if metric is not None and "regression" not in metric.kinds and (not numeric or whole or n_values <= _FEW_VALUES):
         return classes
     return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
+
+
+def continuing(target: Target, follows: Mapping[str, Follows]) -> Target:
+    """Return a target that knows what it continues, of a forecast."""
+    parts = tuple(replace(part, follows=follows.get(part.name)) for part in target.parts)
+    return replace(target, parts=parts, follows=follows.get(target.name))
 
 
 def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:

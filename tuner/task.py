@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.arrays import Array, Stretches
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
-from spaces.signature import Input, Signature, Target
+from spaces.signature import Follows, Input, Signature, Target
 from spaces.space import unknown_name
-from spaces.table import Schema, Table
+from spaces.table import Column, Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, Metric, Score
-from tuner.reading import DataError, read_frame
+from tuner.reading import DataError, in_order, read_inputs
 from tuner.several import metric_names, score_from_json, score_to_json, scores_of
 from tuner.splits import Index, Split, fold_indices, split_off
 from tuner.targets import (
@@ -30,6 +31,7 @@ from tuner.targets import (
     check_sequence,
     check_target,
     codes_of,
+    continuing,
     label_columns,
     lists_of,
     targets_of,
@@ -44,7 +46,9 @@ class Task:
     """Data, a metric and a split.
 
     Args:
-        data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array `(rows, columns)`.
+        data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array: `(rows, columns)`,
+            series `(rows, steps, channels)` or images `(rows, height, width, channels)`. Of several named inputs a
+            mapping from their names to such.
         target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
             frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
@@ -63,9 +67,12 @@ class Task:
         categories: Columns to be read as categories whatever their values look like.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
         vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
+        inputs: Named tables: from a name to its columns. Those of none are the table called `"table"`.
         drop: Columns to leave out.
         missing: Texts that stand for missing values in a CSV file.
         seed: Draws the test part and the folds.
+        continues: What each target continues, of a forecast (see `tuner.series_task`).
+        series: What is known of series beside their shapes.
 
     Raises:
         DataError, TableError, ValueError: Something cannot be used; the message says what and how to mend it.
@@ -116,32 +123,45 @@ class Task:
         categories: Sequence[str] = (),
         text: Sequence[str] = (),
         vectors: str | Path | None = None,
+        inputs: Mapping[str, Sequence[str]] | None = None,
         drop: Sequence[str] = (),
         missing: Sequence[str] = (),
         seed: int = 0,
+        continues: Mapping[str, Follows] | None = None,
+        series: Mapping[str, Column] | None = None,
     ) -> None:
-        frame, names = with_targets(read_frame(data, missing=missing), target)
+        given = read_inputs(data, missing=missing)
+        frame, names = with_targets(given.frame, target)
+        arrays, inputs = given.arrays, {**given.inputs, **(inputs or {})}
         check_columns(
             frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
         if time is not None:
-            frame = frame.sort_values(time, kind="stable", ignore_index=True)
-        spec = targets_of(frame, names, kind, metric)
+            order = np.argsort(frame[time].to_numpy(), kind="stable")
+            frame, arrays = frame.iloc[order].reset_index(drop=True), {k: array[order] for k, array in arrays.items()}
+        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
-        if features.shape[1] == (sequence is not None):
+        if inputs:
+            features = features[in_order(list(features.columns), inputs)]
+        if features.shape[1] == (sequence is not None) and not arrays:
             raise DataError(f"no column is left to predict {spec.name!r} from")
-        schema = learn_schema(features, categories=categories, text=text, sequence=sequence)
-        rows = Rows(encode(schema, features), codes_of(frame, spec))
+        schema = learn_schema(
+            features, categories=categories, text=text, sequence=sequence, inputs=inputs, arrays=arrays
+        )
+        schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
+        rows = Rows(encode(schema, features, arrays), codes_of(frame, spec))
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
         groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
         division = _division(split, spec, groups is not None, time is not None, sequence is not None)
         off = _share(test)
-        test_rows = None if test is None or off else _test_rows(read_frame(test, missing=missing), schema, spec)
+        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec)
         if off:
             ordered = division.kind == "time" or time is not None
             classes = spec.of_classes
-            kept, rest = split_off(rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed)
+            kept, rest = split_off(
+                rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
+            )
             rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
         for values, part in zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
             check_target(pd.Series(values), part.name)
@@ -182,8 +202,11 @@ class Task:
             Input(name, "text", (words,), "int32", cardinalities=(distinct,), vectors=self.vectors)
             for name, (words, distinct) in zip(names, self.texts, strict=True)
         ]
-        if columns := len(self.schema.columns) - len(names) - (self.schema.sequence is not None):
-            inputs.insert(0, Input("table", "table", (columns,), cardinalities=self.schema.cardinalities))
+        arrays = [
+            Input(one.name, one.kind, one.shape, str(array.dtype), periods=one.periods)  # type: ignore[arg-type]
+            for one, array in zip(self.schema.arrays, self.rows.table.arrays, strict=True)
+        ]
+        inputs = [*_tables(self.schema), *arrays, *inputs]
         rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
         if sequence is not None:
             steps = int(np.ceil(np.percentile(np.unique(sequence, return_counts=True)[1], 95)))
@@ -235,20 +258,22 @@ class Task:
         """
         stored = json.loads((folder / "task.json").read_text())
         own = {metric.name: metric for metric in metrics}
-        target = Target.from_json(stored["target"])
+        target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
         for name in {name for score in stored["metrics"] for name in metric_names(score)}:
             if name not in own and name not in METRICS:
                 raise ValueError(f"the study uses your own metric {name!r}: pass it, as metrics=[tuner.Metric(...)]")
         scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
-        rows = _with_corpus(_load_rows(folder, "train"), stored["digest"], folder / "texts" / stored["digest"])
+        rows = _with_corpus(_load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
         split = Split(**stored["split"])
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
-            schema=Schema.from_json(stored["schema"]),
+            schema=schema,
             rows=rows,
-            test=_with_corpus(_load_rows(folder, "test"), f"{stored['digest']}/test") if stored["test_rows"] else None,
+            test=_with_corpus(_load_rows(folder, "test", schema), f"{stored['digest']}/test")
+            if stored["test_rows"]
+            else None,
             target=target,
             score=scores[0],
             scores=scores,
@@ -282,8 +307,24 @@ def _share(test: Any) -> float | None:
     return float(test)
 
 
-def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
-    frame = frame.rename(columns=str)
+def _tables(schema: Schema) -> list[Input]:
+    """Return the tables as inputs: the columns of a single one need no telling."""
+    tables = []
+    for name, places in schema.tables.items():
+        its = [column for column in schema.columns if column.input == name and column.tabular]
+        cardinalities = tuple(len(column.categories) for column in its if column.kind == "category")
+        places = places if len(schema.tables) > 1 else ()
+        tables.append(Input(name, "table", (len(its),), cardinalities=cardinalities, columns=places))
+    return tables
+
+
+def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target) -> Rows:
+    given = read_inputs(test[0] if isinstance(test, tuple) else test, missing=missing)
+    frame = given.frame.rename(columns=str)
+    if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
+        if len(target.each) > 1 or len(test) != 2 or np.ndim(test[1]) != 1 or len(test[1]) != len(frame):
+            raise DataError(f"test: a pair of inputs and a target's {len(frame)} values is needed")
+        frame = frame.assign(**{target.name: np.asarray(test[1])})
     lists = lists_of(target, frame)
     if lists is not None:
         labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
@@ -293,7 +334,7 @@ def _test_rows(frame: pd.DataFrame, schema: Schema, target: Target) -> Rows:
             raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
         if frame[part.name].isna().any():
             raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
-    return Rows(encode(schema, frame), codes_of(frame, target))
+    return Rows(encode(schema, frame, given.arrays), codes_of(frame, target))
 
 
 def _with_corpus(rows: Rows, key: str, folder: Path | None = None) -> Rows:
@@ -326,10 +367,16 @@ def _take(rows: Rows, index: Index) -> Rows:
 
 def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
     sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
-    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence}
+    arrays: dict[str, NDArray[Any]] = {}
+    for i, array in enumerate(rows.table.arrays):
+        if isinstance(array, Stretches):
+            arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
+        else:
+            arrays[f"array_{i}"] = array
+    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
 
 
-def _load_rows(folder: Path, part: str) -> Rows:
+def _load_rows(folder: Path, part: str, schema: Schema) -> Rows:
     numbers, codes, target = (
         np.load(folder / f"{part}_{name}.npy", mmap_mode="r") for name in ("numbers", "codes", "target")
     )
@@ -337,7 +384,17 @@ def _load_rows(folder: Path, part: str) -> Rows:
     texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
     path = folder / f"{part}_sequence.npy"
     sequence = np.load(path, mmap_mode="r") if path.exists() else None
-    return Rows(Table(numbers, codes, texts=texts, sequence=sequence), target)
+    arrays = tuple(_load_array(folder, part, i, column) for i, column in enumerate(schema.arrays))
+    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target)
+
+
+def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:
+    path = folder / f"{part}_array_{place}.npy"
+    if path.exists():
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        return array
+    base, starts = (np.load(folder / f"{part}_{name}_{place}.npy", mmap_mode="r") for name in ("series", "starts"))
+    return Stretches(base, starts, column.shape[0])
 
 
 def _digest(task: Task) -> str:

@@ -113,6 +113,7 @@ def fold_parts(task: Task) -> list[dict[str, NDArray[np.int64]]]:
             groups=task.groups,
             ordered=task.ordered,
             seed=derive_seed(task.seed, "inner", k),
+            gap=task.split.gap,
         )
         parts.append({"full": train, "train": kept, "inner": inner, "held_out": held_out})
     return parts

@@ -121,7 +121,41 @@ def make_text_data(kind: str) -> Data:
     return Data(data.signature, data.rows, folds, data.new)
 
 
+@functools.cache
+def make_array_data(kind: str, of: str) -> Data:
+    """A series with missing steps, or an image, whose level says what the target depends on, beside a small table."""
+    table = make_data(kind)
+    frame, new = make_frame(230, 0)[["size", "city"]], make_frame(25, 9)[["size", "city"]]
+    prices = [np.nan_to_num(make_frame(rows, seed)["price"].to_numpy(), nan=1.0) for rows, seed in ((230, 0), (25, 9))]
+    lyon = [(one["city"] == "Lyon").to_numpy() for one in (frame, new)]
+    made = []
+    for seed, (price, there) in enumerate(zip(prices, lyon, strict=True)):
+        rng = np.random.default_rng(seed)
+        level = (price + 2 * there)[:, None, None]
+        if of == "series":
+            array = (level + 0.1 * rng.normal(size=(len(price), 12, 2))).astype(np.float32)
+            array[rng.random(array.shape) < 0.1] = np.nan
+        else:
+            array = np.clip(30 * level + rng.integers(0, 20, (len(price), 9, 12)), 0, 255).astype(np.uint8)[..., None]
+        made.append(array)
+    schema = learn_schema(frame, arrays={of: made[0]})
+    inputs = (
+        Input("table", "table", (2,), cardinalities=schema.cardinalities),
+        Input(of, of, made[0].shape[1:], str(made[0].dtype)),
+    )
+    rows = Rows(encode(schema, frame, {of: made[0]}), table.rows.target)
+    data = Data(Signature(inputs, table.signature.targets, rows=110), rows, (), encode(schema, new, {of: made[1]}))
+    folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))
+    return Data(data.signature, data.rows, folds, data.new)
+
+
 @pytest.fixture(scope="session")
 def data() -> Callable[..., Data]:
-    """Makes the data of one kind of target, a table or a table and two texts."""
-    return lambda kind, *, texts=False: (make_text_data if texts else make_data)(kind)
+    """Makes the data of one kind of target: a table, or a table and two texts, a series or an image."""
+
+    def make(kind: str, of: str = "table") -> Data:
+        if of in ("series", "image"):
+            return make_array_data(kind, of)
+        return (make_text_data if of == "text" else make_data)(kind)
+
+    return make

@@ -36,6 +36,12 @@ QUICK = {
     "random_forest": {"n_estimators": 20},
     "deep_trees": {"network.epochs": 4, "network.depth": 1, "trees.n_estimators": 20, "trees.learning_rate": 0.3},
     "text_recurrent": one_layer("text.recurrent.recurrent"),
+    "series_recurrent": one_layer("series.recurrent.recurrent"),
+    "series_conv_recurrent": one_layer("series.conv_recurrent.recurrent"),
+    **{
+        f"image_{kind}": {**FAST, f"image.{kind}.depth": 1, f"image.{kind}.filters": {"high": 16, "default": 8}}
+        for kind in ("conv", "separable", "residual", "inception")
+    },
     "text_conv_recurrent": one_layer("text.conv_recurrent.recurrent"),
 }
 LOAD = """
@@ -48,21 +54,27 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     rows = np.load(folder / "rows.npz", allow_pickle=False)
     fitted = load_fitted(folder)
     texts = rows["texts"].astype(object) if rows["texts"].shape[1] else None
-    np.save(folder / "again.npy", fitted.predict(Table(rows["numbers"], rows["codes"], texts=texts)))
+    arrays = tuple(rows[name] for name in rows.files if name.startswith("array"))
+    table = Table(rows["numbers"], rows["codes"], texts=texts, arrays=arrays)
+    np.save(folder / "again.npy", fitted.predict(table))
 print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
 """
 A_TABLE = Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100)
 # What reads sequences step by step promises the same of whole sequences; see test_steps.py.
 WITHOUT_STEPS = [name for name in FAMILIES if name not in ("sequence_labels", "language_model", "seq2seq")]
 NETWORKS = [name for name in WITHOUT_STEPS if FAMILIES[name].library == "keras" and name != "deep_trees"]
-READ_TEXTS = [name for name in WITHOUT_STEPS if FAMILIES[name].unfit(A_TABLE)]
-# A network takes seconds to trace and train: it is sampled for two kinds of target only, and those that read texts,
-# which are all made of the same blocks, meet one kind of target each.
+READS = {
+    name: next((kind for kind in ("series", "image") if name.startswith(f"{kind}_")), "text")
+    for name in WITHOUT_STEPS
+    if FAMILIES[name].unfit(A_TABLE)
+}
+# A network takes seconds to trace and train: it is sampled for two kinds of target only, and those that read more than
+# tables, which are all made of the same blocks, meet one kind of target each.
 CASES = [
     (name, kind)
     for i, name in enumerate(WITHOUT_STEPS)
     for kind in KINDS
-    if name not in READ_TEXTS or kind == KINDS[i % len(KINDS)]
+    if name not in READS or kind == KINDS[i % len(KINDS)]
 ]
 CONFIGURATIONS = [
     (name, kind, number)
@@ -75,7 +87,7 @@ every_case = pytest.mark.parametrize(("name", "kind"), CASES)
 
 def quick(name: str) -> dict[str, Any]:
     """Return what makes a family's training short."""
-    return QUICK.get(name, FAST if name in READ_TEXTS else {})
+    return QUICK.get(name, FAST if name in READS else {})
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ def run(data: Any, saved: Path, permutation: NDArray[np.int64]) -> Any:
 
     @functools.cache
     def train(name: str, kind: str, number: int) -> Run:
-        d = data(kind, texts=name in READ_TEXTS)
+        d = data(kind, READS.get(name, "table"))
         space = narrow(FAMILIES[name].space(d.signature), quick(name))
         draw = np.random.default_rng([number, KINDS.index(kind)])
         config = (
@@ -151,7 +163,8 @@ def _save(fitted: Any, rows: Any, predictions: NDArray[np.float32], folder: Path
     folder.mkdir()
     fitted.save(folder)
     texts = np.empty((len(rows), 0)) if rows.texts is None else rows.texts.astype(str)
-    np.savez(folder / "rows.npz", numbers=rows.numbers, codes=rows.codes, texts=texts)
+    arrays = {f"array{i}": array for i, array in enumerate(rows.arrays)}
+    np.savez(folder / "rows.npz", numbers=rows.numbers, codes=rows.codes, texts=texts, **arrays)
     np.save(folder / "once.npy", predictions)
 
 
@@ -173,7 +186,7 @@ def loaded(run: Any, saved: Path) -> tuple[Path, list[str]]:
 
 @every_case
 def test_a_space_is_a_space_and_survives_storage(data, name, kind):
-    space = FAMILIES[name].space(data(kind, texts=name in READ_TEXTS).signature)
+    space = FAMILIES[name].space(data(kind, READS.get(name, "table")).signature)
     check(space)
     assert from_json(json.loads(json.dumps(to_json(space)))) == space
 
@@ -249,8 +262,9 @@ def test_loading_needs_no_builders(loaded):
 def test_nothing_on_disk_is_pickled(loaded, name, kind):
     folder = loaded[0] / f"{name}-{kind}"
     files = [path for path in folder.rglob("*.*") if path.name not in ("rows.npz", "once.npy", "again.npy")]
-    learned = {"vocabulary.json"} if name in READ_TEXTS else set()
-    assert {path.name for path in files} >= {"model.json", "preprocess.skops"} | learned
+    learned = {"vocabulary.json"} if READS.get(name) == "text" else set()
+    columns = "preprocess-0.skops" if name in READS else "preprocess.skops"
+    assert {path.name for path in files} >= {"model.json", columns} | learned
     for path in files:
         assert path.suffix in (".json", ".skops", ".keras", ".ubj")
         assert not path.read_bytes().startswith(b"\x80")
@@ -288,7 +302,7 @@ def test_a_class_absent_from_a_fold_gets_probability_zero(data, name):
     assert (with_all[:, 1] > 0).any()
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in READ_TEXTS])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in READS])
 def test_networks_train_on_a_fold_that_lacks_a_class(data, name):
     d = data("multiclass")
     fold = d.fold(np.flatnonzero(d.rows.target != 1), seed=0)

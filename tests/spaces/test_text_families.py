@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
+from spaces.functional import build_functional, build_siamese
 from spaces.space import Config
 from spaces.table import Table
-from spaces.text_networks import build_functional, build_siamese
 from spaces.texts import measure
 
 FILLER = ["the", "of", "and", "was", "here", "then", "very", "some", "house", "river", "street", "rain"]

@@ -1,0 +1,212 @@
+"""Forecasts: from a frame of steps to what comes after the last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tuner
+from spaces import FAMILIES, defaults, narrow
+from spaces.naive import NaiveFitted, last_values
+from spaces.signature import Follows
+from spaces.table import Table
+from tuner.reading import DataError
+from tuner.trial import fold_parts, make_folds
+
+QUIET = {"workers": 0, "tracking": None, "progress": False}
+QUICK = {"epochs": 8, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"]}
+
+
+def weather(days: int = 40, seed: int = 0) -> pd.DataFrame:
+    """Hours of a temperature that wanders and rises every day, and a pressure that runs two hours ahead of it."""
+    rng = np.random.default_rng(seed)
+    hours = np.arange(24 * days)
+    wander = rng.normal(0, 0.4, len(hours)).cumsum()
+    time = pd.Timestamp("2026-03-01") + pd.to_timedelta(hours, unit="h")
+    holiday = rng.random(len(hours)) < 0.05
+    temperature = 10 + wander + 5 * np.sin(hours / 24 * 2 * np.pi) + 6 * holiday
+    return pd.DataFrame(
+        {"time": time, "temperature": temperature, "pressure": np.roll(wander, -2), "holiday": holiday.astype(int)}
+    )
+
+
+def make_task(frame: pd.DataFrame | None = None, **changes: object) -> tuner.Task:
+    given = {"window": 24, "horizon": 3, "time": "time", "known": ["holiday"], "test": 0.2, **changes}
+    return tuner.series_task(weather() if frame is None else frame, "temperature", **given)
+
+
+def test_rows_are_windows_and_what_comes_after_them():
+    frame, task = weather(), make_task(test=None)
+    past = task.rows.table.arrays[0]
+    assert task.schema.arrays[0].categories == ("temperature", "pressure")
+    for row in (0, 7, len(task.rows) - 1):
+        np.testing.assert_allclose(past[[row]].__array__()[0, :, 0], frame["temperature"][row : row + 24], rtol=1e-6)
+        assert task.rows.target[row] == frame["temperature"][row + 23 + 3]
+    assert past.nbytes < 2 * frame[["temperature", "pressure"]].to_numpy(np.float32).nbytes + 8 * len(past)
+    assert [column.name for column in task.schema.columns] == ["time+3", "holiday+3", "past"]
+    np.testing.assert_array_equal(task.rows.table.numbers[:, -1], frame["holiday"][26:].to_numpy())
+    assert task.target.name == "temperature+3"
+    assert [(one.name, one.shape) for one in task.signature.inputs] == [("table", (2,)), ("past", (24, 2))]
+    assert task.score.name == "mae"
+    assert task.signature.arrays[0].periods == (24, 168)
+
+
+def test_no_window_lies_across_a_cut():
+    task = make_task(split={"folds": 2})
+    window, horizon = 24, 3
+    starts = task.rows.table.arrays[0].starts
+    test_starts = task.test.table.arrays[0].starts
+    assert starts.max() + window - 1 + horizon < test_starts.min()
+    for parts in fold_parts(task):
+        for earlier, later in (("train", "inner"), ("full", "held_out"), ("inner", "held_out")):
+            ends = starts[parts[earlier]] + window - 1 + horizon
+            assert ends.max() < starts[parts[later]].min(), (earlier, later)
+
+
+def test_naive_forecasts_are_what_they_say():
+    past = np.arange(48, dtype=np.float32).reshape(1, 48, 1)
+    table = Table(np.empty((1, 0)), np.empty((1, 0), np.int32), arrays=(past,))
+    said = {
+        name: float(NaiveFitted({name: settings}, (Follows(0, horizon),)).predict(table)[0, 0])
+        for name, settings, horizon in (
+            ("last", {}, 5),
+            ("seasonal", {"period": 24}, 5),
+            ("mean", {"steps": 24}, 5),
+            ("drift", {}, 5),
+        )
+    }
+    assert said == {"last": 47, "seasonal": 47 + 5 - 24, "mean": np.mean(np.arange(24, 48)), "drift": 52}
+    further = NaiveFitted({"seasonal": {"period": 24}}, (Follows(0, 30),))
+    assert float(further.predict(table)[0, 0]) == 47 + 30 - 48
+
+
+def test_the_last_known_value_is_taken_where_the_last_is_missing():
+    past = np.array([[[1.0], [2.0], [np.nan]], [[np.nan], [np.nan], [np.nan]]], np.float32)
+    table = Table(np.empty((2, 0)), np.empty((2, 0), np.int32), arrays=(past,))
+    target = tuner.Task(past.repeat(20, 0), np.arange(40.0)).target
+    target = type(target)("y", "regression", follows=Follows(0, 1))
+    np.testing.assert_array_equal(last_values(table, target), [[2.0], [2.0]])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    families = {
+        "series_baseline": {},
+        "linear": {},
+        "xgboost": {"n_estimators": 60},
+        "series_conv": {**QUICK, "predicts": ["change"]},
+    }
+    folder = tmp_path_factory.mktemp("series") / "study"
+    return tuner.tune(make_task(), families, trials=7, folder=folder, seed=1, **QUIET)
+
+
+def test_models_beat_what_anybody_would_say(study):
+    best = {}
+    for trial in study.complete:
+        best.setdefault(trial.family, trial.value)
+    assert set(best) == {"baseline", "series_baseline", "linear", "xgboost", "series_conv"}
+    assert best["series_baseline"] <= best["baseline"]
+    assert max(best["linear"], best["xgboost"], best["series_conv"]) < best["series_baseline"]
+    assert best["linear"] < 0.5 * best["series_baseline"]  # the pressure says what comes, and so does the time of day
+    naive = make_task().rows
+    said = last_values(naive.table, study.task.target)[:, 0]
+    folds = [held_out for _, held_out in study.task.folds]
+    by_hand = np.mean([np.abs(said[rows] - naive.target[rows]).mean() for rows in folds])
+    assert best["baseline"] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_an_ensemble_forecasts_what_comes_after_the_last_row(study, tmp_path):
+    ensemble = study.ensemble("uniform")
+    ensemble.test()
+    frame = weather(10, seed=5)
+    cut = 150
+    known = frame[["holiday"]].iloc[cut : cut + 3]
+    loaded = tuner.load(ensemble.save(tmp_path / "bundle"))
+    said = tuner.forecast(loaded, frame.iloc[:cut], known=known)
+    assert list(said.columns) == ["temperature+3"]
+    assert said.index[0] == frame["time"].iloc[cut - 1]
+    rows = make_task(frame, test=None).rows
+    row = int(np.flatnonzero(rows.table.arrays[0].starts == cut - 24)[0])
+    expected = loaded.outputs(rows.table.take(slice(row, row + 1)))[0, 0]
+    assert said.iloc[0, 0] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(DataError, match="forecast needs 'holiday' 3 steps after the last row"):
+        tuner.forecast(loaded, frame.iloc[:cut])
+    with pytest.raises(DataError, match="forecast needs the last 24 steps, got 20"):
+        tuner.forecast(loaded, frame.iloc[:20], known=known)
+
+
+def test_several_horizons_are_several_targets(tmp_path):
+    task = make_task(horizon=[1, 6], split={"folds": 1})
+    assert [part.name for part in task.target.each] == ["temperature+1", "temperature+6"]
+    families = {"series_dense": {**QUICK, "predicts": ["change"]}, "linear": {"predicts": ["change"]}}
+    study = tuner.tune(task, families, trials=2, folder=tmp_path / "s", **QUIET)
+    assert len([trial for trial in study.complete if trial.family != "baseline"]) == 2
+    said = tuner.forecast(study.ensemble("uniform"), weather(5), known=pd.DataFrame({"holiday": [0] * 6}))
+    assert said.shape == (1, 2)
+    assert np.isfinite(said.to_numpy()).all()
+
+
+@pytest.mark.parametrize("predicts", ["change", "level"])
+def test_a_level_or_a_change(predicts):
+    """On a series that has drifted far away from where it was, only changes can be told."""
+    steps = np.arange(400.0)
+    frame = pd.DataFrame({"value": steps + np.random.default_rng(0).normal(0, 0.3, 400)})
+    task = tuner.series_task(frame, "value", window=6, split={"folds": 1})
+    (fold, held_out), *_ = make_folds(task)
+    space = narrow(FAMILIES["xgboost"].space(task.signature), {"n_estimators": 50, "predicts": [predicts]})
+    (fitted,) = FAMILIES["xgboost"].build(defaults(space), task.signature).fit([fold], lambda *a: None)
+    error = np.abs(fitted.predict(held_out.table)[:, 0] - held_out.target).mean()
+    assert (error < 1) == (predicts == "change")
+
+
+def test_gaps_are_steps_that_are_missing():
+    frame = weather().drop(index=[100, 101, 250])
+    task = make_task(frame, test=None)
+    assert len(task.rows) == 24 * 40 - 26 - 3  # all but those whose target is missing
+    base = task.rows.table.arrays[0].base
+    assert np.isnan(base[100]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: pd.concat([f, f.iloc[[5]]]), "holds 2026-03-01 05:00:00 twice: one row a moment"),
+        (lambda f: f.iloc[::-1], "is not in order: sort the rows by it"),
+        (lambda f: f.assign(time=["soon", *f["time"].astype(str)[1:]]), "holds 'soon', which is no time stamp"),
+        (lambda f: f.assign(time=f["time"].where(f.index != 9, f["time"] + pd.Timedelta("7min"))), "is no multiple of"),
+        (lambda f: f.iloc[:20], "20 steps are too few for windows of 24 and a target 3 steps later"),
+        (lambda f: f.iloc[:90], "rows are too few to be cut with 26 left out"),
+        (lambda f: f.rename(columns={"pressure": "presure"}), "unknown name 'pressure', did you mean 'presure'"),
+        (lambda f: f.assign(pressure="high"), "channel 'pressure' must hold numbers"),
+        (lambda f: f.assign(pressure=np.nan), "channel 'pressure' holds no number at all"),
+        (lambda f: f.assign(pressure=np.inf), "the series holds infinite numbers"),
+    ],
+)
+def test_a_series_that_is_none_is_refused(change, message):
+    with pytest.raises((DataError, ValueError), match=message):
+        make_task(change(weather()), channels=["temperature", "pressure"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"horizon": 0}, "horizon must be a number of steps, at least 1, got 0"),
+        ({"window": 0}, "window must be a number of steps, at least 1, got 0"),
+        ({"horizon": [3, 3]}, "several different ones"),
+        ({"stride": 1.5}, "stride must be a number of steps"),
+        ({"split": {"kind": "kfold"}}, "a kfold split has no gap"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_task(**changes)
+
+
+def test_a_constant_channel_says_nothing():
+    frame = weather().assign(pressure=7.0)
+    task = make_task(frame, test=None, split={"folds": 1})
+    (fold, held_out), *_ = make_folds(task)
+    config = defaults(FAMILIES["linear"].space(task.signature))
+    (fitted,) = FAMILIES["linear"].build(config, task.signature).fit([fold], lambda *a: None)
+    assert np.isfinite(fitted.predict(held_out.table)).all()

@@ -1,0 +1,226 @@
+"""Forecasts: from the last steps of a series to its value some steps later.
+
+Each row is a moment: the window of steps up to it is the input, what comes `horizon` steps later the target. Windows
+share one array in memory, and splits leave out the rows whose window or target lies across a cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensembles.ensemble import Ensemble
+from spaces.arrays import Stretches
+from spaces.signature import Follows
+from spaces.space import unknown_name
+from spaces.table import Column
+from tuner.ensembling import StudyEnsemble
+from tuner.metrics import Metric
+from tuner.reading import DataError, read_frame
+from tuner.splits import Split
+from tuner.task import Task
+
+PAST = "past"
+_DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
+
+
+def series_task(
+    data: Any,
+    target: str | Sequence[str],
+    *,
+    window: int,
+    horizon: int | Sequence[int] = 1,
+    stride: int = 1,
+    time: str | None = None,
+    channels: Sequence[str] | None = None,
+    known: Sequence[str] = (),
+    calendar: bool = True,
+    metric: str | Metric | Mapping[str, Any] | None = "mae",
+    metrics: Sequence[str | Metric] = (),
+    split: Mapping[str, Any] | None = None,
+    test: float | None = None,
+    missing: Sequence[str] = (),
+    seed: int = 0,
+) -> Task:
+    """Make a task of a series: forecast a column from the steps before.
+
+    Args:
+        data: A data frame, or the path of a CSV, TSV or Parquet file: a row a step, in order, steps of equal length.
+        target: The column to be forecast, or several.
+        window: Steps that are read.
+        horizon: How many steps after the window's last one the target is, or several such numbers.
+        stride: Every so many steps a row begins.
+        time: The column of time stamps. Gaps are filled with missing steps; what is forecast knows its own date.
+        channels: The columns that are read; all of numbers when left out, the target among them.
+        known: Columns that are known beforehand, such as holidays: they are read at the moment of the forecast.
+        calendar: Whether date, month, weekday and hour of that moment are read, where there is a time column.
+        metric: As for `tuner.Task`.
+        metrics: As for `tuner.Task`.
+        split: How moments are divided, in time order; `{"folds": 3}` (forward chaining) when left out.
+        test: The share at the end that only `ensemble.test()` reads.
+        missing: As for `tuner.Task`.
+        seed: The task's seed.
+
+    Raises:
+        DataError: A column is missing, time stamps are unsorted, doubled or of unequal distance, or the series is too
+            short for the window.
+        ValueError: A number is out of range.
+    """
+    horizons = [horizon] if isinstance(horizon, int) else list(horizon)
+    for name, value in (("window", window), ("stride", stride), *(("horizon", one) for one in horizons)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a number of steps, at least 1, got {value!r}")
+    if not horizons or len(set(horizons)) < len(horizons):
+        raise ValueError(f"horizon must be a number of steps, or several different ones, got {horizon!r}")
+    targets = [target] if isinstance(target, str) else list(target)
+    frame, step = _steps(read_frame(data, missing=missing), time)
+    for name in (*targets, *(channels or ()), *known):
+        if name not in frame.columns:
+            raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
+    read = list(channels) if channels is not None else _numbers(frame, leave_out=[*known, *([time] if time else [])])
+    read += [name for name in targets if name not in read]
+    for name in read:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype) and not pd.api.types.is_bool_dtype(frame[name].dtype):
+            raise DataError(f"channel {name!r} must hold numbers, got {frame[name].dtype}: leave it out of channels")
+        if frame[name].isna().all():
+            raise DataError(f"channel {name!r} holds no number at all")
+    moments = np.arange(window - 1, len(frame) - max(horizons), stride)
+    if len(moments) < 4:
+        raise DataError(
+            f"{len(frame)} steps are too few for windows of {window} and a target {max(horizons)} steps later"
+        )
+    values = {
+        f"{name}+{ahead}": frame[name].to_numpy(np.float64)[moments + ahead] for name in targets for ahead in horizons
+    }
+    there = np.isfinite(np.stack(list(values.values()))).all(axis=0)
+    moments = moments[there]
+    rows = pd.DataFrame({name: one[there] for name, one in values.items()})
+    rows = pd.concat([rows, _known(frame, moments, horizons, known, time if calendar else None)], axis=1)
+    base = frame[read].to_numpy(np.float32)
+    if np.isinf(base).any():
+        raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
+    gap = math.ceil((window - 1 + max(horizons)) / stride)
+    division = Split.of({"kind": "time", "folds": 3, "gap": gap, **(split or {})}, "time")
+    stretches = Stretches(base, moments - (window - 1), window)
+    return Task(
+        {"table": rows, PAST: stretches},
+        list(values) if len(values) > 1 else next(iter(values)),
+        metric=metric,
+        metrics=metrics,
+        kind="regression",
+        split=division,
+        test=test,
+        seed=seed,
+        continues={f"{name}+{ahead}": Follows(read.index(name), ahead) for name in targets for ahead in horizons},
+        series={PAST: Column(PAST, "series", tuple(read), shape=(window, len(read)), periods=_periods(step))},
+    )
+
+
+def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Forecast what comes after the last row of some data.
+
+    Args:
+        ensemble: Of a `series_task`.
+        data: At least a window of rows, as `series_task` was given.
+        known: Where the task has columns that are known beforehand: these columns for the moments to come, one row a
+            step after the last of `data`.
+
+    Returns:
+        One row, with a column for each target; its index is the last time stamp, or row.
+
+    Raises:
+        DataError: A column is missing, or there are fewer rows than the window has steps.
+        ValueError: The ensemble is of another task.
+    """
+    ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
+    columns = {column.name: column for column in ensemble.schema.columns}
+    if PAST not in columns or any(part.follows is None for part in ensemble.target.each):
+        raise ValueError("forecast needs an ensemble of a series task: tuner.series_task(frame, target, window=...)")
+    past = columns.pop(PAST)
+    stamps = [name.rpartition("+")[0] for name, column in columns.items() if column.kind == "date"]
+    time = stamps[0] if stamps else None
+    frame, step = _steps(read_frame(data), time)
+    for name in (*past.categories, *stamps):
+        if name not in frame.columns:
+            raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
+    if len(frame) < past.shape[0]:
+        raise DataError(f"forecast needs the last {past.shape[0]} steps, got {len(frame)}")
+    later = pd.DataFrame(
+        index=range(len(frame), len(frame) + max(one.follows.horizon for one in ensemble.target.each if one.follows))
+    )
+    if time is not None and step is not None:
+        later[time] = frame[time].iloc[-1] + step * np.arange(1, len(later) + 1)
+    if known is not None:
+        later = pd.concat([later.iloc[: len(known)], known.set_axis(later.index[: len(known)])], axis=1)
+    whole = pd.concat([frame, later])
+    row = {}
+    for name in columns:
+        origin, _, ahead = name.rpartition("+")
+        at = len(frame) - 1 + int(ahead)
+        if origin not in whole.columns or at >= len(whole) or pd.isna(whole[origin].iloc[at]):
+            raise DataError(f"forecast needs {origin!r} {ahead} steps after the last row: known=DataFrame(...)")
+        row[name] = [whole[origin].iloc[at]]
+    window = frame[list(past.categories)].to_numpy(np.float32)[None, -past.shape[0] :]
+    said = np.atleast_1d(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window}))
+    index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
+    return pd.DataFrame(
+        np.asarray(said).reshape(1, -1), columns=[one.name for one in ensemble.target.each], index=index
+    )
+
+
+def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
+    """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
+    frame = frame.rename(columns=str)
+    if time is None:
+        return frame.reset_index(drop=True), None
+    if time not in frame.columns:
+        raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
+    given = frame[time]
+    stamps = pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
+    if stamps.isna().any():
+        raise DataError(f"time column {time!r} holds {frame[time][stamps.isna()].iloc[0]!r}, which is no time stamp")
+    if stamps.duplicated().any():
+        raise DataError(f"time column {time!r} holds {stamps[stamps.duplicated()].iloc[0]} twice: one row a moment")
+    if not stamps.is_monotonic_increasing:
+        raise DataError(f"time column {time!r} is not in order: sort the rows by it")
+    if len(stamps) < 2:
+        raise DataError(f"a series needs more than {len(stamps)} rows")
+    step = stamps.diff().mode().iloc[0]
+    even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=step)
+    if len(odd := stamps[~stamps.isin(even)]):
+        raise DataError(
+            f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
+            "one length first, as with DataFrame.resample"
+        )
+    filled = frame.assign(**{time: stamps}).set_index(time).reindex(even)
+    return filled.rename_axis(time).reset_index(), step
+
+
+def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:
+    found = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    return [name for name in found if name not in leave_out and frame[name].notna().any()]
+
+
+def _known(
+    frame: pd.DataFrame, moments: NDArray[np.int64], horizons: Sequence[int], known: Sequence[str], time: str | None
+) -> pd.DataFrame:
+    """Return what is known beforehand of the moments that are forecast: a column for each of these and horizon."""
+    found = {
+        f"{name}+{ahead}": frame[name].to_numpy()[moments + ahead]
+        for name in (*([time] if time else []), *known)
+        for ahead in (horizons if name != time else horizons[-1:])
+    }
+    return pd.DataFrame(found)
+
+
+def _periods(step: pd.Timedelta | None) -> tuple[int, ...]:
+    """Return how many steps a day and a week have, where these are whole numbers above 1."""
+    if step is None:
+        return ()
+    found = [period / step for period in (_DAY, _WEEK)]
+    return tuple(int(one) for one in found if one > 1 and one == int(one))
