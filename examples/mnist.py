@@ -1,4 +1,4 @@
-"""Which digit is it? Convolutional networks on 60,000 images, and trees on what they see.
+"""Which digit is it? Convolutional networks on 60,000 images.
 
     python examples/mnist.py mnist.npz [folder] [time]
 
@@ -18,10 +18,9 @@ folder, time = [*sys.argv[2:], *["runs/mnist", "28m"][len(sys.argv) - 2 :]]
 train, test = data["x_train"][..., None], (data["x_test"][..., None], data["y_test"])
 split = {"kind": "holdout", "share": 0.1}
 task = tuner.Task(train, data["y_train"], metrics=["accuracy"], split=split, test=test)
-small = {"filters": {"high": 32, "default": 24}, "convolutions": 1}
+small = {"filters": {"high": 32, "default": 16}, "convolutions": 1}
 families = {
     "image_conv": {"epochs": 12, **{f"image.conv.{name}": value for name, value in small.items()}},
-    "image_residual": {"epochs": 8, "image.residual.filters": {"high": 24, "default": 12}},
     "linear": {},
 }
 study = tuner.tune(task, families, time=time, trials=30, trial_time="14m", workers=1, seed=0, folder=folder)

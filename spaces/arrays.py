@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.table import Table
+if TYPE_CHECKING:
+    from spaces.table import Table
 
 ArrayKind = Literal["series", "image"]
 # Of longer stretches a linear model or trees see the last steps and statistics; more columns would drown the rows.
 _MOST_LAGS = 512
 _SUMMARIES = 5
+_ROWS = 4096  # written out at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,58 @@ class Stretches:
         return written if dtype is None else written.astype(dtype)
 
 
-Array = NDArray[Any] | Stretches
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """Some rows of an array, copied when they are needed: folds share images rather than hold each their own.
+
+    Attributes:
+        base: The array.
+        rows: int64, which rows.
+    """
+
+    base: NDArray[Any]
+    rows: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape as an array."""
+        return len(self.rows), *self.base.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its values."""
+        return self.base.dtype
+
+    @property
+    def ndim(self) -> int:
+        """As many axes as the array has."""
+        return self.base.ndim
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a copy takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Any) -> Picked:
+        return Picked(self.base, self.rows[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Copy the rows."""
+        picked = self.base[self.rows]
+        return picked if dtype is None else picked.astype(dtype)
+
+
+Array = NDArray[Any] | Stretches | Picked
+
+
+def take(array: Array, rows: Any) -> Array:
+    """Return some rows of an array without copying them yet."""
+    if isinstance(array, np.ndarray):
+        return Picked(array, np.arange(len(array)))[rows]
+    return array[rows]
 
 
 @dataclass(frozen=True)
@@ -102,8 +156,11 @@ class PreparedArray:
         if isinstance(given, Stretches):
             ready: Array = Stretches(self._standardised(given.base), given.starts, given.length)
         else:
-            ready = self._standardised(given)
-        return _flat(np.asarray(ready)) if self.recipe.flat else ready
+            ready = self._standardised(np.asarray(given))
+        if not self.recipe.flat:
+            return ready
+        chunks = [_flat(np.asarray(ready[start : start + _ROWS])) for start in range(0, len(ready), _ROWS)]
+        return np.concatenate([np.empty((0, flat_width("series", ready.shape[1:])), np.float32), *chunks])
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -131,7 +188,7 @@ def prepare_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
         ends = ends - np.bincount(given.starts + given.length, minlength=len(given.base) + 1)
         values = given.base[np.cumsum(ends)[:-1] > 0]  # each step once, however many stretches hold it
     else:
-        values = given.reshape(-1, channels)
+        values = np.asarray(given).reshape(-1, channels)
     known = np.isfinite(values).any(axis=0)
     mean, deviation = np.zeros(channels), np.ones(channels)
     mean[known] = np.nanmean(values[:, known], axis=0, dtype=np.float64)

@@ -118,9 +118,15 @@ class ChangeModel:
             yield ChangeFitted(next(training), self.target)
 
     def _changes(self, fold: Fold) -> Fold:
-        def change(rows: Rows) -> Rows:
-            last = last_values(rows.table, self.target)
-            key = None if rows.table.key is None else f"{rows.table.key}/change"
-            return Rows(replace(rows.table, key=key), rows.target - (last if self.target.parts else last[:, 0]))
+        full, train, inner = (changed(rows, self.target) for rows in (fold.full, fold.train, fold.inner))
+        return replace(fold, full=full, train=train, inner=inner)
 
-        return replace(fold, full=change(fold.full), train=change(fold.train), inner=change(fold.inner))
+
+def changed(rows: Rows, target: Target) -> Rows:
+    """Return rows whose target is how much it changes from the last known value.
+
+    What is learned with the target's help has a name of its own.
+    """
+    last = last_values(rows.table, target)
+    key = None if rows.table.key is None else f"{rows.table.key}/change"
+    return Rows(replace(rows.table, key=key), rows.target - (last if target.parts else last[:, 0]))

@@ -60,7 +60,7 @@ def build_baseline(config: Config, signature: Signature) -> Any:
             return DummyClassifier(strategy="prior")
         return DummyRegressor(strategy="median" if signature.target.loss == "absolute_error" else "mean")
 
-    return EstimatorModel(make, "standard", signature)
+    return EstimatorModel(make, "standard", signature, blind=True)
 
 
 def _text(config: Config) -> Any:

@@ -69,7 +69,7 @@ def learn_schema(
     for name, array in (arrays or {}).items():
         if name in names:
             raise TableError(f"{name!r} is a column and an array too: rename one of them")
-        columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:])))
+        columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:]), dtype=str(array.dtype)))
     return Schema(tuple(columns))
 
 
@@ -81,6 +81,8 @@ def _with_inputs(columns: list[Column], inputs: Mapping[str, Sequence[str]]) -> 
     """
     of: dict[str, str] = {}
     for name, its in inputs.items():
+        if isinstance(its, str):
+            raise TableError(f"inputs must name lists of columns: inputs={{{name!r}: [{its!r}]}}")
         for column in its:
             if column not in {one.name for one in columns}:
                 raise TableError(f"inputs: {unknown_name(column, [one.name for one in columns])}")
@@ -115,7 +117,10 @@ def inputs_of(data: Any) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list
         return data, {}, {}
     if isinstance(data, Stretches):
         return pd.DataFrame(index=range(len(data))), {"series": data}, {}
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # lists of unequal length
+        raise TableError(f"data is no array: bring what it holds to one shape first ({error})") from None
     if array.ndim == 2:
         return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])]), {}, {}
     if array.ndim not in (3, 4):
@@ -152,14 +157,19 @@ def _named_inputs(data: Mapping[Any, Any]) -> tuple[pd.DataFrame, dict[str, Arra
 
 
 def _checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a series as float32, an image as uint8 if it is one, else as float32."""
+    """Return a series as float32, images of whole numbers as uint8, other images as float32."""
     if array.dtype.kind not in "iufb":
         raise TableError(f"{name!r} must be an array of numbers, got {array.dtype}")
     if 0 in array.shape[1:]:
         raise TableError(f"{name!r} is empty: its shape is {array.shape}")
-    if array.ndim == 4 and array.dtype == np.uint8:
-        return array
-    numbers = array.astype(np.float32)
+    if array.ndim == 4 and array.dtype.kind in "iub":
+        if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
+            raise TableError(
+                f"{name!r} must hold whole numbers from 0 to 255, or numbers with fractions, got {array.dtype} from "
+                f"{array.min()} to {array.max()}"
+            )
+        return array.astype(np.uint8, copy=False)
+    numbers = array.astype(np.float32, copy=False)
     if np.isinf(numbers).any():
         raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
     if array.ndim == 4 and np.isnan(numbers).any():
@@ -212,6 +222,15 @@ def _array_of(column: Column, arrays: Mapping[str, Array]) -> Array:
     if tuple(array.shape[1:]) != column.shape:
         raise TableError(
             f"{column.name!r} must have the shape (rows, {', '.join(map(str, column.shape))}), got {tuple(array.shape)}"
+        )
+    if column.dtype == "uint8" and array.dtype != np.uint8:
+        pixels = np.asarray(array)
+        if len(pixels) and not (pixels.max() > 1 and pixels.min() >= 0 and (pixels == pixels.astype(np.uint8)).all()):
+            raise TableError(f"{column.name!r} must hold whole numbers from 0 to 255, as in training, got fractions")
+        return pixels.astype(np.uint8)
+    if column.kind == "image" and column.dtype == "float32" and array.dtype == np.uint8:
+        raise TableError(
+            f"{column.name!r} must hold numbers with fractions, as in training, got whole ones: scale them"
         )
     return array
 

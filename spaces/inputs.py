@@ -107,6 +107,8 @@ class PreparedInputs:
         if not self.joined:
             read = (*arrays, *(self.texts.arrays(table) if self.texts else ()))
             return read if len(read) > 1 else read[0]
+        if not arrays and self.texts is None:
+            return np.zeros((len(table), 0), np.float32)
         if self.texts is None:
             return np.hstack([np.asarray(array) for array in arrays])
         bags = self.texts.bags(table)
@@ -156,7 +158,7 @@ def learn_tables(
     key = None if train.key is None else f"{train.key}/twins {one.columns} {other.columns}"
     both = Table(np.vstack([left.numbers, right.numbers]), np.vstack([left.codes, right.codes]), key)
     twice = np.concatenate([target, target])
-    prepared, matrix = training_matrix(replace(one, columns=()), both, twice, target_kind)
+    prepared, matrix = training_matrix(replace(one, columns=(), twins=True), both, twice, target_kind)
     twins = [
         (replace(prepared, columns=columns, key=prepared.key and f"{prepared.key}|{columns}"), half)
         for columns, half in zip((one.columns, other.columns), np.split(matrix, 2), strict=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,6 +29,7 @@ import xgboost
 from numpy.typing import NDArray
 from scipy import sparse
 
+from spaces.arrays import flat_width
 from spaces.family import Fitted, Fold
 from spaces.heads import activated, loss_for
 from spaces.inputs import Columns, Prepared, Reading, joined_reading, learn, load_prepared
@@ -43,8 +44,8 @@ from spaces.training import Arrays, Trainer, predict
 from spaces.xgboost_model import XGBoostFitted
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_MOST_TREES, _CROSSES, _NGRAMS, _MOST = 100, 256, 20_000, 1024
-_EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
+_MOST_TREES, _CROSSES, _NGRAMS, _MOST, _PIXELS = 100, 256, 20_000, 1024, 4096
+EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
 _RATE, _WIDE_RATE = 1e-3, 0.05
 _SPARSE = (("ids", "int32"), ("weights", "float32"))
 
@@ -203,7 +204,7 @@ def fit_joint(
     signature: Signature,
     *,
     penalties: Sequence[float] = PENALTIES,
-    epochs: int = _EPOCHS,
+    epochs: int = EPOCHS,
 ) -> JointFitted:
     """Train a joint model on one fold.
 
@@ -276,7 +277,11 @@ def _wide_reading(signature: Signature) -> Reading:
     several = signature.table is not None and signature.table.shape[0] > 1
     table = Recipe("piecewise", "onehot", signature.cardinalities, _CROSSES if several else 0)
     text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
-    return joined_reading(table, text, signature)
+    reading = joined_reading(table, text, signature)
+    few = tuple(
+        recipe for recipe in reading.arrays if flat_width(recipe.kind, signature.arrays[recipe.place].shape) <= _PIXELS
+    )
+    return replace(reading, arrays=few)
 
 
 def _body(tower: KerasFitted) -> keras.Model:

@@ -21,28 +21,24 @@ from spaces.signature import Follows, Signature, Target
 from spaces.space import Config
 from spaces.table import Table
 
+_ROWS = 4096
 
-def past_of(array: Array, channel: int) -> NDArray[np.float64]:
-    """Return one channel of the past, `(rows, steps)`, missing steps filled with the last known value."""
+
+def past_of(table: Table, channels: Sequence[int]) -> Array:
+    """Return some channels of the past, `(rows, steps, channels)`, missing steps filled with the last known value."""
+    array = table.arrays[0]
     if isinstance(array, Stretches):
-        values: Array = Stretches(carried_forward(array.base[:, [channel]]), array.starts, array.length)
-    else:
-        values = carried_forward(array[..., [channel]])
-    return np.asarray(values, np.float64)[..., 0]
+        return Stretches(carried_forward(array.base[:, list(channels)]), array.starts, array.length)
+    return carried_forward(np.asarray(array)[..., list(channels)])
 
 
 def last_values(table: Table, target: Target) -> NDArray[np.float64]:
     """Return the last known value of what each target continues, `(rows, targets)`; the mean where none is known."""
-    columns = []
-    for follows in followed(target):
-        array = table.arrays[0]
-        if isinstance(array, Stretches):
-            last = carried_forward(array.base[:, [follows.channel]])[array.starts + array.length - 1, 0]
-        else:
-            last = carried_forward(array[..., [follows.channel]])[:, -1, 0]
-        known = np.isfinite(last)
-        columns.append(np.where(known, last, last[known].mean() if known.any() else 0.0))
-    return np.stack(columns, axis=1).astype(np.float64)
+    past = past_of(table, [follows.channel for follows in followed(target)])
+    last = past.base[past.starts + past.length - 1] if isinstance(past, Stretches) else np.asarray(past)[:, -1]
+    known = np.isfinite(last)
+    usual = [column[its].mean() if its.any() else 0.0 for column, its in zip(last.T, known.T, strict=True)]
+    return np.where(known, last, usual).astype(np.float64)
 
 
 def followed(target: Target) -> list[Follows]:
@@ -58,9 +54,9 @@ class _Past:
     follows: tuple[Follows, ...]
     key: None = None
 
-    def matrix(self, table: Table) -> NDArray[np.float64]:
+    def matrix(self, table: Table) -> Array:
         """Return their past, `(rows, steps, targets)`."""
-        return np.stack([past_of(table.arrays[0], one.channel) for one in self.follows], axis=2)
+        return past_of(table, [one.channel for one in self.follows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +83,15 @@ class NaiveFitted:
         """Return forecasts `(rows, targets)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, past: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Forecast from the past, `(rows, steps, targets)`."""
-        said = [self._forecast(past[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
+    def predict_matrix(self, past: Array) -> NDArray[np.float32]:
+        """Forecast from the past, `(rows, steps, targets)`, of which some rows at a time are written out."""
+        chunks = [self._some(np.asarray(past[start : start + _ROWS])) for start in range(0, len(past), _ROWS)]
+        return np.concatenate([np.empty((0, len(self.follows)), np.float32), *chunks])
+
+    def _some(self, past: NDArray[Any]) -> NDArray[np.float32]:
+        # What is missing before the first known step is taken to have been like it.
+        known = np.flip(carried_forward(np.flip(past.astype(np.float64), axis=1)), axis=1)
+        said = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
         return np.nan_to_num(np.stack(said, axis=1)).astype(np.float32)
 
     def _forecast(self, past: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:

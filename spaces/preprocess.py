@@ -23,6 +23,7 @@ FREQUENT_VALUE_ROWS, FREQUENT_VALUE_LIMIT = 20, 96
 _TRUSTED = [
     "numpy.dtype",
     "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.PredefinedSplit",
     "sklearn.model_selection._split.StratifiedKFold",
     "spaces.crosses.HashedCrosses",
     "spaces.piecewise.PiecewiseLinear",
@@ -44,6 +45,7 @@ class Recipe:
         cardinalities: The number of categories of each category column.
         crosses: So many columns of hashed crosses come first (see `spaces.crosses`); none when 0.
         columns: Of `Table.joined()` only these; all when empty.
+        twins: Whether the second half of the training rows are the first half's partners, with the same targets.
     """
 
     scaling: Scaling
@@ -51,6 +53,7 @@ class Recipe:
     cardinalities: tuple[int, ...]
     crosses: int = 0
     columns: tuple[int, ...] = ()
+    twins: bool = False
 
     @property
     def wide(self) -> tuple[int, ...]:
@@ -188,7 +191,7 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
     encoder = TargetEncoder(
         # By the classes that occur in these rows: a fold may lack one.
         target_type="continuous" if not n_classes else "binary" if n_classes == 2 else "multiclass",
-        cv=folds(5, shuffle=True, random_state=0),
+        cv=_partners_together(len(train)) if recipe.twins else folds(5, shuffle=True, random_state=0),
     )
     parts: list[tuple[str, Any, list[int]]] = []
     if recipe.crosses:  # first, where a network finds them whatever the width of the rest
@@ -208,6 +211,13 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
         scale = [StandardScaler()] if recipe.scaling != "none" else []
         parts += [("onehot", onehot, narrow + wide), ("wide", make_pipeline(encoder, *scale), wide)]
     return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+def _partners_together(rows: int) -> Any:
+    """Return five parts in which a row and its partner are never apart: one would tell the other's target."""
+    from sklearn.model_selection import PredefinedSplit
+
+    return PredefinedSplit(np.tile(np.random.default_rng(0).permutation(rows // 2) % 5, 2))
 
 
 def _scaler(scaling: Scaling, rows: int) -> Any:

@@ -31,6 +31,7 @@ class Input:
             the number of distinct words.
         vectors: For a text, pretrained vectors of its words, where there are some.
         columns: For one of several tables, which columns of all it has (see `spaces.table.Table.joined`).
+        kinds: For a table, the kind of each column.
         periods: For a series, after how many steps it may repeat itself, as after a day and a week.
     """
 
@@ -41,6 +42,7 @@ class Input:
     cardinalities: tuple[int, ...] = ()
     vectors: Vectors | None = field(default=None, compare=False, repr=False)
     columns: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
     periods: tuple[int, ...] = ()
 
 
@@ -129,8 +131,9 @@ def _alike(one: Input, other: Input) -> bool:
     """Return whether one branch could read both."""
     if one.kind == "text" == other.kind:
         return True
-    sizes = one.cardinalities == other.cardinalities and len(one.columns) == len(other.columns)
-    return (one.kind, one.shape) == (other.kind, other.shape) and sizes
+    return all(
+        getattr(one, what) == getattr(other, what) for what in ("kind", "shape", "dtype", "kinds", "cardinalities")
+    )
 
 
 def column_of(values: NDArray[Any], place: int, *, classes: bool) -> NDArray[Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.arrays import take
+
 if TYPE_CHECKING:
     from spaces.arrays import Array
     from spaces.corpus import Corpus
@@ -35,6 +37,8 @@ class Column:
         input: The named input that a column of numbers or categories is part of.
         shape: Of a column of arrays, the shape of one.
         periods: Of a series, after how many steps it may repeat itself.
+        clock: Of a series, the column of its time stamps.
+        dtype: Of a column of arrays, the type of their numbers.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Column:
     input: str = TABLE
     shape: tuple[int, ...] = ()
     periods: tuple[int, ...] = ()
+    clock: str = ""
+    dtype: str = ""
 
     @property
     def tabular(self) -> bool:
@@ -117,6 +123,8 @@ class Schema:
                 "input": c.input,
                 "shape": list(c.shape),
                 "periods": list(c.periods),
+                "clock": c.clock,
+                "dtype": c.dtype,
             }
             for c in self.columns
         ]
@@ -163,7 +171,7 @@ class Table:
         texts = None if self.texts is None else self.texts[rows]
         sequence = None if self.sequence is None else self.sequence[rows]
         origin = None if self.origin is None else (self.origin[0], self.origin[1][rows])
-        arrays = tuple(array[rows] for array in self.arrays)
+        arrays = tuple(take(array, rows) for array in self.arrays)
         return Table(self.numbers[rows], self.codes[rows], key, texts, sequence, origin, arrays)
 
     def only(self, columns: Sequence[int], key: str | None = None) -> Table:

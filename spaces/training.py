@@ -331,7 +331,7 @@ class _Gathered(NamedTuple):
 def _placed(array: Any) -> Any:
     if isinstance(array, Stretches):
         return _Gathered(tf.constant(array.base), tf.constant(array.starts), tf.range(array.length, dtype=tf.int64))
-    return tf.constant(array)
+    return tf.constant(np.asarray(array))
 
 
 def _spec(array: Any) -> Any:

@@ -192,17 +192,24 @@ def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
     loaded = load(folder)
     frame = read_frame(rows)
-    outputs = loaded.raw(frame)
-    predictions = _predictions(loaded, outputs).set_axis(frame.index)
+    if all(part.follows for part in loaded.target.each):
+        from tuner.series import forecast
+
+        predictions = forecast(loaded, frame)
+        predictions = predictions.rename_axis("after").reset_index()
+    elif arrays := loaded.schema.arrays:
+        raise DataError(f"{folder} reads {arrays[0].name!r}, an array, which no file of rows holds: predict in Python")
+    else:
+        predictions = _predictions(loaded, loaded.raw(frame)).set_axis(frame.index)
     if output is None:
-        _show_frame(predictions, f"{len(frame)} predictions", form)
+        _show_frame(predictions, f"{len(predictions)} predictions", form)
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".parquet":
         predictions.to_parquet(output, index=False)
     else:
         predictions.to_csv(output, index=False)
-    click.echo(f"{len(frame)} predictions in {output}", err=True)
+    click.echo(f"{len(predictions)} predictions in {output}", err=True)
 
 
 @main.command()

@@ -2,11 +2,15 @@
 
 The model of fold k begins at the average of what trees and network of fold k say. It is trained on fold k's training
 rows, and what the average says of *those* is taken from the models of the other folds, which had not seen them. So no
-row is averaged from models it trained, neither in training nor when fold k's own rows are scored.
+row is averaged from models it trained, neither in training nor when fold k's own rows are scored. In time order the
+first fold's training rows were never held out: its model stays the average, with weights from its inner rows.
+
+Of a forecast, trees and network may predict changes from the last known value; then so does the joint model.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +21,11 @@ from numpy.typing import NDArray
 from ensembles.convex import convex
 from ensembles.log_linear import log_linear
 from ensembles.losses import LOSSES
-from spaces.family import Fold, Rows
-from spaces.joint import PENALTIES, CannotJoin, JointFitted, fit_joint
+from spaces.changes import ChangeFitted, changed
+from spaces.family import Fitted, Fold, Rows
+from spaces.joint import EPOCHS, PENALTIES, CannotJoin, JointFitted, fit_joint
 from spaces.loading import load_fitted
+from spaces.naive import last_values
 from tuner.ledger import Trial
 from tuner.seeds import derive_seed
 from tuner.study import Study, StudyError
@@ -65,7 +71,7 @@ def train_joint(study: Study) -> JointTrial:
         raise StudyError("a joint model predicts one target, and the task has several")
     if study.task.schema.sequence:
         raise StudyError("a joint model reads single rows only, and the task's are steps of sequences")
-    tree, tower = _best(study, "xgboost"), _best(study, "keras")
+    (tree, tower), changes = _pair(study)
     made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
     if (made.folder / _FILE).exists():
         return made
@@ -80,10 +86,13 @@ def train_joint(study: Study) -> JointTrial:
     predictions, epochs = [], []
     penalties: tuple[float, ...] = PENALTIES
     for k, ((fold, held_out), parts) in enumerate(zip(make_folds(task), fold_parts(task), strict=True)):
-        fitted = _fit_fold(study, k, fold, parts, said, known, (tree, tower), penalties)
-        penalties = (fitted.penalty,)  # chosen on the first fold's inner rows
+        folders = [study.attempt_folder(trial) / f"fold-{k}" / ("change" if changes else "") for trial in (tree, tower)]
+        joint, trained = _fit_fold(study, k, fold, parts, said, known, folders, penalties, changes=changes)
+        if trained:
+            penalties = (joint.penalty,)  # chosen on the first fold's inner rows
+        fitted: Fitted = ChangeFitted(joint, task.target) if changes else joint
         predictions.append(fitted.predict(held_out.table))
-        epochs.append(fitted.epochs)
+        epochs.append(joint.epochs)
         place = made.folder / f"fold-{k}"
         place.mkdir(parents=True, exist_ok=True)
         fitted.save(place)
@@ -100,36 +109,66 @@ def _fit_fold(
     parts: dict[str, NDArray[np.int64]],
     said: NDArray[np.float64],
     known: NDArray[np.bool_],
-    trials: tuple[Trial, Trial],
+    folders: Sequence[Path],
     penalties: Sequence[float],
-) -> JointFitted:
+    *,
+    changes: bool,
+) -> tuple[JointFitted, bool]:
+    """Return the joint model of a fold, and whether it was trained or is the average."""
     task = study.task
+    tree, tower = (load_fitted(folder) for folder in folders)
     train = parts["train"][known[parts["train"]]]
-    if not len(train):  # the first folds of forward chaining
-        raise StudyError(f"fold {k} has no training rows that another fold held out: a joint model cannot be trained")
-    key = f"{task.digest}/{k}/train" if len(train) == len(parts["train"]) else None
-    rows = Rows(task.rows.table.take(train, key), task.rows.target[train])
+    trained = len(train) > 0
+    if trained:
+        key = f"{task.digest}/{k}/train" if len(train) == len(parts["train"]) else None
+        rows, heard = Rows(task.rows.table.take(train, key), task.rows.target[train]), said[:, train]
+    else:  # the first fold of forward chaining
+        rows = fold.inner
+        heard = np.stack([one.predict(rows.table).astype(np.float64) for one in (tree, tower)])
+    if changes:
+        last = last_values(rows.table, task.target)
+        heard = heard - last if trained else heard
+        fold = replace(fold, inner=changed(fold.inner, task.target))
+        rows = changed(rows, task.target)
     loss = LOSSES["mse" if task.target.kind == "regression" else "log_loss"]
     solver = convex if task.target.kind == "regression" else log_linear
-    tree, tower = (load_fitted(study.attempt_folder(trial) / f"fold-{k}") for trial in trials)
     try:
-        return fit_joint(
+        joint = fit_joint(
             tree,
             tower,
             replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
-            solver(said[:, train], rows.target, loss),
-            said[:, train],
+            solver(heard, rows.target, loss),
+            heard,
             task.signature,
-            penalties=penalties,
+            penalties=penalties if trained else penalties[:1],
+            epochs=EPOCHS if trained else 0,
         )
     except CannotJoin as error:
-        raise StudyError(f"no joint model of {trials[0].name} and {trials[1].name}: {error}") from error
+        raise StudyError(f"no joint model of {' and '.join(map(str, folders))}: {error}") from error
+    return joint, trained
 
 
-def _best(study: Study, library: str) -> Trial:
+def _pair(study: Study) -> tuple[tuple[Trial, Trial], bool]:
+    """Return the best trees and the best network that both predict levels, or both changes, and whether it is these."""
+    found: dict[tuple[bool, str], Trial] = {}
     for trial in study.complete:
         # Trees that stand on a network of their own say nothing of the columns.
-        if study.has_models(trial) and study.library(trial) == library and trial.family != "deep_trees":
-            return trial
-    what = {"xgboost": "boosted trees (xgboost)", "keras": "a network"}[library]
-    raise StudyError(f"a joint model needs {what}, and no trial of that kind has succeeded with its models still there")
+        if study.has_models(trial) and trial.family != "deep_trees":
+            library = study.library(trial)
+            inner = study.attempt_folder(trial) / "fold-0" / "change" / "model.json"
+            changes = library == "change"
+            found.setdefault((changes, json.loads(inner.read_text())["library"] if changes else library), trial)
+    pairs = [
+        ((found[changes, "xgboost"], found[changes, "keras"]), changes)
+        for changes in (True, False)
+        if (changes, "xgboost") in found and (changes, "keras") in found
+    ]
+    if pairs:
+        sign = study.task.score.sign
+        return min(pairs, key=lambda pair: sum(sign * (trial.value or 0.0) for trial in pair[0]))
+    for library, what in (("xgboost", "boosted trees (xgboost)"), ("keras", "a network")):
+        if not any(library == one for _, one in found):
+            raise StudyError(
+                f"a joint model needs {what}, and no trial of that kind has succeeded with its models still there"
+            )
+    raise StudyError("a joint model needs trees and a network that both predict changes, or both levels")

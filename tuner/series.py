@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
-from spaces.arrays import Stretches
+from spaces.arrays import Stretches, carried_forward
 from spaces.signature import Follows
 from spaces.space import unknown_name
 from spaces.table import Column
@@ -24,6 +25,7 @@ from tuner.metrics import Metric
 from tuner.reading import DataError, read_frame
 from tuner.splits import Split
 from tuner.task import Task
+from tuner.trial import fold_parts
 
 PAST = "past"
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
@@ -42,7 +44,7 @@ def series_task(
     calendar: bool = True,
     metric: str | Metric | Mapping[str, Any] | None = "mae",
     metrics: Sequence[str | Metric] = (),
-    split: Mapping[str, Any] | None = None,
+    split: Split | Mapping[str, Any] | str | None = None,
     test: float | None = None,
     missing: Sequence[str] = (),
     seed: int = 0,
@@ -71,9 +73,9 @@ def series_task(
             short for the window.
         ValueError: A number is out of range.
     """
-    horizons = [horizon] if isinstance(horizon, int) else list(horizon)
+    horizons = list(horizon) if isinstance(horizon, Sequence) else [horizon]
     for name, value in (("window", window), ("stride", stride), *(("horizon", one) for one in horizons)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
             raise ValueError(f"{name} must be a number of steps, at least 1, got {value!r}")
     if not horizons or len(set(horizons)) < len(horizons):
         raise ValueError(f"horizon must be a number of steps, or several different ones, got {horizon!r}")
@@ -105,9 +107,10 @@ def series_task(
     if np.isinf(base).any():
         raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
     gap = math.ceil((window - 1 + max(horizons)) / stride)
-    division = Split.of({"kind": "time", "folds": 3, "gap": gap, **(split or {})}, "time")
+    division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
-    return Task(
+    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype="float32")
+    task = Task(
         {"table": rows, PAST: stretches},
         list(values) if len(values) > 1 else next(iter(values)),
         metric=metric,
@@ -117,8 +120,10 @@ def series_task(
         test=test,
         seed=seed,
         continues={f"{name}+{ahead}": Follows(read.index(name), ahead) for name in targets for ahead in horizons},
-        series={PAST: Column(PAST, "series", tuple(read), shape=(window, len(read)), periods=_periods(step))},
+        series={PAST: replace(column, clock=time or "", periods=_periods(step))},
     )
+    fold_parts(task)  # refuses a series that is too short for the gap within a fold's training rows
+    return task
 
 
 def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -142,35 +147,41 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     if PAST not in columns or any(part.follows is None for part in ensemble.target.each):
         raise ValueError("forecast needs an ensemble of a series task: tuner.series_task(frame, target, window=...)")
     past = columns.pop(PAST)
-    stamps = [name.rpartition("+")[0] for name, column in columns.items() if column.kind == "date"]
-    time = stamps[0] if stamps else None
+    time = past.clock or None
     frame, step = _steps(read_frame(data), time)
-    for name in (*past.categories, *stamps):
+    for name in past.categories:
         if name not in frame.columns:
             raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
     if len(frame) < past.shape[0]:
         raise DataError(f"forecast needs the last {past.shape[0]} steps, got {len(frame)}")
-    later = pd.DataFrame(
-        index=range(len(frame), len(frame) + max(one.follows.horizon for one in ensemble.target.each if one.follows))
-    )
-    if time is not None and step is not None:
-        later[time] = frame[time].iloc[-1] + step * np.arange(1, len(later) + 1)
-    if known is not None:
-        later = pd.concat([later.iloc[: len(known)], known.set_axis(later.index[: len(known)])], axis=1)
-    whole = pd.concat([frame, later])
-    row = {}
-    for name in columns:
-        origin, _, ahead = name.rpartition("+")
-        at = len(frame) - 1 + int(ahead)
-        if origin not in whole.columns or at >= len(whole) or pd.isna(whole[origin].iloc[at]):
-            raise DataError(f"forecast needs {origin!r} {ahead} steps after the last row: known=DataFrame(...)")
-        row[name] = [whole[origin].iloc[at]]
-    window = frame[list(past.categories)].to_numpy(np.float32)[None, -past.shape[0] :]
-    said = np.atleast_1d(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window}))
+    ahead = {name: int(name.rpartition("+")[2]) for name in columns}
+    row: dict[str, list[Any]] = {}
+    for name, steps in ahead.items():
+        origin = name.rpartition("+")[0]
+        if origin == time and step is not None:
+            row[name] = [frame[time].iloc[-1] + steps * step]
+        elif known is None or origin not in known.columns or len(known) < steps:
+            raise DataError(f"forecast needs {origin!r} {steps} steps after the last row: known=DataFrame(...)")
+        else:
+            row[name] = [known[origin].iloc[steps - 1]]
+    # As in training, what is missing at a window's beginning is carried on from before it.
+    base = carried_forward(frame[list(past.categories)].to_numpy(np.float32))
+    window = base[None, -past.shape[0] :]
+    said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
-    return pd.DataFrame(
-        np.asarray(said).reshape(1, -1), columns=[one.name for one in ensemble.target.each], index=index
+    return pd.DataFrame(said, columns=[one.name for one in ensemble.target.each], index=index)
+
+
+def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
+    """Return how moments are divided: in time order, with a gap at each cut unless another one is asked for."""
+    given = (
+        asdict(split) if isinstance(split, Split) else {"kind": split} if isinstance(split, str) else dict(split or {})
     )
+    if given.get("kind", "time") != "time":
+        raise ValueError(f"a series is divided in time order: split kind must be 'time', got {given['kind']!r}")
+    if isinstance(split, Split) and not split.gap:
+        del given["gap"]
+    return Split.of({"folds": 3, "gap": gap, **given}, "time")
 
 
 def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
@@ -197,7 +208,8 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Time
             f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
             "one length first, as with DataFrame.resample"
         )
-    filled = frame.assign(**{time: stamps}).set_index(time).reindex(even)
+    flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
+    filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
     return filled.rename_axis(time).reset_index(), step
 
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import numpy as np
@@ -64,13 +65,14 @@ def build(folder: Path, setup: Setup) -> None:
         )
     fitted.save(folder)
     texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
-    np.savez(
-        folder / "expected.npz",
-        numbers=few.table.numbers,
-        codes=few.table.codes,
-        texts=texts.astype(str),
-        expected=expected,
-    )
+    rows: dict[str, Any] = {
+        "numbers": few.table.numbers,
+        "codes": few.table.codes,
+        "texts": texts.astype(str),
+        "expected": expected,
+    }
+    rows |= {f"array_{i}": np.asarray(array) for i, array in enumerate(few.table.arrays)}
+    np.savez(folder / "expected.npz", allow_pickle=False, **rows)
 
 
 def load(folder: Path) -> None:
@@ -79,7 +81,9 @@ def load(folder: Path) -> None:
 
     stored = np.load(folder / "expected.npz")
     texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
-    predictions = load_fitted(folder).predict(Table(stored["numbers"], stored["codes"], texts=texts))
+    arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored.files)))
+    table = Table(stored["numbers"], stored["codes"], texts=texts, arrays=arrays)
+    predictions = load_fitted(folder).predict(table)
     if not np.allclose(predictions, stored["expected"], rtol=1e-4, atol=1e-5):
         raise ShippingError("the model predicts something else after it was saved and loaded")
 

@@ -52,7 +52,7 @@ class BudgetSection(_Section):
 class SplitSection(_Section):
     """`split` in `[data]`."""
 
-    kind: SplitKind
+    kind: SplitKind | None = None
     folds: int = 5
     share: float = 0.2
     gap: int = 0
@@ -229,5 +229,7 @@ def _known(parents: list[str]) -> list[str]:
         "data": DataSection,
         "ensemble": EnsembleSection,
         "data.split": SplitSection,
+        "data.series": SeriesSection,
+        "data.language": LanguageSection,
     }
     return list(sections.get(".".join(parents), StudyFile).model_fields)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.arrays import Array, Stretches
+from spaces.arrays import Array, Stretches, take
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
@@ -132,13 +132,22 @@ class Task:
     ) -> None:
         given = read_inputs(data, missing=missing)
         frame, names = with_targets(given.frame, target)
-        arrays, inputs = given.arrays, {**given.inputs, **(inputs or {})}
+        arrays, left = given.arrays, {*names, *drop, *([group] if group else [])}
+        for name, its in (inputs or {}).items():
+            for column in its if not isinstance(its, str) else ():
+                if column in left:
+                    raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
+        named = {name: [column for column in its if column not in left] for name, its in given.inputs.items()}
+        inputs = {**named, **(inputs or {})}
         check_columns(
             frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
         if time is not None:
             order = np.argsort(frame[time].to_numpy(), kind="stable")
-            frame, arrays = frame.iloc[order].reset_index(drop=True), {k: array[order] for k, array in arrays.items()}
+            frame, arrays = (
+                frame.iloc[order].reset_index(drop=True),
+                {k: take(array, order) for k, array in arrays.items()},
+            )
         spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
@@ -314,7 +323,8 @@ def _tables(schema: Schema) -> list[Input]:
         its = [column for column in schema.columns if column.input == name and column.tabular]
         cardinalities = tuple(len(column.categories) for column in its if column.kind == "category")
         places = places if len(schema.tables) > 1 else ()
-        tables.append(Input(name, "table", (len(its),), cardinalities=cardinalities, columns=places))
+        kinds = tuple(column.kind for column in its)
+        tables.append(Input(name, "table", (len(its),), cardinalities=cardinalities, columns=places, kinds=kinds))
     return tables
 
 
@@ -322,9 +332,11 @@ def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target
     given = read_inputs(test[0] if isinstance(test, tuple) else test, missing=missing)
     frame = given.frame.rename(columns=str)
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
-        if len(target.each) > 1 or len(test) != 2 or np.ndim(test[1]) != 1 or len(test[1]) != len(frame):
-            raise DataError(f"test: a pair of inputs and a target's {len(frame)} values is needed")
-        frame = frame.assign(**{target.name: np.asarray(test[1])})
+        values = np.asarray(test[1]) if len(test) == 2 else np.empty(0)
+        if values.shape not in {(len(frame), len(target.each)), (len(frame),)[: 2 - (len(target.each) > 1)]}:
+            raise DataError(f"test: a pair of inputs and targets of {len(frame)} rows is needed, got {values.shape}")
+        columns = values.reshape(len(frame), -1).T
+        frame = frame.assign(**{part.name: its for part, its in zip(target.each, columns, strict=True)})
     lists = lists_of(target, frame)
     if lists is not None:
         labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
@@ -372,7 +384,7 @@ def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
         if isinstance(array, Stretches):
             arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
         else:
-            arrays[f"array_{i}"] = array
+            arrays[f"array_{i}"] = np.asarray(array)
     return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
 
 

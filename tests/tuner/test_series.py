@@ -8,9 +8,12 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, defaults, narrow
+from spaces.changes import ChangeFitted
+from spaces.loading import load_fitted
 from spaces.naive import NaiveFitted, last_values
 from spaces.signature import Follows
 from spaces.table import Table
+from tuner.joint import JointTrial
 from tuner.reading import DataError
 from tuner.trial import fold_parts, make_folds
 
@@ -94,7 +97,7 @@ def study(tmp_path_factory):
     families = {
         "series_baseline": {},
         "linear": {},
-        "xgboost": {"n_estimators": 60},
+        "xgboost": {"n_estimators": 60, "predicts": ["change"]},
         "series_conv": {**QUICK, "predicts": ["change"]},
     }
     folder = tmp_path_factory.mktemp("series") / "study"
@@ -119,7 +122,7 @@ def test_models_beat_what_anybody_would_say(study):
 def test_an_ensemble_forecasts_what_comes_after_the_last_row(study, tmp_path):
     ensemble = study.ensemble("uniform")
     ensemble.test()
-    frame = weather(10, seed=5)
+    frame = weather(30, seed=5)
     cut = 150
     known = frame[["holiday"]].iloc[cut : cut + 3]
     loaded = tuner.load(ensemble.save(tmp_path / "bundle"))
@@ -195,7 +198,7 @@ def test_a_series_that_is_none_is_refused(change, message):
         ({"window": 0}, "window must be a number of steps, at least 1, got 0"),
         ({"horizon": [3, 3]}, "several different ones"),
         ({"stride": 1.5}, "stride must be a number of steps"),
-        ({"split": {"kind": "kfold"}}, "a kfold split has no gap"),
+        ({"split": {"kind": "kfold"}}, "a series is divided in time order: split kind must be 'time', got 'kfold'"),
     ],
 )
 def test_numbers_out_of_range_are_refused(changes, message):
@@ -210,3 +213,19 @@ def test_a_constant_channel_says_nothing():
     config = defaults(FAMILIES["linear"].space(task.signature))
     (fitted,) = FAMILIES["linear"].build(config, task.signature).fit([fold], lambda *a: None)
     assert np.isfinite(fitted.predict(held_out.table)).all()
+
+
+def test_a_joint_model_of_changes_begins_as_the_average_in_the_first_fold(study):
+    joined = study.ensemble("joint")
+    made = JointTrial(next((study.folder / "joint").iterdir()), ("", ""))
+    assert made.epochs[0] == 0
+    (member,) = joined.members
+    stored = [load_fitted(folder) for folder in member.folders]
+    assert all(isinstance(one, ChangeFitted) for one in stored)
+    rows = study.task.test.table.take(slice(0, 50))
+    first = stored[0].fitted
+    said = np.stack([one.predict(rows) for one in (first.average.tree, first.average.tower)])
+    average = np.tensordot(first.average.coefficients, said, axes=1) + last_values(rows, study.task.target)
+    np.testing.assert_allclose(stored[0].predict(rows), average, rtol=1e-5)
+    naive = next(trial.value for trial in study.complete if trial.family == "series_baseline")
+    assert joined.scores["ensemble"]["cross_fitted"] < naive

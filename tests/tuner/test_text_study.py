@@ -96,7 +96,7 @@ def test_a_stored_task_is_the_task(study):
     ("family", "text", "message"),
     [
         ("dense", ["text"], "'dense' does not fit: it reads tables only, and 'text' is a text. These fit: text_ngrams"),
-        ("siamese", ["text"], "it compares two texts, and the task has 1"),
+        ("siamese", ["text"], "it compares two inputs of one kind, and the task has 2 inputs without such a pair"),
         ("text_conv", [], "it reads texts, and there is none"),
     ],
 )
@@ -150,7 +150,7 @@ def test_networks_begin_with_vectors_frozen_or_not(tmp_path, trainable):
     from spaces.loading import load_fitted
 
     fitted = load_fitted(study.attempt_folder(trial) / "fold-0")
-    layer = fitted.model.get_layer("branch_0").get_layer("vectors")
+    layer = fitted.model.get_layer("branch_1").get_layer("vectors")
     place = 2 + fitted.prepared.texts.vocabulary.terms.index("wonderful")
     kept = np.allclose(layer.embeddings.numpy()[place], task.vectors.matrix[0], atol=1e-6)
     assert kept != trainable
