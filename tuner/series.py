@@ -28,6 +28,8 @@ from tuner.task import Task
 from tuner.trial import fold_parts
 
 PAST = "past"
+# Not the day itself: it never comes again, and a model that counts on it runs away.
+_CALENDAR = ("hour", "day_of_week", "month")
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
@@ -60,7 +62,7 @@ def series_task(
         time: The column of time stamps. Gaps are filled with missing steps; what is forecast knows its own date.
         channels: The columns that are read; all of numbers when left out, the target among them.
         known: Columns that are known beforehand, such as holidays: they are read at the moment of the forecast.
-        calendar: Whether date, month, weekday and hour of that moment are read, where there is a time column.
+        calendar: Whether hour, weekday and month of that moment are read, where there is a time column.
         metric: As for `tuner.Task`.
         metrics: As for `tuner.Task`.
         split: How moments are divided, in time order; `{"folds": 3}` (forward chaining) when left out.
@@ -158,8 +160,8 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     row: dict[str, list[Any]] = {}
     for name, steps in ahead.items():
         origin = name.rpartition("+")[0]
-        if origin == time and step is not None:
-            row[name] = [frame[time].iloc[-1] + steps * step]
+        if time is not None and step is not None and origin in {f"{time}.{part}" for part in _CALENDAR}:
+            row[name] = [getattr(frame[time].iloc[-1] + steps * step, origin.rpartition(".")[2])]
         elif known is None or origin not in known.columns or len(known) < steps:
             raise DataError(f"forecast needs {origin!r} {steps} steps after the last row: known=DataFrame(...)")
         else:
@@ -222,11 +224,15 @@ def _known(
     frame: pd.DataFrame, moments: NDArray[np.int64], horizons: Sequence[int], known: Sequence[str], time: str | None
 ) -> pd.DataFrame:
     """Return what is known beforehand of the moments that are forecast: a column for each of these and horizon."""
-    found = {
-        f"{name}+{ahead}": frame[name].to_numpy()[moments + ahead]
-        for name in (*([time] if time else []), *known)
-        for ahead in (horizons if name != time else horizons[-1:])
-    }
+    found: dict[str, Any] = {}
+    if time:
+        later = pd.DatetimeIndex(frame[time].iloc[moments + horizons[-1]])
+        for part in _CALENDAR:
+            values = np.asarray(getattr(later, part))
+            if len(np.unique(values)) > 1:
+                found[f"{time}.{part}+{horizons[-1]}"] = values
+    for name in known:
+        found |= {f"{name}+{ahead}": frame[name].to_numpy()[moments + ahead] for ahead in horizons}
     return pd.DataFrame(found)
 
 
