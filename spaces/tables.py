@@ -186,7 +186,13 @@ def linear_space(signature: Signature) -> Space:
         **joined_texts(signature, 50_000),
         **class_weights(signature),
         **({"scaling": Choice(scalings(signature))} if signature.table else {}),
-        "alpha": Float(
-            1e-3, 1e4, log=True, default=0.1 if signature.texts and signature.target.kind != "regression" else 1.0
-        ),
+        "alpha": _penalty(signature),
     }
+
+
+def _penalty(signature: Signature) -> Float:
+    """Return how strongly a linear model is penalised: the steps of a series say nearly the same, and need more."""
+    if signature.arrays:
+        return Float(1e-1, 1e6, log=True, default=max(1.0, min(1e5, signature.rows / 10)))
+    logistic = signature.texts and signature.target.kind != "regression"
+    return Float(1e-3, 1e4, log=True, default=0.1 if logistic else 1.0)

@@ -28,8 +28,9 @@ from tuner.task import Task
 from tuner.trial import fold_parts
 
 PAST = "past"
-# Not the day itself: it never comes again, and a model that counts on it runs away.
-_CALENDAR = ("hour", "day_of_week", "month")
+# Neither the day, which never comes again, nor the month, which few series have seen often: a linear model that counts
+# on them runs away.
+_CALENDAR = ("hour", "day_of_week")
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
@@ -62,7 +63,7 @@ def series_task(
         time: The column of time stamps. Gaps are filled with missing steps; what is forecast knows its own date.
         channels: The columns that are read; all of numbers when left out, the target among them.
         known: Columns that are known beforehand, such as holidays: they are read at the moment of the forecast.
-        calendar: Whether hour, weekday and month of that moment are read, where there is a time column.
+        calendar: Whether hour and weekday of that moment are read, where there is a time column.
         metric: As for `tuner.Task`.
         metrics: As for `tuner.Task`.
         split: How moments are divided, in time order; `{"folds": 3}` (forward chaining) when left out.

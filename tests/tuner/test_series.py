@@ -50,13 +50,12 @@ def test_rows_are_windows_and_what_comes_after_them():
     assert [column.name for column in task.schema.columns] == [
         "time.hour+3",
         "time.day_of_week+3",
-        "time.month+3",
         "holiday+3",
         "past",
     ]
     np.testing.assert_array_equal(task.rows.table.numbers[:, -1], frame["holiday"][26:].to_numpy())
     assert task.target.name == "temperature+3"
-    assert [(one.name, one.shape) for one in task.signature.inputs] == [("table", (4,)), ("past", (24, 2))]
+    assert [(one.name, one.shape) for one in task.signature.inputs] == [("table", (3,)), ("past", (24, 2))]
     assert task.score.name == "mae"
     assert task.signature.arrays[0].periods == (24, 168)
 
