@@ -13,9 +13,12 @@ import pytest
 import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
 from spaces.arrays import Stretches
+from spaces.inputs import Reading, learn_tables
+from spaces.preprocess import Recipe
 from spaces.table import TableError
 from spaces.training import Arrays, Trainer
 from tuner.reading import DataError
+from tuner.trial import make_folds
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 QUICK = {"epochs": 6, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"]}
@@ -202,3 +205,101 @@ def test_stretches_train_as_the_array_they_stand_for():
         Trainer(model).train(Arrays(x, target), Arrays(x[:50], target[:50]), epochs=2, batch_size=32)
         weights.append(model.get_weights()[0])
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
+
+
+def pixels(rows: int = 60) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (rows, 6, 6, 1))
+
+
+def test_images_are_read_as_they_were_in_training(tmp_path):
+    whole, target = pixels(), np.arange(60) % 2
+    task = tuner.Task(whole, target, split={"kind": "stratified", "folds": 2})
+    assert task.rows.table.arrays[0].dtype == np.uint8  # whatever type whole numbers came in
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    ensemble = study.ensemble("uniform")
+    said = ensemble.predict_proba(whole.astype(np.uint8))
+    for dtype in (np.int64, np.float64):
+        np.testing.assert_array_equal(ensemble.predict_proba(whole.astype(dtype)), said)
+    with pytest.raises(TableError, match="must hold whole numbers from 0 to 255, as in training, got fractions"):
+        ensemble.predict(whole / 255)
+    with pytest.raises(TableError, match=r"must hold whole numbers from 0 to 255, .* got int64 from -1 to"):
+        tuner.Task(whole - 1, target)
+    scaled = tuner.Task(whole / 255, target, split={"kind": "stratified", "folds": 2})
+    fractions = tuner.tune(scaled, ["linear"], trials=1, folder=tmp_path / "f", **QUIET).ensemble("uniform")
+    with pytest.raises(TableError, match="must hold numbers with fractions, as in training, got whole ones"):
+        fractions.predict(whole.astype(np.uint8))
+
+
+def own(config, signature):
+    import keras
+
+    inputs = keras.Input(signature.input.shape)
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(inputs)))
+
+
+def test_a_family_of_ones_own_reads_a_series(tmp_path):
+    series = np.random.default_rng(0).normal(size=(80, 6, 2))
+    task = tuner.Task(series, series[:, 0, 0], split={"kind": "kfold", "folds": 2})
+    mine = tuner.family(own, {"epochs": 2}, name="mine")
+    study = tuner.tune(task, [mine], trials=1, folder=tmp_path / "s", **QUIET)
+    assert [trial.state for trial in study.trials if trial.family == "mine"] == ["complete"]
+
+
+def test_partners_of_a_pair_do_not_tell_each_others_target():
+    """With more towns than one-hot columns, their mean target is a column: on training rows it must know nothing."""
+    rng = np.random.default_rng(0)
+    towns = rng.integers(0, 600, 1500).astype(str)
+    left, right = pd.DataFrame({"town": towns}), pd.DataFrame({"town": towns})
+    target = rng.normal(size=1500)
+    task = tuner.Task({"left": left, "right": right}, target, categories=["left.town", "right.town"], split="holdout")
+    recipes = tuple(Recipe("standard", "onehot", one.cardinalities, 0, one.columns) for one in task.signature.tables)
+    reading = Reading(recipes, None, joined=False, twins=True)
+    (_, one), (_, other) = learn_tables(reading, task.rows.table, task.rows.target, "regression")
+    for matrix in (one, other):
+        assert abs(np.corrcoef(matrix[:, -1], task.rows.target)[0, 1]) < 0.1
+
+
+def test_columns_of_named_tables_can_be_the_target_the_group_or_dropped():
+    data, target = two_people(60, 0)
+    data["left"] = data["left"].assign(id=range(60), y=target, who=np.arange(60) // 2)
+    task = tuner.Task(data, "left.y", drop=["left.id"], group="left.who")
+    assert [(one.name, one.shape) for one in task.signature.inputs] == [("left", (2,)), ("right", (2,))]
+    frame = data["left"]
+    with pytest.raises(DataError, match="inputs: column 'y' of 'a' is the target, the group or dropped"):
+        tuner.Task(frame, "y", inputs={"a": ["age", "y"]})
+    with pytest.raises(TableError, match=r"inputs must name lists of columns: inputs=\{'a': \['age'\]\}"):
+        tuner.Task(frame, "y", inputs={"a": "age"})
+
+
+def test_tables_are_a_pair_only_if_their_columns_are_alike_one_by_one():
+    data, target = two_people(60, 0)
+    assert tuner.Task(data, target).signature.pair is not None
+    data["right"] = data["right"][["place", "years"]]
+    assert tuner.Task(data, target).signature.pair is None
+
+
+def test_the_baseline_looks_at_no_pixel():
+    task = tuner.Task(pixels(), np.arange(60) % 2, split="holdout")
+    rows = Rows(task.rows.table, task.rows.target)
+    (fitted,) = FAMILIES["baseline"].build({}, task.signature).fit([Fold(rows, rows, rows, 0)], lambda *a: None)
+    assert fitted.prepared.matrix(rows.table).shape == (60, 0)
+
+
+def test_images_may_come_with_several_targets_and_a_test_of_their_own():
+    target = pd.DataFrame({"odd": np.arange(60) % 2, "size": np.arange(60.0)})
+    task = tuner.Task(pixels(), target, test=(pixels()[:10], target.to_numpy()[:10]), kind={"odd": "binary"})
+    assert task.test.target.shape == (10, 2)
+    with pytest.raises(DataError, match=r"test: a pair of inputs and targets of 10 rows is needed, got \(9, 2\)"):
+        tuner.Task(pixels(), target, test=(pixels()[:10], target.to_numpy()[:9]), kind={"odd": "binary"})
+
+
+def test_images_of_mixed_size_are_refused():
+    with pytest.raises(TableError, match="data is no array: bring what it holds to one shape first"):
+        tuner.Task([np.zeros((4, 4, 1)), np.zeros((5, 4, 1))], [0, 1])
+
+
+def test_folds_share_images():
+    task = tuner.Task(pixels(), np.arange(60) % 2, split={"kind": "kfold", "folds": 3})
+    for fold, held_out in make_folds(task):
+        for rows in (fold.full, fold.train, fold.inner, held_out):
+            assert rows.table.arrays[0].base is task.rows.table.arrays[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import tuner
 from spaces import FAMILIES, defaults, narrow
@@ -13,6 +14,8 @@ from spaces.loading import load_fitted
 from spaces.naive import NaiveFitted, last_values
 from spaces.signature import Follows
 from spaces.table import Table
+from tuner.cli import main
+from tuner.ensembling import single_ensemble
 from tuner.joint import JointTrial
 from tuner.reading import DataError
 from tuner.trial import fold_parts, make_folds
@@ -234,3 +237,87 @@ def test_a_joint_model_of_changes_begins_as_the_average_in_the_first_fold(study)
     np.testing.assert_allclose(stored[0].predict(rows), average, rtol=1e-5)
     naive = next(trial.value for trial in study.complete if trial.family == "series_baseline")
     assert joined.scores["ensemble"]["cross_fitted"] < naive
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    """An ensemble of the mean of the last day, of a task whose calendar is not read."""
+    task = make_task(known=[], calendar=False, test=None, split={"folds": 1})
+    families = {"series_baseline": {"forecast": ["mean"]}}
+    folder = tmp_path_factory.mktemp("steady") / "study"
+    study = tuner.tune(task, families, trials=1, folder=folder, **QUIET)
+    trial = next(trial for trial in study.trials if trial.family == "series_baseline")
+    return single_ensemble(study, trial)
+
+
+def test_a_window_that_begins_with_a_missing_step_holds_what_was_before(steady):
+    frame = weather(10)
+    frame.loc[len(frame) - 24, "temperature"] = np.nan
+    filled = frame["temperature"].ffill()
+    said = tuner.forecast(steady, frame).iloc[0, 0]
+    assert said == pytest.approx(filled.iloc[-24:].mean(), rel=1e-5)
+
+
+def test_gaps_are_filled_before_a_forecast_though_the_calendar_is_not_read(steady):
+    frame = weather(10)
+    gap = frame.drop(index=range(len(frame) - 12, len(frame) - 6))
+    whole = frame.set_index("time")["temperature"].where(frame.set_index("time").index.isin(gap["time"])).ffill()
+    said = tuner.forecast(steady, gap)
+    assert said.iloc[0, 0] == pytest.approx(whole.iloc[-24:].mean(), rel=1e-5)
+    assert said.index[0] == frame["time"].iloc[-1]
+
+
+def test_what_is_known_may_hold_more_than_is_needed(study):
+    frame = weather(10, seed=5)
+    ensemble = study.ensemble("uniform")
+    exact = tuner.forecast(ensemble, frame.iloc[:150], known=frame[["holiday"]].iloc[150:153])
+    more = tuner.forecast(ensemble, frame.iloc[:150], known=frame.iloc[150:170])
+    pd.testing.assert_frame_equal(exact, more)
+
+
+def test_flags_stay_channels_where_time_has_gaps():
+    frame = weather().assign(open=lambda f: f["temperature"] > 10).drop(index=100)
+    task = make_task(frame, test=None)
+    assert task.schema.arrays[0].categories == ("temperature", "pressure", "open")
+
+
+def test_a_series_that_is_too_short_within_a_fold_is_refused_at_once():
+    with pytest.raises(ValueError, match="rows are too few to be cut with 26 left out"):
+        make_task(weather(8), test=None)
+
+
+@pytest.mark.parametrize("split", ["time", {"folds": 2}, tuner.Split("time", folds=2), None])
+def test_splits_of_a_series_have_a_gap(split):
+    assert make_task(split=split).split.gap == 26
+
+
+def test_a_study_file_of_a_series_ends_in_a_forecast(tmp_path):
+    weather(30).to_csv(tmp_path / "weather.csv", index=False)
+    text = """
+        [study]
+        name = "weather"
+        workers = 0
+        tracking = "none"
+        [budget]
+        trials = 2
+        [data]
+        train = "weather.csv"
+        target = "temperature"
+        time = "time"
+        series = { window = 24, horizon = 3, channels = ["pressure"] }
+        split = { folds = 2 }
+        [families.series_baseline]
+        [families.linear]
+        """
+    (tmp_path / "weather.toml").write_text(text)
+    done = CliRunner().invoke(main, ["run", str(tmp_path / "weather.toml")])
+    assert done.exit_code == 0, done.output
+    folder = str(tmp_path / "runs" / "weather")
+    done = CliRunner().invoke(main, ["predict", folder, str(tmp_path / "weather.csv"), "--format", "csv"])
+    assert done.exit_code == 0, done.output
+    assert "temperature+3" in done.output
+    assert "2026-03-30 23:00:00" in done.output
+    (tmp_path / "weather.toml").write_text(text.replace("window =", "windw ="))
+    done = CliRunner().invoke(main, ["run", str(tmp_path / "weather.toml")])
+    assert done.exit_code == 2
+    assert "unknown name 'windw', did you mean 'window'" in done.output
