@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("driver", "memory", "keras_tuner", "ensembles")
+NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput")
 
 
 def main() -> int:
