@@ -60,8 +60,10 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
 """
 A_TABLE = Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100)
-# What reads sequences step by step promises the same of whole sequences; see test_steps.py.
-WITHOUT_STEPS = [name for name in FAMILIES if name not in ("sequence_labels", "language_model", "seq2seq")]
+# What reads sequences step by step promises the same of whole sequences; see test_steps.py. Naive forecasts learn
+# nothing; see test_series.py.
+_ELSEWHERE = ("sequence_labels", "language_model", "seq2seq", "series_baseline")
+WITHOUT_STEPS = [name for name in FAMILIES if name not in _ELSEWHERE]
 NETWORKS = [name for name in WITHOUT_STEPS if FAMILIES[name].library == "keras" and name != "deep_trees"]
 READS = {
     name: next((kind for kind in ("series", "image") if name.startswith(f"{kind}_")), "text")

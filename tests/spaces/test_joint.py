@@ -114,7 +114,9 @@ def test_what_cannot_be_joined_is_refused():
         fit_joint(tree, tree, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
     inputs = keras.Input((tree.prepared.width,))
     mean = keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((-1, 1))(inputs))
-    bare = KerasFitted(keras.Model(inputs, mean), tree.prepared, tree.prepared.width, "regression", TargetScale(), {})
+    bare = KerasFitted(
+        keras.Model(inputs, mean), tree.prepared, (tree.prepared.width,), "regression", TargetScale(), {}
+    )
     with pytest.raises(CannotJoin, match="has no last hidden layer to build on"):
         fit_joint(tree, bare, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
 
