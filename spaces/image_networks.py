@@ -60,24 +60,22 @@ def _plain(x: Any, config: Config) -> Any:
 
 
 def _separable(x: Any, config: Config) -> Any:
-    """Stack depthwise separable blocks with residual connections (Chollet, "Xception", CVPR 2017, in small)."""
-    x = _normalised(keras.layers.Conv2D(_filters(config, 0), 3, padding="same", use_bias=False)(x))
-    for i in range(config["depth"]):
-        before = x
-        for _ in range(2):
-            x = keras.layers.SeparableConv2D(_filters(config, i + 1), 3, padding="same", use_bias=False)(x)
-            x = _normalised(x)
-        x = _added(before, x)
-    return x
+    """Stack depthwise separable blocks with shortcuts (Chollet, "Xception", CVPR 2017, in small)."""
+    return _with_shortcuts(x, config, keras.layers.SeparableConv2D, wider=1)
 
 
 def _residual(x: Any, config: Config) -> Any:
     """Stack pairs of convolutions with a shortcut around each (He et al., CVPR 2016)."""
+    return _with_shortcuts(x, config, keras.layers.Conv2D, wider=0)
+
+
+def _with_shortcuts(x: Any, config: Config, layer: Callable[..., Any], *, wider: int) -> Any:
+    """Stack pairs of layers with a shortcut around each, behind a plain convolution; `wider` blocks ahead of it."""
     x = _normalised(keras.layers.Conv2D(_filters(config, 0), 3, padding="same", use_bias=False)(x))
     for i in range(config["depth"]):
         before = x
         for _ in range(2):
-            x = _normalised(keras.layers.Conv2D(_filters(config, i), 3, padding="same", use_bias=False)(x))
+            x = _normalised(layer(_filters(config, i + wider), 3, padding="same", use_bias=False)(x))
         x = _added(before, x)
     return x
 

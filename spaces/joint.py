@@ -29,7 +29,7 @@ import xgboost
 from numpy.typing import NDArray
 from scipy import sparse
 
-from spaces.arrays import flat_width
+from spaces.arrays import MOST_PIXELS, flat_width
 from spaces.family import Fitted, Fold
 from spaces.heads import activated, loss_for
 from spaces.inputs import Columns, Prepared, Reading, joined_reading, learn, load_prepared
@@ -44,7 +44,7 @@ from spaces.training import Arrays, Trainer, predict
 from spaces.xgboost_model import XGBoostFitted
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-_MOST_TREES, _CROSSES, _NGRAMS, _MOST, _PIXELS = 100, 256, 20_000, 1024, 4096
+_MOST_TREES, _CROSSES, _NGRAMS, _MOST = 100, 256, 20_000, 1024
 EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
 _RATE, _WIDE_RATE = 1e-3, 0.05
 _SPARSE = (("ids", "int32"), ("weights", "float32"))
@@ -279,7 +279,9 @@ def _wide_reading(signature: Signature) -> Reading:
     text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
     reading = joined_reading(table, text, signature)
     few = tuple(
-        recipe for recipe in reading.arrays if flat_width(recipe.kind, signature.arrays[recipe.place].shape) <= _PIXELS
+        recipe
+        for recipe in reading.arrays
+        if flat_width(recipe.kind, signature.arrays[recipe.place].shape) <= MOST_PIXELS
     )
     return replace(reading, arrays=few)
 

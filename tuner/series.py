@@ -76,10 +76,8 @@ def series_task(
             short for the window.
         ValueError: A number is out of range.
     """
-    horizons = list(horizon) if isinstance(horizon, Sequence) else [horizon]
-    for name, value in (("window", window), ("stride", stride), *(("horizon", one) for one in horizons)):
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"{name} must be a number of steps, at least 1, got {value!r}")
+    window, stride = _count("window", window), _count("stride", stride)
+    horizons = [_count("horizon", one) for one in ([horizon] if np.ndim(horizon) == 0 else horizon)]  # type: ignore[union-attr]
     if not horizons or len(set(horizons)) < len(horizons):
         raise ValueError(f"horizon must be a number of steps, or several different ones, got {horizon!r}")
     targets = [target] if isinstance(target, str) else list(target)
@@ -89,11 +87,9 @@ def series_task(
             raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
     read = list(channels) if channels is not None else _numbers(frame, leave_out=[*known, *([time] if time else [])])
     read += [name for name in targets if name not in read]
-    for name in read:
-        if not pd.api.types.is_numeric_dtype(frame[name].dtype) and not pd.api.types.is_bool_dtype(frame[name].dtype):
-            raise DataError(f"channel {name!r} must hold numbers, got {frame[name].dtype}: leave it out of channels")
-        if frame[name].isna().all():
-            raise DataError(f"channel {name!r} holds no number at all")
+    base = _channels(frame, read)
+    if empty := [name for name, values in zip(read, base.T, strict=True) if np.isnan(values).all()]:
+        raise DataError(f"channel {empty[0]!r} holds no number at all")
     moments = np.arange(window - 1, len(frame) - max(horizons), stride)
     if len(moments) < 4:
         raise DataError(
@@ -106,9 +102,6 @@ def series_task(
     moments = moments[there]
     rows = pd.DataFrame({name: one[there] for name, one in values.items()})
     rows = pd.concat([rows, _known(frame, moments, horizons, known, time if calendar else None)], axis=1)
-    base = frame[read].to_numpy(np.float32)
-    if np.isinf(base).any():
-        raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
@@ -168,11 +161,29 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
         else:
             row[name] = [known[origin].iloc[steps - 1]]
     # As in training, what is missing at a window's beginning is carried on from before it.
-    base = carried_forward(frame[list(past.categories)].to_numpy(np.float32))
+    base = carried_forward(_channels(frame, past.categories))
     window = base[None, -past.shape[0] :]
     said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
     return pd.DataFrame(said, columns=[one.name for one in ensemble.target.each], index=index)
+
+
+def _count(name: str, value: Any) -> int:
+    """Return a number of steps, of whatever library's whole numbers it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a number of steps, at least 1, got {value!r}")
+    return int(value)
+
+
+def _channels(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    """Return columns as a series, `(steps, channels)`; missing steps are NaN."""
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype):  # flags are numbers too
+            raise DataError(f"channel {name!r} must hold numbers, got {frame[name].dtype}: leave it out of channels")
+    base = frame[list(names)].to_numpy(np.float32)
+    if np.isinf(base).any():
+        raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
+    return base
 
 
 def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:

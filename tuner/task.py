@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.arrays import Array, Stretches, take
+from spaces.arrays import take
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
@@ -23,9 +23,10 @@ from spaces.table import Column, Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, Metric, Score
-from tuner.reading import DataError, in_order, read_inputs
+from tuner.reading import DataError, Given, in_order, read_inputs
 from tuner.several import metric_names, score_from_json, score_to_json, scores_of
 from tuner.splits import Index, Split, fold_indices, split_off
+from tuner.stored_rows import arrays_of, load_rows, save_rows
 from tuner.targets import (
     check_columns,
     check_sequence,
@@ -132,22 +133,14 @@ class Task:
     ) -> None:
         given = read_inputs(data, missing=missing)
         frame, names = with_targets(given.frame, target)
-        arrays, left = given.arrays, {*names, *drop, *([group] if group else [])}
-        for name, its in (inputs or {}).items():
-            for column in its if not isinstance(its, str) else ():
-                if column in left:
-                    raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
-        named = {name: [column for column in its if column not in left] for name, its in given.inputs.items()}
-        inputs = {**named, **(inputs or {})}
+        arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
             frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
         if time is not None:
-            order = np.argsort(frame[time].to_numpy(), kind="stable")
-            frame, arrays = (
-                frame.iloc[order].reset_index(drop=True),
-                {k: take(array, order) for k, array in arrays.items()},
-            )
+            order = frame[time].reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+            frame = frame.iloc[order].reset_index(drop=True)
+            arrays = {name: take(array, order) for name, array in arrays.items()}
         spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
@@ -224,16 +217,11 @@ class Task:
     def save(self, folder: Path) -> None:
         """Write the arrays once, so that all workers can map them into memory."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {f"train_{name}": array for name, array in _arrays(self.rows).items()}
+        save_rows(self.rows, folder, "train", self.schema)
         if self.test is not None:
-            arrays |= {f"test_{name}": array for name, array in _arrays(self.test).items()}
+            save_rows(self.test, folder, "test", self.schema)
         if self.groups is not None:
-            arrays["groups"] = self.groups.astype(str)
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        for part, rows in (("train", self.rows), ("test", self.test)):
-            if rows is not None and rows.table.texts is not None:
-                pd.DataFrame(rows.table.texts, columns=self.schema.texts).to_parquet(folder / f"{part}_texts.parquet")
+            np.save(folder / "groups.npy", self.groups.astype(str), allow_pickle=False)
         if self.vectors is not None:
             self.vectors.save(folder / _VECTORS)
         (folder / "task.json").write_text(json.dumps(self.describe(), indent=1))
@@ -274,13 +262,13 @@ class Task:
         scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
-        rows = _with_corpus(_load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
+        rows = _with_corpus(load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
         split = Split(**stored["split"])
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
             schema=schema,
             rows=rows,
-            test=_with_corpus(_load_rows(folder, "test", schema), f"{stored['digest']}/test")
+            test=_with_corpus(load_rows(folder, "test", schema), f"{stored['digest']}/test")
             if stored["test_rows"]
             else None,
             target=target,
@@ -295,6 +283,16 @@ class Task:
             digest=stored["digest"],
         )
         return task
+
+
+def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
+    """Return the columns of each named table, without those that are the target, the group or dropped."""
+    for name, its in inputs.items():
+        for column in its if not isinstance(its, str) else ():
+            if column in taken:
+                raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
+    named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
+    return {**named, **inputs}
 
 
 def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
@@ -377,44 +375,12 @@ def _take(rows: Rows, index: Index) -> Rows:
     return Rows(rows.table.take(index), rows.target[index])
 
 
-def _arrays(rows: Rows) -> dict[str, NDArray[Any]]:
-    sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
-    arrays: dict[str, NDArray[Any]] = {}
-    for i, array in enumerate(rows.table.arrays):
-        if isinstance(array, Stretches):
-            arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
-        else:
-            arrays[f"array_{i}"] = np.asarray(array)
-    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
-
-
-def _load_rows(folder: Path, part: str, schema: Schema) -> Rows:
-    numbers, codes, target = (
-        np.load(folder / f"{part}_{name}.npy", mmap_mode="r") for name in ("numbers", "codes", "target")
-    )
-    path = folder / f"{part}_texts.parquet"
-    texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
-    path = folder / f"{part}_sequence.npy"
-    sequence = np.load(path, mmap_mode="r") if path.exists() else None
-    arrays = tuple(_load_array(folder, part, i, column) for i, column in enumerate(schema.arrays))
-    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target)
-
-
-def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:
-    path = folder / f"{part}_array_{place}.npy"
-    if path.exists():
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
-        return array
-    base, starts = (np.load(folder / f"{part}_{name}_{place}.npy", mmap_mode="r") for name in ("series", "starts"))
-    return Stretches(base, starts, column.shape[0])
-
-
 def _digest(task: Task) -> str:
     digest = hashlib.sha256()
     settings = [task.schema.to_json(), asdict(task.target), task.split.to_json(), task.seed]
     digest.update(json.dumps(settings, default=str).encode())
     for rows in (task.rows, task.test):
-        for array in _arrays(rows).values() if rows is not None else ():
+        for array in arrays_of(rows).values() if rows is not None else ():
             digest.update(np.ascontiguousarray(array).tobytes())
         if rows is not None and rows.table.texts is not None:
             digest.update("\0".join(rows.table.texts.ravel()).encode())

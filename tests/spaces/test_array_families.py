@@ -9,13 +9,14 @@ import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
-from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
+from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
 from spaces.arrays import ArrayRecipe, Stretches, carried_forward, flat_width, prepare_array
 from spaces.functional import build_functional, build_siamese
 from spaces.table import Table
 
-ROWS, HELD_OUT = 900, 300
+ROWS = 900
 RISE, FALL = np.array([-2.0, 0.0, 2.0]), np.array([2.0, 0.0, -2.0])
 Drawn = tuple[list[NDArray[Any]], bool]
 
@@ -121,23 +122,10 @@ def test_each_family_learns_what_it_is_made_for(name):
         Input(f"input {i}", "series" if one.ndim == 3 else "image", one.shape[1:], str(one.dtype))
         for i, one in enumerate(arrays)
     )
-    signature = Signature(inputs, (Target("y", "binary", ("no", "yes"), "log_loss"),), rows=ROWS)
     table = Table(np.empty((len(rows), 0)), np.empty((len(rows), 0), np.int32), arrays=arrays)
-
-    def take(index: NDArray[np.int64]) -> Rows:
-        return Rows(table.take(index), target[index])
-
-    space = FAMILIES[family].space(signature)
     if FAMILIES[family].library == "keras":
         changes = {**QUICK, **changes}
-    train, inner, held_out = np.arange(750), np.arange(750, ROWS), np.arange(ROWS, ROWS + HELD_OUT)
-    fold = Fold(take(np.arange(ROWS)), take(train), take(inner), seed=1)
-    (fitted,) = FAMILIES[family].build(defaults(narrow(space, changes)), signature).fit([fold], lambda *a: None)
-    said = np.clip(fitted.predict(table.take(held_out))[np.arange(HELD_OUT), target[held_out]], 1e-9, 1)
-    share = np.bincount(target[:ROWS]) / ROWS
-    gain = -np.log(share[target[held_out]]) + np.log(said)
-    assert gain.mean() > 2 * gain.std() / np.sqrt(HELD_OUT)
-    assert gain.mean() > 0.1
+    check_it_learns(family, changes, Signature(inputs, YES_OR_NO, rows=ROWS), table, target)
 
 
 # What each parameter changes.

@@ -321,3 +321,12 @@ def test_a_study_file_of_a_series_ends_in_a_forecast(tmp_path):
     done = CliRunner().invoke(main, ["run", str(tmp_path / "weather.toml")])
     assert done.exit_code == 2
     assert "unknown name 'windw', did you mean 'window'" in done.output
+
+
+def test_whole_numbers_of_any_library_are_steps(tmp_path):
+    task = make_task(window=np.int64(24), horizon=np.array([1, 3]), stride=np.int32(2))
+    task.save(tmp_path)
+    opened = tuner.Task.open(tmp_path)
+    assert opened.digest == task.digest
+    assert opened.target == task.target
+    np.testing.assert_array_equal(opened.rows.table.arrays[0].starts, task.rows.table.arrays[0].starts)

@@ -1,0 +1,100 @@
+"""Why a family cannot be used for a task: one function a reason, which returns nothing where it can be."""
+
+from __future__ import annotations
+
+from spaces.arrays import MOST_PIXELS, flat_width
+from spaces.naive import followed
+from spaces.signature import Signature
+
+_A = {"text": "a text", "series": "a series", "image": "an image"}
+
+
+def tables_only(signature: Signature) -> str:
+    """Say that a family reads tables, and nothing beside them."""
+    for one in (*signature.texts, *signature.arrays):
+        return f"it reads tables only, and {one.name!r} is {_A[one.kind]}"
+    return ""
+
+
+def texts(signature: Signature) -> str:
+    """Say that a family reads texts."""
+    return "" if signature.texts else "it reads texts, and there is none: name columns, Task(..., text=['review'])"
+
+
+def several_inputs(signature: Signature) -> str:
+    """Say that a family merges inputs, and a single table needs no merging."""
+    if len(signature.inputs) > 1 or signature.texts or signature.arrays:
+        return ""
+    return "it has a branch for each input, and there is a single table: dense reads that"
+
+
+def pairs(signature: Signature) -> str:
+    """Say that a family compares two inputs."""
+    if signature.pair is None:
+        return (
+            f"it compares two inputs of one kind, and the task has {len(signature.inputs)} inputs without such a pair: "
+            "name texts, Task(..., text=['a', 'b']), or hand over Task({'a': ..., 'b': ...}, ...)"
+        )
+    if signature.texts and signature.pair[0].kind != "text":
+        return f"it compares {signature.pair[0].name!r} and {signature.pair[1].name!r}, and reads no text beside them"
+    return ""
+
+
+def only(kind: str, signature: Signature) -> str:
+    """Say that a family reads one kind of array, beside a table."""
+    plural = "series" if kind == "series" else "images"
+    if not signature.arrays:
+        return f"it reads {plural}, and there are none: hand over an array, Task(array, target)"
+    for one in (*signature.texts, *signature.arrays):
+        if one.kind != kind:
+            return f"it reads {plural}, and {one.name!r} is {_A[one.kind]}: functional reads both"
+    return ""
+
+
+def lines_of_numbers(signature: Signature) -> str:
+    """Say that trees and linear models want a line of numbers, as an image is none."""
+    for one in signature.arrays:
+        if one.kind == "image":
+            return (
+                f"it reads lines of numbers, and {one.name!r} is an image: deep_trees reads what a network makes of it"
+            )
+    return ""
+
+
+def few_pixels(signature: Signature) -> str:
+    """Say that an image has too many pixels for a linear model."""
+    for one in signature.arrays:
+        if one.kind == "image" and flat_width("image", one.shape) > MOST_PIXELS:
+            return f"it reads pixels as columns, and {one.name!r} has more than {MOST_PIXELS:,}"
+    return ""
+
+
+def forecasts(signature: Signature) -> str:
+    """Say that a family continues a series."""
+    if not followed(signature.target):
+        return "it forecasts a series from its past: tuner.series_task(frame, target, window=..., horizon=...)"
+    return ""
+
+
+def one_target(signature: Signature) -> str:
+    """Say that a family has one head."""
+    return "it labels steps with one target, and the task has several" if signature.target.parts else ""
+
+
+def steps(signature: Signature) -> str:
+    """Say that a family reads rows as steps of sequences."""
+    if not signature.steps:
+        return "it reads rows that are steps of sequences: Task(..., sequence='sentence'), or tuner.language_task"
+    return ""
+
+
+def step_labels(signature: Signature) -> str:
+    """Say that a family labels the steps of sequences."""
+    return one_target(signature) or steps(signature) or tables_only(signature)
+
+
+def pairs_of_sequences(signature: Signature) -> str:
+    """Say that a family reads one sequence and writes another."""
+    if not steps(signature) and len(signature.texts) == 1 and not signature.arrays:
+        return one_target(signature)
+    return "it writes a sequence while it reads a text: tuner.sequence_task(sources, answers)"
