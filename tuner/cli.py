@@ -281,7 +281,9 @@ def _show_report(report: dict[str, Any], form: str) -> None:
         {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
         {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
          "scored": "cross-validated"},
-        {"": "ensemble minus best single", metric: difference["cross_fitted"],
+        {"": "best single of other rows", metric: scores["ensemble"]["cross_fitted"] - difference["cross_fitted"],
+         "scored": "cross-fitted: chosen where the weights were fitted"},
+        {"": "ensemble minus that", metric: difference["cross_fitted"],
          "scored": f"paired, standard error {difference['standard_error']:.2g}"},
     ]  # fmt: skip
     for name in ("ensemble", "best_single"):

@@ -230,7 +230,7 @@ class StudyEnsemble:
         single = single_ensemble(self.study, self.best)
         tested = score_test_rows(self.study, {"ensemble": self.ensemble, "best_single": single})
         report = self.report()
-        for name, scores in tested.items():
+        for name, scores in tested.scores.items():
             report["scores"][name]["test"] = scores
         return report
 
@@ -378,8 +378,9 @@ def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *
         test: Score the test rows too, in one look.
 
     Returns:
-        Columns `model`, `members`, the deciding metric cross-validated (for ensembles cross-fitted), and with `test`
-        every metric as `test_...`.
+        Columns `model`, `members`, the deciding metric cross-validated (of ensembles cross-fitted; in time order without
+        the first part, so that the two do not compare there), and with `test` every metric as `test ...`, by how much
+        the deciding one is better than the baseline's, and the standard error of that.
     """
     rows: dict[str, tuple[Ensemble, float | None]] = {}
     for trial in reversed(best_of_each_family(study)):
@@ -387,13 +388,21 @@ def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *
     for method in methods:
         combined = build_ensemble(study, method)
         rows[f"ensemble ({method})"] = (combined.ensemble, combined.scores["ensemble"]["cross_fitted"])
-    tested = score_test_rows(study, {name: ensemble for name, (ensemble, _) in rows.items()}) if test else {}
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "model": name,
             "members": len(ensemble.members),
             f"{study.task.score.name} (cross-fitted)": value,
-            **{f"test {metric}": score for metric, score in tested.get(name, {}).items()},
         }
         for name, (ensemble, value) in rows.items()
     )
+    if not test:
+        return table
+    tested = score_test_rows(study, {name: ensemble for name, (ensemble, _) in rows.items()})
+    scores = pd.DataFrame(tested.scores[name] for name in rows).add_prefix("test ")
+    baseline = next((name for name in rows if name.startswith(f"{BASELINE}-")), None)
+    if baseline is None:  # its trial failed
+        return pd.concat([table, scores], axis=1)
+    gains = [tested.better(name, baseline) for name in rows]
+    against = pd.DataFrame(gains, columns=["better than baseline by", "standard error"])
+    return pd.concat([table, scores, against], axis=1)

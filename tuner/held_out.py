@@ -52,7 +52,7 @@ class HeldOut:
         row: One of the rows, to time predictions with.
         seed: The task's.
         targets: The targets, where there are several.
-        groups: The group of each row, where rows belong together.
+        groups: The group of each row, where rows are no independent draws.
     """
 
     members: list[Member]
@@ -197,10 +197,11 @@ def read_held_out(study: Study, trials: list[Trial]) -> HeldOut:
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     groups = None if task.groups is None else task.groups[rows]
     parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
+    drawn = None if (together := task.drawn_together) is None else together[rows]
     features = task.rows.table.take(rows).joined()
     members = [member_of(study, trial, 0.0) for trial in trials]
     row = task.rows.table.take(rows[:1])
-    return HeldOut(members, predictions, target, features, folds, loss, parts, row, task.seed, targets, groups)
+    return HeldOut(members, predictions, target, features, folds, loss, parts, row, task.seed, targets, drawn)
 
 
 def _loss(score: Score) -> Loss:

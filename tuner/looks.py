@@ -6,9 +6,15 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
+from ensembles.honest import paired_difference
 from tuner.held_out import member_of
 from tuner.ledger import Trial
 from tuner.metrics import scored
@@ -38,7 +44,39 @@ def single_ensemble(study: Study, trial: Trial) -> Ensemble:
     return Ensemble("single", task.score.name, (member_of(study, trial, 1.0),), task.schema, task.target, scores)
 
 
-def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[str, dict[str, float]]:
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What ensembles said of the test rows, in one look.
+
+    Attributes:
+        study: The study.
+        outputs: Of each, by name, `(rows, outputs)`.
+        scores: Every metric of the task, for each.
+    """
+
+    study: Study
+    outputs: dict[str, NDArray[Any]]
+    scores: dict[str, dict[str, float]]
+
+    def better(self, one: str, other: str) -> tuple[float, float]:
+        """Return by how much the deciding metric is better for one than for another, and the standard error of that.
+
+        The bootstrap draws rows, or blocks of time where rows are in order.
+        """
+        task = self.study.task
+        assert task.test is not None
+        target = task.test.target
+        return paired_difference(
+            np.arange(len(target)),
+            self.outputs[other],
+            self.outputs[one],
+            lambda rows, outputs: task.score.loss(target[rows], outputs),
+            groups=task.test_drawn_together,
+            seed=task.seed,
+        )
+
+
+def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> Tested:
     """Score several ensembles on the test rows, in one look.
 
     Nothing else reads the test rows, and the study counts the looks: a test set that is looked at until the number is
@@ -48,9 +86,6 @@ def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[st
         study: The study.
         contenders: Ensembles by name.
 
-    Returns:
-        Every metric of the task, for each name.
-
     Raises:
         StudyError: The task has no test rows.
     """
@@ -58,11 +93,11 @@ def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> dict[st
     if task.test is None:
         raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
     _count_look(study.folder, ", ".join(contenders))
-    scores = {}
+    outputs, scores = {}, {}
     for name, ensemble in contenders.items():
-        outputs = ensemble.outputs(task.test.table)
-        scores[name] = scored(task.scores, task.test.target, outputs, ensemble.decisions(outputs))
-    return scores
+        outputs[name] = ensemble.outputs(task.test.table)
+        scores[name] = scored(task.scores, task.test.target, outputs[name], ensemble.decisions(outputs[name]))
+    return Tested(study, outputs, scores)
 
 
 def _count_look(folder: Path, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -197,6 +198,20 @@ class Task:
         return self.split.kind == "time"
 
     @property
+    def drawn_together(self) -> NDArray[Any] | None:
+        """The group of each row where rows are no independent draws, as standard errors must know; else None.
+
+        Neighbours in time are alike, and windows that overlap share steps: such rows come in blocks longer than the gap
+        of the split, and at least the cube root of their number (Künsch, Annals of Statistics 1989).
+        """
+        return _drawn_together(self, self.rows, self.groups)
+
+    @property
+    def test_drawn_together(self) -> NDArray[Any] | None:
+        """The same of the test rows; their groups are not known."""
+        return None if self.test is None else _drawn_together(self, self.test, None)
+
+    @property
     def signature(self) -> Signature:
         """What families may know: inputs, targets, and the training rows of a fold."""
         names = self.schema.texts
@@ -293,6 +308,12 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
                 raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
     named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
     return {**named, **inputs}
+
+
+def _drawn_together(task: Task, rows: Rows, groups: NDArray[Any] | None) -> NDArray[Any] | None:
+    if groups is not None or not task.ordered:
+        return groups
+    return np.arange(len(rows)) // max(task.split.gap + 1, math.ceil(len(rows) ** (1 / 3)))
 
 
 def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:

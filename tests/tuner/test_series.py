@@ -15,7 +15,7 @@ from spaces.naive import NaiveFitted, last_values
 from spaces.signature import Follows
 from spaces.table import Table
 from tuner.cli import main
-from tuner.ensembling import single_ensemble
+from tuner.ensembling import compare, single_ensemble
 from tuner.joint import JointTrial
 from tuner.reading import DataError
 from tuner.trial import fold_parts, make_folds
@@ -330,3 +330,15 @@ def test_whole_numbers_of_any_library_are_steps(tmp_path):
     assert opened.digest == task.digest
     assert opened.target == task.target
     np.testing.assert_array_equal(opened.rows.table.arrays[0].starts, task.rows.table.arrays[0].starts)
+
+
+def test_standard_errors_know_that_windows_overlap(study):
+    task = study.task
+    assert task.split.gap == 26
+    assert set(np.bincount(task.drawn_together)[:-1]) == {27}
+    assert len(task.test_drawn_together) == len(task.test)
+    table = compare(study, ["uniform"], test=True).set_index("model")
+    naive = table.loc["baseline-000000"]
+    assert (naive["better than baseline by"], naive["standard error"]) == (0, 0)
+    gains = table["test mae"].iloc[0] - table["test mae"]
+    np.testing.assert_allclose(table["better than baseline by"], gains, atol=1e-6)
