@@ -378,7 +378,7 @@ def compare(study: Study, methods: Sequence[str] = ("uniform", "nelder_mead"), *
         test: Score the test rows too, in one look.
 
     Returns:
-        Columns `model`, `members`, the deciding metric cross-validated (of ensembles cross-fitted; in time order without
+        Columns `model`, `members`, the deciding metric cross-validated (or cross-fitted; in time order without
         the first part, so that the two do not compare there), and with `test` every metric as `test ...`, by how much
         the deciding one is better than the baseline's, and the standard error of that.
     """
