@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ _SUMMARIES = 5
 # An image of more pixels is too much for a linear model.
 MOST_PIXELS = 4096
 _ROWS = 4096  # written out at a time
+_PIECE = 2**24  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,13 @@ def take(array: Array, rows: Any) -> Array:
     if isinstance(array, np.ndarray):
         return Picked(array, np.arange(len(array)))[rows]
     return array[rows]
+
+
+def pieces(array: Array) -> Iterator[NDArray[Any]]:
+    """Write an array out, some megabytes at a time."""
+    size = max(1, _PIECE // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
+    for start in range(0, len(array), size):
+        yield np.ascontiguousarray(array[start : start + size])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.arrays import Array, Stretches
+from spaces.image_files import read_images
 from spaces.space import unknown_name
 from spaces.table import ARRAYS, MISSING, TABLE, UNSEEN, Column, ColumnKind, Schema, Table, TableError
 
@@ -193,7 +194,7 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
             raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
         if present[name] > 1:
             raise TableError(f"column name {name!r} is used {present[name]} times; rename the columns")
-    given = tuple(_array_of(column, arrays or {}) for column in schema.arrays)
+    given = tuple(_array_of(column, frame, arrays or {}) for column in schema.arrays)
     if (plain := _plain_numbers(schema, frame)) is not None:
         return plain
     numbers = np.empty((len(frame), schema.n_numbers))
@@ -215,9 +216,15 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence, arrays=given)
 
 
-def _array_of(column: Column, arrays: Mapping[str, Array]) -> Array:
+def _array_of(column: Column, frame: pd.DataFrame, arrays: Mapping[str, Array]) -> Array:
     if column.name not in arrays:
-        raise TableError(f"the {column.kind} {column.name!r} is missing: hand over {{{column.name!r}: array, ...}}")
+        if column.kind == "image" and column.name in frame.columns:
+            height, width, channels = column.shape
+            return read_images(list(frame[column.name]), (height, width, channels))
+        files = " or name files in a column of that name" if column.kind == "image" else ""
+        raise TableError(
+            f"the {column.kind} {column.name!r} is missing: hand over {{{column.name!r}: array, ...}}{files}"
+        )
     array = arrays[column.name]
     if tuple(array.shape[1:]) != column.shape:
         raise TableError(

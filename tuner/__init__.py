@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tuner.launch import tune as tune
     from tuner.metrics import METRICS as METRICS
     from tuner.metrics import Metric as Metric
+    from tuner.reading import image_folder as image_folder
     from tuner.samplers import PRUNERS as PRUNERS
     from tuner.samplers import SAMPLERS as SAMPLERS
     from tuner.sequences import decode as decode
@@ -49,6 +50,7 @@ _WHERE = {
     "family": "spaces.family",
     "forecast": "tuner.series",
     "generate": "tuner.language",
+    "image_folder": "tuner.reading",
     "language_task": "tuner.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",

@@ -184,23 +184,29 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 @_format
 @_exits
 def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
-    """Predict the rows of a file with a saved ensemble."""
+    """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
-    from tuner.reading import DataError, read_frame
+    from spaces.table import TABLE
+    from tuner.reading import DataError, below, read_inputs
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
     loaded = load(folder)
-    frame = read_frame(rows)
+    given = read_inputs(rows)
+    frame = given.frame
     if all(part.follows for part in loaded.target.each):
         from tuner.series import forecast
 
         predictions = forecast(loaded, frame)
         predictions = predictions.rename_axis("after").reset_index()
-    elif arrays := loaded.schema.arrays:
-        raise DataError(f"{folder} reads {arrays[0].name!r}, an array, which no file of rows holds: predict in Python")
     else:
-        predictions = _predictions(loaded, loaded.raw(frame)).set_axis(frame.index)
+        for column in loaded.schema.arrays:
+            if column.kind == "image" and column.name in frame.columns:
+                frame = frame.assign(**{column.name: [below(given.folder, file) for file in frame[column.name]]})
+        inputs = {**({TABLE: frame} if frame.shape[1] else {}), **given.arrays}
+        predictions = _predictions(loaded, loaded.raw(inputs if given.arrays else frame)).set_axis(frame.index)
+        for name in reversed(given.images):  # which prediction is of which file
+            predictions.insert(0, name, frame[name])
     if output is None:
         _show_frame(predictions, f"{len(predictions)} predictions", form)
         return

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from spaces.frames import inputs_of
+from spaces.image_files import SUFFIXES, common_shape, images_below, kept_images
+from spaces.space import unknown_name
+from spaces.table import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
+IMAGE = "image"
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
@@ -36,29 +42,91 @@ def read_frame(data: Any, *, missing: Sequence[str] = ()) -> pd.DataFrame:
 
 
 class Given(NamedTuple):
-    """What a user handed over: rows, series and images by name, and the columns of each named table."""
+    """What a user handed over: rows, series and images by name, and the columns of each named table.
+
+    `images` are columns that name files, `folder` where these are looked for.
+    """
 
     frame: pd.DataFrame
     arrays: dict[str, Any]
     inputs: dict[str, list[str]]
+    images: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def read_inputs(data: Any, *, missing: Sequence[str] = ()) -> Given:
     """Return what `Task` was given.
 
     Args:
-        data: A data frame, a file, an array of a row, series or image each, or a mapping from names of inputs to such.
+        data: A data frame, a file, a folder of images, an array of a row, series or image each, or a mapping from
+            names of inputs to such.
         missing: As for `read_frame`.
 
     Raises:
         DataError, TableError: It cannot be used.
     """
     if isinstance(data, str | Path):
-        return Given(read_frame(data, missing=missing), {}, {})
+        path = Path(data)
+        if path.is_dir():
+            return Given(image_folder(path), {}, {}, (IMAGE,))
+        if path.suffix == ".npz":
+            return Given(*inputs_of(_read_arrays(path)))
+        return Given(read_frame(path, missing=missing), {}, {}, folder=path.parent)
     if isinstance(data, Mapping):
         files = {name: isinstance(one, str | Path) for name, one in data.items()}
         data = {name: read_frame(one, missing=missing) if files[name] else one for name, one in data.items()}
     return Given(*inputs_of(data))
+
+
+def image_folder(folder: str | Path) -> pd.DataFrame:
+    """Return the images in a folder, as a frame with the columns `image` (its path) and `class`.
+
+    The class of an image is the name of the folder below that it lies in; where no image lies in such a folder, there
+    is no column of classes.
+
+    Raises:
+        DataError: There is no image, or a folder below holds none.
+    """
+    folder = Path(folder)
+    files = images_below(folder) if folder.is_dir() else []
+    if not files:
+        raise DataError(f"{folder} holds no images: files that end in {', '.join(SUFFIXES)}, in a folder a class")
+    classes = [path.relative_to(folder).parts[0] for path in files]
+    below = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if empty := [name for name in below if name not in classes]:
+        raise DataError(f"{folder / empty[0]} holds no images: add some, or remove the folder")
+    frame = pd.DataFrame({IMAGE: [str(path) for path in files]})
+    if not below:
+        return frame
+    if stray := [path for path in files if path.parent == folder]:
+        raise DataError(f"{stray[0]} lies beside the folders of the classes {', '.join(below)}: move it into one")
+    return frame.assign(**{"class": classes})
+
+
+def with_images(given: Given, columns: Mapping[str, tuple[int, int, int] | None], size: Sequence[int] | None) -> Given:
+    """Return what was handed over with images in place of the columns that name their files.
+
+    Args:
+        given: What was handed over.
+        columns: Of each such column the shape of its images, or None where they are to tell it.
+        size: Height and width that they are brought to, where they are to tell the rest.
+
+    Raises:
+        DataError: There is no such column.
+        TableError, ValueError: As `spaces.image_files.common_shape` and `read_images`.
+    """
+    arrays = dict(given.arrays)
+    for name, shape in columns.items():
+        if name not in given.frame.columns:
+            raise DataError(f"image: {unknown_name(name, [str(one) for one in given.frame.columns])}")
+        files = [below(given.folder, file) for file in given.frame[name]]
+        arrays[name] = kept_images(files, shape or common_shape(files, size))
+    return given._replace(frame=given.frame.drop(columns=list(columns)), arrays=arrays)
+
+
+def below(folder: Path | None, file: Any) -> Any:
+    """Return a file's path, of one that is given relative to a folder."""
+    return folder / file if folder is not None and isinstance(file, str) and file else file
 
 
 def in_order(columns: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> list[str]:
@@ -67,11 +135,38 @@ def in_order(columns: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> lis
     return [*(column for column in columns if column not in set(named)), *dict.fromkeys(named)]
 
 
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """Read an `.npz` file: arrays of one number a row are columns of a table, others inputs of their own.
+
+    Whole numbers of eight bits on three axes are grey images, which lack the axis of channels.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as npz: {error}") from error
+    rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if not rows or len(set(rows.values())) > 1:
+        raise DataError(f"{path}: arrays of the same number of rows were expected, got {rows}")
+    columns = {name: array for name, array in arrays.items() if array.ndim == 1}
+    others = {
+        name: array[..., None] if array.ndim == 3 and array.dtype == np.uint8 else array
+        for name, array in arrays.items()
+        if name not in columns
+    }
+    return {**({TABLE: pd.DataFrame(columns)} if columns else {}), **others}
+
+
 def _read_file(path: Path, missing: Sequence[str]) -> pd.DataFrame:
     suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
     kind = suffixes[-1] if suffixes else ""
     if kind not in READERS:
-        raise DataError(f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed")
+        raise DataError(
+            f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed, as data of a "
+            "task also .npz and folders of images"
+        )
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix)[:8] if path.parent.is_dir() else []
         hint = f"; in {path.parent} there are {', '.join(near)}" if near else ""

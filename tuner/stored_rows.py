@@ -9,27 +9,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.arrays import Array, Stretches
+from spaces.arrays import Array, Stretches, pieces
 from spaces.family import Rows
 from spaces.table import Column, Schema, Table
 
 
-def arrays_of(rows: Rows) -> dict[str, NDArray[Any]]:
+def arrays_of(rows: Rows) -> dict[str, Array]:
     """Return all that rows hold but their texts, by name; of stretches of a series the series, and where they begin."""
     sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     for i, array in enumerate(rows.table.arrays):
         if isinstance(array, Stretches):
             arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
         else:
-            arrays[f"array_{i}"] = np.asarray(array)
+            arrays[f"array_{i}"] = array
     return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
 
 
 def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
     """Write rows into a folder, under names that begin with the part's."""
     for name, array in arrays_of(rows).items():
-        np.save(folder / f"{part}_{name}.npy", array, allow_pickle=False)
+        with (folder / f"{part}_{name}.npy").open("wb") as file:
+            described = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
+            np.lib.format.write_array_header_1_0(file, {**described, "shape": tuple(array.shape)})
+            for piece in pieces(array):
+                file.write(piece.tobytes())
     if rows.table.texts is not None:
         pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
 

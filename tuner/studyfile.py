@@ -94,6 +94,8 @@ class DataSection(_Section):
     time: str | None = None
     categories: list[str] = []
     text: list[str] = []
+    image: list[str] = []
+    image_size: list[int] | None = None
     vectors: str | None = None
     inputs: dict[str, list[str]] = {}
     drop: list[str] = []

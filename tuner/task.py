@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.arrays import take
+from spaces.arrays import pieces, take
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
@@ -24,7 +24,7 @@ from spaces.table import Column, Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, Metric, Score
-from tuner.reading import DataError, Given, in_order, read_inputs
+from tuner.reading import DataError, Given, in_order, read_inputs, with_images
 from tuner.several import metric_names, score_from_json, score_to_json, scores_of
 from tuner.splits import Index, Split, fold_indices, split_off
 from tuner.stored_rows import arrays_of, load_rows, save_rows
@@ -50,7 +50,8 @@ class Task:
     Args:
         data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array: `(rows, columns)`,
             series `(rows, steps, channels)` or images `(rows, height, width, channels)`. Of several named inputs a
-            mapping from their names to such.
+            mapping from their names to such, or the path of an npz file. Or a folder with a folder of images for each
+            class: its columns are `image` and `class` (see `tuner.image_folder`).
         target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
             frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
@@ -68,6 +69,8 @@ class Task:
         time: A column that orders the rows.
         categories: Columns to be read as categories whatever their values look like.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
+        image: Columns that name files of images, each an input of its own; paths are relative to the data's file.
+        image_size: Height and width that these images are brought to; not needed where all are of one size.
         vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
         inputs: Named tables: from a name to its columns. Those of none are the table called `"table"`.
         drop: Columns to leave out.
@@ -124,6 +127,8 @@ class Task:
         time: str | None = None,
         categories: Sequence[str] = (),
         text: Sequence[str] = (),
+        image: Sequence[str] = (),
+        image_size: Sequence[int] | None = None,
         vectors: str | Path | None = None,
         inputs: Mapping[str, Sequence[str]] | None = None,
         drop: Sequence[str] = (),
@@ -133,6 +138,8 @@ class Task:
         series: Mapping[str, Column] | None = None,
     ) -> None:
         given = read_inputs(data, missing=missing)
+        columns = _image_columns(given, image, image_size, target)
+        given = with_images(given, dict.fromkeys(columns), image_size)
         frame, names = with_targets(given.frame, target)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
@@ -300,6 +307,18 @@ class Task:
         return task
 
 
+def _image_columns(given: Given, image: Sequence[str], size: Sequence[int] | None, target: Any) -> list[str]:
+    """Return the columns that name files of images; those of a folder need no telling."""
+    if isinstance(image, str):
+        raise DataError(f"image must be a list of columns: image=[{image!r}]")
+    columns = list(dict.fromkeys([*given.images, *image]))
+    if isinstance(target, str) and target in columns:
+        raise DataError(f"image: {target!r} is the target")
+    if size is not None and not columns:
+        raise DataError("image_size is of images in files, and no column names any: Task(..., image=['file'])")
+    return columns
+
+
 def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
     """Return the columns of each named table, without those that are the target, the group or dropped."""
     for name, its in inputs.items():
@@ -349,6 +368,8 @@ def _tables(schema: Schema) -> list[Input]:
 
 def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target) -> Rows:
     given = read_inputs(test[0] if isinstance(test, tuple) else test, missing=missing)
+    shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
+    given = with_images(given, shapes, None)  # type: ignore[arg-type]
     frame = given.frame.rename(columns=str)
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
         values = np.asarray(test[1]) if len(test) == 2 else np.empty(0)
@@ -402,7 +423,8 @@ def _digest(task: Task) -> str:
     digest.update(json.dumps(settings, default=str).encode())
     for rows in (task.rows, task.test):
         for array in arrays_of(rows).values() if rows is not None else ():
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for piece in pieces(array):
+                digest.update(piece.tobytes())
         if rows is not None and rows.table.texts is not None:
             digest.update("\0".join(rows.table.texts.ravel()).encode())
     if task.vectors is not None:
