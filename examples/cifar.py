@@ -14,13 +14,13 @@ import tuner
 from tuner.ensembling import compare
 
 data = np.load(sys.argv[1])
-folder, time = [*sys.argv[2:], *["runs/cifar", "42m"][len(sys.argv) - 2 :]]
+folder, time = [*sys.argv[2:], *["runs/cifar", "36m"][len(sys.argv) - 2 :]]
 split, test = {"kind": "holdout", "share": 0.15}, (data["x_test"], data["y_test"])
 task = tuner.Task(data["x_train"], data["y_train"], metrics=["accuracy"], split=split, test=test)
 families = {
     f"image_{kind}": {"epochs": 14, f"image.{kind}.filters": {"high": 32, "default": 16}}
     for kind in ("conv", "separable", "residual", "inception")
 }
-study = tuner.tune(task, families, time=time, trials=30, trial_time="13m", workers=1, seed=0, folder=folder)
+study = tuner.tune(task, families, time=time, trials=30, trial_time="12m", workers=1, seed=0, folder=folder)
 print(compare(study, ["uniform", "auto"], test=True).to_string(index=False))
 study.ensemble().save(study.folder / "ensemble")

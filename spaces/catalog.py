@@ -13,7 +13,7 @@ from spaces.each_target import each_target
 from spaces.estimators import build_baseline, build_linear, build_random_forest, build_xgboost
 from spaces.family import Family
 from spaces.functional_spaces import functional_space, image_space, series_space, siamese_space, text_space
-from spaces.image_spaces import IMAGE_BRANCHES
+from spaces.image_spaces import IMAGE_BRANCHES, pretrained_space
 from spaces.naive import NaiveModel, followed
 from spaces.series_spaces import SERIES_BRANCHES, naive_space
 from spaces.signature import Signature
@@ -99,6 +99,22 @@ def _build_deep_trees(config: Config, signature: Signature) -> Any:
     return DeepTreesModel(network, config["trees"], signature)
 
 
+def _build_pretrained(config: Config, signature: Signature) -> Any:
+    from spaces.pretrained import PretrainedModel
+
+    return PretrainedModel(config, signature)
+
+
+def _no_base(space: Space, signature: Signature) -> str:
+    """Say that a base is to be named; one that is named is opened."""
+    if not space["base"]:
+        return "needs a base: {'image_pretrained': {'base': 'base.keras', 'preprocessing': 'caffe'}}"
+    from spaces.pretrained import open_base
+
+    open_base(str(space["base"]), str(space["preprocessing"]), signature.input)
+    return ""
+
+
 def _step_family(
     name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]
 ) -> Family:
@@ -126,6 +142,7 @@ FAMILIES: dict[str, Family] = {
         *map(_text_family, BRANCHES),
         *(_array_family("series", series_space, branch) for branch in SERIES_BRANCHES),
         *(_array_family("image", image_space, branch) for branch in IMAGE_BRANCHES),
+        Family("image_pretrained", pretrained_space, _build_pretrained, "keras", None, reasons.photographs, _no_base),
         _network("functional", functional_space, _FUNCTIONAL, reasons.several_inputs),
         _network("siamese", siamese_space, "spaces.functional:build_siamese", reasons.pairs, pairs=True),
         _step_family("sequence_labels", sequence_labels_space, "build_steps", reasons.step_labels),
@@ -158,5 +175,6 @@ def family_named(name: str) -> Family:
 
 
 def fitting(signature: Signature) -> list[str]:
-    """Return the names of the families that can be used for a task, the baseline included."""
-    return [name for name, family in FAMILIES.items() if not family.unfit(signature)]
+    """Return the names of the families that can be used for a task as they are, the baseline included."""
+    fit = {name: family for name, family in FAMILIES.items() if not family.unfit(signature)}
+    return [name for name, family in fit.items() if not family.lacking(family.space(signature), signature)]

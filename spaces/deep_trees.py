@@ -80,14 +80,14 @@ class DeepTreesModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
         """Train on each fold in turn; the pruner looks at the trees."""
         model = XGBoostModel(self.trees, self.signature)
-        networks = self.network.fit([_for_network(fold) for fold in folds], _unwatched)
+        networks = self.network.fit([with_watched_rows(fold) for fold in folds], _unwatched)
         for fold, network in zip(folds, networks, strict=True):
             columns: Columns = DeepColumns(_kept(network))
             yield model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
 
 
-def _for_network(fold: Fold) -> Fold:
-    """Return the fold; of one whose number of trees is given, a tenth of its rows says when the network is to stop."""
+def with_watched_rows(fold: Fold) -> Fold:
+    """Return the fold; of one that holds nothing to watch, as its number of steps is given, a tenth of its rows is."""
     if fold.steps is None:
         return fold
     order = np.random.default_rng(fold.seed).permutation(len(fold.full))

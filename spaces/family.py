@@ -125,6 +125,7 @@ class Family:
         library: The package that a worker imports before its first trial, so that no trial pays for it.
         source: A digest of a user's own builder; None for the families that come with us.
         unfit: Says why it cannot be used for a task, or nothing where it can.
+        lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Family:
     library: str
     source: str | None = None
     unfit: Callable[[Signature], str] = lambda signature: ""
+    lacking: Callable[[Space, Signature], str] = lambda space, signature: ""
 
 
 def family(

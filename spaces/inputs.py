@@ -172,6 +172,10 @@ def load_prepared(folder: Path, settings: Mapping[str, Any]) -> Prepared:
         from spaces.deep_trees import DeepColumns  # trees on a network; networks are not needed otherwise
 
         return DeepColumns.load(folder, settings)
+    if "base" in settings:
+        from spaces.pretrained import BaseFeatures
+
+        return BaseFeatures.load(folder, settings)
     if "texts" not in settings:
         return load_table(folder, settings)
     tables = settings["tables"] if "tables" in settings else [settings["table"]] if settings["table"] else []

@@ -51,6 +51,19 @@ def only(kind: str, signature: Signature) -> str:
     return ""
 
 
+def photographs(signature: Signature) -> str:
+    """Say that a family reads one image, as bases were trained on: whole numbers from 0 to 255."""
+    if [one.kind for one in signature.inputs] != ["image"]:
+        return (
+            f"it reads one image and nothing else, and the task has {', '.join(one.name for one in signature.inputs)}"
+        )
+    if signature.input.dtype != "uint8":
+        return "its base reads whole numbers from 0 to 255, and the images hold others: hand them over as uint8"
+    if signature.target.parts:
+        return "it has one head, and the task has several targets"
+    return ""
+
+
 def lines_of_numbers(signature: Signature) -> str:
     """Say that trees and linear models want a line of numbers, as an image is none."""
     for one in signature.arrays:

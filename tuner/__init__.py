@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ensembles.ensemble import load as load
     from spaces.family import family as family
+    from spaces.pretrained_bases import pretrained_base as pretrained_base
     from tuner.hyperopt_sampler import HyperoptSampler as HyperoptSampler
     from tuner.language import generate as generate
     from tuner.language import language_task as language_task
@@ -54,6 +55,7 @@ _WHERE = {
     "language_task": "tuner.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",
+    "pretrained_base": "spaces.pretrained_bases",
     "sequence_task": "tuner.sequences",
     "series_task": "tuner.series",
     "tune": "tuner.launch",

@@ -135,9 +135,13 @@ def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
     space = family.space(task.signature)
     try:
         check(space)
-        return narrow(space, changes)
+        space = narrow(space, changes)
+        lacking = family.lacking(space, task.signature)
     except ValueError as error:
         raise ValueError(f"family {family.name!r}: {error}") from error
+    if lacking:
+        raise ValueError(f"family {family.name!r} {lacking}")
+    return space
 
 
 def _workers(workers: int | None) -> int:

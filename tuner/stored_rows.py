@@ -33,7 +33,7 @@ def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
             described = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
             np.lib.format.write_array_header_1_0(file, {**described, "shape": tuple(array.shape)})
             for piece in pieces(array):
-                file.write(piece.tobytes())
+                file.write(piece.data)
     if rows.table.texts is not None:
         pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
 

@@ -187,6 +187,8 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
     for name, changes in file.families.items():
         own = "build" in changes and name not in FAMILIES
         rest = {key: value for key, value in changes.items() if not own or key not in ("build", "space")}
+        if isinstance(base := rest.get("base"), str) and (folder / base).is_file():
+            rest["base"] = str((folder / base).resolve())
         chosen[name] = {**rest, "family": _own_family(name, changes, folder)} if own else rest
     return chosen
 

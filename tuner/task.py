@@ -424,7 +424,7 @@ def _digest(task: Task) -> str:
     for rows in (task.rows, task.test):
         for array in arrays_of(rows).values() if rows is not None else ():
             for piece in pieces(array):
-                digest.update(piece.tobytes())
+                digest.update(piece.data)
         if rows is not None and rows.table.texts is not None:
             digest.update("\0".join(rows.table.texts.ravel()).encode())
     if task.vectors is not None:

@@ -1,0 +1,352 @@
+"""Networks that begin with a base trained on other images: its features once and for all, or its top trained further.
+
+A base is a Keras model that reads images. Its stages end where images become smaller, and it is cut at the end of one
+of them: the first layers see edges and textures, the last what the base was trained to tell apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from spaces.arrays import Picked, pieces
+from spaces.caching import cached
+from spaces.deep_trees import with_watched_rows
+from spaces.family import Fitted, Fold, Rows, ShippingError, Watch
+from spaces.heads import head
+from spaces.image_files import cache_folder
+from spaces.image_networks import augmented
+from spaces.inputs import Reading, array_recipes, learn
+from spaces.keras_model import KerasFitted, KerasModel, Listener, callbacks, compiled, scaled
+from spaces.networks import hidden
+from spaces.pretrained_bases import BaseError, base_file
+from spaces.signature import Input, Signature
+from spaces.space import Config, unknown_name
+from spaces.table import Table
+from spaces.training import Arrays, Trainer, predict, undisturbed
+from spaces.weights import row_weights
+from spaces.xgboost_model import XGBoostModel
+
+_FILE = "base.keras"
+_PATIENCE = 3
+_EPSILON = 1e-7
+# What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
+_SCALES: dict[str, tuple[Any, Any]] = {
+    "none": (1.0, 0.0),
+    "unit": (1 / 255, 0.0),
+    "tf": (1 / 127.5, -1.0),
+    "torch": ([1 / 58.395, 1 / 57.12, 1 / 57.375], [-123.675 / 58.395, -116.28 / 57.12, -103.53 / 57.375]),
+    "caffe": (1.0, [-103.939, -116.779, -123.68]),  # blue comes first
+}
+
+
+class Cut(NamedTuple):
+    """How a base is used: its file, what it expects, how many of its last stages are left out, how it is pooled."""
+
+    path: str
+    preprocessing: str
+    stages: int
+    pooling: str
+
+    @staticmethod
+    def of(config: Config) -> Cut:
+        """Return what a config of the family says."""
+        path = str(base_file(config["base"]))
+        return Cut(path, config["preprocessing"], config["cut"], config["pooling"])
+
+
+@dataclass(eq=False)
+class BaseFeatures:
+    """What a base makes of images, as the preprocessing of networks and trees: nothing of it is learned.
+
+    Attributes:
+        model: From images to vectors.
+        file: Where the model is stored.
+        key: Names it.
+    """
+
+    model: keras.Model
+    file: Path
+    key: str
+    widths: ClassVar[tuple[int, ...]] = ()
+
+    def matrix(self, table: Table) -> NDArray[np.float32]:
+        """Return `(rows, features)`; of rows of a larger array, it is computed once for all of them."""
+        return self._features(table, keep=False)
+
+    def kept(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the features of training rows, which are kept on disk for other processes and studies."""
+        return self._features(rows.table, keep=True)
+
+    def _features(self, table: Table, *, keep: bool) -> NDArray[np.float32]:
+        (given,) = table.arrays
+        if not isinstance(given, Picked):
+            return predict(self.model, np.asarray(given))
+        digest = hashlib.blake2b(self.key.encode(), digest_size=16)
+        digest.update(repr((given.base.shape, given.base.dtype)).encode())
+        for piece in pieces(given.base):
+            digest.update(piece.data)
+        path = cache_folder() / "features" / f"{digest.hexdigest()}.npy"
+        features: NDArray[np.float32] = cached(path.stem, lambda: self._computed(given.base, path, keep=keep))
+        return features[given.rows]
+
+    def _computed(self, images: NDArray[Any], path: Path, *, keep: bool) -> NDArray[np.float32]:
+        """Compute features, or read what was kept; who is to keep them does it while others wait."""
+        if not keep:
+            return np.load(path) if path.exists() else predict(self.model, images)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                part = path.with_suffix(".part.npy")
+                np.save(part, predict(self.model, images))
+                os.replace(part, path)
+        found: NDArray[np.float32] = np.load(path)
+        return found
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Put the base into a folder: a link where that can be, as it may be large."""
+        target = folder / _FILE
+        target.unlink(missing_ok=True)
+        try:
+            os.link(self.file, target)
+        except OSError:  # another disk
+            shutil.copyfile(self.file, target)
+        return {"base": _FILE, "key": self.key}
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any]) -> BaseFeatures:
+        """Read what `save` wrote and returned."""
+        file = folder / settings["base"]
+        model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        return BaseFeatures(model, file, settings["key"])
+
+
+@lru_cache(maxsize=4)
+def base_features(cut: Cut, image: Input) -> BaseFeatures:
+    """Return what makes vectors of images, stored in the cache.
+
+    Raises:
+        ShippingError: The base cannot read such images.
+    """
+    digest = hashlib.sha256(Path(cut.path).read_bytes())
+    digest.update(repr((cut[1:], image.shape, image.dtype)).encode())
+    key = digest.hexdigest()[:24]
+    file = cache_folder() / "bases" / f"{key}.keras"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            pixels = keras.Input(image.shape, dtype=image.dtype)
+            model = keras.Model(pixels, _vector(_colours(pixels), cut, *_cut_base(cut, image)))
+            part = file.with_suffix(".part.keras")
+            model.save(part)
+            os.replace(part, file)
+    return BaseFeatures(keras.saving.load_model(file, compile=False), file, key)
+
+
+@dataclass(frozen=True)
+class PretrainedModel:
+    """One configuration: a cut base, and a network or trees on what it says; then its last stages, where asked for."""
+
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
+        """Train on each fold in turn; see `spaces.family.Model.fit`."""
+        base = base_features(Cut.of(self.config), self.signature.input)
+        ((kind, settings),) = self.config["head"].items()
+        if kind == "trees":
+            trees = XGBoostModel(settings, self.signature)
+            for fold in folds:
+                yield trees.fit_columns(fold, base, base.kept(fold.train), watch)
+            return
+        ((how, tuning),) = settings["fine_tuning"].items()
+        if how == "none":
+            yield from self._on_features(base, folds, settings, watch)
+            return
+        epochs, more = int(settings["epochs"]), int(tuning["epochs"])
+        folds = [with_watched_rows(fold) for fold in folds]
+        heads = self._on_features(
+            base,
+            [replace(fold, steps=None) for fold in folds],
+            settings,
+            lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
+        )
+        trainer: Trainer | None = None
+        for fold, fitted in zip(folds, heads, strict=True):
+            keras.utils.set_random_seed(fold.seed)
+            fresh = self._whole(fitted.model, tuning)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            later = _later(watch, epochs)
+            yield self._tuned(trainer, fold, fitted, {**settings, **tuning, "patience": _PATIENCE}, later)
+
+    def _on_features(
+        self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
+    ) -> Iterator[KerasFitted]:
+        """Train networks that read the base's features."""
+        vectors = Input("features", "image", base.model.output_shape[1:])
+
+        def read(rows: Rows) -> Rows:
+            none = np.empty((len(rows), 0))
+            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target)
+
+        featured = [replace(fold, full=fold.inner, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
+        scales = ((array.mean(axis=0), array.var(axis=0)) for array in (_only(fold.train) for fold in featured))
+
+        def build(config: Config, signature: Signature) -> keras.Model:  # called once a fold, in turn
+            return _build_head(config, signature, next(scales))
+
+        network = KerasModel(build, settings, replace(self.signature, inputs=(vectors,)))
+        for fitted in network.fit(featured, watch):
+            yield KerasFitted(fitted.model, base, (), fitted.kind, fitted.scale, fitted.curves)
+
+    def _whole(self, fitted: keras.Model, tuning: Config) -> keras.Model:
+        """Build base and head as one model, of which the base's last stages and the head can be trained."""
+        cut, image = Cut.of(self.config), self.signature.input
+        base, ends = _cut_base(cut, image)
+        names = [layer.name for layer in base.layers]
+        first = names.index(ends[-1 - tuning["stages"]]) + 1 if tuning["stages"] < len(ends) else 0
+        for layer in base.layers[:first]:
+            layer.trainable = False
+        pixels = keras.Input(image.shape, dtype=image.dtype)
+        vector = _vector(augmented(_colours(pixels), tuning["augmentation"]), cut, base, ends)
+        top = keras.models.clone_model(fitted)
+        top.set_weights(fitted.get_weights())
+        model = keras.Model(pixels, top(vector))
+        return compiled(model, {"optimizer": "adam", "learning_rate": tuning["learning_rate"]}, self.signature.target)
+
+    def _tuned(self, trainer: Trainer, fold: Fold, fitted: KerasFitted, settings: Config, watch: Watch) -> KerasFitted:
+        """Train base and head together."""
+        target, epochs = self.signature.target, int(settings["epochs"])
+        reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, flat=False))
+        prepared, images = learn(reading, fold.train.table, fold.train.target, target.kind)
+        whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
+        inner = prepared.matrix(fold.inner.table)
+
+        def arrays(read: Any, rows: Rows) -> Arrays:
+            wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
+            return Arrays(read, wanted, row_weights(settings, rows.target))
+
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: whole.predict_matrix(inner)))
+        whole.curves = trainer.train(
+            arrays(images, fold.train),
+            arrays(inner, fold.inner) if fold.steps is None else None,
+            epochs=fold.steps or epochs,
+            batch_size=min(int(settings["batch_size"]), len(fold.train)),
+            callbacks=[*callbacks(settings, epochs, watched=fold.steps is None), listener],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+        )
+        return whole
+
+
+def open_base(base: str, preprocessing: str, image: Input) -> None:
+    """Open a base and cut it, to know that it can be used, and that there is such a preprocessing.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if preprocessing not in _SCALES:
+        raise BaseError(f"preprocessing: {unknown_name(preprocessing, list(_SCALES))}")
+    try:
+        _cut_base(Cut(str(base_file(base)), preprocessing, 0, "average"), image)
+    except (OSError, TypeError) as error:  # what Keras says of files that hold no model
+        raise BaseError(f"{base} holds no model that Keras can open: {str(error).strip().splitlines()[0]}") from error
+
+
+def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np.float32]]) -> keras.Model:
+    """Build what reads features, standardised with mean and variance of training rows, which stay as they are."""
+    vector = keras.Input(signature.input.shape)
+    standard = keras.layers.BatchNormalization(epsilon=_EPSILON, center=False, scale=False, trainable=False)
+    x = keras.layers.Dropout(config["dropout"])(hidden(standard(vector), config))
+    standard.set_weights(list(scale))
+    return keras.Model(vector, head(x, signature.target))
+
+
+def _only(rows: Rows) -> NDArray[np.float32]:
+    (array,) = rows.table.arrays
+    return np.asarray(array)
+
+
+def _later(watch: Watch, before: int) -> Watch:
+    """Return a watch whose epochs come after others."""
+
+    def shifted(step: int, steps: int, curves: Mapping[str, float], inner: Callable[[], NDArray[Any]], /) -> None:
+        watch(before + step, before + steps, curves, inner)
+
+    return shifted
+
+
+def _colours(pixels: Any) -> Any:
+    """Return an image as numbers from 0 to 255, a grey one with three channels."""
+    x = keras.layers.Rescaling(1.0)(pixels)
+    return keras.layers.Concatenate()([x, x, x]) if x.shape[-1] == 1 else x
+
+
+def _vector(pixels: Any, cut: Cut, base: keras.Model, ends: Sequence[str]) -> Any:
+    scale, offset = _SCALES[cut.preprocessing]
+    x = pixels[..., ::-1] if cut.preprocessing == "caffe" else pixels
+    x = base(keras.layers.Rescaling(scale, offset)(x), training=False)  # batch statistics stay those of the base
+    average, largest = keras.layers.GlobalAveragePooling2D(), keras.layers.GlobalMaxPooling2D()
+    match cut.pooling:
+        case "average":
+            return average(x)
+        case "max":
+            return largest(x)
+    return keras.layers.Concatenate()([average(x), largest(x)])
+
+
+def _cut_base(cut: Cut, image: Input) -> tuple[keras.Model, list[str]]:
+    """Return the base without its last stages, for images of this size, and the layers at which its stages end."""
+    loaded = keras.saving.load_model(cut.path, compile=False, safe_mode=True)
+    height, width, _ = image.shape
+    try:
+        model = keras.models.clone_model(loaded, input_tensors=keras.Input((height, width, 3)))
+        model.set_weights(loaded.get_weights())
+        ends = stage_ends(model)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ShippingError(
+            f"the base {cut.path} cannot read images of {height} x {width} pixels; it reads {loaded.input_shape}: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from error
+    kept = ends[: max(1, len(ends) - cut.stages)]
+    return keras.Model(model.input, model.get_layer(kept[-1]).output, name="base"), kept
+
+
+def stage_ends(model: keras.Model) -> list[str]:
+    """Return the last layer of each stage: behind it images become smaller, and all that follows depends on it alone.
+
+    Raises:
+        ValueError: No layer of the model makes images of images.
+    """
+    layers = model.layers
+    made_by = {id(tensor): i for i, layer in enumerate(layers) for tensor in keras.tree.flatten(layer.output)}
+    last_use = list(range(len(layers)))
+    for i, layer in enumerate(layers[1:], 1):
+        for tensor in keras.tree.flatten(layer.input):
+            place = made_by[id(tensor)]
+            last_use[place] = max(last_use[place], i)
+    ends: dict[int, str] = {}
+    furthest, height = 0, layers[0].output.shape[1]
+    for i, layer in enumerate(layers):
+        alone = furthest <= i  # nothing before it is used behind it
+        furthest = max(furthest, last_use[i])
+        shape: tuple[int, ...] = getattr(layer.output, "shape", ())
+        if alone and len(shape) == 4 and shape[1] != height:
+            ends[shape[1]] = layer.name
+    if not ends:
+        raise ValueError("none of its layers makes smaller images of images")
+    return list(ends.values())
