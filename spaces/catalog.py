@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -16,7 +17,7 @@ from spaces.functional_spaces import functional_space, image_space, series_space
 from spaces.image_spaces import IMAGE_BRANCHES, pretrained_space
 from spaces.naive import NaiveModel, followed
 from spaces.series_spaces import SERIES_BRANCHES, naive_space
-from spaces.signature import Signature
+from spaces.signature import ITSELF, Signature
 from spaces.space import Config, Space, unknown_name
 from spaces.step_spaces import language_model_space, seq2seq_space, sequence_labels_space
 from spaces.tables import (
@@ -28,6 +29,7 @@ from spaces.tables import (
     xgboost_space,
 )
 from spaces.text_spaces import BRANCHES
+from spaces.unlabelled_spaces import anomaly_space, autoencoder_space, gan_space, variational_space
 
 BASELINE = "baseline"
 _FUNCTIONAL = "spaces.functional:build_functional"
@@ -75,7 +77,11 @@ def _array_family(kind: str, space: Callable[[str, Signature], Space], branch: s
 
 
 def _baseline(config: Config, signature: Signature) -> Any:
-    """Build what anybody would say: the last value of a series that is to be continued, or what is usual elsewhere."""
+    """Build what anybody would say: the last value of a series that is to be continued, what is usual elsewhere."""
+    if signature.target.kind == ITSELF:
+        from spaces.unlabelled import UsualModel
+
+        return UsualModel(signature)
     if followed(signature.target):
         return NaiveModel({"forecast": {"last": {}}}, signature)
     return each_target(build_baseline)(config, signature)
@@ -115,6 +121,31 @@ def _no_base(space: Space, signature: Signature) -> str:
     return ""
 
 
+def _itself(name: str, space: Callable[[Signature], Space], builder: str, loss: str) -> Family:
+    """Return a family of networks that learn rows without a target."""
+
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces import unlabelled_networks
+        from spaces.keras_model import KerasModel
+
+        return KerasModel(getattr(unlabelled_networks, builder), config, signature)
+
+    kinds = ("image", "series", "table")
+    return Family(name, space, build, library="keras", unfit=partial(reasons.no_target, loss, kinds))
+
+
+def _build_gan(config: Config, signature: Signature) -> Any:
+    from spaces.unlabelled import GanModel
+
+    return GanModel(config, signature)
+
+
+def _build_anomaly(config: Config, signature: Signature) -> Any:
+    from spaces.unlabelled import AnomalyModel
+
+    return AnomalyModel(config, signature)
+
+
 def _step_family(
     name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]
 ) -> Family:
@@ -127,8 +158,8 @@ def _step_family(
     return Family(name, space, build, library="keras", unfit=unfit)
 
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
+_SUPERVISED: dict[str, Family] = {
+    family.name: replace(family, unfit=partial(reasons.a_target, family.unfit))
     for family in (
         _network("dense", dense_space, "spaces.networks:build_dense", reasons.tables_only, joined=True),
         _network(
@@ -157,9 +188,19 @@ FAMILIES: dict[str, Family] = {
                 ("linear", linear_space, build_linear, "sklearn", reasons.few_pixels),
             )
         ),
+        Family("series_anomaly", anomaly_space, _build_anomaly, "keras", unfit=reasons.windows_of_two_classes),
         Family("series_baseline", naive_space, NaiveModel, library="sklearn", unfit=reasons.forecasts),
-        Family(BASELINE, lambda signature: {}, _baseline, library="sklearn"),
     )
+}
+_UNSUPERVISED = (
+    _itself("autoencoder", autoencoder_space, "build_autoencoder", "reconstruction"),
+    _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
+    Family("gan", gan_space, _build_gan, "keras", unfit=partial(reasons.no_target, "two_sample", ("image",))),
+)
+FAMILIES: dict[str, Family] = {
+    **_SUPERVISED,
+    **{family.name: family for family in _UNSUPERVISED},
+    BASELINE: Family(BASELINE, lambda signature: {}, _baseline, library="sklearn"),
 }
 
 

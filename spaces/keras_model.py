@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,6 +104,7 @@ class KerasFitted:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any]) -> KerasFitted:
         """Read what `save` wrote; needs neither the builder nor the training data."""
+        importlib.import_module("spaces.unlabelled_networks")  # registers a layer of ours
         try:
             model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
         except (TypeError, ValueError) as error:
@@ -310,7 +312,7 @@ def scaled(rows: Rows, scale: TargetScale, target: Target, outputs: int) -> NDAr
 
 def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDArray[np.float32]:
     """Return a network's outputs on the target's scale, or as a probability for each class."""
-    if kind in ("regression", "several"):
+    if kind in ("regression", "several", "itself"):
         return outputs * np.float32(scale.deviation) + np.float32(scale.mean)
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 

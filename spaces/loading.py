@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from spaces.family import Fitted
 
@@ -41,6 +41,11 @@ def load_fitted(folder: Path) -> Fitted:
             from spaces.naive import NaiveFitted
 
             return NaiveFitted.load(folder, settings)
+        case "usual" | "gan" | "anomaly" as library:
+            from spaces.unlabelled import AnomalyFitted, GanFitted, UsualFitted
+
+            kinds: dict[str, Any] = {"usual": UsualFitted, "gan": GanFitted, "anomaly": AnomalyFitted}
+            return cast(Fitted, kinds[library].load(folder, settings))
         case "steps":
             from spaces.step_model import StepFitted
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from spaces.arrays import MOST_PIXELS, flat_width
 from spaces.naive import followed
-from spaces.signature import Signature
+from spaces.signature import ITSELF, Signature
 
 _A = {"text": "a text", "series": "a series", "image": "an image"}
 
@@ -111,3 +113,34 @@ def pairs_of_sequences(signature: Signature) -> str:
     if not steps(signature) and len(signature.texts) == 1 and not signature.arrays:
         return one_target(signature)
     return "it writes a sequence while it reads a text: tuner.sequence_task(sources, answers)"
+
+
+def a_target(unfit: Callable[[Signature], str], signature: Signature) -> str:
+    """Say that a family learns a target, before anything else."""
+    if signature.target.kind == ITSELF:
+        return "it learns a target, and the task has none: these learn the rows themselves"
+    return unfit(signature)
+
+
+def no_target(loss: str, kinds: Sequence[str], signature: Signature) -> str:
+    """Say that a family learns rows of some kinds without a target, with one metric."""
+    metric = {"reconstruction": "reconstruction_error", "elbo": "negative_elbo", "two_sample": "two_sample"}[loss]
+    if signature.target.kind != ITSELF:
+        return f"it learns rows without a target: Task(data, None, metric={metric!r})"
+    if signature.target.loss != loss:
+        return f"it is scored with another metric: Task(data, None, metric={metric!r})"
+    if len(signature.inputs) != 1 or signature.input.kind not in kinds:
+        names = ", ".join(f"{one.name} ({one.kind})" for one in signature.inputs)
+        return f"it reads one input, {' or '.join(kinds)}, and the task has {names}"
+    if signature.input.kind == "image" and signature.input.dtype != "uint8":
+        return "it reads images of whole numbers from 0 to 255 (uint8), and these hold others"
+    return ""
+
+
+def windows_of_two_classes(signature: Signature) -> str:
+    """Say that a family tells odd windows of a series from usual ones."""
+    if signature.target.kind != "binary":
+        return "it tells odd rows from usual ones: a target of two classes is needed"
+    if [one.kind for one in signature.inputs] != ["series"] or signature.input.shape[0] < 2:
+        return "it reads windows of one series and nothing else, and the task has other inputs"
+    return ""

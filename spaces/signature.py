@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from spaces.vectors import Vectors
 
-TargetKind = Literal["regression", "binary", "multiclass", "several"]
-Loss = Literal["squared_error", "absolute_error", "log_loss"]
+TargetKind = Literal["regression", "binary", "multiclass", "several", "itself"]
+Loss = Literal["squared_error", "absolute_error", "log_loss", "reconstruction", "elbo", "two_sample"]
+# The kind of target of rows that have none: how far a model is from them, which is to be zero.
+ITSELF: TargetKind = "itself"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Target:
 
     Attributes:
         name: How the target is called.
-        kind: `"regression"`, `"binary"`, `"multiclass"`, or `"several"` for all targets of a task as one.
+        kind: `"regression"`, `"binary"`, `"multiclass"`, `"several"` for all targets of a task as one, or `"itself"`
+            where there is none and models learn the rows themselves.
         classes: The labels, sorted; empty for regression.
         loss: What training minimises, as the task's metric asks.
         weigh_classes: Whether the metric counts a row of a rare class for more, so that training may do so too.

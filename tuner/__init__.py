@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tuner.study import Study as Study
     from tuner.study import load_study as load_study
     from tuner.task import Task as Task
+    from tuner.unlabelled import best_model as best_model
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _WHERE = {
     "Split": "tuner.splits",
     "Study": "tuner.study",
     "Task": "tuner.task",
+    "best_model": "tuner.unlabelled",
     "decode": "tuner.sequences",
     "family": "spaces.family",
     "forecast": "tuner.series",

@@ -53,6 +53,7 @@ def main() -> None:
 @_exits
 def run(study_file: Path, folder: Path | None) -> None:
     """Run a study file; run it again to resume."""
+    from spaces.signature import ITSELF
     from tuner.launch import tune
     from tuner.studyfile import families_of, read_study_toml, task_of
 
@@ -72,6 +73,10 @@ def run(study_file: Path, folder: Path | None) -> None:
         folder=folder or here / "runs" / file.study.name,
         **file.budget.model_dump(),
     )
+    if study.task.target.kind == ITSELF:
+        click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
+        click.echo(f"See every trial: tuner ui {study.folder}", err=True)
+        return
     combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
     saved = combined.save(study.folder / "ensemble")
     _show_steps(combined.explain())

@@ -22,12 +22,13 @@ from ensembles.methods import METHODS, STACKS, Method
 from ensembles.several import EachTarget
 from ensembles.threshold import WithThreshold
 from spaces.catalog import BASELINE
+from spaces.signature import ITSELF
 from spaces.space import unknown_name
 from tuner.duration import seconds
 from tuner.held_out import HeldOut, candidates, read_held_out
 from tuner.ledger import Trial
 from tuner.looks import best_of_each_family, score_test_rows, single_ensemble, test_looks
-from tuner.study import Study
+from tuner.study import Study, StudyError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -276,6 +277,11 @@ def build_ensemble(
         NoModels: No trial beside the baseline can be used.
         StudyError: No joint model can be made of the study's trials.
     """
+    if study.task.target.kind == ITSELF:
+        raise StudyError(
+            "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
+            "restores and makes rows"
+        )
     known: dict[str, Candidate] = {**METHODS, **STACKS}
     if method not in ["auto", "joint", *known]:
         raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.signature import Loss, TargetKind, column_of
+from spaces.signature import ITSELF, Loss, TargetKind, column_of
 from spaces.space import unknown_name
 
 Needs = Literal["probability", "label", "value"]
@@ -150,7 +150,7 @@ class Score:
     def _truth(self, target: NDArray[Any]) -> NDArray[Any]:
         if self.kind == "several":
             return target.astype(np.int64)
-        return target if self.kind == "regression" or self.metric.takes_codes else np.array(self.classes)[target]
+        return target if self.kind in (*VALUES, ITSELF) or self.metric.takes_codes else np.array(self.classes)[target]
 
     def _predicted(self, predictions: NDArray[Any]) -> NDArray[Any]:
         if self.kind == "several":  # of two classes each
@@ -318,7 +318,13 @@ def _known(name: str, function: Callable[..., float], greater: bool, needs: Need
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
+def _mean(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return the mean of what models without a target say of rows."""
+    return float(np.mean(y_pred))
+
+
 DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+UNLABELLED = "reconstruction_error"
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -339,6 +345,9 @@ METRICS: dict[str, Metric] = {
         _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
         _known("r2", _sklearn("r2_score"), True, "value"),
         _known("pearson", _pearson, True, "value"),
+        _known(UNLABELLED, _mean, False, "value", loss="reconstruction", kinds=(ITSELF,)),
+        _known("negative_elbo", _mean, False, "value", loss="elbo", kinds=(ITSELF,)),
+        _known("two_sample", _mean, False, "value", loss="two_sample", kinds=(ITSELF,)),
         _known(
             "f1_macro", _f1_of_labels("macro"), True, "probability", kinds=(*CLASSES, *SEVERAL), weighs_classes=True
         ),
@@ -353,3 +362,4 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+ITSELF_METRICS = [name for name, metric in METRICS.items() if metric.kinds == (ITSELF,)]

@@ -15,6 +15,7 @@ from spaces.catalog import FAMILIES
 from spaces.family import Family, family
 from spaces.space import unknown_name
 from tuner.language import language_task
+from tuner.metrics import ITSELF_METRICS
 from tuner.series import series_task
 from tuner.splits import SplitKind
 from tuner.task import Task
@@ -156,8 +157,11 @@ def task_of(file: StudyFile, folder: Path) -> Task:
         if isinstance(file.data.test, str):
             raise StudyFileError(f"[data] test: of a text it is the share at its end, got {file.data.test!r}")
         return language_task(train, **language, test=file.data.test, seed=file.study.seed)
-    if file.data.target is None:
-        raise StudyFileError("[data] target is missing: name a column, or several; for a text, language = {}")
+    if file.data.target is None and (not isinstance(metric := file.data.metric, str) or metric not in ITSELF_METRICS):
+        raise StudyFileError(
+            "[data] target is missing: name a column, or several; for a text, language = {}; where rows are to be "
+            f"learned without one, metric must be one of {', '.join(ITSELF_METRICS)}"
+        )
     if (series := given.pop("series", None)) is not None:
         taken = ("target", "time", "metric", "metrics", "split", "test", "missing")
         if others := [name for name in given if name not in taken]:
@@ -168,7 +172,7 @@ def task_of(file: StudyFile, folder: Path) -> Task:
     for name in ("test", "vectors"):
         if isinstance(given.get(name), str):
             given[name] = folder / given[name]
-    return Task(train, given.pop("target"), seed=file.study.seed, **given)
+    return Task(train, given.pop("target", None), seed=file.study.seed, **given)
 
 
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:

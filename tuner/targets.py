@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.signature import Follows, Target, TargetKind
+from spaces.signature import ITSELF, Follows, Target, TargetKind
 from spaces.space import unknown_name
 from tuner.metrics import DEFAULT_METRICS, Metric, metric_named
 from tuner.reading import DataError
@@ -25,9 +25,12 @@ def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
     Args:
         frame: The data.
         target: A column's name, or several; values `(rows,)` or `(rows, targets)`, a data frame among them. Of a
-            column of lists of labels, each label becomes a target, there or not.
+            column of lists of labels, each label becomes a target, there or not. Where there is none, the target is how
+            far models are from the rows themselves, which is to be zero.
     """
     frame = frame.rename(columns=str)
+    if target is None:
+        return _with_values(frame, pd.DataFrame({ITSELF: np.zeros(len(frame))}))
     if isinstance(target, str):
         names = [target]
     elif (named := _names(target, frame)) is not None:
@@ -182,6 +185,8 @@ def targets_of(
                 raise ValueError(f"kind: {unknown_name(name, list(names))}")
     if kind == MULTILABEL and len(names) == 1:
         raise DataError(f"target {names[0]!r}: several labels are lists in one column, or a column each, got neither")
+    if list(names) == [ITSELF]:
+        return Target(ITSELF, ITSELF)
     targets = []
     for name in names:
         check_target(frame[name], name)
@@ -234,7 +239,7 @@ def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
     if target.parts:
         return np.stack([codes_of(frame, part).astype(np.float64) for part in target.parts], axis=1)
     labels = frame[target.name]
-    if target.kind == "regression":
+    if target.kind in ("regression", ITSELF):
         return labels.to_numpy(dtype=np.float64)
     index = {label: code for code, label in enumerate(target.classes)}
     codes = labels.map(index)

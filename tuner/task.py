@@ -18,12 +18,12 @@ from spaces.arrays import pieces, take
 from spaces.corpus import Corpus
 from spaces.family import Rows
 from spaces.frames import encode, learn_schema
-from spaces.signature import Follows, Input, Signature, Target
+from spaces.signature import ITSELF, Follows, Input, Signature, Target
 from spaces.space import unknown_name
 from spaces.table import Column, Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
-from tuner.metrics import METRICS, Metric, Score
+from tuner.metrics import METRICS, UNLABELLED, Metric, Score
 from tuner.reading import DataError, Given, in_order, read_inputs, with_images
 from tuner.several import metric_names, score_from_json, score_to_json, scores_of
 from tuner.splits import Index, Split, fold_indices, split_off
@@ -53,7 +53,8 @@ class Task:
             mapping from their names to such, or the path of an npz file. Or a folder with a folder of images for each
             class: its columns are `image` and `class` (see `tuner.image_folder`).
         target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
-            frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists.
+            frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists. None
+            where rows have no target: autoencoders and what else learns the rows themselves.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
             several targets its mean over them, or `{target: metric}` or `{target: (metric, weight)}` (see
             `tuner.several`, also for what is taken when left out).
@@ -173,9 +174,9 @@ class Task:
                 rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
             )
             rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
-        for values, part in zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
+        for values, part in () if target is None else zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
             check_target(pd.Series(values), part.name)
-        spec, scores = scores_of(spec, rows.target, metric, metrics)
+        spec, scores = scores_of(spec, rows.target, metric or (UNLABELLED if target is None else None), metrics)
         self._set(
             schema=schema,
             rows=rows,
@@ -377,6 +378,8 @@ def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target
             raise DataError(f"test: a pair of inputs and targets of {len(frame)} rows is needed, got {values.shape}")
         columns = values.reshape(len(frame), -1).T
         frame = frame.assign(**{part.name: its for part, its in zip(target.each, columns, strict=True)})
+    if target.kind == ITSELF:
+        return Rows(encode(schema, frame, given.arrays), np.zeros(len(frame)))
     lists = lists_of(target, frame)
     if lists is not None:
         labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)

@@ -1,0 +1,42 @@
+"""How well rows that were made can be told from real ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_AT_ONCE = 2000
+_FEWEST = 10  # rows of each kind: fewer teach nobody anything
+_FOLDS = 5
+_TREES = 100
+
+
+def told_apart(real: NDArray[np.float32], made: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return for each pair of a real and a made row the mean probability that a classifier gives to the truth.
+
+    The classifier (extremely randomised trees) has not seen the rows that it tells. Over all rows the mean is one half
+    if nothing tells real from made, 1 if everything does, and less than one half where rows are copies (Lopez-Paz and
+    Oquab, "Revisiting classifier two-sample tests", ICLR 2017). The accuracy of nearest neighbours, which is simpler, is
+    one half as well where made rows are scattered widely around the real ones.
+
+    Args:
+        real: `(rows, values)`.
+        made: As many.
+
+    Returns:
+        `(rows,)`, from 0 to 1; of many rows, some thousand are compared at a time.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    found = np.full(len(real), 0.5)
+    for some in np.array_split(np.arange(len(real)), max(1, -(-len(real) // _AT_ONCE))):
+        if len(some) < _FEWEST:
+            continue
+        both, kinds = np.concatenate([real[some], made[some]]), np.repeat([0, 1], len(some))
+        trees = ExtraTreesClassifier(_TREES, min_samples_leaf=2, random_state=0)
+        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+        said = cross_val_predict(trees, both, kinds, cv=folds, method="predict_proba")
+        truth = said[np.arange(len(both)), kinds]
+        found[some] = (truth[: len(some)] + truth[len(some) :]) / 2
+    return found
