@@ -16,8 +16,8 @@ def told_apart(real: NDArray[np.float32], made: NDArray[np.float32]) -> NDArray[
 
     The classifier (extremely randomised trees) has not seen the rows that it tells. Over all rows the mean is one half
     if nothing tells real from made, 1 if everything does, and less than one half where rows are copies (Lopez-Paz and
-    Oquab, "Revisiting classifier two-sample tests", ICLR 2017). The accuracy of nearest neighbours, which is simpler, is
-    one half as well where made rows are scattered widely around the real ones.
+    Oquab, "Revisiting classifier two-sample tests", ICLR 2017). The accuracy of nearest neighbours, which is simpler,
+    is one half as well where made rows are scattered widely around the real ones.
 
     Args:
         real: `(rows, values)`.
