@@ -60,7 +60,9 @@ def test_several_targets(tmp_path):
     assert "colour" in run(code, tmp_path)
 
 
-@pytest.mark.parametrize(("page", "printed"), [("inputs", "["), ("series", "load+6"), ("vision", "[")])
+@pytest.mark.parametrize(
+    ("page", "printed"), [("inputs", "["), ("series", "load+6"), ("vision", "["), ("unlabelled", "(2, 8, 8, 1)")]
+)
 def test_inputs_of_every_kind(page, printed, tmp_path):
     code = blocks("python", (ROOT / "docs" / f"{page}.md").read_text())[0]
     assert printed in run(code, tmp_path)

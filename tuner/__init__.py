@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tuner.samplers import SAMPLERS as SAMPLERS
     from tuner.sequences import decode as decode
     from tuner.sequences import sequence_task as sequence_task
+    from tuner.series import anomalies as anomalies
     from tuner.series import forecast as forecast
     from tuner.series import series_task as series_task
     from tuner.splits import Split as Split
@@ -48,6 +49,7 @@ _WHERE = {
     "Split": "tuner.splits",
     "Study": "tuner.study",
     "Task": "tuner.task",
+    "anomalies": "tuner.series",
     "best_model": "tuner.unlabelled",
     "decode": "tuner.sequences",
     "family": "spaces.family",

@@ -139,10 +139,8 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
         ValueError: The ensemble is of another task.
     """
     ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
-    columns = {column.name: column for column in ensemble.schema.columns}
-    if PAST not in columns or any(part.follows is None for part in ensemble.target.each):
-        raise ValueError("forecast needs an ensemble of a series task: tuner.series_task(frame, target, window=...)")
-    past = columns.pop(PAST)
+    past = _past_of(ensemble)
+    columns = [column.name for column in ensemble.schema.columns if column.name != PAST]
     time = past.clock or None
     frame, step = _steps(read_frame(data), time)
     for name in past.categories:
@@ -166,6 +164,74 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
     return pd.DataFrame(said, columns=[one.name for one in ensemble.target.each], index=index)
+
+
+def anomalies(
+    ensemble: Ensemble | StudyEnsemble, data: Any, *, quantile: float = 0.99, known: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Say which moments of a series were not as a forecast expected them.
+
+    The threshold is a quantile of the errors on rows that were held out of the members (see `Ensemble.distances`), so
+    that of usual moments a share of about `1 - quantile` is flagged.
+
+    Args:
+        ensemble: Of a `series_task` with one target.
+        data: The series, as `series_task` was given: every moment behind the first window is judged.
+        quantile: Of the errors of held-out rows, above which a moment is odd.
+        known: The columns that are known beforehand, where the task has some.
+
+    Returns:
+        One row a moment, in order: its time stamp or row as index, and the columns `expected`, `observed`, `error`,
+        `threshold` and `anomaly`.
+
+    Raises:
+        DataError: A column is missing, or the series is shorter than a window.
+        ValueError: The ensemble is of another task or of several targets, or the quantile is not between 0 and 1.
+    """
+    ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}")
+    past, target = _past_of(ensemble), ensemble.target
+    if target.parts or target.follows is None:
+        raise ValueError("anomalies needs an ensemble that forecasts one target, at one horizon")
+    horizon, name = target.follows.horizon, past.categories[target.follows.channel]
+    task = series_task(
+        data,
+        name,
+        window=past.shape[0],
+        horizon=horizon,
+        time=past.clock or None,
+        channels=past.categories,
+        known=known,
+        calendar=any(column.name.partition("+")[0] == f"{past.clock}.hour" for column in ensemble.schema.columns),
+    )
+    if task.schema.names != ensemble.schema.names:
+        reads, given = (", ".join(one.names) for one in (ensemble.schema, task.schema))
+        raise DataError(f"the ensemble reads {reads}, and this is {given}: name what is known beforehand, known=[...]")
+    expected, observed = ensemble.outputs(task.rows.table)[:, 0], task.rows.target
+    error, threshold = np.abs(expected - observed), float(np.quantile(ensemble.distances, quantile))
+    frame, _ = _steps(read_frame(data), past.clock or None)
+    stretches = task.rows.table.arrays[0]
+    assert isinstance(stretches, Stretches)
+    at = stretches.starts + stretches.length - 1 + horizon
+    return pd.DataFrame(
+        {
+            "expected": expected,
+            "observed": observed,
+            "error": error,
+            "threshold": threshold,
+            "anomaly": error > threshold,
+        },
+        index=frame[past.clock].iloc[at] if past.clock else frame.index[at],
+    )
+
+
+def _past_of(ensemble: Ensemble) -> Column:
+    """Return the series that an ensemble forecasts from."""
+    columns = {column.name: column for column in ensemble.schema.columns}
+    if PAST not in columns or any(part.follows is None for part in ensemble.target.each):
+        raise ValueError("this needs an ensemble of a series task: tuner.series_task(frame, target, window=...)")
+    return columns[PAST]
 
 
 def _count(name: str, value: Any) -> int:

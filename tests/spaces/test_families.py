@@ -61,8 +61,11 @@ print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlfl
 """
 A_TABLE = Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100)
 # What reads sequences step by step promises the same of whole sequences; see test_steps.py. Naive forecasts learn
-# nothing; see test_series.py.
-_ELSEWHERE = ("sequence_labels", "language_model", "seq2seq", "series_baseline")
+# nothing; see test_series.py. What reads a single input, or has no target, is in test_pretrained.py and
+# test_unlabelled.py.
+_STEPS = ("sequence_labels", "language_model", "seq2seq")
+_ITSELF = ("autoencoder", "variational_autoencoder", "gan")
+_ELSEWHERE = (*_STEPS, "series_baseline", "image_pretrained", "series_anomaly", *_ITSELF)
 WITHOUT_STEPS = [name for name in FAMILIES if name not in _ELSEWHERE]
 NETWORKS = [name for name in WITHOUT_STEPS if FAMILIES[name].library == "keras" and name != "deep_trees"]
 READS = {

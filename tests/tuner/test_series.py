@@ -342,3 +342,22 @@ def test_standard_errors_know_that_windows_overlap(study):
     assert (naive["better than baseline by"], naive["standard error"]) == (0, 0)
     gains = table["test mae"].iloc[0] - table["test mae"]
     np.testing.assert_allclose(table["better than baseline by"], gains, atol=1e-6)
+
+
+def test_moments_that_no_forecast_expected_are_flagged(study):
+    combined = study.ensemble()
+    later = weather(days=20, seed=5)
+    spoilt = later.copy()
+    odd = [200, 300, 400]
+    spoilt.loc[odd, "temperature"] += 40
+    found = tuner.anomalies(combined, spoilt, known=["holiday"])
+    assert found.index.equals(pd.DatetimeIndex(later["time"].iloc[26:], name=found.index.name))
+    np.testing.assert_allclose(found["observed"], spoilt["temperature"].iloc[26:])
+    assert found["anomaly"].loc[later["time"].iloc[odd]].all()
+    assert found["threshold"].iloc[0] == pytest.approx(np.quantile(combined.ensemble.distances, 0.99))
+    usual = tuner.anomalies(combined, later, known=["holiday"])
+    assert usual["anomaly"].mean() < 0.1
+    said = tuner.forecast(combined, later.iloc[:-3], known=later[["holiday"]].iloc[-3:])
+    assert usual["expected"].iloc[-1] == pytest.approx(said.iloc[0, 0], rel=1e-5)
+    with pytest.raises(ValueError, match="quantile must be between 0 and 1, got 99"):
+        tuner.anomalies(combined, later, quantile=99)

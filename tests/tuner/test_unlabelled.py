@@ -221,3 +221,26 @@ def test_a_metric_of_a_target_needs_one():
         tuner.Task(bumps()[0], np.arange(400.0), metric="two_sample")
     labelled = tuner.Task(digits(40), np.arange(40) % 2)
     assert "it learns rows without a target" in FAMILIES["gan"].unfit(labelled.signature)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "changes"),
+    [
+        ("autoencoder", None, {"body": ["dense"]}),
+        ("variational_autoencoder", "negative_elbo", {"body": ["dense"]}),
+        ("gan", "two_sample", {"body.conv.filters": 16, "epochs": 5}),
+    ],
+)
+def test_the_same_seed_makes_the_same_model(name, metric, changes, tmp_path):
+    task = tuner.Task(digits(200), None, metric=metric, split={"folds": 2})
+    family = FAMILIES[name]
+    config = defaults(narrow(family.space(task.signature), {"epochs": 3, **changes}))
+    folds = [fold for fold, _ in make_folds(task)]
+    table, seen = task.rows.table.take(np.arange(40)), []
+    for chosen in (folds, folds, folds[:1]):
+        fitted = family.build(config, task.signature).fit(chosen, lambda *_: None)
+        seen.append([(one.predict(table), next(iter(one.curves.values()))) for one in fitted])
+    for first, again in ((seen[0][0], seen[1][0]), (seen[0][1], seen[1][1]), (seen[0][0], seen[2][0])):
+        for mine, others in zip(first, again, strict=True):
+            np.testing.assert_allclose(mine, others, rtol=1e-5)
+    assert not np.allclose(seen[0][0][1], seen[0][1][1], rtol=1e-4)
