@@ -14,6 +14,9 @@ from spaces.tables import scalings, training
 from spaces.text_spaces import BRANCHES, branch
 
 
+_FEW_ROWS = 500
+
+
 def text_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose texts are all read by one kind of branch, outputs concatenated."""
     return {"text": {name: branch(name, signature)}, **_arrays(signature), **_network(signature)}
@@ -74,7 +77,9 @@ def _network(signature: Signature) -> Space:
     """Return what all families have in common: the branch of a table, layers after the branches, and training."""
     kinds = {one.kind for one in signature.inputs}
     largest = max(32, min(128 if "image" in kinds else 512, signature.rows // 20))
-    patience = 3 if "text" in kinds else 5
+    # An epoch over a few dozen rows is one or two steps.
+    scarce = 1 if "text" in kinds else max(1, min(10, _FEW_ROWS // max(1, signature.rows)))
+    patience = 3 if "text" in kinds else 5 * scarce
     table: Space = {}
     if signature.tables:
         table = {
@@ -92,6 +97,6 @@ def _network(signature: Signature) -> Space:
         "dropout": Float(0.0, 0.6, default=0.3),
         **training(signature, learning_rate=(2e-4, 1e-2, 2e-3)),
         "batch_size": Int(max(16, largest // 16), largest, log=True),
-        "epochs": 20 if "text" in kinds else 40,
+        "epochs": 20 if "text" in kinds else 40 * scarce,
         "patience": patience,
     }
