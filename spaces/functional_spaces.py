@@ -13,7 +13,6 @@ from spaces.space import Space
 from spaces.tables import scalings, training
 from spaces.text_spaces import BRANCHES, branch
 
-
 _FEW_ROWS = 500
 
 
