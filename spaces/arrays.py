@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -128,6 +129,15 @@ def pieces(array: Array) -> Iterator[NDArray[Any]]:
     size = max(1, _PIECE // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
     for start in range(0, len(array), size):
         yield np.ascontiguousarray(array[start : start + size])
+
+
+def write_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], some: Iterable[NDArray[Any]]) -> None:
+    """Write an array that comes piece by piece into an npy file."""
+    with path.open("wb") as file:
+        described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, described)
+        for piece in some:
+            file.write(piece.data)
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,7 @@ _UNSUPERVISED = (
     _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
     Family("gan", gan_space, _build_gan, "keras", unfit=partial(reasons.no_target, "two_sample", ("image",))),
 )
+UNSUPERVISED = [family.name for family in _UNSUPERVISED]
 FAMILIES: dict[str, Family] = {
     **_SUPERVISED,
     **{family.name: family for family in _UNSUPERVISED},

@@ -80,7 +80,7 @@ class DeepTreesModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
         """Train on each fold in turn; the pruner looks at the trees."""
         model = XGBoostModel(self.trees, self.signature)
-        networks = self.network.fit([with_watched_rows(fold) for fold in folds], _unwatched)
+        networks = self.network.fit([with_watched_rows(fold) for fold in folds], unwatched)
         for fold, network in zip(folds, networks, strict=True):
             columns: Columns = DeepColumns(_kept(network))
             yield model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
@@ -104,5 +104,5 @@ def _kept(fitted: KerasFitted) -> KerasFitted:
     return KerasFitted(model, fitted.prepared, fitted.widths, fitted.kind, fitted.scale, fitted.curves)
 
 
-def _unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
+def unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
     """Look at nothing."""

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.arrays import write_array
 from spaces.cores import cores
 from spaces.table import TableError
 
@@ -37,8 +39,9 @@ def read_images(paths: Sequence[Any], shape: Shape) -> NDArray[np.uint8]:
         TableError: Some cannot be read, as they are missing, truncated or of more than eight bits; the message names
             the first of them.
     """
-    chunks = list(_chunks(_checked(paths), shape))
-    return np.concatenate(chunks) if chunks else np.empty((0, *shape), np.uint8)
+    if not len(paths):
+        return np.empty((0, *shape), np.uint8)
+    return np.concatenate(list(_chunks(_checked(paths), shape)))
 
 
 def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) -> NDArray[np.uint8]:
@@ -59,7 +62,13 @@ def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) 
         digest.update(f"{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
     kept = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
     if not kept.exists():
-        _write(kept, (len(files), *shape), _chunks(files, shape))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{uuid4().hex}.part")
+        try:
+            write_array(part, (len(files), *shape), np.dtype(np.uint8), _chunks(files, shape))
+            os.replace(part, kept)
+        finally:
+            part.unlink(missing_ok=True)
     array: NDArray[np.uint8] = np.load(kept, mmap_mode="r")
     return array
 
@@ -99,8 +108,12 @@ def common_shape(paths: Sequence[Any], size: Sequence[int] | None = None) -> Sha
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the images in a folder and its subfolders, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """Return the images in a folder and its subfolders, sorted; hidden ones are left out."""
+    found = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 
 def cache_folder() -> Path:
@@ -179,21 +192,6 @@ def _chunks(files: Sequence[Path], shape: Shape) -> Iterator[NDArray[np.uint8]]:
         some = [image for _, image in zip(files[start : start + _AT_ONCE], images, strict=False)]
         if some:
             yield np.stack(some)
-
-
-def _write(path: Path, shape: tuple[int, ...], chunks: Iterable[NDArray[np.uint8]]) -> None:
-    """Write an array piece by piece; it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for chunk in chunks:
-                file.write(chunk.tobytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _some(count: int, what: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
+from uuid import uuid4
 
 import keras
 import numpy as np
@@ -40,6 +41,7 @@ from spaces.xgboost_model import XGBoostModel
 
 _FILE = "base.keras"
 _PATIENCE = 3
+_MOST_OPEN = 4  # bases in memory
 _EPSILON = 1e-7
 # What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
 _SCALES: dict[str, tuple[Any, Any]] = {
@@ -93,11 +95,7 @@ class BaseFeatures:
         (given,) = table.arrays
         if not isinstance(given, Picked):
             return predict(self.model, np.asarray(given))
-        digest = hashlib.blake2b(self.key.encode(), digest_size=16)
-        digest.update(repr((given.base.shape, given.base.dtype)).encode())
-        for piece in pieces(given.base):
-            digest.update(piece.data)
-        path = cache_folder() / "features" / f"{digest.hexdigest()}.npy"
+        path = cache_folder() / "features" / f"{self.key}-{_digest_of(given.base)}.npy"
         features: NDArray[np.float32] = cached(path.stem, lambda: self._computed(given.base, path, keep=keep))
         return features[given.rows]
 
@@ -108,7 +106,7 @@ class BaseFeatures:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             if not path.exists():
-                part = path.with_suffix(".part.npy")
+                part = path.with_suffix(f".{uuid4().hex}.npy")
                 np.save(part, predict(self.model, images))
                 os.replace(part, path)
         found: NDArray[np.float32] = np.load(path)
@@ -127,12 +125,34 @@ class BaseFeatures:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any]) -> BaseFeatures:
         """Read what `save` wrote and returned."""
-        file = folder / settings["base"]
-        model = keras.saving.load_model(file, compile=False, safe_mode=True)
-        return BaseFeatures(model, file, settings["key"])
+        return _opened(settings["key"], folder / settings["base"])
 
 
-@lru_cache(maxsize=4)
+_known: dict[str, BaseFeatures] = {}
+_digests: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
+
+
+def _opened(key: str, file: Path) -> BaseFeatures:
+    """Open a stored model of vectors once for all members and folds."""
+    if key not in _known:
+        while len(_known) >= _MOST_OPEN:
+            _known.pop(next(iter(_known)))
+        _known[key] = BaseFeatures(keras.saving.load_model(file, compile=False, safe_mode=True), file, key)
+    return _known[key]
+
+
+def _digest_of(array: NDArray[Any]) -> str:
+    """Return a digest of an array's numbers, which is computed once while the array is there."""
+    known = _digests.get(id(array))
+    if known is not None and known[0]() is array:
+        return known[1]
+    digest = hashlib.blake2b(repr((array.shape, array.dtype)).encode(), digest_size=16)
+    for piece in pieces(array):
+        digest.update(piece.data)
+    _digests[id(array)] = (weakref.ref(array), digest.hexdigest())
+    return digest.hexdigest()
+
+
 def base_features(cut: Cut, image: Input) -> BaseFeatures:
     """Return what makes vectors of images, stored in the cache.
 
@@ -148,10 +168,10 @@ def base_features(cut: Cut, image: Input) -> BaseFeatures:
         if not file.exists():
             pixels = keras.Input(image.shape, dtype=image.dtype)
             model = keras.Model(pixels, _vector(_colours(pixels), cut, *_cut_base(cut, image)))
-            part = file.with_suffix(".part.keras")
+            part = file.with_suffix(f".{uuid4().hex}.keras")
             model.save(part)
             os.replace(part, file)
-    return BaseFeatures(keras.saving.load_model(file, compile=False), file, key)
+    return _opened(key, file)
 
 
 @dataclass(frozen=True)
@@ -164,7 +184,8 @@ class PretrainedModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
         """Train on each fold in turn; see `spaces.family.Model.fit`."""
-        base = base_features(Cut.of(self.config), self.signature.input)
+        cut = Cut.of(self.config)
+        base = base_features(cut, self.signature.input)
         ((kind, settings),) = self.config["head"].items()
         if kind == "trees":
             trees = XGBoostModel(settings, self.signature)
@@ -176,23 +197,23 @@ class PretrainedModel:
             yield from self._on_features(base, folds, settings, watch)
             return
         epochs, more = int(settings["epochs"]), int(tuning["epochs"])
-        folds = [with_watched_rows(fold) for fold in folds]
         heads = self._on_features(
             base,
-            [replace(fold, steps=None) for fold in folds],
+            [with_watched_rows(fold) for fold in folds],
             settings,
             lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
         )
         trainer: Trainer | None = None
         for fold, fitted in zip(folds, heads, strict=True):
             keras.utils.set_random_seed(fold.seed)
-            fresh = self._whole(fitted.model, tuning)
+            fresh = self._whole(cut, fitted.model, tuning)
             if trainer is None:
                 trainer = Trainer(fresh)
             else:
                 trainer.reset(fresh)
             later = _later(watch, epochs)
-            yield self._tuned(trainer, fold, fitted, {**settings, **tuning, "patience": _PATIENCE}, later)
+            its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
+            yield self._tuned(trainer, fold, fitted, its, later)
 
     def _on_features(
         self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
@@ -204,8 +225,8 @@ class PretrainedModel:
             none = np.empty((len(rows), 0))
             return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target)
 
-        featured = [replace(fold, full=fold.inner, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
-        scales = ((array.mean(axis=0), array.var(axis=0)) for array in (_only(fold.train) for fold in featured))
+        featured = [replace(fold, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
+        scales = (_scale(fold.train) for fold in featured)
 
         def build(config: Config, signature: Signature) -> keras.Model:  # called once a fold, in turn
             return _build_head(config, signature, next(scales))
@@ -214,9 +235,9 @@ class PretrainedModel:
         for fitted in network.fit(featured, watch):
             yield KerasFitted(fitted.model, base, (), fitted.kind, fitted.scale, fitted.curves)
 
-    def _whole(self, fitted: keras.Model, tuning: Config) -> keras.Model:
+    def _whole(self, cut: Cut, fitted: keras.Model, tuning: Config) -> keras.Model:
         """Build base and head as one model, of which the base's last stages and the head can be trained."""
-        cut, image = Cut.of(self.config), self.signature.input
+        image = self.signature.input
         base, ends = _cut_base(cut, image)
         names = [layer.name for layer in base.layers]
         first = names.index(ends[-1 - tuning["stages"]]) + 1 if tuning["stages"] < len(ends) else 0
@@ -276,9 +297,11 @@ def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np
     return keras.Model(vector, head(x, signature.target))
 
 
-def _only(rows: Rows) -> NDArray[np.float32]:
-    (array,) = rows.table.arrays
-    return np.asarray(array)
+def _scale(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and variance of features; of those that never change one, as they may change elsewhere."""
+    features = np.asarray(rows.table.arrays[0])
+    variance = features.var(axis=0)
+    return features.mean(axis=0), np.where(variance > 0, variance, 1)
 
 
 def _later(watch: Watch, before: int) -> Watch:
@@ -317,6 +340,10 @@ def _cut_base(cut: Cut, image: Input) -> tuple[keras.Model, list[str]]:
         model = keras.models.clone_model(loaded, input_tensors=keras.Input((height, width, 3)))
         model.set_weights(loaded.get_weights())
         ends = stage_ends(model)
+    except KeyError:
+        raise ShippingError(
+            f"the base {cut.path} cannot be cut: it uses operations that are no layers; use keras.layers, as Add for +"
+        ) from None
     except (AttributeError, TypeError, ValueError) as error:
         raise ShippingError(
             f"the base {cut.path} cannot read images of {height} x {width} pixels; it reads {loaded.input_shape}: "

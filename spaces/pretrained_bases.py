@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +44,7 @@ def base_file(base: str | Path) -> Path:
     return _application(str(base))
 
 
-def pretrained_base(weights: str | Path, build: Callable[[Mapping[str, NDArray[Any]]], keras.Model]) -> Path:
+def pretrained_base(weights: str | Path, build: Callable[[Mapping[str, NDArray[Any]]], keras.Model]) -> str:
     """Make a base of an npz file of weights and the function that builds the network.
 
     Args:
@@ -72,7 +74,8 @@ def pretrained_base(weights: str | Path, build: Callable[[Mapping[str, NDArray[A
     if not isinstance(model, keras.Model):
         raise BaseError(f"build must return a keras.Model, got {type(model).__name__}")
     layers = [(type(layer).__name__, {**layer.get_config(), "name": ""}) for layer in model.layers]
-    return _kept(model, hashlib.sha256(path.read_bytes() + repr(layers).encode()).hexdigest())
+    digest = hashlib.sha256(path.read_bytes() + repr(layers).encode()).hexdigest()
+    return str(_kept(digest, lambda: model))
 
 
 def _application(name: str) -> Path:
@@ -85,24 +88,46 @@ def _application(name: str) -> Path:
             f"the base must be a .keras file or of keras.applications ({', '.join(sorted(builders))}), got {name!r}"
         )
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-    known = [path for path in sorted(folder.glob("*.h5")) if _plain(path.name).startswith(_plain(name))]
-    without_top = [path for path in known if "notop" in _plain(path.name)]
-    if not without_top:
+    files = [path for path in sorted(folder.glob("*.h5")) if _are_weights_of(name, path.name)]
+    if not files:
         raise BaseError(
             f"there are no weights of {name} in {folder}: where there is a network, "
             f"keras.applications.{name}(include_top=False) fetches them"
         )
-    model = builders[name](include_top=False, weights=None)
-    model.load_weights(without_top[0])
-    return _kept(model, hashlib.sha256(without_top[0].read_bytes() + name.encode()).hexdigest())
+    digest = hashlib.sha256(name.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return _kept(digest.hexdigest(), lambda: _with_weights(builders[name](include_top=False, weights=None), files))
 
 
-def _kept(model: keras.Model, digest: str) -> Path:
+def _are_weights_of(name: str, file: str) -> bool:
+    """Tell from its name whether a file holds the weights of a network without its top, in this version and size."""
+    plain, wanted = _plain(file).removeprefix("weights"), _plain(name)
+    further = re.match(r"v\d", plain.removeprefix(wanted))
+    return plain.startswith(wanted) and "notop" in plain and not further
+
+
+def _with_weights(model: keras.Model, files: Sequence[Path]) -> keras.Model:
+    """Load the file that fits: there are networks of several widths."""
+    complaint = ""
+    for file in files:
+        try:
+            with warnings.catch_warnings():  # Keras only warns of layers that a file does not hold
+                warnings.simplefilter("error")
+                model.load_weights(file)
+        except (OSError, ValueError, UserWarning) as error:
+            complaint = f"{file}: {str(error).strip().splitlines()[0]}"
+        else:
+            return model
+    raise BaseError(f"no weights fit the network; {complaint}")
+
+
+def _kept(digest: str, make: Callable[[], keras.Model]) -> Path:
     path = cache_folder() / "bases" / f"{digest[:24]}.keras"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.keras")
-        model.save(part)
+        part = path.with_suffix(f".{uuid4().hex}.keras")
+        make().save(part)
         os.replace(part, path)
     return path
 

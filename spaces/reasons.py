@@ -61,6 +61,8 @@ def photographs(signature: Signature) -> str:
         )
     if signature.input.dtype != "uint8":
         return "its base reads whole numbers from 0 to 255, and the images hold others: hand them over as uint8"
+    if signature.input.shape[-1] not in (1, 3):
+        return f"its base reads grey or coloured images, and these have {signature.input.shape[-1]} channels"
     if signature.target.parts:
         return "it has one head, and the task has several targets"
     return ""

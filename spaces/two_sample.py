@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _AT_ONCE = 2000
-_FEWEST = 10  # rows of each kind: fewer teach nobody anything
+_FEWEST = 10
 _FOLDS = 5
 _TREES = 100
 _COMPONENTS = 32
@@ -25,6 +25,9 @@ def told_apart(real: NDArray[np.float32], made: NDArray[np.float32]) -> NDArray[
         real: `(rows, values)`.
         made: As many.
 
+    Raises:
+        ValueError: There are fewer than ten rows, which teach nobody anything.
+
     Returns:
         `(rows,)`, from 0 to 1; of many rows, some thousand are compared at a time.
     """
@@ -32,10 +35,10 @@ def told_apart(real: NDArray[np.float32], made: NDArray[np.float32]) -> NDArray[
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    found = np.full(len(real), 0.5)
+    if len(real) < _FEWEST:
+        raise ValueError(f"a test of two samples needs at least {_FEWEST} rows of each, got {len(real)}")
+    found = np.empty(len(real))
     for some in np.array_split(np.arange(len(real)), max(1, -(-len(real) // _AT_ONCE))):
-        if len(some) < _FEWEST:
-            continue
         both, kinds = np.concatenate([real[some], made[some]]), np.repeat([0, 1], len(some))
         middle = PCA(min(_COMPONENTS, *both.shape), svd_solver="randomized", random_state=0).fit(both)
         parts = middle.transform(both)

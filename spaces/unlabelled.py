@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.deep_trees import unwatched
 from spaces.family import Fold, Rows, Watch
 from spaces.inputs import Columns, Prepared, Reading, array_recipes, learn, load_prepared
 from spaces.keras_model import KerasFitted, KerasModel, Listener
@@ -242,12 +243,13 @@ class AnomalyModel:
         builder = build_forecaster if error == "forecast" else build_autoencoder
         itself = Target("itself", ITSELF, loss="reconstruction")
         network = KerasModel(builder, {**self.config, **settings}, replace(self.signature, targets=(itself,)))
-        odd = [int(np.argmin(np.bincount(fold.full.target.astype(np.int64), minlength=2))) for fold in folds]
-        usual = [_usual(fold, of) for fold, of in zip(folds, odd, strict=True)]
-        for fold, of, fitted in zip(usual, odd, network.fit(usual, _unwatched), strict=True):
+        every = np.concatenate([fold.full.target for fold in folds])
+        odd = 1 if 2 * np.count_nonzero(every == 1) <= len(every) else 0  # the same in all folds
+        usual = [_usual(fold, odd) for fold in folds]
+        for fold, fitted in zip(usual, network.fit(usual, unwatched), strict=True):
             logarithms = _logarithms(fitted, fitted.prepared.matrix(fold.train.table))
             threshold = float(np.quantile(logarithms, self.config["quantile"]))
-            yield AnomalyFitted(fitted, threshold, float(logarithms.std()) or 1.0, of)
+            yield AnomalyFitted(fitted, threshold, float(logarithms.std()) or 1.0, odd)
 
 
 def flat_values(rows: Any) -> NDArray[np.float32]:
@@ -272,7 +274,3 @@ def _usual(fold: Fold, odd: int) -> Fold:
 
 def _logarithms(network: KerasFitted, matrix: Columns) -> NDArray[np.float64]:
     return np.log(np.maximum(network.predict_matrix(matrix)[:, 0].astype(np.float64), 1e-12))
-
-
-def _unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
-    """Look at nothing: rows of the rarer class would be needed."""

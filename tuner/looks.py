@@ -50,7 +50,7 @@ class Tested:
 
     Attributes:
         study: The study.
-        outputs: Of each, by name, `(rows, outputs)`.
+        outputs: Of each, by name, `(rows, outputs)`, as the deciding metric is given them.
         scores: Every metric of the task, for each.
     """
 
@@ -95,8 +95,10 @@ def score_test_rows(study: Study, contenders: Mapping[str, Ensemble]) -> Tested:
     _count_look(study.folder, ", ".join(contenders))
     outputs, scores = {}, {}
     for name, ensemble in contenders.items():
-        outputs[name] = ensemble.outputs(task.test.table)
-        scores[name] = scored(task.scores, task.test.target, outputs[name], ensemble.decisions(outputs[name]))
+        said = ensemble.outputs(task.test.table)
+        decided = ensemble.decisions(said)
+        outputs[name] = decided if task.score.metric.needs == "label" else said
+        scores[name] = scored(task.scores, task.test.target, said, decided)
     return Tested(study, outputs, scores)
 
 

@@ -213,7 +213,8 @@ def check_fits(metric: Metric, kind: TargetKind) -> None:
     """Refuse a metric that does not fit the kind of target."""
     if kind not in metric.kinds:
         fitting = [name for name, known in METRICS.items() if kind in known.kinds]
-        raise ValueError(f"metric {metric.name!r} does not fit a {kind} target; these do: {', '.join(fitting)}")
+        what = "rows without a target" if kind == ITSELF else f"a {kind} target"
+        raise ValueError(f"metric {metric.name!r} does not fit {what}; these do: {', '.join(fitting)}")
 
 
 def loss_of(metric: Metric, kind: TargetKind) -> Loss:

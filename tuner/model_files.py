@@ -48,7 +48,9 @@ class ModelFiles:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("fold-*/*"))
+    """Return the bytes of a trial's models, without files that are links to others."""
+    files = [path.stat() for fold in folder.glob("fold-*") for path in fold.rglob("*") if path.is_file()]
+    return sum(file.st_size for file in files if file.st_nlink == 1)
 
 
 def _drop(folder: Path) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.catalog import BASELINE, FAMILIES, family_named, fitting
+from spaces.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
 from spaces.cores import cores
 from spaces.family import Family
 from spaces.narrow import narrow
+from spaces.signature import ITSELF
 from spaces.space import Space, check
 from tuner.duration import seconds
 from tuner.samplers import make_pruner, sampler_maker
@@ -126,6 +127,9 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
             names = [name for name in fitting(task.signature) if name != BASELINE]
             raise ValueError(f"family {family.name!r} does not fit: {complaint}. These fit: {', '.join(names)}")
         chosen[family.name] = (family, changes)
+    if len(chosen) == 1 and task.target.kind == ITSELF:
+        why = [f"{name}: {FAMILIES[name].unfit(task.signature)}" for name in UNSUPERVISED]
+        raise ValueError(f"no family fits these rows without a target. {'; '.join(why)}")
     if len(chosen) == 1:
         raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
     return chosen

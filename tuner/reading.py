@@ -103,6 +103,18 @@ def image_folder(folder: str | Path) -> pd.DataFrame:
     return frame.assign(**{"class": classes})
 
 
+def image_columns(given: Given, image: Sequence[str], size: Sequence[int] | None, target: Any) -> list[str]:
+    """Return the columns that name files of images; those of a folder need no telling."""
+    if isinstance(image, str):
+        raise DataError(f"image must be a list of columns: image=[{image!r}]")
+    columns = list(dict.fromkeys([*given.images, *image]))
+    if isinstance(target, str) and target in columns:
+        raise DataError(f"image: {target!r} is the target")
+    if size is not None and not columns:
+        raise DataError("image_size is of images in files, and no column names any: Task(..., image=['file'])")
+    return columns
+
+
 def with_images(given: Given, columns: Mapping[str, tuple[int, int, int] | None], size: Sequence[int] | None) -> Given:
     """Return what was handed over with images in place of the columns that name their files.
 
@@ -121,7 +133,9 @@ def with_images(given: Given, columns: Mapping[str, tuple[int, int, int] | None]
             raise DataError(f"image: {unknown_name(name, [str(one) for one in given.frame.columns])}")
         files = [below(given.folder, file) for file in given.frame[name]]
         arrays[name] = kept_images(files, shape or common_shape(files, size))
-    return given._replace(frame=given.frame.drop(columns=list(columns)), arrays=arrays)
+    inputs = {name: [column for column in its if column not in columns] for name, its in given.inputs.items()}
+    inputs = {name: its for name, its in inputs.items() if its}
+    return given._replace(frame=given.frame.drop(columns=list(columns)), arrays=arrays, inputs=inputs)
 
 
 def below(folder: Path | None, file: Any) -> Any:
@@ -160,6 +174,8 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 
 
 def _read_file(path: Path, missing: Sequence[str]) -> pd.DataFrame:
+    if not path.exists() and not path.suffix:
+        raise DataError(f"there is no file or folder {path}")
     suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
     kind = suffixes[-1] if suffixes else ""
     if kind not in READERS:

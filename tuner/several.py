@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.signature import Target
+from spaces.signature import ITSELF, Target
 from spaces.space import unknown_name
 from tuner.metrics import DEFAULT_METRICS, METRICS, Metric, Part, Score, check_fits, loss_of, metric_named
 from tuner.names import plain
@@ -44,6 +44,8 @@ def scores_of(
         chosen = metric_named(metric or DEFAULT_METRICS[target.kind])
         for one in (chosen, *extra):
             check_fits(one, target.kind)
+        if target.kind == ITSELF and extra:
+            raise ValueError("rows without a target have one metric, which says what models learn: leave metrics out")
         target = replace(target, loss=loss_of(chosen, target.kind), weigh_classes=chosen.weighs_classes)
         return target, tuple(Score(one, target.kind, target.classes) for one in dict.fromkeys([chosen, *extra]))
     alike = len({part.kind == "regression" for part in target.parts}) == 1 and target.parts[0].classes

@@ -5,6 +5,7 @@ Everything is drawn from the task's seed, never from a trial's, so that out-of-f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from spaces.space import unknown_name
 
 SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
 KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
+_FEWEST_BLOCKS = 5
 INNER_SHARE = 0.1
 INNER_LEAST = 32
 INNER_MOST_SHARE = 0.3
@@ -157,6 +159,17 @@ def split_off(
     stratify = target if classes and counts.min() >= 2 and len(counts) <= min(n_off, len(rows) - n_off) else None
     kept, off = model_selection.train_test_split(rows, test_size=n_off, stratify=stratify, random_state=seed)
     return np.sort(kept), np.sort(off)
+
+
+def blocks(rows: int, gap: int) -> NDArray[np.int64]:
+    """Return which block of time each row is of, for standard errors of rows that are no independent draws.
+
+    A block is longer than the gap of the split, so that windows of one block and the next but one share no step, and at
+    least the cube root of the number of rows (Künsch, Annals of Statistics 1989); but there are five or more, as a
+    bootstrap of one or two says nothing. Of rows so few, standard errors are too small.
+    """
+    length = max(gap + 1, math.ceil(rows ** (1 / 3)))
+    return np.arange(rows) // max(1, min(length, rows // _FEWEST_BLOCKS))
 
 
 def _too_few(rows: int, gap: int) -> ValueError:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.arrays import Array, Stretches, pieces
+from spaces.arrays import Array, Stretches, pieces, write_array
 from spaces.family import Rows
 from spaces.table import Column, Schema, Table
 
@@ -29,11 +29,7 @@ def arrays_of(rows: Rows) -> dict[str, Array]:
 def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
     """Write rows into a folder, under names that begin with the part's."""
     for name, array in arrays_of(rows).items():
-        with (folder / f"{part}_{name}.npy").open("wb") as file:
-            described = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
-            np.lib.format.write_array_header_1_0(file, {**described, "shape": tuple(array.shape)})
-            for piece in pieces(array):
-                file.write(piece.data)
+        write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, pieces(array))
     if rows.table.texts is not None:
         pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,9 +23,9 @@ from spaces.table import Column, Schema, Table
 from spaces.texts import distinct_words, measure
 from spaces.vectors import Vectors, load_vectors, read_vectors
 from tuner.metrics import METRICS, UNLABELLED, Metric, Score
-from tuner.reading import DataError, Given, in_order, read_inputs, with_images
+from tuner.reading import DataError, Given, image_columns, in_order, read_inputs, with_images
 from tuner.several import metric_names, score_from_json, score_to_json, scores_of
-from tuner.splits import Index, Split, fold_indices, split_off
+from tuner.splits import Index, Split, blocks, fold_indices, split_off
 from tuner.stored_rows import arrays_of, load_rows, save_rows
 from tuner.targets import (
     check_columns,
@@ -139,8 +138,7 @@ class Task:
         series: Mapping[str, Column] | None = None,
     ) -> None:
         given = read_inputs(data, missing=missing)
-        columns = _image_columns(given, image, image_size, target)
-        given = with_images(given, dict.fromkeys(columns), image_size)
+        given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
         frame, names = with_targets(given.frame, target)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
@@ -209,15 +207,16 @@ class Task:
     def drawn_together(self) -> NDArray[Any] | None:
         """The group of each row where rows are no independent draws, as standard errors must know; else None.
 
-        Neighbours in time are alike, and windows that overlap share steps: such rows come in blocks longer than the gap
-        of the split, and at least the cube root of their number (Künsch, Annals of Statistics 1989).
+        Rows in time order come in blocks: neighbours are alike, and windows that overlap share steps.
         """
-        return _drawn_together(self, self.rows, self.groups)
+        if self.groups is not None or not self.ordered:
+            return self.groups
+        return blocks(len(self.rows), self.split.gap)
 
     @property
     def test_drawn_together(self) -> NDArray[Any] | None:
         """The same of the test rows; their groups are not known."""
-        return None if self.test is None else _drawn_together(self, self.test, None)
+        return blocks(len(self.test), self.split.gap) if self.test is not None and self.ordered else None
 
     @property
     def signature(self) -> Signature:
@@ -308,18 +307,6 @@ class Task:
         return task
 
 
-def _image_columns(given: Given, image: Sequence[str], size: Sequence[int] | None, target: Any) -> list[str]:
-    """Return the columns that name files of images; those of a folder need no telling."""
-    if isinstance(image, str):
-        raise DataError(f"image must be a list of columns: image=[{image!r}]")
-    columns = list(dict.fromkeys([*given.images, *image]))
-    if isinstance(target, str) and target in columns:
-        raise DataError(f"image: {target!r} is the target")
-    if size is not None and not columns:
-        raise DataError("image_size is of images in files, and no column names any: Task(..., image=['file'])")
-    return columns
-
-
 def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
     """Return the columns of each named table, without those that are the target, the group or dropped."""
     for name, its in inputs.items():
@@ -328,12 +315,6 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
                 raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
     named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
     return {**named, **inputs}
-
-
-def _drawn_together(task: Task, rows: Rows, groups: NDArray[Any] | None) -> NDArray[Any] | None:
-    if groups is not None or not task.ordered:
-        return groups
-    return np.arange(len(rows)) // max(task.split.gap + 1, math.ceil(len(rows) ** (1 / 3)))
 
 
 def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:

@@ -50,7 +50,7 @@ class BestModel:
 
         network = self._network("codes")
         body = keras.Model(network.inputs, network.get_layer(CODE).output)
-        return predict(body, self.fitted.prepared.matrix(self._table(rows)))
+        return predict(body, self.fitted.padded(self.fitted.prepared.matrix(self._table(rows))))
 
     def decode(self, codes: Any) -> NDArray[np.float32]:
         """Return the rows of codes, as the network reads them: pixels from 0 to 1, standardised values of series."""
@@ -83,7 +83,7 @@ class BestModel:
         if rows is None:
             shown = [*self.sample(_SHOWN**2, seed)]
         else:
-            given = np.asarray(rows)[: _SHOWN**2 // 2]
+            given = np.asarray(self._table(rows).arrays[0][: _SHOWN**2 // 2])
             scaled, restored = given / (255 if given.dtype == np.uint8 else 1), self.restore(given)
             shown = [
                 image

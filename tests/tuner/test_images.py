@@ -167,6 +167,20 @@ def test_images_that_cannot_be_used_are_named(folder):
         tuner.Task(folder, "class")
 
 
+def test_what_is_hidden_is_no_image_and_links_are_followed(folder, tmp_path):
+    (folder / ".checkpoints").mkdir()
+    (folder / ".checkpoints" / "a.png").write_bytes(b"")
+    (folder / "lying" / "._00.png").write_bytes(b"")
+    (tmp_path / "linked").mkdir()
+    for name in ("lying", "upright"):
+        (tmp_path / "linked" / name).symlink_to(folder / name)
+    assert len(tuner.image_folder(folder)) == 60
+    assert set(tuner.image_folder(tmp_path / "linked")["class"]) == {"lying", "upright"}
+    assert read_images([], (4, 4, 1)).shape == (0, 4, 4, 1)
+    with pytest.raises(DataError, match=r"there is no file or folder .*pest"):
+        tuner.Task(tmp_path / "pest", "class")
+
+
 def test_folders_that_cannot_be_used_are_named(folder, tmp_path):
     (folder / "bent").mkdir()
     with pytest.raises(DataError, match=r"bent holds no images: add some, or remove the folder"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, narrow
-from spaces.family import Family
+from spaces.family import Family, Rows
 from spaces.loading import load_fitted
 from spaces.pretrained import BaseFeatures, stage_ends
 from spaces.pretrained_bases import BaseError, base_file, pretrained_base
@@ -127,6 +128,40 @@ def test_fine_tuning_moves_the_last_stage_and_no_batch_statistics(base, tmp_path
     assert ((said[:, 1] > 0.5) == held_out.target).mean() > 0.9
 
 
+def test_a_feature_that_is_silent_in_training_does_not_explode(base):
+    images, kinds = stripes()
+    task = tuner.Task(
+        np.where(kinds[:, None, None, None] == 0, 0, images).astype(np.uint8), kinds, split={"kind": "holdout"}
+    )
+    family = FAMILIES["image_pretrained"]
+    model = family.build(config_of(task, family, {"base": str(base), "head": ["network"]}), task.signature)
+    ((fold, held_out),) = make_folds(task)
+    black = Rows(
+        fold.train.table.take(np.flatnonzero(fold.train.target == 0)), np.arange(np.sum(fold.train.target == 0)) % 2
+    )
+    (fitted,) = model.fit([replace(fold, train=black, full=black)], lambda *_: None)
+    standard = next(one for one in fitted.model.layers if isinstance(one, keras.layers.BatchNormalization))
+    assert np.abs(standard(fitted.prepared.matrix(held_out.table))).max() < 100
+
+
+def test_a_refit_trains_on_all_rows_and_as_long_as_is_said(base):
+    images, kinds = stripes()
+    task = tuner.Task(images, kinds, split={"kind": "holdout"})
+    changes = {
+        "base": str(base),
+        "head": ["network"],
+        "head.network.epochs": 2,
+        "head.network.weight_averaging": ["ema"],
+        "head.network.fine_tuning": ["top"],
+    }
+    family = FAMILIES["image_pretrained"]
+    model = family.build(config_of(task, family, changes), task.signature)
+    ((fold, _),) = make_folds(task)
+    (fitted,) = model.fit([replace(fold, train=fold.full, inner=fold.inner, steps=3)], lambda *_: None)
+    assert len(fitted.curves["loss"]) == 3
+    assert "val_loss" not in fitted.curves
+
+
 @pytest.mark.parametrize(("stages", "moves"), [(1, False), (2, True)])
 def test_so_many_stages_are_trained_as_are_asked_for(base, stages, moves):
     images, kinds = stripes()
@@ -165,6 +200,7 @@ def test_a_base_cut_earlier_says_other_things(base):
 def test_a_base_is_made_of_weights_and_their_builder(tmp_path):
     np.savez(tmp_path / "weights.npz", kernel=np.ones((3, 3, 3, 4), np.float32))
     path = pretrained_base(tmp_path / "weights.npz", lambda weights: edges(weights["kernel"]))
+    assert isinstance(path, str)
     assert path == pretrained_base(tmp_path / "weights.npz", lambda weights: edges(weights["kernel"]))
     np.testing.assert_array_equal(keras.saving.load_model(path).get_layer("edges").get_weights()[0], 1)
     np.savez(tmp_path / "wrong.npz", kernel=np.ones((5, 5, 3, 4), np.float32))
@@ -183,6 +219,10 @@ def test_networks_of_keras_are_taken_from_disk_only(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     made = keras.applications.MobileNetV2(include_top=False, weights=None)
     made.save_weights(tmp_path / "models" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.weights.h5")
+    narrow_one = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=0.35)
+    narrow_one.save_weights(tmp_path / "models" / "mobilenet_v2_weights_tf_dim_0.35_224_no_top.weights.h5")
+    with pytest.raises(BaseError, match="there are no weights of MobileNet in"):
+        base_file("MobileNet")
     found = keras.saving.load_model(base_file("MobileNetV2"))
     np.testing.assert_array_equal(found.get_weights()[0], made.get_weights()[0])
 
@@ -192,6 +232,9 @@ def test_a_base_that_cannot_be_used_is_refused_before_the_study(base, tmp_path):
     task = tuner.Task(images, kinds)
     flat = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
     flat.save(tmp_path / "flat.keras")
+    images_in = keras.Input((None, None, 3))
+    half = keras.layers.MaxPooling2D(2)(images_in)
+    keras.Model(images_in, keras.layers.Conv2D(3, 3)(half + half)).save(tmp_path / "sum.keras")
     (tmp_path / "torn.keras").write_bytes(base.read_bytes()[:500])
     for changes, message in (
         ({}, "needs a base: {'image_pretrained': {'base'"),
@@ -200,6 +243,7 @@ def test_a_base_that_cannot_be_used_is_refused_before_the_study(base, tmp_path):
         ({"base": "weights.h5"}, "weights.h5 is no .keras file: make one"),
         ({"base": str(tmp_path / "flat.keras")}, "flat.keras cannot read images of 16 x 16 pixels"),
         ({"base": str(tmp_path / "torn.keras")}, "torn.keras"),
+        ({"base": str(tmp_path / "sum.keras")}, "uses operations that are no layers"),
     ):
         with pytest.raises(ValueError, match=message):
             tuner.tune(task, {"image_pretrained": changes}, trials=1, folder=tmp_path / "study", **QUIET)

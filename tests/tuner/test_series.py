@@ -18,6 +18,7 @@ from tuner.cli import main
 from tuner.ensembling import compare, single_ensemble
 from tuner.joint import JointTrial
 from tuner.reading import DataError
+from tuner.splits import blocks
 from tuner.trial import fold_parts, make_folds
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
@@ -337,6 +338,7 @@ def test_standard_errors_know_that_windows_overlap(study):
     assert task.split.gap == 26
     assert set(np.bincount(task.drawn_together)[:-1]) == {27}
     assert len(task.test_drawn_together) == len(task.test)
+    assert len(np.unique(blocks(100, 99))) == 5  # a bootstrap of one block would draw rows
     table = compare(study, ["uniform"], test=True).set_index("model")
     naive = table.loc["baseline-000000"]
     assert (naive["better than baseline by"], naive["standard error"]) == (0, 0)

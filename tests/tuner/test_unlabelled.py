@@ -149,7 +149,8 @@ def test_a_test_of_two_samples_knows_copies_strangers_and_kin():
     assert told_apart(real, real + 1e-6).mean() < 0.4
     assert told_apart(real, kin + 20).mean() > 0.99
     assert told_apart(real, 3 * kin).mean() > 0.7  # scattered widely
-    np.testing.assert_array_equal(told_apart(real[:1], kin[:1]), [0.5])  # nothing is known of so few
+    with pytest.raises(ValueError, match="at least 10 rows of each, got 9"):
+        told_apart(real[:9], kin[:9])
 
 
 @pytest.mark.parametrize("error", ["reconstruction", "forecast"])
@@ -214,7 +215,32 @@ def test_families_that_do_not_fit_say_what_does(family, metric, message, tmp_pat
         tuner.tune(task, [family], trials=1, folder=tmp_path / "study", **QUIET)
 
 
+def test_the_rarer_class_is_the_same_in_all_folds():
+    series, kinds = bumps(odd=200)
+    task = tuner.Task(series, kinds, split={"kind": "kfold", "folds": 3})
+    family = FAMILIES["series_anomaly"]
+    model = family.build(defaults(narrow(family.space(task.signature), {"epochs": 1})), task.signature)
+    assert [one.odd for one in model.fit([fold for fold, _ in make_folds(task)], lambda *_: None)] == [1, 1, 1]
+
+
+def test_codes_of_a_table_that_lacks_a_category_in_a_fold(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=120), "b": ["x", "y"] * 60})
+    frame.loc[3, "b"] = "once"
+    task = tuner.Task(frame, None, split={"kind": "kfold", "folds": 2})
+    changes = {"epochs": 2, "latent": 2, "noise": 0.0}
+    study = tuner.tune(task, {"autoencoder": changes}, trials=1, folder=tmp_path / "study", **QUIET)
+    assert tuner.best_model(study).encode(frame).shape == (120, 2)
+
+
+def test_what_no_family_reads_is_said_with_the_reasons():
+    with pytest.raises(ValueError, match=r"no family fits these rows without a target.*gan: it reads one input"):
+        tuner.tune(tuner.Task(bumps()[0], None, metric="two_sample"), trials=1, **QUIET)
+
+
 def test_a_metric_of_a_target_needs_one():
+    with pytest.raises(ValueError, match="rows without a target have one metric"):
+        tuner.Task(bumps()[0], None, metrics=["negative_elbo"])
     with pytest.raises(ValueError, match="metric 'rmse' does not fit"):
         tuner.Task(bumps()[0], None, metric="rmse")
     with pytest.raises(ValueError, match="metric 'two_sample' does not fit"):
