@@ -222,8 +222,10 @@ def crossfit_parts(
         folds: Each fold's positions among them.
         ordered: Whether rows are in time order.
         seed: Draws the finer parts.
-        groups: The group of each held-out row, where rows belong together.
+        groups: The group of each held-out row, where rows belong together; a single one is taken apart.
     """
+    if groups is not None and len(np.unique(groups)) == 1:
+        groups = None
     pieces = 1 if len(folds) >= 3 and n_rows >= 1000 else -(-10 // len(folds))
     parts: list[Index] = []
     for fold in folds:

@@ -124,3 +124,10 @@ def test_fewer_rows_than_folds_are_refused():
     for kind in KINDS:
         with pytest.raises(ValueError, match="too few"):
             fold_indices(Split(kind, 5), np.array([0, 1, 0]), classes=True, groups=np.arange(3), seed=0)
+
+
+def test_a_single_group_that_was_held_out_is_taken_apart():
+    rows = np.arange(200)
+    parts = list(crossfit_parts(200, [rows], ordered=False, seed=0, groups=np.zeros(200)))
+    assert len(parts) == 10
+    np.testing.assert_array_equal(np.sort(np.concatenate([scored for _, scored in parts])), rows)
