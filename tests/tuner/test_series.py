@@ -235,7 +235,8 @@ def test_a_joint_model_of_changes_begins_as_the_average_in_the_first_fold(study)
     first = stored[0].fitted
     said = np.stack([one.predict(rows) for one in (first.average.tree, first.average.tower)])
     average = np.tensordot(first.average.coefficients, said, axes=1) + last_values(rows, study.task.target)
-    np.testing.assert_allclose(stored[0].predict(rows), average, rtol=1e-5)
+    # Sums of single-precision numbers of some ten degrees, of which one comes to nearly nothing.
+    np.testing.assert_allclose(stored[0].predict(rows), average, rtol=1e-5, atol=1e-5)
     naive = next(trial.value for trial in study.complete if trial.family == "series_baseline")
     assert joined.scores["ensemble"]["cross_fitted"] < naive
 
