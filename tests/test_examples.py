@@ -15,7 +15,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
-HOURS = np.arange(24 * 60)
+HOURS = np.arange(24 * 150)
 TIME = pd.Timestamp("2011-01-01") + pd.to_timedelta(HOURS, unit="h")
 WAVE = 10 + 5 * np.sin(HOURS / 24 * 2 * np.pi) + RNG.normal(0, 1, len(HOURS))
 
