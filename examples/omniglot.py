@@ -2,8 +2,8 @@
 
     python examples/omniglot.py images_background_small1 [folder] [time]
 
-In the folder are alphabets, in these characters, in these drawings. A siamese network learns whether two of them show
-the same character. Budget and seed were chosen before any result was seen. Run it again to resume.
+A siamese network learns whether two drawings, in a folder for each character, show the same one. Budget and seed were
+chosen before any result was seen. Run it again to resume.
 """
 
 import sys
@@ -18,20 +18,17 @@ from tuner.ensembling import single_ensemble
 folder, time = [*sys.argv[2:], *["runs/omniglot", "15m"][len(sys.argv) - 2 :]]
 files, rng = tuner.image_folder(sys.argv[1])["image"].to_numpy(), np.random.default_rng(0)
 characters = np.unique([str(Path(file).parent) for file in files], return_inverse=True)[1]
-cells = characters % 6  # pairs are drawn within a cell of characters: folds share none of them; cell 5 is the test
-drawn = []
+cells, drawn = characters % 6, []  # pairs are drawn within a cell: folds share no character; cell 5 is the test
 for a, same in [(a, same) for _ in range(3) for a in range(len(files)) for same in (True, False)]:
     others = np.flatnonzero((cells == cells[a]) & ((characters == characters[a]) == same))
     drawn.append({"left": files[a], "right": files[rng.choice(others[others != a])], "cell": cells[a], "same": same})
 rows = pd.DataFrame(drawn)
 train, test = (part.reset_index(drop=True) for part in (rows[rows["cell"] < 5], rows[rows["cell"] == 5]))
-split = {"kind": "holdout", "share": 0.2}
-images = {"image": ["left", "right"], "image_size": (28, 28)}
-task = tuner.Task(train, "same", **images, group="cell", metrics=["accuracy"], split=split, test=test)
+given = {"image": ["left", "right"], "image_size": (28, 28), "split": {"kind": "holdout", "share": 0.2}}
+task = tuner.Task(train, "same", **given, group="cell", metrics=["accuracy"], test=test)
 families = {"siamese": {"epochs": 20, "image": ["conv"], "image.conv.filters": {"high": 32, "default": 16}}}
 study = tuner.tune(task, families, time=time, trials=30, trial_time="6m", workers=1, seed=0, folder=folder)
-ensemble = study.ensemble()
-print(ensemble.test())
+print((ensemble := study.ensemble()).test())
 left, right, number = [], [], min(20, len(np.unique(characters[cells == 5])))
 for _ in range(200):  # each drawing beside one of its own character, which comes first, and of others
     chosen = rng.choice(np.unique(characters[cells == 5]), number, replace=False)

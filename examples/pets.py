@@ -2,9 +2,8 @@
 
     python examples/pets.py cats_dogs.npz squeezenet.npz [folder] [time]
 
-The first file holds `image`, uint8 `(rows, height, width, 3)`, and `dog`; the second the weights of SqueezeNet. All
-numbers are of rows held out in five folds. Budget and seed were chosen before any result was seen. Run it again to
-resume.
+The first file holds `image`, uint8 `(rows, height, width, 3)`, and `dog`; the second the weights of SqueezeNet. Numbers
+are of rows held out in five folds. Budget and seed were chosen before any result was seen. Run it again to resume.
 """
 
 import sys
@@ -28,14 +27,11 @@ best = next(trial for trial in frozen.complete if trial.params.get("head") == "n
 top = "head.network.fine_tuning"
 tuned = {**base, **best.params, top: "top", f"{top}.top.stages": 1, f"{top}.top.epochs": 3}
 whole = tuner.tune(task, {"image_pretrained": tuned}, trials=1, folder=f"{folder}-tuned", **settings)
-said = [
-    np.load(study.attempt_folder(trial) / "held_out.npz")
-    for study, trial in ((frozen, best), (whole, whole.complete[0]))
-]
+two = ((frozen, best), (whole, whole.complete[0]))
+said = [np.load(study.attempt_folder(trial) / "held_out.npz") for study, trial in two]
 rows, target = said[0]["rows"], task.rows.target
 right = [(one["predictions"].argmax(axis=1) == target[rows]).astype(float)[:, None] for one in said]
 gain = paired_difference(np.arange(len(rows)), right[1], right[0], lambda at, outputs: float(outputs.mean()))
-print(
-    f"accuracy frozen {right[0].mean():.4f}, then trained further {right[1].mean():.4f}: {gain[0]:+.4f} ({gain[1]:.4f})"
-)
+frozen_mean, mean = (one.mean() for one in right)
+print(f"accuracy frozen {frozen_mean:.4f}, then trained further {mean:.4f}: {gain[0]:+.4f} ({gain[1]:.4f})")
 frozen.ensemble().save(frozen.folder / "ensemble")
