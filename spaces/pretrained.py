@@ -128,7 +128,7 @@ class BaseFeatures:
         return _opened(settings["key"], folder / settings["base"])
 
 
-_known: dict[str, BaseFeatures] = {}
+_known: dict[str, keras.Model] = {}
 _digests: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
 
 
@@ -137,8 +137,8 @@ def _opened(key: str, file: Path) -> BaseFeatures:
     if key not in _known:
         while len(_known) >= _MOST_OPEN:
             _known.pop(next(iter(_known)))
-        _known[key] = BaseFeatures(keras.saving.load_model(file, compile=False, safe_mode=True), file, key)
-    return _known[key]
+        _known[key] = keras.saving.load_model(file, compile=False, safe_mode=True)
+    return BaseFeatures(_known[key], file, key)  # the file that was opened first may be gone
 
 
 def _digest_of(array: NDArray[Any]) -> str:

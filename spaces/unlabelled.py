@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.adversarial import Adversarial
 from spaces.deep_trees import unwatched
 from spaces.family import Fold, Rows, Watch
 from spaces.inputs import Columns, Prepared, Reading, array_recipes, learn, load_prepared
@@ -20,7 +21,7 @@ from spaces.preprocess import Recipe
 from spaces.signature import ITSELF, Signature, Target
 from spaces.space import Config
 from spaces.table import Table
-from spaces.training import Adversarial, Arrays, Trainer, predict
+from spaces.training import Arrays, Trainer, predict
 from spaces.two_sample import told_apart
 from spaces.unlabelled_networks import build_autoencoder, build_discriminator, build_forecaster, build_generator
 
