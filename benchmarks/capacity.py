@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 ROWS, TRIALS, SEEDS = 4_000, 16, (0, 1, 2)
 SAMPLERS = ("optuna.tpe", "capacity_first")

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
-from spaces.catalog import FAMILIES
-from spaces.narrow import narrow
-from spaces.space import Config, Space, defaults, sample
-from tuner.task import Task
-from tuner.trial import make_folds
+from spaces.families.catalog import FAMILIES
+from spaces.language.narrow import narrow
+from spaces.language.space import Config, Space, defaults, sample
+from tuner.task.folds import make_folds
+from tuner.task.task import Task
 
 BATCH_SIZES = (32, 64)
 _SEED = 20

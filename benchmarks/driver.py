@@ -37,13 +37,15 @@ import optuna
 import tuner
 from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, pretend_task
 from benchmarks.results import save
-from spaces.space import Space, flatten, sample, suggest
+from spaces.language.space import Space, flatten, sample, suggest
 from tuner import launch, slots
-from tuner.ledger import Ledger
-from tuner.report import print_table
-from tuner.study import Study, read_study_file
-from tuner.tracking import Tracker, default_uri
-from tuner.trial import RUNGS, Outcome
+from tuner.archive.report import print_table
+from tuner.archive.study_folder import read_study_file
+from tuner.launch.tracking import Tracker, default_uri
+from tuner.search.ledger import Ledger
+from tuner.study import Study
+from tuner.trials.outcome import Outcome
+from tuner.trials.trial import RUNGS
 
 SAMPLERS = ("optuna.tpe", "hyperopt.tpe")
 SIZES = (10, 500, 2_000)

@@ -26,7 +26,7 @@ from scipy.special import softmax
 
 from benchmarks.results import save
 from ensembles import LOSSES, METHODS, certificate
-from ensembles.convex import true_probabilities
+from ensembles.solvers.convex import true_probabilities
 
 _MEMBERS = 50
 
@@ -152,12 +152,12 @@ def _trained(folder: Path) -> tuple[Any, Any, list[Any], Callable[[Any], list[An
 
     import tuner
     from ensembles.ensemble import Ensemble, Member, load
-    from spaces.catalog import FAMILIES
-    from spaces.frames import encode
-    from spaces.loading import load_fitted
-    from spaces.narrow import narrow
-    from spaces.space import defaults
-    from tuner.trial import make_folds
+    from spaces.families.catalog import FAMILIES
+    from spaces.inputs.border import encode
+    from spaces.language.narrow import narrow
+    from spaces.language.space import defaults
+    from spaces.store import load_fitted
+    from tuner.task.folds import make_folds
 
     data = load_breast_cancer(as_frame=True)
     task = tuner.Task(data.data, data.target, split={"kind": "holdout", "share": 0.2})

@@ -26,7 +26,7 @@ import numpy as np
 
 import tuner
 from benchmarks.results import save
-from tuner.report import print_table
+from tuner.archive.report import print_table
 
 SIZES = (2_000, 20_000)
 _PIXELS, _SIDE, _PICTURES, _WARM = 96, 64, 8, 64

@@ -41,7 +41,7 @@ from sklearn.metrics import log_loss
 
 from benchmarks.digits import arrays, digits_space, digits_task, draw_configs
 from benchmarks.results import save
-from tuner.report import print_table
+from tuner.archive.report import print_table
 
 SIDES: dict[str, tuple[str, ...]] = {
     "ours, 2 workers": ("ours", "2"),

@@ -6,7 +6,7 @@ new networks and hardly trains them. A thread reads the resident memory of the d
 a second.
 
 How to read it. The rows say how much memory was in use when so many trials had ended. The driver should stay level.
-A worker grows, as TensorFlow does not give memory back, until it is replaced (`tuner.slots.RECYCLE_BYTES` above its
+A worker grows, as TensorFlow does not give memory back, until it is replaced (`RECYCLE_BYTES` above its
 start, between two trials); `replaced` counts that. The peaks are of all readings.
 """
 
@@ -25,7 +25,7 @@ from sklearn.datasets import load_breast_cancer
 
 import tuner
 from benchmarks.results import save
-from tuner.report import print_table
+from tuner.archive.report import print_table
 
 WORKERS = 2
 STOPS = (20, 50, 100, 150, 200)

@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.catalog import FAMILIES
-from spaces.family import Family, Fold, Watch
-from spaces.signature import Signature
-from spaces.space import Config
-from spaces.table import Table
-from tuner.task import Task
+from spaces.engines.contract import Fold, Watch
+from spaces.families.catalog import FAMILIES
+from spaces.families.family import Family
+from spaces.language.space import Config
+from spaces.rows.signature import Signature
+from spaces.rows.table import Table
+from tuner.task.task import Task
 
 TRIAL_SECONDS = 0.6
 EPOCHS_OF_BUDGET, EPOCHS_RUN = 100, 60

@@ -23,10 +23,11 @@ import pandas as pd
 from scipy import stats
 
 import tuner
+from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
-from ensembles.honest import paired_difference
-from tuner.looks import best_of_each_family, single_ensemble
-from tuner.study import Study, StudyError, load_study
+from tuner.archive.study_folder import StudyError
+from tuner.ensembling.test_rows import single_ensemble
+from tuner.study import Study, load_study
 
 FAMILIES = ("dense", "wide_and_deep", "xgboost", "random_forest", "linear")
 METHODS = ("uniform", "greedy", "nelder_mead", "auto")
@@ -105,9 +106,9 @@ def score(study: Study, out: Path, methods: Sequence[str]) -> None:
         return
     task = study.task
     contenders: dict[str, Ensemble] = {
-        trial.family: single_ensemble(study, trial) for trial in best_of_each_family(study)
+        trial.family: single_ensemble(study, trial) for trial in study.best_of_each_family
     }
-    singles = {trial.family: trial.value for trial in best_of_each_family(study)}
+    singles = {trial.family: trial.value for trial in study.best_of_each_family}
     contenders["best single"] = single_ensemble(study, next(trial for trial in study.complete))
     rows: dict[str, dict[str, Any]] = {
         **{family: {"cross_validated": value} for family, value in singles.items()},

@@ -2,7 +2,7 @@
 
 Each network is built twice with the same weights and trained for the same epochs on the same rows in batches of the
 same size, by turns in one process: by `model.fit` on arrays, and by the loop that every study uses
-(`spaces.training.Trainer`). The first epoch of each side, which traces, is left out of the rate and shown by itself.
+(`Trainer`). The first epoch of each side, which traces, is left out of the rate and shown by itself.
 Series are given to our side as stretches of one array, to `fit` written out, as it takes nothing else.
 """
 
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results import save
-from spaces.arrays import Stretches
-from spaces.training import Arrays, Trainer
-from tuner.report import print_table
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.training import Trainer
+from spaces.rows.arrays import Stretches
+from tuner.archive.report import print_table
 
 _EPOCHS, _BATCH = 3, 64
 

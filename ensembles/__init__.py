@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ensembles.convex import certificate as certificate
+    from ensembles.choosing.cross_fitting import paired_difference as paired_difference
     from ensembles.ensemble import Ensemble as Ensemble
     from ensembles.ensemble import load as load
     from ensembles.losses import LOSSES as LOSSES
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ensembles.methods import METHODS as METHODS
     from ensembles.methods import STACKS as STACKS
     from ensembles.pools import blend as blend
+    from ensembles.solvers.convex import certificate as certificate
 
 _WHERE = {
     "LOSSES": "ensembles.losses",
@@ -25,8 +26,9 @@ _WHERE = {
     "Ensemble": "ensembles.ensemble",
     "Loss": "ensembles.losses",
     "blend": "ensembles.pools",
-    "certificate": "ensembles.convex",
+    "certificate": "ensembles.solvers.convex",
     "load": "ensembles.ensemble",
+    "paired_difference": "ensembles.choosing.cross_fitting",
 }
 __all__ = list(_WHERE)
 

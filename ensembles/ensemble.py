@@ -17,20 +17,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.combiners import Combiner, Pooled, combiner_from_json
-from ensembles.conformal import intervals, label_sets
-from ensembles.threshold import Decided, decided
-from spaces.corpus import Corpus
-from spaces.loading import load_fitted
-from spaces.signature import Target
-from spaces.table import Schema, Table
-from spaces.together import Together
+from ensembles.combiners.combiner import Combiner
+from ensembles.combiners.pooled import Pooled
+from ensembles.combiners.registry import combiner_from_json
+from ensembles.measures.conformal import intervals, label_sets
+from spaces.engines.together import Together
+from spaces.inputs.text.corpus import Corpus
+from spaces.rows.columns import Schema
+from spaces.rows.table import Table
+from spaces.rows.target import Target
+from spaces.store import load_fitted
 
 FORMAT = 2
+
+
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
+
+
 _CHUNK = 50_000
+
+
 _DISTANCES = "distances.npy"
+
+
 _COMBINER = "combiner.json"
+
+
 _KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 
 
@@ -67,8 +79,8 @@ class Ensemble:
         target: What it predicts.
         scores: What is known of its quality, as in `tuner ensemble --format json`.
         combiner: How members become one; the linear pool of their weights when left out.
-        distances: How far held-out predictions were off, sorted (see `ensembles.conformal`), `(rows,)`, or of several
-            targets `(targets, rows)`; empty when not known.
+        distances: How far held-out predictions were off, sorted (see `ensembles.measures.conformal`), `(rows,)`, or of
+            several targets `(targets, rows)`; empty when not known.
     """
 
     method: str
@@ -88,7 +100,7 @@ class Ensemble:
     @property
     def threshold(self) -> float:
         """The probability of the second of two classes from which `predict` returns it."""
-        return self.combiner.threshold if isinstance(self.combiner, Decided) else 0.5
+        return self.combine.threshold
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -129,7 +141,7 @@ class Ensemble:
     def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
         """Predict intervals `(rows, 2)` that hold the true value in a share of at least `coverage` of rows.
 
-        All have the same width, from how far the ensemble was off on held-out rows (see `ensembles.conformal`).
+        All have the same width: how far the ensemble was off on held-out rows (see `ensembles.measures.conformal`).
 
         Args:
             rows: As for `predict`.
@@ -212,7 +224,7 @@ class Ensemble:
 
     def decisions(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return outputs for metrics of labels: probabilities shifted so that the larger one is what is predicted."""
-        return decided(outputs, self.threshold) if isinstance(self.combiner, Decided) else outputs
+        return self.combine.decide(outputs)
 
     def save(self, folder: str | Path) -> Path:
         """Write everything that prediction needs into one folder, without pickle, and return it.
@@ -274,8 +286,7 @@ class Ensemble:
         return Together([load_fitted(folder) for member in self.members for folder in member.folders])
 
     def _blend(self, table: Table) -> NDArray[np.float64]:
-        combiner = self.combine.combiner if isinstance(self.combine, Decided) else self.combine
-        return combiner(self._means(table), table.joined())
+        return self.combine(self._means(table), table.joined())
 
     def _means(self, table: Table) -> NDArray[np.float64]:
         """Return the mean of each member's fold models, `(members, rows, outputs)`."""
@@ -289,8 +300,8 @@ class Ensemble:
     def _table(self, rows: Any) -> Table:
         import pandas as pd
 
-        from spaces.frames import encode, inputs_of
-        from spaces.table import ARRAYS, TableError
+        from spaces.inputs.border import encode, inputs_of
+        from spaces.rows.columns import ARRAYS, TableError
 
         frame, arrays, _ = inputs_of(rows)
         columns = [column for column in self.schema.columns if column.kind not in ARRAYS]

@@ -25,7 +25,7 @@ class Loss:
             labels of 0 and 1; predictions are `(rows, outputs)`; sample weights `(rows,)`.
         convex: Whether it is convex in the predictions, so that a local optimum of the weights is the optimum.
         of_labels: Whether it looks only at which class has the largest probability.
-        targets: Where it is of several targets, some of them classes, how many (see `ensembles.several`).
+        targets: Where it is of several targets, some of them classes, how many (see `ensembles.combiners.each_target`).
     """
 
     name: str

@@ -11,18 +11,19 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from ensembles.bagged_greedy import bagged_greedy
-from ensembles.combiners import Features, Pooled
-from ensembles.convex import CERTIFIED, convex
-from ensembles.greedy import greedy
-from ensembles.log_linear import log_linear
+from ensembles.combiners.combiner import Candidate, Features
+from ensembles.combiners.pooled import Pooled
+from ensembles.combiners.stacking import Stacking
 from ensembles.losses import Loss, SampleWeight
-from ensembles.nelder_mead import nelder_mead
 from ensembles.pools import Pool, Predictions, Weights, check_predictions
-from ensembles.random_search import random_search
-from ensembles.regularized import regularized
-from ensembles.stacking import Stacking
-from ensembles.uniform import uniform
+from ensembles.solvers.bagged_greedy import bagged_greedy
+from ensembles.solvers.convex import CERTIFIED, convex
+from ensembles.solvers.greedy import greedy
+from ensembles.solvers.log_linear import log_linear
+from ensembles.solvers.nelder_mead import nelder_mead
+from ensembles.solvers.random_search import random_search
+from ensembles.solvers.regularized import regularized
+from ensembles.solvers.uniform import uniform
 
 
 class Solver(Protocol):
@@ -69,10 +70,15 @@ class Method:
         sample_weight: SampleWeight = None,
         features: Features = None,
     ) -> Pooled:
-        """Return the pool with the solver's weights; see `ensembles.combiners.Candidate.fit`."""
+        """Return the pool with the solver's weights; see `ensembles.combiners.combiner.Candidate.fit`."""
         weights = self(predictions, target, loss, sample_weight=sample_weight)
         labels = self.pool == "log_linear" and loss.name == "multilabel_log_loss"
         return Pooled(weights, "log_odds" if labels else self.pool)
+
+    @property
+    def plain(self) -> Candidate:
+        """Itself."""
+        return self
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether the solver can minimise this loss."""
@@ -89,6 +95,8 @@ METHODS: dict[str, Method] = {
     "regularized": Method(regularized),
     "log_linear": Method(log_linear, "log_linear", losses=("log_loss", "multilabel_log_loss")),
 }
+
+
 STACKS: dict[str, Stacking] = {
     "stack_linear": Stacking("linear"),
     "stack_trees": Stacking("trees"),

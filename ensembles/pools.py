@@ -12,7 +12,11 @@ from scipy.special import expit, softmax
 from spaces.probabilities import log_odds, log_probabilities
 
 Predictions = NDArray[Any]
+
+
 Weights = NDArray[np.float64]
+
+
 Pool = Literal["linear", "log_linear", "log_odds"]
 
 

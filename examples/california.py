@@ -10,7 +10,7 @@ import sys
 import pandas as pd
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 frame = pd.read_csv(sys.argv[1])
 frame["median_house_value"] /= 100_000  # RMSE in units of 100,000 dollars

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 data = np.load(sys.argv[1])
 folder, time = [*sys.argv[2:], *["runs/mnist", "28m"][len(sys.argv) - 2 :]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 
 def read(path: str) -> tuple[np.ndarray, np.ndarray]:

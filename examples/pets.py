@@ -12,8 +12,8 @@ import numpy as np
 from squeezenet import squeezenet
 
 import tuner
-from ensembles.honest import paired_difference
-from tuner.ensembling import compare
+from ensembles.choosing.cross_fitting import paired_difference
+from tuner.ensembling.build import compare
 
 folder, time = [*sys.argv[3:], *["runs/pets", "10m"][len(sys.argv) - 3 :]]
 task = tuner.Task(sys.argv[1], "dog", metrics=["accuracy"])

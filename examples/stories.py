@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 
 def read(path):

@@ -10,7 +10,7 @@ import sys
 import pandas as pd
 
 import tuner
-from tuner.ensembling import compare
+from tuner.ensembling.build import compare
 
 folder, time = [*sys.argv[2:], *["runs/weather", "16m"][len(sys.argv) - 2 :]]
 frame = pd.read_csv(sys.argv[1])

@@ -2,12 +2,16 @@
 
 import os
 
-from spaces.catalog import FAMILIES
-from spaces.family import Family, Fitted, Fold, Model, Rows, family
-from spaces.leaves import Choice, Float, Int
-from spaces.narrow import narrow
-from spaces.signature import Input, Signature, Target
-from spaces.space import configure, defaults, digest, flatten, sample, suggest
+from spaces.engines.contract import Fitted, Fold, Model
+from spaces.families.catalog import FAMILIES
+from spaces.families.family import Family
+from spaces.families.own import family
+from spaces.language.leaves import Choice, Float, Int
+from spaces.language.narrow import narrow
+from spaces.language.space import configure, defaults, digest, flatten, sample, suggest
+from spaces.rows.signature import Input, Signature
+from spaces.rows.table import Rows
+from spaces.rows.target import Target
 
 # TensorFlow writes pages about CPU instructions and missing GPUs to standard error; it reads this when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

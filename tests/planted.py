@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Fold, Rows, Signature, Target, defaults, narrow
-from spaces.table import Table
+from spaces.rows.table import Table
 
 HELD_OUT, INNER = 300, 150
 YES_OR_NO = (Target("y", "binary", ("no", "yes"), "log_loss"),)

@@ -16,53 +16,57 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ensembles.ensemble import load as load
-    from spaces.family import family as family
-    from spaces.pretrained_bases import pretrained_base as pretrained_base
-    from tuner.hyperopt_sampler import HyperoptSampler as HyperoptSampler
-    from tuner.language import generate as generate
-    from tuner.language import language_task as language_task
-    from tuner.launch import tune as tune
-    from tuner.metrics import METRICS as METRICS
-    from tuner.metrics import Metric as Metric
-    from tuner.reading import image_folder as image_folder
-    from tuner.samplers import PRUNERS as PRUNERS
-    from tuner.samplers import SAMPLERS as SAMPLERS
-    from tuner.sequences import decode as decode
-    from tuner.sequences import sequence_task as sequence_task
-    from tuner.series import anomalies as anomalies
-    from tuner.series import forecast as forecast
-    from tuner.series import series_task as series_task
-    from tuner.splits import Split as Split
+    from spaces.families.own import family as family
+    from spaces.families.pretrained.bases import pretrained_base as pretrained_base
+    from tuner.ensembling.build import compare as compare
+    from tuner.ensembling.test_rows import single_ensemble as single_ensemble
+    from tuner.launch.tune import tune as tune
+    from tuner.recipes.best_model import best_model as best_model
+    from tuner.recipes.language import generate as generate
+    from tuner.recipes.language import language_task as language_task
+    from tuner.recipes.sequences import decode as decode
+    from tuner.recipes.sequences import sequence_task as sequence_task
+    from tuner.recipes.series import anomalies as anomalies
+    from tuner.recipes.series import forecast as forecast
+    from tuner.recipes.series import series_task as series_task
+    from tuner.scoring.metrics import METRICS as METRICS
+    from tuner.scoring.score import Metric as Metric
+    from tuner.search.hyperopt_sampler import HyperoptSampler as HyperoptSampler
+    from tuner.search.samplers import PRUNERS as PRUNERS
+    from tuner.search.samplers import SAMPLERS as SAMPLERS
     from tuner.study import Study as Study
     from tuner.study import load_study as load_study
-    from tuner.task import Task as Task
-    from tuner.unlabelled import best_model as best_model
+    from tuner.task.reading import image_folder as image_folder
+    from tuner.task.splits import Split as Split
+    from tuner.task.task import Task as Task
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "HyperoptSampler": "tuner.hyperopt_sampler",
-    "METRICS": "tuner.metrics",
-    "Metric": "tuner.metrics",
-    "PRUNERS": "tuner.samplers",
-    "SAMPLERS": "tuner.samplers",
-    "Split": "tuner.splits",
+    "HyperoptSampler": "tuner.search.hyperopt_sampler",
+    "METRICS": "tuner.scoring.metrics",
+    "Metric": "tuner.scoring.score",
+    "PRUNERS": "tuner.search.samplers",
+    "SAMPLERS": "tuner.search.samplers",
+    "Split": "tuner.task.splits",
     "Study": "tuner.study",
-    "Task": "tuner.task",
-    "anomalies": "tuner.series",
-    "best_model": "tuner.unlabelled",
-    "decode": "tuner.sequences",
-    "family": "spaces.family",
-    "forecast": "tuner.series",
-    "generate": "tuner.language",
-    "image_folder": "tuner.reading",
-    "language_task": "tuner.language",
+    "Task": "tuner.task.task",
+    "anomalies": "tuner.recipes.series",
+    "best_model": "tuner.recipes.best_model",
+    "compare": "tuner.ensembling.build",
+    "decode": "tuner.recipes.sequences",
+    "family": "spaces.families.own",
+    "forecast": "tuner.recipes.series",
+    "generate": "tuner.recipes.language",
+    "image_folder": "tuner.task.reading",
+    "language_task": "tuner.recipes.language",
     "load": "ensembles.ensemble",
     "load_study": "tuner.study",
-    "pretrained_base": "spaces.pretrained_bases",
-    "sequence_task": "tuner.sequences",
-    "series_task": "tuner.series",
-    "tune": "tuner.launch",
+    "pretrained_base": "spaces.families.pretrained.bases",
+    "sequence_task": "tuner.recipes.sequences",
+    "series_task": "tuner.recipes.series",
+    "single_ensemble": "tuner.ensembling.test_rows",
+    "tune": "tuner.launch.tune",
 }
 __all__ = list(_WHERE)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
 
+
 _format = click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="Output."
 )
@@ -53,8 +54,8 @@ def main() -> None:
 @_exits
 def run(study_file: Path, folder: Path | None) -> None:
     """Run a study file; run it again to resume."""
-    from spaces.signature import ITSELF
-    from tuner.launch import tune
+    from spaces.rows.target import ITSELF
+    from tuner.launch.tune import tune
     from tuner.studyfile import families_of, read_study_toml, task_of
 
     file = read_study_toml(study_file)
@@ -101,7 +102,7 @@ def demo(folder: Path) -> None:
 @_exits
 def leaderboard(folder: Path, form: str) -> None:
     """Show the trials of a study, best first."""
-    from tuner.report import compact
+    from tuner.archive.report import compact
     from tuner.study import load_study
 
     study = load_study(folder)
@@ -169,8 +170,8 @@ def ensemble(
 @_exits
 def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str) -> None:
     """Show the learning curves of a trial, the best one when left out."""
-    from tuner.curves import curves as curves_of
-    from tuner.curves import to_tensorboard, trial_named
+    from tuner.archive.curves import curves as curves_of
+    from tuner.archive.curves import to_tensorboard, trial_named
     from tuner.study import load_study
 
     study = load_study(folder)
@@ -191,8 +192,8 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
-    from spaces.table import TABLE
-    from tuner.reading import DataError, below, read_inputs
+    from spaces.rows.columns import TABLE
+    from tuner.task.reading import DataError, below, read_inputs
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
@@ -200,7 +201,7 @@ def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
     given = read_inputs(rows)
     frame = given.frame
     if all(part.follows for part in loaded.target.each):
-        from tuner.series import forecast
+        from tuner.recipes.series import forecast
 
         predictions = forecast(loaded, frame)
         predictions = predictions.rename_axis("after").reset_index()
@@ -231,8 +232,8 @@ def ui(folder: Path, port: int) -> None:
     """Open MLflow's pages of a study, on this computer only."""
     import subprocess
 
-    from tuner.study import StudyError, read_study_file
-    from tuner.tracking import default_uri, quiet_environment, ui_command
+    from tuner.archive.study_folder import StudyError, read_study_file
+    from tuner.launch.tracking import default_uri, quiet_environment, ui_command
 
     read_study_file(folder)
     uri = default_uri(folder)
@@ -260,7 +261,7 @@ def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame
 
 def _check_method(method: str) -> None:
     from ensembles.methods import METHODS, STACKS
-    from spaces.space import unknown_name
+    from spaces.language.complaints import unknown_name
 
     known = ["auto", "joint", *METHODS, *STACKS]
     if method not in known:
@@ -310,7 +311,7 @@ def _show_frame(frame: pd.DataFrame, title: str, form: str) -> None:
     elif form == "json":
         click.echo(frame.to_json(orient="records"))
     else:
-        from tuner.report import print_table
+        from tuner.archive.report import print_table
 
         print_table(title, [str(name) for name in frame.columns], frame.astype(object).values.tolist())
 

@@ -13,8 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 SEED = 0
+
+
 FAMILIES = ("dense", "xgboost", "random_forest", "linear")
+
+
 TRIALS = 20
+
+
 TIME = "90s"
 
 
@@ -22,10 +28,10 @@ def main(folder: Path) -> None:
     """Tune four families on the handwritten digits, combine the best, compare on test rows, predict five rows."""
     from sklearn.datasets import load_digits
 
-    from tuner.ensembling import compare
-    from tuner.launch import tune
-    from tuner.report import compact
-    from tuner.task import Task
+    from tuner.archive.report import compact
+    from tuner.ensembling.build import compare
+    from tuner.launch.tune import tune
+    from tuner.task.task import Task
 
     digits = load_digits(as_frame=True).frame
     task = Task(
@@ -58,6 +64,6 @@ def main(folder: Path) -> None:
 
 
 def _print(frame: pd.DataFrame, title: str) -> None:
-    from tuner.report import print_table
+    from tuner.archive.report import print_table
 
     print_table(title, list(frame.columns), frame.astype(object).values.tolist())

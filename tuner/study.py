@@ -1,97 +1,37 @@
-"""A study: its folder, its ledger, and the view of what happened."""
+"""A study: begun or continued in its folder, and what a person asks of it."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from spaces.catalog import BASELINE
-from spaces.family import Family
-from spaces.space import Config, Space, configure, digest, from_json, to_json
-from tuner.ledger import Ledger, Trial
-from tuner.metrics import Metric
-from tuner.samplers import make_pruner, sampler_maker
-from tuner.task import Task
+from spaces.families.catalog import BASELINE
+from spaces.families.family import Family
+from spaces.language.space import Space, digest, from_json, to_json
+from tuner.archive.report import leaderboard, summary
+from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
+from tuner.scoring.score import Metric
+from tuner.search.ledger import Ledger
+from tuner.search.samplers import make_pruner, sampler_maker
+from tuner.task.task import Task
 
 if TYPE_CHECKING:
     import optuna
 
-    from tuner.ensembling import StudyEnsemble
-
-FORMAT = 3
+    from tuner.ensembling.study_ensemble import StudyEnsemble
 
 
-class StudyError(ValueError):
-    """A folder that cannot be used for this study."""
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What happened in a study.
-
-    Attributes:
-        folder: Where everything lies.
-        task: The task.
-        ledger: The ledger.
-        families: Names of the families, the baseline first.
-    """
-
-    folder: Path
-    task: Task
-    ledger: Ledger
-    families: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The study's name: that of its folder."""
-        return self.folder.name
-
-    @property
-    def trials(self) -> list[Trial]:
-        """Every trial, in the order in which they ended; those that run come last."""
-
-        def ended(trial: Trial) -> tuple[bool, float]:
-            outcome = trial.outcome
-            return (outcome is None, outcome.started + outcome.seconds if outcome else 0.0)
-
-        return sorted((trial for family in self.families for trial in self.ledger.trials(family)), key=ended)
-
-    @property
-    def complete(self) -> list[Trial]:
-        """The trials that were really run and succeeded, best first."""
-        done = [trial for trial in self.trials if trial.value is not None and not trial.duplicate]
-        return sorted(done, key=lambda trial: self.task.score.sign * (trial.value or 0.0))
-
-    @property
-    def best(self) -> Trial | None:
-        """The best trial by cross-validated score, the baseline included, or None."""
-        return next(iter(self.complete), None)
+class Study(Archive):
+    """A study: what it left on disk, and what a person asks of it."""
 
     def leaderboard(self) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
-        rows = []
-        ranked = self.complete
-        shown = {trial.name for trial in ranked}
-        rest = [trial for trial in self.trials if trial.name not in shown]
-        for trial in ranked + rest:
-            outcome = trial.outcome
-            row: dict[str, Any] = {"trial": trial.name, "family": trial.family, "state": trial.state}
-            row[self.task.score.name] = trial.value
-            if outcome is not None:
-                row["std"] = float(np.std(outcome.fold_values)) if outcome.fold_values else None
-                row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != self.task.score.name}
-                row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
-                row |= {"seconds": outcome.seconds, "reason": outcome.reason}
-            row |= {f"params.{name}": value for name, value in trial.params.items()}
-            rows.append(row)
-        return pd.DataFrame(rows)
+        return leaderboard(self)
 
     def to_optuna(self, family: str) -> optuna.Study:
         """Return a family's Optuna study, for importances, plots and dashboards."""
@@ -125,41 +65,15 @@ class Study:
             seeds: Train the best configuration of each family with more seeds, until it has so many.
             seed_time: Begin no such training after so long: seconds, or text such as `"10m"`.
         """
-        from tuner.ensembling import build_ensemble
+        from tuner.ensembling.build import build_ensemble
 
         return build_ensemble(
             self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
         )
 
-    def attempt_folder(self, trial: Trial) -> Path:
-        """Return the folder of the attempt that finished."""
-        assert trial.outcome is not None
-        return self.folder / "trials" / trial.name / str(trial.outcome.attempt)
-
-    def has_models(self, trial: Trial) -> bool:
-        """Return whether the trial's fold models are still on disk."""
-        folder = self.attempt_folder(trial)
-        return all((folder / f"fold-{k}" / "model.json").exists() for k in range(len(self.task.folds)))
-
-    def config(self, trial: Trial) -> Config:
-        """Return a trial's configuration, nested as its space is."""
-        stored = read_study_file(self.folder)["families"][trial.family]["space"]
-        return configure(from_json(stored), trial.params)
-
-    def library(self, trial: Trial) -> str:
-        """Return what a trial's models are of: `"keras"`, `"xgboost"` or `"sklearn"`."""
-        return str(json.loads((self.attempt_folder(trial) / "fold-0" / "model.json").read_text())["library"])
-
     def summary(self, limit: str | None = None) -> str:
         """Say in one line what limited the study, whether it still improved, and what failed."""
-        run = [trial for trial in self.trials if not trial.duplicate and trial.family != BASELINE and trial.outcome]
-        failed = [trial for trial in run if trial.state == "failed"]
-        parts = [limit or f"{len(run)} trials", _trend(run, self.task.score.sign)]
-        if failed:
-            reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
-            parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
-        first, *more = [part for part in parts if part]
-        return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
+        return summary(self, limit)
 
 
 def load_study(folder: str | Path, *, metrics: Sequence[Metric] = ()) -> Study:
@@ -179,25 +93,6 @@ def load_study(folder: str | Path, *, metrics: Sequence[Metric] = ()) -> Study:
     return _open(folder, task, spaces, seed=stored["seed"], sampler="optuna.random", pruner=None)
 
 
-def read_study_file(folder: Path) -> dict[str, Any]:
-    """Return what `study.json` says.
-
-    Raises:
-        StudyError: There is none, or it is of a newer format.
-    """
-    path = folder / "study.json"
-    if not path.is_file():
-        near = sorted(p.parent.name for p in folder.parent.glob("*/study.json")) if folder.parent.is_dir() else []
-        hint = f"; in {folder.parent} there are {', '.join(near)}" if near else ""
-        raise StudyError(f"{folder} holds no study{hint}")
-    stored: dict[str, Any] = json.loads(path.read_text())
-    if stored["format"] > FORMAT:
-        raise StudyError(
-            f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})"
-        )
-    return stored
-
-
 def begin_or_continue(
     folder: Path,
     task: Task,
@@ -215,11 +110,6 @@ def begin_or_continue(
     """
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
-        if stored["format"] < FORMAT:
-            raise StudyError(
-                f"{folder} was begun by an earlier version (format {stored['format']}, this one writes {FORMAT}): it "
-                "can be read and made an ensemble of, but not continued; choose another folder"
-            )
         if differences := list(_differences(stored, task, families, spaces, seed)):
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
@@ -270,13 +160,3 @@ def _differences(
 
 def _names(metrics: Sequence[Any]) -> str:
     return ", ".join(one if isinstance(one, str) else f"{one['name']} {one['parts']}" for one in metrics)
-
-
-def _trend(run: Sequence[Trial], sign: int) -> str:
-    """Say whether the best value was still improving in the last fifth of the trials."""
-    values = [sign * trial.value for trial in run if trial.value is not None]
-    if len(values) < 5:
-        return ""
-    best_at = int(np.argmin(values))
-    late = len(values) - 1 - best_at
-    return "best still improving" if late <= max(1, len(values) // 5) else f"no better in the last {late} trials"

@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from spaces.catalog import FAMILIES
-from spaces.family import Family, family
-from spaces.space import unknown_name
-from tuner.language import language_task
-from tuner.metrics import ITSELF_METRICS
-from tuner.series import series_task
-from tuner.splits import SplitKind
-from tuner.task import Task
+from spaces.families.catalog import FAMILIES
+from spaces.families.family import Family
+from spaces.families.own import family
+from spaces.language.complaints import unknown_name
+from tuner.recipes.language import language_task
+from tuner.recipes.series import series_task
+from tuner.scoring.metrics import ITSELF_METRICS
+from tuner.task.splits import SplitKind
+from tuner.task.task import Task
 
 
 class StudyFileError(ValueError):

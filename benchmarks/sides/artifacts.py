@@ -12,8 +12,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.networks import build_dense
-from spaces.signature import Input, Signature, Target
+from spaces.families.dense.network import build_dense
+from spaces.rows.signature import Input, Signature
+from spaces.rows.target import Target
 
 CLASSES = tuple(range(10))
 

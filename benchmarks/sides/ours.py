@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 import tuner
 from benchmarks.digits import changes, digits_space, digits_task
-from spaces.space import Params, flatten
+from spaces.language.space import Params, flatten
 
 
 class ListSampler(BaseSampler):

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ensembles import LOSSES, METHODS
-from ensembles.auto import best_single, choose, family_average, ladder
+from ensembles.choosing.gate import best_single, choose, family_average, ladder
 from ensembles.methods import Method
 
 MSE, LOG_LOSS = LOSSES["mse"], LOSSES["log_loss"]

@@ -17,8 +17,8 @@ import pytest
 import ensembles
 from ensembles.ensemble import FORMAT, BundleError, Ensemble, Member
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
-from spaces.frames import encode, learn_schema
-from spaces.table import TableError
+from spaces.inputs.border import encode, learn_schema
+from spaces.rows.columns import TableError
 
 WEIGHTS = {"xgboost": 0.6, "linear": 0.4}
 QUICK = {"xgboost": {"n_estimators": 5}, "linear": {}}
@@ -30,7 +30,8 @@ import ensembles
 loaded = ensembles.load(sys.argv[1])
 rows = pd.read_json(sys.argv[2], orient="records", lines=True)
 np.save(sys.argv[3], loaded.predict_proba(rows))
-print([name for name in ("tensorflow", "spaces.networks", "tuner", "optuna", "mlflow") if name in sys.modules])
+names = "tensorflow", "spaces.families.dense.network", "tuner", "optuna", "mlflow"
+print([name for name in names if name in sys.modules])
 """
 
 

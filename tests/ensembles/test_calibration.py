@@ -11,10 +11,11 @@ from scipy.special import expit
 from sklearn.metrics import brier_score_loss, f1_score
 
 from ensembles import LOSSES, METHODS
-from ensembles.calibration import Calibrated, calibration, expected_calibration_error, temperature, tempered
-from ensembles.combiners import combiner_from_json
+from ensembles.combiners.registry import combiner_from_json
+from ensembles.combiners.tempered import Calibrated, temperature, tempered
+from ensembles.combiners.threshold import Decided, WithThreshold, best_threshold, decided
 from ensembles.losses import Loss
-from ensembles.threshold import Decided, WithThreshold, best_threshold, decided
+from ensembles.measures.calibration import calibration, expected_calibration_error
 
 LOG_LOSS = LOSSES["log_loss"]
 F1 = Loss("f1", lambda target, p: -f1_score(target, p.argmax(axis=1), zero_division=0), of_labels=True)
@@ -107,7 +108,9 @@ def test_a_threshold_is_fitted_with_the_combiner_and_written_down():
     np.testing.assert_array_equal(fitted.weights, [0.5, 0.5])
     again = combiner_from_json(json.loads(json.dumps(fitted.to_json())))
     np.testing.assert_allclose(again(members), fitted(members))
-    assert -F1(target, fitted(members)) > -F1(target, predictions)
+    np.testing.assert_array_equal(again.decide(again(members)), fitted.decide(fitted(members)))
+    np.testing.assert_allclose(fitted(members), predictions)  # as they are: to be decided is another matter
+    assert -F1(target, fitted.decide(fitted(members))) > -F1(target, predictions)
 
 
 def test_where_no_threshold_is_better_it_is_one_half():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensembles.conformal import distances, intervals, label_sets, radius
+from ensembles.measures.conformal import distances, intervals, label_sets, radius
 
 COVERAGES = pytest.mark.parametrize("coverage", [0.5, 0.8, 0.95])
 

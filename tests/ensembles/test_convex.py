@@ -12,7 +12,7 @@ from problems import SEEDS, problem, smooth_problems
 from scipy.optimize import minimize
 
 from ensembles import LOSSES, METHODS, Loss, blend, certificate
-from ensembles.convex import CERTIFIED
+from ensembles.solvers.convex import CERTIFIED
 
 certified = pytest.mark.parametrize("loss", CERTIFIED)
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ensembles import LOSSES
-from ensembles.combiners import Pooled
-from ensembles.diversity import diversity, error_correlations, near_duplicates
+from ensembles.combiners.pooled import Pooled
+from ensembles.measures.diversity import diversity, error_correlations, near_duplicates
 from ensembles.methods import STACKS
 
 MSE = LOSSES["mse"]

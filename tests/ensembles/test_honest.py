@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from problems import problem
 
 from ensembles import LOSSES, METHODS, STACKS, Loss, blend
-from ensembles.calibration import tempered
-from ensembles.honest import cross_fit, paired_difference, standard_error
+from ensembles.choosing.cross_fitting import cross_fit, paired_difference, standard_error
+from ensembles.combiners.tempered import tempered
 from ensembles.methods import Method
 
 RMSE = LOSSES["rmse"]

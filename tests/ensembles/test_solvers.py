@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn import metrics
 
 from ensembles import LOSSES, METHODS, Loss, blend
-from ensembles.combiners import Pooled
+from ensembles.combiners.pooled import Pooled
 
 every_method = pytest.mark.parametrize("method", list(METHODS))
 on_the_simplex = pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].pool == "linear"])

@@ -9,7 +9,7 @@ import pytest
 from problems import probabilities, problem, values
 
 from ensembles import LOSSES, STACKS, blend
-from ensembles.combiners import combiner_from_json
+from ensembles.combiners.registry import combiner_from_json
 
 every_stack = pytest.mark.parametrize("stack", ["stack_linear", "stack_trees", "stack_trees_on_rows"])
 MSE, LOG_LOSS = LOSSES["mse"], LOSSES["log_loss"]

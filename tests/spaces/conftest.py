@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from spaces import Fold, Input, Rows, Signature, Target
-from spaces.frames import encode, learn_schema
-from spaces.table import Table
-from spaces.texts import measure
+from spaces.inputs.border import encode, learn_schema
+from spaces.inputs.text.vocabulary import measure
+from spaces.rows.table import Table
 
 TARGETS = {
     "regression": Target("y", "regression"),

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
-from spaces.arrays import ArrayRecipe, Stretches, carried_forward, flat_width, prepare_array
-from spaces.functional import build_functional, build_siamese
-from spaces.table import Table
+from spaces.families.branches.network import build_functional, build_siamese
+from spaces.inputs.arrays import ArrayRecipe, carried_forward, flat_width, prepare_array
+from spaces.rows.arrays import Stretches
+from spaces.rows.table import Table
 
 ROWS = 900
 RISE, FALL = np.array([-2.0, 0.0, 2.0]), np.array([2.0, 0.0, -2.0])

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from spaces.cores import cores, threads
+from spaces.machine.cores import cores, threads
 
-PRINT = "from spaces.cores import cores; print(cores())"
+PRINT = "from spaces.machine.cores import cores; print(cores())"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")

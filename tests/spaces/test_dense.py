@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from spaces import Input, Signature, Target
-from spaces.family import Fold, Rows, ShippingError
-from spaces.keras_model import KerasModel, compiled, with_dropped_features
-from spaces.networks import build_dense
-from spaces.table import Table
-from spaces.tables import dense_space
+from spaces.engines.contract import Fold, ShippingError
+from spaces.engines.folds import with_dropped_features
+from spaces.engines.keras.compiling import compiled
+from spaces.engines.keras.model import KerasModel
+from spaces.families.dense.network import build_dense
+from spaces.families.dense.space import dense_space
+from spaces.rows.table import Rows, Table
 
 SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "regression"),), rows=1000)
 CONFIG = {

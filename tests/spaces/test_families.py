@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, family, narrow, sample
-from spaces.catalog import family_named
-from spaces.loading import load_fitted
-from spaces.space import check, from_json, to_json
+from spaces.families.catalog import family_named
+from spaces.language.space import check, from_json, to_json
+from spaces.store import load_fitted
 
 KINDS = ("regression", "binary", "multiclass")
 FAST = {"epochs": 8, "optimizer.adam.learning_rate": {"low": 8e-3, "default": 9e-3}}
@@ -48,8 +48,8 @@ LOAD = """
 import sys
 from pathlib import Path
 import numpy as np
-from spaces.loading import load_fitted
-from spaces.table import Table
+from spaces.store import load_fitted
+from spaces.rows.table import Table
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     rows = np.load(folder / "rows.npz", allow_pickle=False)
     fitted = load_fitted(folder)
@@ -57,7 +57,8 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     arrays = tuple(rows[name] for name in rows.files if name.startswith("array"))
     table = Table(rows["numbers"], rows["codes"], texts=texts, arrays=arrays)
     np.save(folder / "again.npy", fitted.predict(table))
-print([name for name in ("spaces.networks", "tuner", "optuna", "hyperopt", "mlflow") if name in sys.modules])
+names = "spaces.families.dense.network", "tuner", "optuna", "hyperopt", "mlflow"
+print([name for name in names if name in sys.modules])
 """
 A_TABLE = Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100)
 # What reads sequences step by step promises the same of whole sequences; see test_steps.py. Naive forecasts learn
@@ -323,7 +324,7 @@ def test_an_unknown_family_or_library_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unknown name 'xgbost', did you mean 'xgboost'"):
         family_named("xgbost")
     (tmp_path / "model.json").write_text('{"library": "torch"}')
-    with pytest.raises(ValueError, match="library 'torch', which this version cannot load"):
+    with pytest.raises(ValueError, match="a 'torch', which this version cannot load"):
         load_fitted(tmp_path)
 
 

@@ -17,8 +17,8 @@ from scipy import stats
 from strategies import spaces
 
 from spaces import Choice, Float, Int, configure, flatten, suggest
-from tuner.hyperopt_sampler import HyperoptSampler
-from tuner.samplers import SAMPLERS, sampler_maker
+from tuner.search.hyperopt_sampler import HyperoptSampler
+from tuner.search.samplers import SAMPLERS, sampler_maker
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

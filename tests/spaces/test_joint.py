@@ -11,12 +11,14 @@ import pytest
 from scipy.special import expit, softmax
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
-from spaces.joint import CannotJoin, JointFitted, fit_joint
-from spaces.keras_model import KerasFitted, TargetScale
-from spaces.loading import load_fitted
+from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.keras.scale import TargetScale
+from spaces.engines.xgboost import XGBoostFitted
+from spaces.families.joint.fit import CannotJoin, fit_joint
+from spaces.families.joint.fitted import JointFitted
 from spaces.probabilities import scores_of
-from spaces.table import Table
-from spaces.xgboost_model import XGBoostFitted
+from spaces.rows.table import Table
+from spaces.store import load_fitted
 
 KINDS = ("regression", "binary", "multiclass")
 LABELS = {"regression": (), "binary": ("n", "y"), "multiclass": ("a", "b", "c")}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import NETWORK, spaces
 
 from spaces import Choice, Float, Int, digest, flatten, narrow, sample
-from spaces.space import leaves
+from spaces.language.space import leaves
 
 SEEDS = st.integers(0, 2**32)
 

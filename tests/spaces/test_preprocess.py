@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spaces.frames import encode, learn_schema
-from spaces.piecewise import PiecewiseLinear
-from spaces.preprocess import FREQUENT_VALUE_ROWS, ONE_HOT_LIMIT, Recipe, load_table, prepare, training_matrix
-from spaces.table import MISSING, UNSEEN, Schema, Table, TableError
+from spaces.inputs.border import encode, learn_schema
+from spaces.inputs.table.matrix import (
+    FREQUENT_VALUE_ROWS,
+    ONE_HOT_LIMIT,
+    Recipe,
+    load_table,
+    prepare,
+    training_matrix,
+)
+from spaces.inputs.table.piecewise import PiecewiseLinear
+from spaces.rows.columns import MISSING, UNSEEN, Schema, TableError
+from spaces.rows.table import Table
 
 
 def numbers(*columns: Any) -> Table:

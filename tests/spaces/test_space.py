@@ -16,7 +16,7 @@ from strategies import NETWORK, spaces
 from strategies import leaves as any_leaf
 
 from spaces import Choice, Float, Int, configure, defaults, digest, flatten, narrow, sample, suggest
-from spaces.space import Space, check, from_json, leaves, resolve, to_json
+from spaces.language.space import Space, check, from_json, leaves, resolve, to_json
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

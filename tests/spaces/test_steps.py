@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
-from spaces.frames import encode, learn_schema
-from spaces.loading import load_fitted
-from spaces.step_networks import build_steps
-from spaces.table import MISSING, UNSEEN, Table, TableError
-from spaces.windows import PreparedWindows, prepare_windows
+from spaces.families.sequences.network import build_steps
+from spaces.families.sequences.windows import PreparedWindows, prepare_windows
+from spaces.inputs.border import encode, learn_schema
+from spaces.rows.columns import MISSING, UNSEEN, TableError
+from spaces.rows.table import Table
+from spaces.store import load_fitted
 
 LABELS = Target("y", "binary", ("no", "yes"), "log_loss")
 FAST = {"epochs": 12, "patience": 12, "batch_size": 8, "optimizer": ["adam"], "optimizer.adam.learning_rate": 1e-2}

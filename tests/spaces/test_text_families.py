@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
-from spaces.functional import build_functional, build_siamese
-from spaces.space import Config
-from spaces.table import Table
-from spaces.texts import measure
+from spaces.families.branches.network import build_functional, build_siamese
+from spaces.inputs.text.vocabulary import measure
+from spaces.language.space import Config
+from spaces.rows.table import Table
 
 FILLER = ["the", "of", "and", "was", "here", "then", "very", "some", "house", "river", "street", "rain"]
 ROWS = 1000

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from spaces.corpus import Corpus
-from spaces.frames import encode, learn_schema
-from spaces.inputs import PreparedInputs, Reading, learn, load_prepared
-from spaces.preprocess import Recipe
-from spaces.table import Table, TableError
-from spaces.texts import PADDING, UNKNOWN, Bag, Tokens, listed, measure, prepare_texts
+from spaces.inputs.border import encode, learn_schema
+from spaces.inputs.prepared import PreparedInputs, Reading, learn, load_prepared
+from spaces.inputs.table.matrix import Recipe
+from spaces.inputs.text.corpus import Corpus
+from spaces.inputs.text.vocabulary import PADDING, UNKNOWN, Bag, Tokens, listed, measure, prepare_texts
+from spaces.rows.columns import TableError
+from spaces.rows.table import Table
 
 TRAIN = ["the cat sat", "the dog sat down", "The cat!", "a bird"]
 NEW = ["the unseen cat", "", "!!!", "dog dog dog the bird sat down the cat"]

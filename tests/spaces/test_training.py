@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from spaces.training import Arrays, Trainer, predict
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.prediction import predict
+from spaces.engines.keras.training import Trainer
 
 COLUMNS, CLASSES, BATCH, EPOCHS = 6, 3, 32, 3
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}

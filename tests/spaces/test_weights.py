@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
-from spaces.table import Table
-from spaces.weights import row_weights
+from spaces.engines.row_weights import row_weights
+from spaces.rows.table import Table
 
 QUICK = {
     "dense": {"epochs": 4, "scaling": ["standard"], "depth": 1},

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from spaces import Fold, Input, Rows, Signature, Target, defaults
-from spaces.catalog import FAMILIES
-from spaces.crosses import HashedCrosses
-from spaces.networks import build_wide_and_deep
-from spaces.preprocess import Recipe, training_matrix
-from spaces.table import Table
-from spaces.tables import wide_and_deep_space
+from spaces.families.catalog import FAMILIES
+from spaces.families.dense.network import build_wide_and_deep
+from spaces.families.dense.space import wide_and_deep_space
+from spaces.inputs.table.crosses import HashedCrosses
+from spaces.inputs.table.matrix import Recipe, training_matrix
+from spaces.rows.table import Table
 
 SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "binary", (0, 1), "log_loss"),), rows=400)
 CONFIG = defaults(wide_and_deep_space(SIGNATURE)) | {"crosses": 4, "depth": 2, "units": 32}

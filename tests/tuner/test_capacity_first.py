@@ -6,9 +6,9 @@ import optuna
 import pytest
 
 from spaces import Choice, Float, Int
-from spaces.space import defaults, flatten, suggest
-from tuner.capacity_first import STEPS
-from tuner.samplers import sampler_maker
+from spaces.language.space import defaults, flatten, suggest
+from tuner.search.capacity_first import STEPS
+from tuner.search.samplers import sampler_maker
 
 SPACE = {
     "units": Int(16, 256, log=True),

@@ -9,8 +9,8 @@ from small import SMALL_XGBOOST
 
 import ensembles
 import tuner
-from tuner.joint import train_joint
-from tuner.study import StudyError
+from tuner.archive.study_folder import StudyError
+from tuner.ensembling.joint import train_joint
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 FAMILIES = {

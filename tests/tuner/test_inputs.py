@@ -12,13 +12,14 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
-from spaces.arrays import Stretches
-from spaces.inputs import Reading, learn_tables
-from spaces.preprocess import Recipe
-from spaces.table import TableError
-from spaces.training import Arrays, Trainer
-from tuner.reading import DataError
-from tuner.trial import make_folds
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.training import Trainer
+from spaces.inputs.prepared import Reading, learn_tables
+from spaces.inputs.table.matrix import Recipe
+from spaces.rows.arrays import Stretches
+from spaces.rows.columns import TableError
+from tuner.task.folds import make_folds
+from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 QUICK = {"epochs": 6, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"]}

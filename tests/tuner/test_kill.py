@@ -33,7 +33,7 @@ def workers_of(folder):
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        ours = "tuner.worker" in command and str(folder.resolve()) in command
+        ours = "tuner.trials.worker" in command and str(folder.resolve()) in command
         if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found

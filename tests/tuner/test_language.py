@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import tuner
-from tuner.reading import DataError
 from tuner.studyfile import StudyFile, StudyFileError, task_of
+from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
@@ -134,7 +134,7 @@ def test_a_single_sequence_is_split_in_time():
 
 @pytest.mark.parametrize("split", [None, {"kind": "grouped", "folds": 2}, "holdout"])
 def test_sequences_are_kept_whole_everywhere(split):
-    from tuner.trial import fold_parts
+    from tuner.task.folds import fold_parts
 
     task = tuner.Task(steps(20), "y", sequence="doc", split=split, test=0.2)
     kept = [task.groups[part] for parts in fold_parts(task) for part in parts.values()]

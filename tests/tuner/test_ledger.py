@@ -4,10 +4,10 @@ import optuna
 import pytest
 
 from spaces import Choice, Float, Int
-from spaces.space import defaults, flatten
-from tuner.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
-from tuner.samplers import SAMPLERS, make_pruner, sampler_maker
-from tuner.trial import Outcome
+from spaces.language.space import defaults, flatten
+from tuner.search.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
+from tuner.search.samplers import SAMPLERS, make_pruner, sampler_maker
+from tuner.trials.outcome import Outcome
 
 SPACE = {
     "width": Int(4, 256, log=True),

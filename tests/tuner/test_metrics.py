@@ -3,7 +3,8 @@ import pytest
 import sklearn.metrics
 
 import tuner
-from tuner.metrics import METRICS, Score, check_fits, metric_named
+from tuner.scoring.metrics import METRICS, check_fits, metric_named
+from tuner.scoring.score import Score
 
 rng = np.random.default_rng(0)
 BINARY = rng.integers(2, size=200)

@@ -12,13 +12,14 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, narrow
-from spaces.family import Family, Rows
-from spaces.loading import load_fitted
-from spaces.pretrained import BaseFeatures, stage_ends
-from spaces.pretrained_bases import BaseError, base_file, pretrained_base
-from spaces.space import Config, defaults
-from tuner.ensembling import single_ensemble
-from tuner.trial import make_folds
+from spaces.families.family import Family
+from spaces.families.pretrained.bases import BaseError, base_file, pretrained_base
+from spaces.families.pretrained.features import BaseFeatures, stage_ends
+from spaces.language.space import Config, defaults
+from spaces.rows.table import Rows
+from spaces.store import load_fitted
+from tuner.ensembling.build import single_ensemble
+from tuner.task.folds import make_folds
 
 QUIET = {"workers": 0, "tracking": "none", "progress": False}
 

@@ -11,8 +11,8 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, defaults, narrow, sample
-from spaces.step_networks import build_seq2seq
-from tuner.reading import DataError
+from spaces.families.sequences.network import build_seq2seq
+from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 QUICK = {

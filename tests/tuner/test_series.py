@@ -9,17 +9,17 @@ from click.testing import CliRunner
 
 import tuner
 from spaces import FAMILIES, defaults, narrow
-from spaces.changes import ChangeFitted
-from spaces.loading import load_fitted
-from spaces.naive import NaiveFitted, last_values
-from spaces.signature import Follows
-from spaces.table import Table
+from spaces.families.forecasts.change import ChangeFitted
+from spaces.families.forecasts.naive import NaiveFitted, last_values
+from spaces.rows.table import Table
+from spaces.rows.target import Follows
+from spaces.store import load_fitted
 from tuner.cli import main
-from tuner.ensembling import compare, single_ensemble
-from tuner.joint import JointTrial
-from tuner.reading import DataError
-from tuner.splits import blocks
-from tuner.trial import fold_parts, make_folds
+from tuner.ensembling.build import compare, single_ensemble
+from tuner.ensembling.joint import JointTrial
+from tuner.task.folds import fold_parts, make_folds
+from tuner.task.reading import DataError
+from tuner.task.splits import blocks
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 QUICK = {"epochs": 8, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"]}

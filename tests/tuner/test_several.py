@@ -12,16 +12,17 @@ import xgboost
 from sklearn.metrics import f1_score, label_ranking_average_precision_score, log_loss, mean_absolute_error
 
 import tuner
+from ensembles.combiners.each_target import EachCombined, EachTarget, Part, sum_of_losses
 from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
-from ensembles.several import EachCombined, EachTarget, Part, sum_of_losses
-from spaces.catalog import FAMILIES, fitting
-from tuner.held_out import member_of, read_held_out
-from tuner.metrics import METRICS, Score
-from tuner.reading import DataError
-from tuner.refit import refitted
-from tuner.tracking import default_uri, open_client
-from tuner.trial import make_folds
+from spaces.families.catalog import FAMILIES, fitting
+from tuner.ensembling.more_models import refitted
+from tuner.ensembling.pool import member_of, read_held_out
+from tuner.launch.tracking import default_uri, open_client
+from tuner.scoring.metrics import METRICS
+from tuner.scoring.score import Score
+from tuner.task.folds import make_folds
+from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 TARGETS = ["price", "colour", "old"]

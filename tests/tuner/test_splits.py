@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.splits import INNER_LEAST, KINDS, Split, crossfit_parts, fold_indices, inner_slice, split_off
+from tuner.task.splits import INNER_LEAST, KINDS, Split, crossfit_parts, fold_indices, inner_slice, split_off
 
 
 def target_of(rows, seed, classes=True):

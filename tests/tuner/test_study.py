@@ -16,9 +16,9 @@ from small import SMALL_XGBOOST
 import tuner
 from ensembles.methods import METHODS, STACKS
 from spaces import Choice, Float
-from tuner.ensembling import compare
-from tuner.launch import _elapsed
-from tuner.trial import Outcome
+from tuner.ensembling.build import compare
+from tuner.launch.loop import _elapsed
+from tuner.trials.outcome import Outcome
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 
@@ -285,9 +285,9 @@ def test_a_users_own_family_is_tuned_and_its_failures_are_data(own_study):
 
 
 def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(own_study, frame, tmp_path):
-    from tuner.looks import best_of_each_family, single_ensemble
+    from tuner.ensembling.test_rows import single_ensemble
 
-    (mine,) = [trial for trial in best_of_each_family(own_study) if trial.family == "mine"]
+    (mine,) = [trial for trial in own_study.best_of_each_family if trial.family == "mine"]
     combined = single_ensemble(own_study, mine)
     saved = combined.save(tmp_path / "bundle")
     frame.to_parquet(tmp_path / "rows.parquet")

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import tuner
-from spaces.table import TableError
-from spaces.vectors import VectorsError
+from spaces.inputs.text.vectors import VectorsError
+from spaces.rows.columns import TableError
 from tuner.cli import main
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
@@ -118,7 +118,7 @@ def test_the_target_is_no_input():
 
 
 def test_every_family_that_fits_runs_when_none_is_named():
-    from spaces.catalog import fitting
+    from spaces.families.catalog import fitting
 
     assert "text_conv" in fitting(make_task().signature)
     assert "dense" not in fitting(make_task().signature)
@@ -147,7 +147,7 @@ def test_networks_begin_with_vectors_frozen_or_not(tmp_path, trainable):
     families = {"text_embedding": {**NETWORK, **embedding, **trained}}
     study = tuner.tune(task, families, trials=1, folder=tmp_path / "study", **QUIET)
     (trial,) = [trial for trial in study.complete if trial.family == "text_embedding"]
-    from spaces.loading import load_fitted
+    from spaces.store import load_fitted
 
     fitted = load_fitted(study.attempt_folder(trial) / "fold-0")
     layer = fitted.model.get_layer("branch_1").get_layer("vectors")

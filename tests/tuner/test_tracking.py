@@ -8,7 +8,7 @@ import pytest
 from small import SMALL_XGBOOST
 
 import tuner
-from tuner.tracking import open_client
+from tuner.launch.tracking import open_client
 
 CALL = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 4, "workers": 0, "seed": 1}
 
@@ -83,7 +83,7 @@ from sqlalchemy.engine import Engine
 def die(connection, cursor, statement, *more):
     if "CREATE TABLE _alembic_tmp_trace_info" in statement:
         os._exit(9)
-from tuner.tracking import open_client
+from tuner.launch.tracking import open_client
 open_client(sys.argv[1])
 """
 

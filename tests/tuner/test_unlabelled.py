@@ -12,13 +12,13 @@ from sklearn.metrics import roc_auc_score
 
 import tuner
 from spaces import FAMILIES, narrow
-from spaces.loading import load_fitted
-from spaces.space import defaults
-from spaces.two_sample import told_apart
-from spaces.unlabelled import AnomalyFitted
+from spaces.families.unsupervised.anomaly import AnomalyFitted
+from spaces.families.unsupervised.two_sample import told_apart
+from spaces.language.space import defaults
+from spaces.store import load_fitted
+from tuner.archive.study_folder import StudyError
 from tuner.cli import main
-from tuner.study import StudyError
-from tuner.trial import make_folds
+from tuner.task.folds import make_folds
 
 QUIET = {"workers": 0, "tracking": "none", "progress": False}
 FAST = {"optimizer": ["adam"], "optimizer.adam.learning_rate": 5e-3, "batch_size": 32}

@@ -1,0 +1,1 @@
+"""Choosing: honest scores, the gate among methods, members within a budget."""

@@ -1,0 +1,195 @@
+"""Choose a method: begin with one that hardly fits anything, and leave it only for a gain that is no accident.
+
+The methods are tried in a given order, simplest first. Each is compared with the one held so far on rows that fitted
+neither, and takes its place when it is better by more than one standard error of the paired difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.choosing.cross_fitting import CrossFitted, Index, Score, cross_fit, paired_difference
+from ensembles.combiners.combiner import Candidate, Features
+from ensembles.combiners.tempered import Calibrated
+from ensembles.combiners.threshold import WithThreshold
+from ensembles.losses import Loss, SampleWeight
+from ensembles.methods import METHODS, STACKS, Method, Solver
+from ensembles.pools import Predictions, Weights
+
+_LEAST_GAIN = 1e-6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One method that was tried.
+
+    Attributes:
+        method: Its name.
+        cross_fitted: Its score on rows that did not fit it, lower is better.
+        against: The method held so far; None for the first.
+        gain: How much lower its score is than that one's.
+        standard_error: Of the gain.
+        taken: Whether it took that one's place.
+    """
+
+    method: str
+    cross_fitted: float
+    against: str | None
+    gain: float
+    standard_error: float
+    taken: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and why.
+
+    Attributes:
+        name: The name of the method.
+        candidate: The method.
+        fitted: Its cross-fitted predictions.
+        steps: Every method that was tried, in order.
+    """
+
+    name: str
+    candidate: Candidate
+    fitted: CrossFitted
+    steps: tuple[Step, ...]
+
+
+def ladder(families: Sequence[str], loss: Loss, *, with_features: bool = False) -> dict[str, Candidate]:
+    """Return the methods to try, in order: from one model of each family, equally weighted, to models on top of models.
+
+    Args:
+        families: Each member's family.
+        loss: What is minimised; methods that cannot are left out.
+        with_features: Whether there are features of the rows, for methods that look at them.
+    """
+    steps: dict[str, Candidate] = {
+        "family_average": Method(family_average(families)),
+        "best_single": Method(best_single),
+        **{name: METHODS[name] for name in ("regularized", "nelder_mead", "log_linear")},
+        **{name: stack for name, stack in STACKS.items() if with_features or not stack.with_features},
+    }
+    return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
+
+
+def refinements(choice: Choice, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:
+    """Return what may be done with the method chosen: calibration for log loss, a threshold for metrics of labels.
+
+    Args:
+        choice: What was chosen.
+        target: `(rows,)`, class indices or values.
+        loss: What is minimised.
+    """
+    if loss.name == "log_loss":
+        return {f"calibrated {choice.name}": Calibrated(choice.candidate)}
+    if loss.of_labels and set(np.unique(target)) == {0, 1}:
+        return {f"{choice.name} with a threshold": WithThreshold(choice.candidate)}
+    return {}
+
+
+def choose(
+    candidates: Mapping[str, Candidate],
+    predictions: Predictions,
+    target: NDArray[Any],
+    loss: Loss,
+    parts: Iterable[tuple[Index, Index]],
+    *,
+    score: Score | None = None,
+    held: Choice | None = None,
+    sample_weight: SampleWeight = None,
+    features: Features = None,
+    groups: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Choice:
+    """Try the methods in order and return the one that was left.
+
+    Args:
+        candidates: By name, simplest first.
+        predictions: Held-out predictions `(members, rows, outputs)`.
+        target: `(rows,)`.
+        loss: What the methods minimise.
+        parts: Pairs of positions: rows that fit, rows that are scored.
+        score: What is compared, `(rows, outputs) -> float`, lower is better; the loss when left out.
+        held: An earlier choice, with which the first of these is compared.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+        features: `(rows, columns)`, the rows themselves, for methods that look at them.
+        groups: `(rows,)`, the group of each row, where rows belong together.
+        seed: Draws the resamples of the standard error.
+
+    Raises:
+        ValueError: There is no method.
+    """
+    if not candidates and held is None:
+        raise ValueError("there must be at least one method to choose from")
+    parts = list(parts)
+    each = {"sample_weight": sample_weight, "features": features}
+    if score is None:
+        score = _loss_of_rows(target, loss, sample_weight)
+    steps = list(held.steps) if held else []
+    for name, candidate in candidates.items():
+        fitted = cross_fit(candidate, predictions, target, loss, parts, **each)
+        value = score(fitted.rows, fitted.ensemble)
+        if held is None:
+            steps.append(Step(name, value, None, 0.0, 0.0, True))
+        else:
+            gain, error = paired_difference(
+                fitted.rows, held.fitted.ensemble, fitted.ensemble, score, groups=groups, seed=seed
+            )
+            # Two methods that agree to the last digits have a standard error of next to nothing.
+            worthwhile = gain > max(error, _LEAST_GAIN * abs(value))
+            steps.append(Step(name, value, held.name, gain, error, worthwhile))
+        if steps[-1].taken:
+            held = Choice(name, candidate, fitted, ())
+    assert held is not None
+    return Choice(held.name, held.candidate, held.fitted, tuple(steps))
+
+
+def _loss_of_rows(target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> Score:
+    def score(rows: Index, outputs: NDArray[np.float64]) -> float:
+        return loss(target[rows], outputs, None if sample_weight is None else sample_weight[rows])
+
+    return score
+
+
+def best_single(
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> Weights:
+    """Return all weight on the best member.
+
+    Args:
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`, class indices or values.
+        loss: What decides which is best.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+    """
+    losses = [loss(target, member, sample_weight) for member in predictions]
+    best: Weights = np.eye(len(predictions))[int(np.argmin(losses))]
+    return best
+
+
+def family_average(families: Sequence[str]) -> Solver:
+    """Return a solver that gives equal weights to the best member of each family.
+
+    Args:
+        families: Each member's family.
+    """
+    names = np.array(families)
+
+    def solve(
+        predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+    ) -> Weights:
+        losses = np.array([loss(target, member, sample_weight) for member in predictions])
+        weights = np.zeros(len(names))
+        for family in dict.fromkeys(families):
+            of = np.flatnonzero(names == family)
+            weights[of[int(np.argmin(losses[of]))]] = 1.0
+        return weights / weights.sum()
+
+    return solve

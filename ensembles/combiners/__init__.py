@@ -1,0 +1,1 @@
+"""Combiners: fitted, they make one prediction of several, and can be written down."""

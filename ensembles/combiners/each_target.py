@@ -1,0 +1,131 @@
+"""Several targets: weights that all of them share, or weights of their own for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided
+from ensembles.losses import Loss, SampleWeight
+from ensembles.pools import Predictions, Weights
+from spaces.rows.target import column_of
+
+
+@dataclass(frozen=True)
+class Part:
+    """One target among several.
+
+    Attributes:
+        place: Its column in the target, `(rows, targets)`.
+        columns: Its columns in the predictions, `(members, rows, outputs)`.
+        loss: What is minimised of it.
+        weight: How much that counts.
+        classes: Whether its values are indices of classes.
+    """
+
+    place: int
+    columns: slice
+    loss: Loss
+    weight: float
+    classes: bool
+
+    def of(self, target: NDArray[Any]) -> NDArray[Any]:
+        """Return its values or class indices, `(rows,)`."""
+        return column_of(target, self.place, classes=self.classes)
+
+
+def sum_of_losses(parts: Sequence[Part]) -> Loss:
+    """Return the weighted sum of each target's loss."""
+
+    def function(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+        return sum(
+            part.weight * part.loss(part.of(target), predictions[:, part.columns], sample_weight) for part in parts
+        )
+
+    convex = all(part.loss.convex for part in parts)
+    return Loss("the losses of several targets", function, convex=convex, targets=len(parts))
+
+
+@dataclass(frozen=True)
+class EachTarget:
+    """Combines what is predicted of each target on its own, one after the other.
+
+    Attributes:
+        candidate: How members become one.
+        parts: The targets.
+    """
+
+    candidate: Candidate
+    parts: tuple[Part, ...]
+
+    @property
+    def plain(self) -> Candidate:
+        """Itself."""
+        return self
+
+    def accepts(self, loss: Loss) -> bool:
+        """Return whether each target's loss can be minimised."""
+        return all(self.candidate.accepts(part.loss) for part in self.parts)
+
+    def fit(
+        self,
+        predictions: Predictions,
+        target: NDArray[Any],
+        loss: Loss,
+        *,
+        sample_weight: SampleWeight = None,
+        features: Features = None,
+    ) -> EachCombined:
+        """Fit each target's loss, whatever loss is given; see `ensembles.combiners.combiner.Candidate.fit`."""
+        combiners = tuple(
+            self.candidate.fit(
+                predictions[:, :, part.columns],
+                part.of(target),
+                part.loss,
+                sample_weight=sample_weight,
+                features=features,
+            )
+            for part in self.parts
+        )
+        return EachCombined(combiners, tuple((part.columns.start, part.columns.stop) for part in self.parts))
+
+
+@dataclass(frozen=True, eq=False)
+class EachCombined(Undecided):
+    """A combiner for each target; columns are where each begins and ends among the outputs."""
+
+    combiners: tuple[Combiner, ...]
+    columns: tuple[tuple[int, int], ...]
+
+    @property
+    def weights(self) -> Weights:
+        """How much each member counts, over the targets: the mean of its shares."""
+        shares: Weights = np.mean([one.weights / one.weights.sum() for one in self.combiners], axis=0)
+        return shares
+
+    def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
+        """Return what is said of all targets, side by side."""
+        each = zip(self.combiners, self.columns, strict=True)
+        return np.hstack([one(predictions[:, :, start:stop], features) for one, (start, stop) in each])
+
+    def pruned(self, share: float) -> EachCombined:
+        """Give nothing to members that count less than this share of a target."""
+        return EachCombined(tuple(one.pruned(share) for one in self.combiners), self.columns)
+
+    def only(self, members: NDArray[np.int64]) -> EachCombined:
+        """Return it for some members."""
+        return EachCombined(tuple(one.only(members) for one in self.combiners), self.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"kind": "each", "combiners": [one.to_json() for one in self.combiners], "columns": self.columns}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], read: Read) -> EachCombined:
+        """Rebuild what `to_json` returned."""
+        combiners = tuple(read(one) for one in data["combiners"])
+        return EachCombined(combiners, tuple((start, stop) for start, stop in data["columns"]))

@@ -1,0 +1,155 @@
+"""Stacking: a model of a second level reads the members' predictions.
+
+Linear: ridge regression of what is left after the plain average on how each member differs from it, so that a strong
+penalty means the average; for classes, logistic regression on the members' log odds. Trees: boosted from the plain
+average on, so that no tree at all means the average. Only the best few members take part, as their predictions are
+much alike. Wolpert, "Stacked generalization", Neural Networks, 1992; Breiman, "Stacked regressions", 1996.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.combiners.combiner import Candidate, Combiner, Features
+from ensembles.combiners.stacks import LinearStack, TreeStack
+from ensembles.losses import Loss, SampleWeight
+from ensembles.pools import Predictions, check_predictions
+from spaces.probabilities import SMALLEST, scores_of
+
+_MOST_MEMBERS = 10
+
+
+_ALPHAS = np.logspace(-2, 5, 15)
+
+
+_ROUNDS, _PATIENCE, _HELD_OUT = 300, 20, 0.2
+
+
+_TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_weight": 5.0, "tree_method": "hist"}
+
+
+@dataclass(frozen=True)
+class Stacking:
+    """A candidate that fits a model of the second level.
+
+    Attributes:
+        model: Which one.
+        with_features: Whether trees see the rows' own columns too.
+        seed: Draws the rows that choose the number of trees, and each tree's rows.
+    """
+
+    model: Literal["linear", "trees"]
+    with_features: bool = False
+    seed: int = 0
+
+    @property
+    def plain(self) -> Candidate:
+        """Itself."""
+        return self
+
+    def accepts(self, loss: Loss) -> bool:
+        """Return whether the loss is one that such models minimise."""
+        return loss.name in ("log_loss", "mse", "rmse")
+
+    def fit(
+        self,
+        predictions: Predictions,
+        target: NDArray[Any],
+        loss: Loss,
+        *,
+        sample_weight: SampleWeight = None,
+        features: Features = None,
+    ) -> Combiner:
+        """Fit it; see `ensembles.combiners.combiner.Candidate.fit`.
+
+        Raises:
+            ValueError: The loss is another one, there are several targets, or features are needed and not given.
+        """
+        check_predictions(predictions, target)
+        if not self.accepts(loss) or np.ndim(target) > 1:
+            raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
+        if self.with_features and features is None:
+            raise ValueError("stack_trees_on_rows needs the rows' features: give fit(..., features=...)")
+        alone = [loss(target, member, sample_weight) for member in predictions]
+        used = np.sort(np.argsort(alone, kind="stable")[:_MOST_MEMBERS])
+        if self.model == "linear":
+            return _linear(predictions, target, used, sample_weight)
+        return self._trees(predictions, target, used, sample_weight, features if self.with_features else None)
+
+    def _trees(
+        self,
+        predictions: Predictions,
+        target: NDArray[Any],
+        used: NDArray[np.int64],
+        sample_weight: SampleWeight,
+        features: Features,
+    ) -> TreeStack:
+        import xgboost
+
+        from spaces.machine.cores import threads
+
+        outputs = predictions.shape[2]
+        objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
+        parameters = {**_TREES, "objective": objective, "seed": self.seed, "nthread": threads(), "verbosity": 0}
+        if outputs > 2:
+            parameters["num_class"] = outputs
+        stack = TreeStack(None, len(predictions), used, outputs, features is not None)
+
+        def matrix(rows: NDArray[np.int64]) -> xgboost.DMatrix:
+            found = stack.matrix(predictions[:, rows], None if features is None else features[rows])
+            found.set_info(label=target[rows], weight=None if sample_weight is None else sample_weight[rows])
+            return found
+
+        order = np.random.default_rng(self.seed).permutation(len(target))
+        held_out = max(1, round(_HELD_OUT * len(order)))
+        watched = xgboost.train(
+            parameters,
+            matrix(order[held_out:]),
+            _ROUNDS,
+            evals=[(matrix(order[:held_out]), "held_out")],
+            callbacks=[xgboost.callback.EarlyStopping(rounds=_PATIENCE)],
+            verbose_eval=False,
+        )
+        # Of no tree at all there is no score: where the first one is the best, it counts as one too many.
+        rounds = watched.best_iteration + 1 if watched.best_iteration else 0
+        booster = xgboost.train(parameters, matrix(np.arange(len(target))), rounds)
+        return TreeStack(booster, len(predictions), used, outputs, features is not None)
+
+
+def _linear(
+    predictions: Predictions, target: NDArray[Any], used: NDArray[np.int64], sample_weight: SampleWeight
+) -> LinearStack:
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    inputs = scores_of(predictions[used])
+    members, rows, width = inputs.shape
+    if width == 1 and predictions.shape[2] == 1:
+        mean = inputs.mean(axis=0)[:, 0]
+        ridge = RidgeCV(alphas=_ALPHAS).fit((inputs[:, :, 0] - mean).T, target - mean, sample_weight=sample_weight)
+        found = ridge.coef_ + (1 - ridge.coef_.sum()) / members  # the same, in terms of the members themselves
+        coefficients, intercept = found[:, None, None], np.array([float(ridge.intercept_)])
+    else:
+        classes = predictions.shape[2]
+        outputs = 1 if classes == 2 else classes
+        coefficients, intercept = np.zeros((members, width, outputs)), np.full(outputs, np.log(SMALLEST))
+        present = np.unique(target)
+        columns = inputs.transpose(1, 0, 2).reshape(rows, members * width)
+        if len(present) == 1:  # nothing to learn but that the others do not occur
+            intercept[:] = np.log(SMALLEST) if classes > 2 or present[0] == 0 else -np.log(SMALLEST)
+            intercept[present if classes > 2 else []] = 0.0
+        else:
+            # C = 1 is a standard normal prior on coefficients of log odds, which are of that size.
+            model = LogisticRegression(C=1.0, max_iter=2000).fit(columns, target, sample_weight=sample_weight)
+            learned, offsets = model.coef_, model.intercept_
+            if classes > 2 and len(present) == 2:  # two of several classes occur: scikit-learn then has one output
+                learned, offsets = np.vstack([-learned / 2, learned / 2]), np.hstack([-offsets / 2, offsets / 2])
+            at = [0] if classes == 2 else present
+            coefficients[:, :, at] = learned.reshape(-1, members, width).transpose(1, 2, 0)
+            intercept[at] = offsets
+    everywhere = np.zeros((len(predictions), *coefficients.shape[1:]))
+    everywhere[used] = coefficients
+    return LinearStack(everywhere, intercept, predictions.shape[2])

@@ -1,0 +1,146 @@
+"""Models of a second level, fitted: they make one prediction of their members'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from ensembles.combiners.combiner import Features, Read, Undecided
+from ensembles.pools import Predictions, Weights
+from spaces.probabilities import scores_of
+
+
+@dataclass(frozen=True, eq=False)
+class LinearStack(Undecided):
+    """A linear model of the members' values or log odds.
+
+    Attributes:
+        coefficients: `(members, inputs, outputs)`: for values one input and output; for two classes the log odds and
+            one output; for more classes their centred log probabilities, and an output for each.
+        intercept: `(outputs,)`.
+        classes: How many; 1 for values.
+    """
+
+    coefficients: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    classes: int
+
+    @property
+    def weights(self) -> Weights:
+        """Each member's share of the coefficients' absolute values."""
+        sizes = np.abs(self.coefficients).sum(axis=(1, 2))
+        shares: Weights = sizes / sizes.sum() if sizes.sum() > 0 else np.full(len(sizes), 1 / len(sizes))
+        return shares
+
+    def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
+        """Return the linear model's values or probabilities."""
+        scores = np.einsum("mri,mio->ro", scores_of(predictions), self.coefficients, optimize=True) + self.intercept
+        if self.classes == 1:
+            return scores
+        logits = np.hstack([np.zeros_like(scores), scores]) if self.classes == 2 else scores
+        found: NDArray[np.float64] = softmax(logits, axis=1)
+        return found
+
+    def pruned(self, share: float) -> LinearStack:
+        """Return it as it is."""
+        return self
+
+    def only(self, members: NDArray[np.int64]) -> LinearStack:
+        """Return it for some members."""
+        return LinearStack(self.coefficients[members], self.intercept, self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "kind": "linear_stack",
+            "coefficients": self.coefficients.tolist(),
+            "intercept": self.intercept.tolist(),
+            "classes": self.classes,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], read: Read) -> LinearStack:
+        """Rebuild what `to_json` returned."""
+        return LinearStack(np.array(data["coefficients"]), np.array(data["intercept"]), data["classes"])
+
+
+@dataclass(frozen=True, eq=False)
+class TreeStack(Undecided):
+    """Trees boosted from the members' plain average.
+
+    Attributes:
+        booster: The trees; None before they are grown.
+        members: How many members there are.
+        used: Indices of the members that the trees see.
+        classes: How many; 1 for values.
+        with_features: Whether the trees see the rows' own columns too.
+    """
+
+    booster: Any
+    members: int
+    used: NDArray[np.int64]
+    classes: int
+    with_features: bool
+
+    @property
+    def weights(self) -> Weights:
+        """The same for every member that takes part: all are in the average the trees start from."""
+        weights = np.zeros(self.members)
+        weights[self.used] = 1 / len(self.used)
+        return weights
+
+    def matrix(self, predictions: Predictions, features: Features) -> Any:
+        """Return the booster's input: what each member says, the rows' columns, and the average as the start."""
+        import xgboost
+
+        inputs = scores_of(predictions[self.used])
+        columns = np.concatenate(list(inputs), axis=1)
+        if self.with_features:
+            if features is None:
+                raise ValueError("these trees need the rows' features beside the predictions")
+            columns = np.hstack([columns, features])
+        start = inputs.mean(axis=0)
+        return xgboost.DMatrix(columns, base_margin=start[:, 0] if start.shape[1] == 1 else start)
+
+    def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
+        """Return the trees' values or probabilities."""
+        found = (
+            self.booster.predict(self.matrix(predictions, features))
+            .astype(np.float64)
+            .reshape(predictions.shape[1], -1)
+        )
+        return np.hstack([1 - found, found]) if self.classes == 2 else found
+
+    def pruned(self, share: float) -> TreeStack:
+        """Return it as it is."""
+        return self
+
+    def only(self, members: NDArray[np.int64]) -> TreeStack:
+        """Return it for some members, all that the trees see among them."""
+        place = {int(member): i for i, member in enumerate(members)}
+        used = np.array([place[int(member)] for member in self.used])
+        return TreeStack(self.booster, len(members), used, self.classes, self.with_features)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, the trees in XGBoost's own JSON."""
+        return {
+            "kind": "tree_stack",
+            "booster": self.booster.save_raw("json").decode(),
+            "members": self.members,
+            "used": self.used.tolist(),
+            "classes": self.classes,
+            "with_features": self.with_features,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], read: Read) -> TreeStack:
+        """Rebuild what `to_json` returned."""
+        import xgboost
+
+        booster = xgboost.Booster(model_file=bytearray(data["booster"].encode()))
+        return TreeStack(booster, data["members"], np.array(data["used"]), data["classes"], data["with_features"])

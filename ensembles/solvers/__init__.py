@@ -1,0 +1,1 @@
+"""Weight solvers: predictions, target and loss to a weight for each member."""

@@ -1,0 +1,1 @@
+"""Engines: the libraries that train models, behind one contract."""

@@ -1,0 +1,43 @@
+"""Folds with something added or taken: rows to watch, rows with missing features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spaces.engines.contract import Fold
+from spaces.rows.columns import MISSING
+from spaces.rows.table import Rows
+
+
+def with_watched_rows(fold: Fold) -> Fold:
+    """Return the fold; of one that holds nothing to watch, as its number of steps is given, a tenth of its rows is."""
+    if fold.steps is None:
+        return fold
+    order = np.random.default_rng(fold.seed).permutation(len(fold.full))
+    inner, train = np.split(order, [max(1, len(order) // 10)])
+    table, target = fold.full.table, fold.full.target
+    kept, watched = (Rows(table.take(at), target[at]) for at in (np.sort(train), np.sort(inner)))
+    return Fold(fold.full, kept, watched, seed=fold.seed)
+
+
+def unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
+    """Look at nothing."""
+
+
+def with_dropped_features(rows: Rows, share: float, seed: int) -> Rows:
+    """Return training rows twice, the second time with a share of all that is known of them taken for missing.
+
+    So a network learns what a missing feature means before it meets one (Chollet, "Deep Learning with Python", 4.3).
+    """
+    if isinstance(share, bool) or not 0 < share < 1:
+        raise ValueError(f"dropped_features must be a share between 0 and 1, got {share!r}")
+    table, twice = rows.table, np.tile(np.arange(len(rows)), 2)
+    rng, again = np.random.default_rng(seed), slice(len(rows), None)
+    key = None if table.key is None else f"{table.key}/dropped {share} {seed}"
+    copied = table.take(twice, key)
+    for known, missing in ((copied.numbers, np.nan), (copied.codes, MISSING)):
+        known[again][rng.random((len(rows), known.shape[1])) < share] = missing
+    return Rows(copied, rows.target[twice])

@@ -1,0 +1,1 @@
+"""Keras: the only training of a network, prediction, saving."""

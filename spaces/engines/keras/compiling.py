@@ -1,0 +1,105 @@
+"""How networks are trained by their configuration: optimizer, loss, callbacks, schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+
+from spaces.engines.contract import ShippingError, Watch
+from spaces.language.space import Config
+from spaces.layers.heads import loss_for
+from spaces.rows.target import Target
+
+DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
+
+
+DEFAULT_LEARNING_RATE = 1e-3
+
+
+def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
+    """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer."""
+    if not isinstance(model, keras.Model):
+        raise ShippingError(f"build must return a keras.Model, got {type(model).__name__}")
+    if target.parts and model.output_shape[-1] != target.outputs:
+        raise ShippingError(
+            f"the model's output has {model.output_shape[-1]} columns; these targets need {target.outputs} in a row"
+        )
+    if not model.compiled:
+        loss = loss_for(target, model.output_shape[-1], config.get("loss_weights"))
+        model.compile(optimizer=optimizer(config), loss=loss)
+    return model
+
+
+def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that the config asks for."""
+    patience = int(setting(config, "patience"))
+    found: list[keras.callbacks.Callback] = []
+    if average_steps(config):  # first, so that what is watched and kept are the averaged weights
+        found.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    loss = "val_loss" if watched else "loss"
+    if watched:
+        found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
+    match setting(config, "schedule"):
+        case "cosine":
+            halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
+            found.append(_Schedule(halves))
+        case "reduce_on_plateau":
+            lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
+            found.append(lower)
+    return found
+
+
+def setting(config: Config, name: str) -> Any:
+    """Return a setting of the training loop, by the config or by default."""
+    return config.get(name, DEFAULTS[name])
+
+
+def optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a `{"optimizer": {name: settings}}` config; Adam when there is none."""
+    settings: dict[str, Any]
+    match config.get("optimizer", "adam"):
+        case str() as name:
+            settings = {"learning_rate": config.get("learning_rate", DEFAULT_LEARNING_RATE)}
+        case chosen:
+            ((name, settings),) = chosen.items()
+    average = {"use_ema": True, "ema_momentum": 1 - 1 / steps} if (steps := average_steps(config)) else {}
+    made: keras.optimizers.Optimizer = keras.optimizers.get({"class_name": name, "config": {**settings, **average}})
+    return made
+
+
+def average_steps(config: Config) -> int:
+    """Return over how many steps, about, a config averages the weights of a network; 0 for not at all."""
+    match config.get("weight_averaging"):
+        case {"ema": {"steps": steps}}:
+            return int(steps)
+    return 0
+
+
+class Listener(keras.callbacks.Callback):
+    """Shows every epoch to the trial."""
+
+    def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
+        super().__init__()
+        self._watch, self._epochs, self._predict_inner = watch, epochs, predict_inner
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Show the epoch."""
+        self._watch(epoch, self._epochs, logs or {}, self._predict_inner)
+
+
+class _Schedule(keras.callbacks.Callback):
+    """Multiplies the initial learning rate by a factor for each epoch."""
+
+    def __init__(self, factors: Sequence[float]) -> None:
+        super().__init__()
+        self._factors, self._initial = factors, 0.0
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._initial = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.model.optimizer.learning_rate = self._initial * self._factors[epoch]

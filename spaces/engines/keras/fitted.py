@@ -1,0 +1,103 @@
+"""Networks trained on one fold: predicting, saving as `.keras`, loading."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import ShippingError, Store
+from spaces.engines.keras.prediction import predict
+from spaces.engines.keras.scale import TargetScale, finished
+from spaces.inputs.prepared import (
+    Columns,
+    Prepared,
+)
+from spaces.rows.table import Table
+
+
+@dataclass(eq=False)
+class KerasFitted:
+    """A network trained on one fold."""
+
+    library: ClassVar[str] = "keras"
+    model: keras.Model
+    prepared: Prepared
+    widths: tuple[int, ...]
+    kind: str
+    scale: TargetScale
+    curves: dict[str, list[float]]
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        return self.finished(predict(self.model, self.padded(matrix)))
+
+    def padded(self, matrix: Columns) -> Columns:
+        """Return inputs whose tables have the columns of zeros that the network expects beyond their own."""
+        return padded(matrix, self.widths)
+
+    def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the network's outputs on the target's scale, or as a probability for each class."""
+        return finished(outputs, self.scale, self.kind)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `preprocess.skops` and `model.json`."""
+        inference_view(self.model).save(folder / "model.keras")
+        settings = {
+            "library": self.library,
+            "widths": list(self.widths),
+            "prepared": self.prepared.save(folder),
+            **self.scale.to_json(),
+            "kind": self.kind,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> KerasFitted:
+        """Read what `save` wrote; needs neither the builder nor the training data."""
+        importlib.import_module("spaces.layers.sampling")  # registers a layer of ours
+        try:
+            model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        except (TypeError, ValueError) as error:
+            raise ShippingError(_advice(str(error))) from error
+        prepared = store.prepared(folder, settings["prepared"])
+        scale = TargetScale.from_json(settings)
+        return KerasFitted(model, prepared, tuple(settings["widths"]), settings["kind"], scale, {})
+
+
+def padded(read: Columns, widths: tuple[int, ...]) -> Columns:
+    """Widen the tables, which come first."""
+    arrays = read if isinstance(read, tuple) else (read,)
+    if all(array.shape[1] == width for array, width in zip(arrays, widths, strict=False)):
+        return read
+    wider = [
+        np.pad(array, ((0, 0), (0, width - array.shape[1])))
+        for array, width in zip(arrays[: len(widths)], widths, strict=True)
+    ]
+    return (*wider, *arrays[len(widths) :]) if isinstance(read, tuple) else wider[0]
+
+
+def inference_view(model: keras.Model) -> keras.Model:
+    """Return a view without optimizer, loss and metrics, which prediction does not need; a third of the size."""
+    try:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    except (AttributeError, ValueError):  # a subclassed model has no symbolic inputs
+        return model
+
+
+def _advice(error: str) -> str:
+    return (
+        "the model cannot be loaded in a fresh process. Use layers that come with Keras (no Lambda layers and no "
+        f"classes or functions of your own). Keras said: {error.strip().splitlines()[0]}"
+    )

@@ -1,0 +1,120 @@
+"""Models that are Keras networks: preprocessing and training with early stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import keras
+import numpy as np
+
+from spaces.engines.contract import Fold, Watch
+from spaces.engines.folds import with_dropped_features
+from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.fitted import KerasFitted, padded
+from spaces.engines.keras.prediction import undisturbed
+from spaces.engines.keras.scale import TargetScale, scaled
+from spaces.engines.keras.training import Trainer
+from spaces.engines.row_weights import row_weights
+from spaces.inputs.prepared import (
+    Columns,
+    Reading,
+    array_recipes,
+    learn,
+    learn_tables,
+)
+from spaces.inputs.table.matrix import Recipe
+from spaces.inputs.text.vocabulary import Tokens, prepare_texts, text_recipe
+from spaces.language.space import Config
+from spaces.rows.signature import Signature
+from spaces.rows.table import Rows
+
+Builder = Callable[[Config, Signature], keras.Model]
+
+
+_VOCABULARY = 20_000
+
+
+@dataclass(frozen=True)
+class KerasModel:
+    """One configuration of a builder of Keras models.
+
+    Attributes:
+        builder: Makes the network.
+        config: The configuration.
+        signature: The task's; its tables are made one where the builder reads a single matrix.
+        twins: Whether one branch reads the last two tables, so that their columns mean the same.
+    """
+
+    builder: Builder
+    config: Config
+    signature: Signature
+    twins: bool = False
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
+        """Train on each fold in turn, all folds through one trace; see `spaces.engines.contract.Model.fit`."""
+        reading, kind = self._reading(), self.signature.target.kind
+        if share := self.config.get("dropped_features"):
+            if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
+                raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
+            folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
+        # A category can be absent from one fold: the narrower matrices get columns of zeros.
+        learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
+        widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
+        signature = self.signature.with_widths(widths)
+        trainer: Trainer | None = None
+        for fold in folds:
+            keras.utils.set_random_seed(fold.seed)
+            fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
+            for text in signature.texts[:1]:  # texts share a vocabulary, and so their vectors
+                if text.vectors and reading.text:
+                    from spaces.inputs.text.networks import (
+                        start_from_vectors,  # builders are not needed to load
+                    )
+
+                    start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            yield self._fit_fold(trainer, reading, fold, widths, watch)
+
+    def _reading(self) -> Reading:
+        config, text = self.config, None
+        scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
+        tables = tuple(
+            Recipe(scaling, "onehot", one.cardinalities, crosses, one.columns) for one in self.signature.tables
+        )
+        if self.signature.texts:
+            longest = max(one.shape[0] for one in self.signature.texts)
+            own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
+            text = text_recipe(config) if "text" in config else own
+        arrays = array_recipes(self.signature, flat=False)
+        return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
+
+    def _fit_fold(
+        self, trainer: Trainer, reading: Reading, fold: Fold, widths: tuple[int, ...], watch: Watch
+    ) -> KerasFitted:
+        kind = self.signature.target.kind
+        prepared, matrix = learn(reading, fold.train.table, fold.train.target, kind)
+        scale = TargetScale.of(fold.train.target, self.signature.target)
+        fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
+        inner = padded(prepared.matrix(fold.inner.table), widths)
+        epochs = int(setting(self.config, "epochs"))
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner)))
+        fitted.curves = trainer.train(
+            self._arrays(padded(matrix, widths), fold.train, scale, trainer.model),
+            self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
+            epochs=fold.steps or epochs,
+            batch_size=min(int(setting(self.config, "batch_size")), len(fold.train)),
+            callbacks=[*callbacks(self.config, epochs, watched=fold.steps is None), listener],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+        )
+        return fitted
+
+    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+        target = scaled(rows, scale, self.signature.target, model.output_shape[-1])
+        return Arrays(read, target, row_weights(self.config, rows.target))

@@ -1,0 +1,164 @@
+"""The training loop: a whole epoch in one traced function over arrays that stay on the device.
+
+A model stays an ordinary compiled Keras model: every step is its own `train_step`, with its optimizer, losses,
+metrics, gradient clipping and weights of samples, so the numbers are those of `model.fit` on the same batches.
+Callbacks see the beginnings and ends of training, epochs and tests; batches are never left to Python.
+This and `adversarial.py` are the only files that know TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from spaces.engines.keras.device import (
+    Arrays,
+    dataset,
+    each_array,
+    resident,
+    rows_at_once,
+    sliced,
+    spec_of,
+    state_of,
+    taken,
+    while_below,
+)
+
+RESIDENT_BYTES = 2 * 1024**3
+
+
+class Trainer:
+    """Trains one compiled model, on several data sets in turn, with one trace.
+
+    Args:
+        model: The compiled model, with its weights made.
+        resident_bytes: Arrays above this size are read batch by batch through `tf.data`.
+    """
+
+    def __init__(self, model: keras.Model, *, resident_bytes: int = RESIDENT_BYTES) -> None:
+        self.model = model
+        self._resident_bytes = resident_bytes
+        self._traced: dict[str, Callable[..., None]] = {}
+        self._step = tf.function(self._one_step, autograph=False, reduce_retracing=True)
+
+    def train(
+        self,
+        train: Arrays,
+        inner: Arrays | None,
+        *,
+        epochs: int,
+        batch_size: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        order: Callable[[int], NDArray[np.int64]] | None = None,
+    ) -> dict[str, list[float]]:
+        """Train for some epochs, the last smaller batch included.
+
+        Args:
+            train: The training rows.
+            inner: Rows evaluated after every epoch, or None.
+            epochs: At most this many.
+            batch_size: Rows a step.
+            callbacks: Ordinary Keras callbacks; only their train, epoch and test methods are called.
+            order: Gives the order of rows of an epoch (0, 1, ...); as they stand when left out.
+
+        Returns:
+            One number an epoch for `loss` and each metric, and `val_...` for the inner rows.
+        """
+        self._build_state(train)
+        step = self._steps(train, batch_size)
+        evaluate = None if inner is None else self._evaluation(inner)
+        order = order or (lambda epoch: np.arange(len(train.y)))
+        history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
+        listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model, epochs=epochs, verbose=0)
+        self.model.stop_training = False
+        listeners.on_train_begin()
+        for epoch in range(epochs):
+            listeners.on_epoch_begin(epoch)
+            self.model.reset_metrics()
+            step(order(epoch))
+            logs = self._logs("")
+            if evaluate is not None:
+                self.model.reset_metrics()
+                listeners.on_test_begin()
+                evaluate()
+                listeners.on_test_end()
+                logs |= self._logs("val_")
+            listeners.on_epoch_end(epoch, logs)
+            if self.model.stop_training:
+                break
+        listeners.on_train_end()
+        return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+    def reset(self, fresh: keras.Model) -> None:
+        """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure."""
+        fresh.optimizer.build(fresh.trainable_variables)
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        pairs = [(state_of(self.model), state_of(fresh)), (self.model.optimizer.variables, fresh.optimizer.variables)]
+        for mine, theirs in pairs:
+            for variable, initial in zip(mine, theirs, strict=True):
+                variable.assign(initial)
+        self.model.reset_metrics()
+
+    def _build_state(self, train: Arrays) -> None:
+        """Make optimizer slots and metric variables outside the traced functions, which may not make any."""
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        first = each_array(lambda array: tf.constant(np.asarray(array[:1])), tuple(train))
+        self.model.test_step(first)
+        self.model.reset_metrics()
+
+    def _steps(self, train: Arrays, batch_size: int) -> Callable[[NDArray[np.int64]], None]:
+        size = tf.constant(batch_size, dtype=tf.int64)
+        if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
+            return lambda order: self._epoch_over_dataset(dataset(train, order, batch_size))
+        arrays = resident(train)
+        epoch = self._trace("epoch", self._epoch_over_arrays, arrays, tf.TensorSpec([None], tf.int64), size)
+        return lambda order: epoch(arrays, tf.constant(order, dtype=tf.int64), size)
+
+    def _evaluation(self, inner: Arrays) -> Callable[[], None]:
+        arrays, rows = resident(inner), tf.constant(len(inner.y), dtype=tf.int64)
+        test = self._trace("test", self._test_over_arrays, arrays, rows)
+        return lambda: test(arrays, rows)
+
+    def _trace(self, name: str, function: Callable[..., None], arrays: Any, *others: Any) -> Callable[..., None]:
+        """Trace once for any number of rows, as folds differ by a row or two."""
+        if name not in self._traced:
+            specs = each_array(spec_of, arrays)
+            self._traced[name] = tf.function(function, autograph=False).get_concrete_function(specs, *others)
+        return self._traced[name]
+
+    def _epoch_over_arrays(self, arrays: Any, order: tf.Tensor, batch_size: tf.Tensor) -> None:
+        rows = tf.shape(order, out_type=tf.int64)[0]
+
+        def step(start: tf.Tensor) -> tf.Tensor:
+            index = order[start : tf.minimum(start + batch_size, rows)]
+            self.model.train_step(each_array(lambda array: taken(array, index), arrays))
+            return start + batch_size
+
+        while_below(rows, step)
+
+    def _epoch_over_dataset(self, dataset: tf.data.Dataset) -> None:
+        for batch in dataset:
+            self._step(batch)
+
+    def _one_step(self, batch: Any) -> None:
+        self.model.train_step(batch)
+
+    def _test_over_arrays(self, arrays: Any, rows: tf.Tensor) -> None:
+        size = rows_at_once(arrays[0])
+
+        def step(start: tf.Tensor) -> tf.Tensor:
+            stop = tf.minimum(start + size, rows)
+            self.model.test_step(each_array(lambda array: sliced(array, start, stop), arrays))
+            return stop
+
+        while_below(rows, step)
+
+    def _logs(self, prefix: str) -> dict[str, float]:
+        return {f"{prefix}{name}": float(value) for name, value in self.model.get_metrics_result().items()}

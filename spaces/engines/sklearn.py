@@ -1,0 +1,107 @@
+"""Models that are scikit-learn estimators: preprocessing, one `fit` a fold, saving with skops."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.row_weights import row_weights
+from spaces.inputs.prepared import Columns, Prepared, Reading, joined_reading, learn
+from spaces.inputs.table.matrix import Recipe, Scaling
+from spaces.inputs.text.vocabulary import TextRecipe
+from spaces.language.space import Config
+from spaces.machine.cores import threads
+from spaces.rows.signature import Signature
+from spaces.rows.table import Table
+
+# What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
+_TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorFitted:
+    """An estimator trained on one fold; `outputs` is 1, or the number of classes of the task."""
+
+    library: ClassVar[str] = "sklearn"
+    estimator: Any
+    prepared: Prepared
+    outputs: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        if self.outputs == 1:
+            values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
+            return values
+        probabilities = np.zeros((matrix.shape[0], self.outputs), dtype=np.float32)
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops`, `preprocess.skops` and `model.json`."""
+        import skops.io
+
+        skops.io.dump(self.estimator, folder / "model.skops", compression=8, compresslevel=1)
+        settings = {"library": self.library, "outputs": self.outputs, "prepared": self.prepared.save(folder)}
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> EstimatorFitted:
+        """Read what `save` wrote."""
+        import skops.io
+
+        estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
+        prepared = store.prepared(folder, settings["prepared"])
+        return EstimatorFitted(estimator, prepared, settings["outputs"])
+
+
+@dataclass(frozen=True)
+class EstimatorModel:
+    """One configuration of an estimator, trained in one go.
+
+    Attributes:
+        make: Makes the estimator, given a seed and a number of threads.
+        scaling: How numbers are preprocessed.
+        signature: The task's.
+        config: The configuration, for class weights.
+        text: How texts are preprocessed, where the task has some.
+        blind: Whether it looks at no input at all.
+    """
+
+    make: Callable[[int, int], Any]
+    scaling: Scaling
+    signature: Signature
+    config: Config = field(default_factory=dict)
+    text: TextRecipe | None = None
+    blind: bool = False
+    stops_early: ClassVar[bool] = False
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EstimatorFitted]:
+        """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
+        recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
+        reading = Reading((), None, joined=True) if self.blind else joined_reading(recipe, self.text, self.signature)
+        from sklearn.dummy import DummyClassifier
+
+        target = self.signature.target
+        for fold in folds:
+            prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
+            with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
+                warnings.filterwarnings("ignore", category=UserWarning)
+                weights = row_weights(self.config, fold.full.target)
+                given = {} if weights is None else {"sample_weight": weights}
+                one = target.kind != "regression" and len(np.unique(fold.full.target)) == 1
+                made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
+                estimator = made.fit(matrix, fold.full.target, **given)
+            yield EstimatorFitted(estimator, prepared, target.outputs)

@@ -1,0 +1,205 @@
+"""Models that are gradient-boosted trees: early stopping on the inner rows, saving as UBJ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.row_weights import row_weights
+from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
+from spaces.inputs.table.matrix import Recipe, category_columns
+from spaces.inputs.text.vocabulary import text_recipe
+from spaces.language.space import Config
+from spaces.machine.cores import threads
+from spaces.rows.signature import Signature
+from spaces.rows.table import Table
+
+_OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
+
+
+_METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
+
+
+_OURS = ("n_estimators", "patience", "text", "class_weight")
+
+
+_LOOK_EVERY = 10
+
+
+_FEW_ROWS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class XGBoostFitted:
+    """Trees trained on one fold.
+
+    Attributes:
+        booster: The trees, cut after the best round.
+        prepared: The preprocessing.
+        classes: Indices of the classes that occur in the fold; empty for regression.
+        outputs: 1, or the number of classes of the task.
+        curves: One number a round.
+    """
+
+    library: ClassVar[str] = "xgboost"
+    booster: xgboost.Booster
+    prepared: Prepared
+    classes: tuple[int, ...]
+    outputs: int
+    curves: dict[str, list[float]]
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        # For few rows, waking other threads takes longer than the rows.
+        self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
+        return _expand(_raw(self.booster, matrix), self.classes, self.outputs)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.ubj`, `preprocess.skops` and `model.json`."""
+        self.booster.save_model(folder / "model.ubj")
+        settings = {
+            "library": self.library,
+            "classes": self.classes,
+            "outputs": self.outputs,
+            "prepared": self.prepared.save(folder),
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> XGBoostFitted:
+        """Read what `save` wrote."""
+        booster = xgboost.Booster(model_file=folder / "model.ubj")
+        booster.set_param({"nthread": threads()})
+        prepared = store.prepared(folder, settings["prepared"])
+        return XGBoostFitted(booster, prepared, tuple(settings["classes"]), settings["outputs"], {})
+
+
+@dataclass(frozen=True)
+class XGBoostModel:
+    """One configuration of gradient-boosted trees."""
+
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
+        """Train on each fold in turn; see `spaces.engines.contract.Model.fit`."""
+        for fold in folds:
+            yield self._fit_fold(fold, watch)
+
+    def _fit_fold(self, fold: Fold, watch: Watch) -> XGBoostFitted:
+        table = fold.train.table
+        recipe = Recipe("none", "codes", self.signature.cardinalities)
+        text = text_recipe(self.config) if self.signature.texts else None
+        reading = joined_reading(recipe, text, self.signature)
+        prepared, matrix = learn(reading, table, fold.train.target, self.signature.target.kind)
+        return self.fit_columns(fold, prepared, matrix, watch, category_columns(recipe, table.numbers.shape[1]))
+
+    def fit_columns(
+        self, fold: Fold, prepared: Prepared, matrix: Columns, watch: Watch, types: Sequence[str] = ()
+    ) -> XGBoostFitted:
+        """Train on one fold's rows that are already preprocessed.
+
+        Args:
+            fold: The fold.
+            prepared: The preprocessing.
+            matrix: What it makes of the training rows.
+            watch: Called after some rounds.
+            types: XGBoost's types of the first columns; the others are numbers.
+        """
+        target, inner = self.signature.target, prepared.matrix(fold.inner.table)
+        full_inner, types = inner, [*types, *["q"] * (matrix.shape[1] - len(types))]
+        classes: tuple[int, ...] = ()
+        labels, inner_labels = fold.train.target, fold.inner.target
+        if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
+            present = np.unique(labels)
+            known = np.isin(inner_labels, present)
+            classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
+            labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
+        weight = row_weights(self.config, labels)
+        train_rows = xgboost.QuantileDMatrix(
+            matrix, labels, weight=weight, feature_types=types, enable_categorical=True
+        )
+        inner_rows = xgboost.QuantileDMatrix(
+            inner,
+            inner_labels,
+            weight=row_weights(self.config, inner_labels),
+            feature_types=types,
+            enable_categorical=True,
+            ref=train_rows,
+        )
+        rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
+        curves: dict[str, list[float]] = {}
+        listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
+        history: dict[str, dict[str, list[float]]] = {}
+        booster = xgboost.train(
+            self._parameters(fold.seed, len(classes)),
+            train_rows,
+            num_boost_round=rounds,
+            evals=[(train_rows, "train"), (inner_rows, "inner")] if watched else [(train_rows, "train")],
+            evals_result=history,
+            callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener]
+            if watched
+            else [],
+            verbose_eval=False,
+        )
+        for name, prefix in (("train", ""), ("inner", "val_")) if watched else (("train", ""),):
+            curves |= {f"{prefix}{metric}": values for metric, values in history[name].items()}
+        return XGBoostFitted(booster, prepared, classes, target.outputs, curves)
+
+    def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
+        loss = self.signature.target.loss
+        searched = {key: value for key, value in self.config.items() if key not in _OURS}
+        if n_classes > 2:
+            task = {"objective": "multi:softprob", "num_class": n_classes, "eval_metric": "mlogloss"}
+        elif n_classes:
+            task = {"objective": "binary:logistic", "eval_metric": "logloss"}
+        else:
+            task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
+        return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "nthread": threads(), "verbosity": 0}
+
+
+class _Watcher(xgboost.callback.TrainingCallback):
+    """Shows every tenth round to the trial."""
+
+    def __init__(self, watch: Watch, rounds: int, inner: Columns, classes: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self._watch, self._rounds, self._inner, self._classes, self._outputs = watch, rounds, inner, classes, outputs
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
+        if (epoch + 1) % _LOOK_EVERY == 0:
+            logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
+            self._watch(epoch, self._rounds, logs, lambda: self._predict(model))
+        return False
+
+    def _predict(self, booster: Any) -> NDArray[np.float32]:
+        return _expand(_raw(booster, self._inner), self._classes, self._outputs)
+
+
+def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
+    outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
+    return outputs.reshape(matrix.shape[0], -1)
+
+
+def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int) -> NDArray[np.float32]:
+    if not classes:
+        return outputs
+    if outputs.shape[1] == 1:
+        outputs = np.hstack([1 - outputs, outputs])
+    if len(classes) == n_outputs:
+        return outputs
+    expanded = np.zeros((len(outputs), n_outputs), dtype=np.float32)
+    expanded[:, list(classes)] = outputs[:, : len(classes)]
+    return expanded

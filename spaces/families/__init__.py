@@ -1,0 +1,1 @@
+"""Families: what may be searched, a file or a sub-package each; `catalog.py` lists them."""

@@ -1,0 +1,1 @@
+"""Networks with a branch for each input, merged or compared."""

@@ -1,0 +1,125 @@
+"""The builders of networks with several inputs: a branch for each, a trunk, a head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from spaces.inputs.image.networks import image_encoder
+from spaces.inputs.series.networks import series_encoder
+from spaces.inputs.text.networks import text_encoder, text_inputs
+from spaces.inputs.text.vocabulary import text_recipe
+from spaces.language.space import Config
+from spaces.layers.blocks import hidden
+from spaces.layers.heads import head
+from spaces.rows.signature import Input, Signature
+
+
+def build_functional(config: Config, signature: Signature) -> keras.Model:
+    """Build a network with a branch for each input, those of one kind all of one kind too."""
+    inputs: list[Any] = []
+    vectors: list[Any] = []
+    states: list[Any] = []
+    for i, one in enumerate(signature.inputs):
+        read = _inputs(one, config, f"input_{i}")
+        vector, *sequence = encoder(one, config, signature, f"branch_{i}")(_alone(read))
+        inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *sequence]
+    # With texts, whether attention can be asked for depends on the branch that reads them.
+    where = next(iter(config["text"].values())) if signature.texts else config
+    ((how, its),) = where.get("merge", {"concatenate": {}}).items()
+    merged = merge(how, vectors, states, **its)
+    return _model(inputs, head(hidden(merged, config), signature.target))
+
+
+def build_siamese(config: Config, signature: Signature) -> keras.Model:
+    """Build a network that reads two inputs with one branch and compares what it makes of them, beside other inputs.
+
+    Bromley et al., "Signature verification using a siamese time delay neural network", NIPS 1993.
+    """
+    assert signature.pair is not None
+    shared = encoder(signature.pair[0], config, signature, "branch")
+    inputs: list[Any] = []
+    vectors: list[Any] = []
+    compared: list[Any] = []
+    for i, one in enumerate(signature.inputs):
+        read = _inputs(one, config, f"input_{i}")
+        inputs += read
+        if one in signature.pair:
+            compared.append(shared(_alone(read))[0])
+        else:
+            vectors.append(encoder(one, config, signature, f"branch_{i}")(_alone(read))[0])
+    merged = merge("concatenate", [*vectors, compare(config["comparison"], *compared)], [])
+    return _model(inputs, head(hidden(merged, config), signature.target))
+
+
+def encoder(one: Input, config: Config, signature: Signature, name: str) -> keras.Model:
+    """Build the branch that reads an input, `inputs -> [vector]`; of a text also its states, one a step."""
+    if one.kind == "table":
+        table = keras.Input(one.shape)
+        return keras.Model(table, [hidden(table, {**config, **config["table"]})], name=name)
+    ((kind, settings),) = config[one.kind].items()
+    if one.kind == "text":
+        return text_encoder(kind, settings, signature, name)
+    return (series_encoder if one.kind == "series" else image_encoder)(kind, settings, one, name)
+
+
+def merge(how: str, vectors: list[Any], states: list[Any], *, hops: int = 1) -> Any:
+    """Make one vector of several: side by side, their sum or product after a linear layer, or by attention.
+
+    With attention, each text's vector asks every other text's steps, and the answers stand beside the vectors. With
+    several hops, what was answered becomes part of the next question, as when one fact leads to another (Sukhbaatar
+    et al., "End-to-end memory networks", NIPS 2015).
+    """
+    if len(vectors) == 1:
+        return vectors[0]
+    if how == "attention":
+        answers = []
+        for i, query in enumerate(vectors[-len(states) :]):
+            for steps in (*states[:i], *states[i + 1 :]):
+                asked = query
+                for hop in range(hops):
+                    answers.append(_attend(asked, steps))
+                    if hop + 1 < hops:
+                        asked = keras.layers.Dense(query.shape[-1])(keras.layers.Concatenate()([asked, answers[-1]]))
+        return keras.layers.Concatenate()([*vectors, *answers])
+    if how == "concatenate":
+        return keras.layers.Concatenate()(vectors)
+    width = max(vector.shape[-1] for vector in vectors)
+    alike = [keras.layers.Dense(width)(vector) for vector in vectors]
+    return keras.layers.Add()(alike) if how == "add" else keras.layers.Multiply()(alike)
+
+
+def compare(how: str, left: Any, right: Any) -> Any:
+    """Compare two vectors: their distances alone, difference and product by element, or these and both vectors."""
+    difference, product = keras.ops.absolute(left - right), left * right
+    match how:
+        case "distance":
+            cosine = keras.layers.Dot(axes=-1, normalize=True)([left, right])
+            return keras.layers.Concatenate()([cosine, keras.ops.mean(difference, axis=-1, keepdims=True)])
+        case "difference_and_product":
+            return keras.layers.Concatenate()([difference, product])
+    return keras.layers.Concatenate()([left, right, difference, product])
+
+
+def _attend(query: Any, steps: Any) -> Any:
+    """Return the mean of steps, weighted by how well each fits the query (Luong et al., EMNLP 2015)."""
+    if steps.shape[1] == 1:
+        return keras.layers.Flatten()(steps)
+    asked = keras.layers.Dense(steps.shape[-1])(query)
+    weights = keras.layers.Softmax()(keras.layers.Dot(axes=(2, 1))([steps, asked]))
+    return keras.layers.Dot(axes=(1, 1))([steps, weights])
+
+
+def _inputs(one: Input, config: Config, name: str) -> list[Any]:
+    if one.kind == "text":
+        return text_inputs(text_recipe(config), name)
+    return [keras.Input(one.shape, dtype=one.dtype, name=name)]
+
+
+def _alone(read: list[Any]) -> Any:
+    return read if len(read) > 1 else read[0]
+
+
+def _model(inputs: list[Any], outputs: Any) -> keras.Model:
+    return keras.Model(tuple(inputs) if len(inputs) > 1 else inputs[0], outputs)

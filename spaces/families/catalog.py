@@ -1,0 +1,229 @@
+"""The families that come with us, written out by hand. One file and one line here make a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from spaces.families import fits
+from spaces.families.branches.space import functional_space, image_space, series_space, siamese_space, text_space
+from spaces.families.dense.space import dense_space, wide_and_deep_space
+from spaces.families.each_target import each_target
+from spaces.families.estimators.builders import build_baseline, build_linear, build_random_forest, build_xgboost
+from spaces.families.estimators.spaces import linear_space, random_forest_space, trees_space, xgboost_space
+from spaces.families.family import Family
+from spaces.families.forecasts.change import forecasting
+from spaces.families.forecasts.naive import NaiveModel, naive_space
+from spaces.families.pretrained.space import pretrained_space
+from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
+from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
+from spaces.inputs.image.spaces import IMAGE_BRANCHES
+from spaces.inputs.series.spaces import SERIES_BRANCHES
+from spaces.inputs.text.spaces import BRANCHES
+from spaces.language.complaints import unknown_name
+from spaces.language.space import Config, Space
+from spaces.rows.signature import Signature
+from spaces.rows.target import ITSELF, followed
+
+BASELINE = "baseline"
+
+
+_FUNCTIONAL = "spaces.families.branches.network:build_functional"
+
+
+def _builder(where: str) -> Any:
+    """Return the function that `module:function` names."""
+    module, function = where.split(":")
+    return getattr(import_module(module), function)
+
+
+def _network(
+    name: str,
+    space: Callable[[Signature], Space],
+    builder: str,
+    unfit: Callable[[Signature], str],
+    *,
+    heads: bool = True,
+    joined: bool = False,
+    pairs: bool = False,
+) -> Family:
+    """Return a family of networks.
+
+    Args:
+        name: Its name.
+        space: Its space.
+        builder: `module:function`, imported when a model is built.
+        unfit: See `Family`.
+        heads: Whether one network has a head for each target; otherwise every target has a network of its own.
+        joined: Whether it reads all tables as one matrix.
+        pairs: Whether it reads the two inputs of a pair with one branch.
+    """
+
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces.engines.keras.model import KerasModel
+
+        twins = pairs and signature.pair is not None and signature.pair[0].kind == "table"
+        return KerasModel(_builder(builder), config, signature.joined if joined else signature, twins)
+
+    return forecasting(Family(name, space, build if heads else each_target(build), library="keras", unfit=unfit))
+
+
+def _text_family(branch: str) -> Family:
+    return _network(f"text_{branch}", partial(text_space, branch), _FUNCTIONAL, fits.texts)
+
+
+def _array_family(kind: str, space: Callable[[str, Signature], Space], branch: str) -> Family:
+    return _network(f"{kind}_{branch}", partial(space, branch), _FUNCTIONAL, partial(fits.only, kind))
+
+
+def _baseline(config: Config, signature: Signature) -> Any:
+    """Build what anybody would say: the last value of a series that is to be continued, what is usual elsewhere."""
+    if signature.target.kind == ITSELF:
+        from spaces.families.unsupervised.usual import UsualModel
+
+        return UsualModel(signature)
+    if followed(signature.target):
+        return NaiveModel({"forecast": {"last": {}}}, signature)
+    return each_target(build_baseline)(config, signature)
+
+
+def _deep_trees_space(signature: Signature) -> Space:
+    network = functional_space(signature) if signature.texts or signature.arrays else dense_space(signature)
+    return {"network": network, "trees": trees_space()}
+
+
+def _build_deep_trees(config: Config, signature: Signature) -> Any:
+    from spaces.engines.keras.model import KerasModel
+    from spaces.families.branches.network import build_functional
+    from spaces.families.deep_trees import DeepTreesModel
+    from spaces.families.dense.network import build_dense
+
+    if signature.texts or signature.arrays:
+        network = KerasModel(build_functional, config["network"], signature)
+    else:
+        network = KerasModel(build_dense, config["network"], signature.joined)
+    return DeepTreesModel(network, config["trees"], signature)
+
+
+def _build_pretrained(config: Config, signature: Signature) -> Any:
+    from spaces.families.pretrained.model import PretrainedModel
+
+    return PretrainedModel(config, signature)
+
+
+def _no_base(space: Space, signature: Signature) -> str:
+    """Say that a base is to be named; one that is named is opened."""
+    if not space["base"]:
+        return "needs a base: {'image_pretrained': {'base': 'base.keras', 'preprocessing': 'caffe'}}"
+    from spaces.families.pretrained.features import open_base
+
+    open_base(str(space["base"]), str(space["preprocessing"]), signature.input)
+    return ""
+
+
+def _itself(name: str, space: Callable[[Signature], Space], builder: str, loss: str) -> Family:
+    """Return a family of networks that learn rows without a target."""
+
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces.engines.keras.model import KerasModel
+
+        return KerasModel(_builder(f"spaces.families.unsupervised.networks:{builder}"), config, signature)
+
+    kinds = ("image", "series", "table")
+    return Family(name, space, build, library="keras", unfit=partial(fits.no_target, loss, kinds))
+
+
+def _build_gan(config: Config, signature: Signature) -> Any:
+    from spaces.families.unsupervised.gan import GanModel
+
+    return GanModel(config, signature)
+
+
+def _build_anomaly(config: Config, signature: Signature) -> Any:
+    from spaces.families.unsupervised.anomaly import AnomalyModel
+
+    return AnomalyModel(config, signature)
+
+
+def _step_family(
+    name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]
+) -> Family:
+    def build(config: Config, signature: Signature) -> Any:
+        from spaces.families.sequences.model import StepModel
+
+        return StepModel(_builder(f"spaces.families.sequences.network:{builder}"), config, signature)
+
+    return Family(name, space, build, library="keras", unfit=unfit)
+
+
+_SUPERVISED: dict[str, Family] = {
+    family.name: replace(family, unfit=partial(fits.a_target, family.unfit))
+    for family in (
+        _network("dense", dense_space, "spaces.families.dense.network:build_dense", fits.tables_only, joined=True),
+        _network(
+            "wide_and_deep",
+            wide_and_deep_space,
+            "spaces.families.dense.network:build_wide_and_deep",
+            fits.tables_only,
+            heads=False,
+            joined=True,
+        ),
+        *map(_text_family, BRANCHES),
+        *(_array_family("series", series_space, branch) for branch in SERIES_BRANCHES),
+        *(_array_family("image", image_space, branch) for branch in IMAGE_BRANCHES),
+        Family("image_pretrained", pretrained_space, _build_pretrained, "keras", None, fits.photographs, _no_base),
+        _network("functional", functional_space, _FUNCTIONAL, fits.several_inputs),
+        _network("siamese", siamese_space, "spaces.families.branches.network:build_siamese", fits.pairs, pairs=True),
+        _step_family("sequence_labels", sequence_labels_space, "build_steps", fits.step_labels),
+        _step_family("language_model", language_model_space, "build_steps", fits.step_labels),
+        _step_family("seq2seq", seq2seq_space, "build_seq2seq", fits.pairs_of_sequences),
+        *(
+            forecasting(Family(name, space, each_target(build), library, unfit=unfit))
+            for name, space, build, library, unfit in (
+                ("deep_trees", _deep_trees_space, _build_deep_trees, "keras", lambda signature: ""),
+                ("xgboost", xgboost_space, build_xgboost, "xgboost", fits.lines_of_numbers),
+                ("random_forest", random_forest_space, build_random_forest, "sklearn", fits.lines_of_numbers),
+                ("linear", linear_space, build_linear, "sklearn", fits.few_pixels),
+            )
+        ),
+        Family("series_anomaly", anomaly_space, _build_anomaly, "keras", unfit=fits.windows_of_two_classes),
+        Family("series_baseline", naive_space, NaiveModel, library="sklearn", unfit=fits.forecasts),
+    )
+}
+
+
+_UNSUPERVISED = (
+    _itself("autoencoder", autoencoder_space, "build_autoencoder", "reconstruction"),
+    _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
+    Family("gan", gan_space, _build_gan, "keras", unfit=partial(fits.no_target, "two_sample", ("image",))),
+)
+
+
+UNSUPERVISED = [family.name for family in _UNSUPERVISED]
+
+
+FAMILIES: dict[str, Family] = {
+    **_SUPERVISED,
+    **{family.name: family for family in _UNSUPERVISED},
+    BASELINE: Family(BASELINE, lambda signature: {}, _baseline, library="sklearn"),
+}
+
+
+def family_named(name: str) -> Family:
+    """Return the family of that name.
+
+    Raises:
+        ValueError: There is none; the message lists the right names.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"family: {unknown_name(name, list(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def fitting(signature: Signature) -> list[str]:
+    """Return the names of the families that can be used for a task as they are, the baseline included."""
+    fit = {name: family for name, family in FAMILIES.items() if not family.unfit(signature)}
+    return [name for name, family in fit.items() if not family.lacking(family.space(signature), signature)]

@@ -1,0 +1,1 @@
+"""Networks for tables: dense, and wide and deep."""

@@ -1,0 +1,83 @@
+"""The spaces of networks for tables. No library is imported here: a space is data."""
+
+from __future__ import annotations
+
+from spaces.families.shared_spaces import class_weights, loss_weights
+from spaces.inputs.table.spaces import scalings
+from spaces.language.leaves import Choice, Float, Int
+from spaces.language.space import Space
+from spaces.rows.signature import Signature
+
+
+def dense_space(signature: Signature) -> Space:
+    """Return the space: size and shape, regularisation, optimizer, schedule and batches.
+
+    The batch size is capped so that an epoch has at least ten steps where rows allow.
+    """
+    largest = max(32, min(1024, signature.rows // 10))
+    smallest = max(16, min(largest // 4, signature.rows // 500))
+    return {
+        "scaling": Choice(scalings(signature)),
+        "depth": Int(1, 5, default=2),
+        "units": Int(16, 512, log=True, default=128),
+        "shape": Choice(["rectangle", "funnel"]),
+        "residual": Choice([False, True]),
+        "activation": Choice(["relu", "selu", "swish"]),
+        "batch_normalization": Choice([False, True]),
+        "dropout": Float(0.0, 0.6, default=0.1),
+        "penalty": Choice(
+            {
+                "none": {},
+                "l2": {"strength": Float(1e-7, 1e-2, log=True)},
+                "l1": {"strength": Float(1e-7, 1e-3, log=True)},
+                "l1_l2": {"l1": Float(1e-7, 1e-3, log=True), "l2": Float(1e-7, 1e-2, log=True)},
+            }
+        ),
+        "optimizer": Choice(
+            {
+                "adam": {"learning_rate": Float(1e-4, 1e-2, log=True)},
+                "adamw": {
+                    "learning_rate": Float(1e-4, 1e-2, log=True),
+                    "weight_decay": Float(1e-5, 1e-1, log=True),
+                },
+                "rmsprop": {"learning_rate": Float(1e-4, 1e-2, log=True)},
+                "sgd": {
+                    "learning_rate": Float(1e-3, 0.3, log=True),
+                    "momentum": Float(0.0, 0.95, default=0.9),
+                    "nesterov": Choice([True, False]),
+                },
+            }
+        ),
+        "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
+        "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
+        **class_weights(signature),
+        **loss_weights(signature),
+        "batch_size": Int(smallest, largest, log=True),
+        "dropped_features": 0.0,
+        "epochs": 100,
+        "patience": 10,
+    }
+
+
+def wide_and_deep_space(signature: Signature) -> Space:
+    """Return the space: how many crosses the wide part sees and how sparse it is, and a smaller deep part.
+
+    Crosses are counted in powers of two; with a single column there is nothing to cross.
+    """
+    deep = dense_space(signature)
+    names = ("scaling", "depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
+    return {
+        **{name: deep[name] for name in names},
+        **class_weights(signature),
+        "crosses": Choice([256, 1024, 64] if signature.table and signature.table.shape[0] > 1 else [0]),
+        "wide": {
+            "learning_rate": Float(1e-3, 0.5, log=True, default=0.05),
+            "l1": Float(1e-6, 1e-1, log=True, default=1e-3),
+        },
+        "deep": {
+            "learning_rate": Float(1e-4, 1e-2, log=True),
+            "weight_decay": Float(1e-5, 1e-1, log=True),
+        },
+        "epochs": 100,
+        "patience": 10,
+    }

@@ -1,0 +1,136 @@
+"""Models of a single target, one for each target of a task that has several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fitted, Fold, Model, Store, Watch
+from spaces.inputs.prepared import Columns
+from spaces.language.space import Config
+from spaces.rows.signature import Signature
+from spaces.rows.table import Rows, Table
+from spaces.rows.target import Target
+
+_ENDLESS = 2**62  # of so many steps none is far enough for the pruner
+
+
+@dataclass(frozen=True, eq=False)
+class _Readers:
+    """The preprocessing of several models."""
+
+    fitted: tuple[Fitted, ...]
+    key: None = None
+
+    def matrix(self, table: Table) -> Columns:
+        """Return what each model reads."""
+        return tuple(one.prepared.matrix(table) for one in self.fitted)
+
+
+@dataclass(frozen=True, eq=False)
+class EachFitted:
+    """Models trained on one fold, one a target."""
+
+    library: ClassVar[str] = "each"
+    fitted: tuple[Fitted, ...]
+    names: tuple[str, ...]
+
+    @property
+    def prepared(self) -> _Readers:
+        """The preprocessing of all."""
+        return _Readers(self.fitted)
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """The curves of all, `target/curve`."""
+        each = zip(self.names, self.fitted, strict=True)
+        return {f"{name}/{curve}": values for name, one in each for curve, values in one.curves.items()}
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return what each model predicts, side by side, `(rows, outputs)`."""
+        return np.hstack([one.predict(table) for one in self.fitted])
+
+    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        return np.hstack([one.predict_matrix(its) for one, its in zip(self.fitted, matrix, strict=True)])
+
+    def save(self, folder: Path) -> None:
+        """Write a folder for each model, and `model.json`."""
+        for i, one in enumerate(self.fitted):
+            (folder / f"target-{i}").mkdir(exist_ok=True)
+            one.save(folder / f"target-{i}")
+        (folder / "model.json").write_text(json.dumps({"library": self.library, "names": self.names}))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> EachFitted:
+        """Read what `save` wrote."""
+        names = tuple(settings["names"])
+        return EachFitted(tuple(store.fitted(folder / f"target-{i}") for i in range(len(names))), names)
+
+
+@dataclass(frozen=True)
+class EachModel:
+    """One configuration, trained for each target."""
+
+    models: tuple[Model, ...]
+    target: Target
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether the models train without the inner rows."""
+        return self.models[0].stops_early
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EachFitted]:
+        """Train on each fold in turn; the pruner looks at the last target's model, when the others can predict too."""
+        inner, done, names = folds[0].inner.table, list[Fitted](), [part.name for part in self.target.parts]
+
+        def watch_of(name: str) -> Watch:
+            def watched(
+                step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+            ) -> None:
+                watch(
+                    step,
+                    steps if name == names[-1] else _ENDLESS,
+                    {f"{name}/{curve}": value for curve, value in curves.items()},
+                    lambda: np.hstack([*(one.predict(inner) for one in done), predict()]),
+                )
+
+            return watched
+
+        training = [
+            model.fit([_of_target(fold, self.target, i) for fold in folds], watch_of(names[i]))
+            for i, model in enumerate(self.models)
+        ]
+        for fold in folds:
+            inner, done = fold.inner.table, []
+            for each in training:
+                done.append(next(each))
+            yield EachFitted(tuple(done), tuple(names))
+
+
+def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, Signature], Any]:
+    """Return a builder that makes one model a target where there are several, of the same configuration."""
+
+    def built(config: Config, signature: Signature) -> Any:
+        if not signature.target.parts:
+            return build(config, signature)
+        return EachModel(tuple(build(config, one) for one in signature.each_target), signature.target)
+
+    return built
+
+
+def _of_target(fold: Fold, target: Target, place: int) -> Fold:
+    """Return a fold with one target; what is learned with its help has a name of its own."""
+
+    def only(rows: Rows) -> Rows:
+        key = None if rows.table.key is None else f"{rows.table.key}/{target.parts[place].name}"
+        return Rows(replace(rows.table, key=key), target.column(rows.target, place))
+
+    steps = fold.steps_of[place] if fold.steps_of else fold.steps
+    return replace(fold, full=only(fold.full), train=only(fold.train), inner=only(fold.inner), steps=steps)

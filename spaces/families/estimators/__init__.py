@@ -1,0 +1,1 @@
+"""Trees, linear models, and the common-sense baseline."""

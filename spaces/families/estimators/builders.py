@@ -1,0 +1,69 @@
+"""The builders of the families that are not networks: trees, linear models, the baseline.
+
+Nothing heavy is imported here: each builder imports its library when a model is built.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spaces.language.space import Config
+from spaces.rows.signature import Signature
+
+
+def build_xgboost(config: Config, signature: Signature) -> Any:
+    """Build gradient-boosted trees with early stopping on the inner rows."""
+    from spaces.engines.xgboost import XGBoostModel
+
+    return XGBoostModel(config, signature)
+
+
+def build_random_forest(config: Config, signature: Signature) -> Any:
+    """Build a random forest on unscaled columns, missing values left to its splits, or on n-grams of texts too."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    from spaces.engines.sklearn import EstimatorModel
+
+    kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
+
+    settings = {name: value for name, value in config.items() if name not in ("text", "class_weight")}
+
+    def make(seed: int, threads: int) -> Any:
+        return kind(**settings, random_state=seed, n_jobs=threads)
+
+    # Beside texts, rows are a sparse matrix, in which scikit-learn's trees take no missing values.
+    return EstimatorModel(make, "standard" if signature.texts else "none", signature, config, _text(config))
+
+
+def build_linear(config: Config, signature: Signature) -> Any:
+    """Build a ridge regression, or a logistic regression of penalty `alpha` (scikit-learn's C is its inverse)."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    from spaces.engines.sklearn import EstimatorModel
+
+    def make(seed: int, threads: int) -> Any:
+        if signature.target.kind == "regression":
+            return Ridge(alpha=config["alpha"])
+        return LogisticRegression(C=1 / config["alpha"], max_iter=500)
+
+    return EstimatorModel(make, config.get("scaling", "standard"), signature, config, _text(config))
+
+
+def build_baseline(config: Config, signature: Signature) -> Any:
+    """Build the common-sense baseline: the mean, the median, or how often each class occurs."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    from spaces.engines.sklearn import EstimatorModel
+
+    def make(seed: int, threads: int) -> Any:
+        if signature.target.kind != "regression":
+            return DummyClassifier(strategy="prior")
+        return DummyRegressor(strategy="median" if signature.target.loss == "absolute_error" else "mean")
+
+    return EstimatorModel(make, "standard", signature, blind=True)
+
+
+def _text(config: Config) -> Any:
+    from spaces.inputs.text.vocabulary import text_recipe
+
+    return text_recipe(config) if "text" in config else None

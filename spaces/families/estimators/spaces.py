@@ -1,0 +1,77 @@
+"""The spaces of trees and linear models. No library is imported here: a space is data."""
+
+from __future__ import annotations
+
+from spaces.families.shared_spaces import class_weights
+from spaces.inputs.table.spaces import scalings
+from spaces.inputs.text.spaces import joined_texts
+from spaces.language.leaves import Choice, Float, Int
+from spaces.language.space import Space
+from spaces.rows.signature import Signature
+
+
+def xgboost_space(signature: Signature) -> Space:
+    """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched.
+
+    Beside texts there are thousands of columns, and a round takes long: fewer rounds of larger steps.
+    """
+    texts = bool(signature.texts)
+    return {
+        **joined_texts(signature, 3_000),
+        **class_weights(signature),
+        "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(0.02, 0.3, log=True, default=0.05),
+        "max_depth": Int(2, 10, default=6),
+        "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
+        "subsample": Float(0.5, 1.0, default=0.9),
+        "colsample_bytree": Float(0.3, 1.0, default=0.8),
+        "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
+        "reg_alpha": Float(1e-4, 10.0, log=True, default=1e-3),
+        "gamma": Float(1e-4, 5.0, log=True, default=1e-3),
+        "n_estimators": 300 if texts else 1500,
+        "patience": 20 if texts else 50,
+    }
+
+
+def trees_space() -> Space:
+    """Return the space of a few hundred trees on the columns that a network makes."""
+    return {
+        "learning_rate": Float(0.02, 0.3, log=True, default=0.05),
+        "max_depth": Int(2, 8, default=4),
+        "min_child_weight": Float(1.0, 50.0, log=True, default=5.0),
+        "subsample": Float(0.5, 1.0, default=0.8),
+        "colsample_bytree": Float(0.2, 1.0, default=0.5),
+        "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
+        "n_estimators": 500,
+        "patience": 30,
+    }
+
+
+def random_forest_space(signature: Signature) -> Space:
+    """Return the space of random forests; leaves are kept large enough for a forest of some megabytes."""
+    smallest = max(1, signature.rows // 5000)
+    return {
+        **joined_texts(signature, 3_000),
+        **class_weights(signature),
+        "n_estimators": 200,
+        "max_features": Float(0.005, 0.2, log=True) if signature.texts else Float(0.1, 1.0, default=0.4),
+        "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
+        "max_samples": Float(0.4, 1.0, default=0.9),
+    }
+
+
+def linear_space(signature: Signature) -> Space:
+    """Return the space of ridge or logistic regression."""
+    return {
+        **joined_texts(signature, 50_000),
+        **class_weights(signature),
+        **({"scaling": Choice(scalings(signature))} if signature.table else {}),
+        "alpha": _penalty(signature),
+    }
+
+
+def _penalty(signature: Signature) -> Float:
+    """Return how strongly a linear model is penalised: the steps of a series say nearly the same, and need more."""
+    if signature.arrays:
+        return Float(1e-1, 1e6, log=True, default=max(1.0, min(1e5, signature.rows / 10)))
+    logistic = signature.texts and signature.target.kind != "regression"
+    return Float(1e-3, 1e4, log=True, default=0.1 if logistic else 1.0)

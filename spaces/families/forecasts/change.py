@@ -1,0 +1,132 @@
+"""Forecasts as the change from the last known value, for any family: on slow series this decides everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fitted, Fold, Model, Store, Watch
+from spaces.families.family import Family
+from spaces.families.forecasts.naive import last_values
+from spaces.inputs.prepared import Columns, Reader
+from spaces.language.leaves import Choice
+from spaces.language.space import Config, Space
+from spaces.rows.signature import Signature
+from spaces.rows.table import Rows, Table
+from spaces.rows.target import Target, followed
+
+_NAME = "predicts"
+
+
+def forecasting(family: Family) -> Family:
+    """Return a family that, where its targets continue a series, may predict how much they change."""
+
+    def space(signature: Signature) -> Space:
+        inner = family.space(signature)
+        return {**inner, _NAME: Choice(["change", "level"])} if followed(signature.target) else inner
+
+    def build(config: Config, signature: Signature) -> Model:
+        if _NAME not in config:
+            return family.build(config, signature)
+        model = family.build({name: value for name, value in config.items() if name != _NAME}, signature)
+        return ChangeModel(model, signature.target) if config[_NAME] == "change" else model
+
+    return replace(family, space=space, build=build)
+
+
+@dataclass(frozen=True)
+class _WithLast:
+    """A preprocessing, and the last known values beside it."""
+
+    reader: Reader
+    target: Target
+    key: None = None
+
+    def matrix(self, table: Table) -> tuple[Columns, NDArray[np.float64]]:
+        """Return what the model reads, and the last values, `(rows, targets)`."""
+        return self.reader.matrix(table), last_values(table, self.target)
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeFitted:
+    """A model of changes, trained on one fold."""
+
+    library: ClassVar[str] = "change"
+    fitted: Fitted
+    target: Target
+
+    @property
+    def prepared(self) -> _WithLast:
+        """Its preprocessing."""
+        return _WithLast(self.fitted.prepared, self.target)
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """The curves of the model of changes."""
+        return self.fitted.curves
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, targets)`."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, read: tuple[Columns, NDArray[np.float64]]) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        matrix, last = read
+        return (self.fitted.predict_matrix(matrix) + last).astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the model of changes into a folder of its own, and `model.json`."""
+        (folder / "change").mkdir(exist_ok=True)
+        self.fitted.save(folder / "change")
+        settings = {"library": self.library, "target": self.target.to_json()}
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> ChangeFitted:
+        """Read what `save` wrote."""
+        return ChangeFitted(store.fitted(folder / "change"), Target.from_json(settings["target"]))
+
+
+@dataclass(frozen=True)
+class ChangeModel:
+    """One configuration that is trained on changes from the last known values."""
+
+    model: Model
+    target: Target
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether it trains without the inner rows."""
+        return self.model.stops_early
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[ChangeFitted]:
+        """Train on each fold in turn; whoever watches sees levels."""
+        last = np.zeros((0, 1))
+
+        def watched(step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /) -> None:
+            watch(step, steps, curves, lambda: predict() + last)
+
+        training = self.model.fit([self._changes(fold) for fold in folds], watched)
+        for fold in folds:
+            last = last_values(fold.inner.table, self.target)
+            yield ChangeFitted(next(training), self.target)
+
+    def _changes(self, fold: Fold) -> Fold:
+        full, train, inner = (changed(rows, self.target) for rows in (fold.full, fold.train, fold.inner))
+        return replace(fold, full=full, train=train, inner=inner)
+
+
+def changed(rows: Rows, target: Target) -> Rows:
+    """Return rows whose target is how much it changes from the last known value.
+
+    What is learned with the target's help has a name of its own.
+    """
+    last = last_values(rows.table, target)
+    key = None if rows.table.key is None else f"{rows.table.key}/change"
+    return Rows(replace(rows.table, key=key), rows.target - (last if target.parts else last[:, 0]))

@@ -1,0 +1,142 @@
+"""Naive forecasts: what anybody would say without a model. A forecast that is no better than these is none.
+
+Hyndman and Athanasopoulos, "Forecasting: principles and practice", section 5.2.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fold, Store, Watch
+from spaces.inputs.arrays import carried_forward
+from spaces.language.leaves import Choice
+from spaces.language.space import Config, Space
+from spaces.rows.arrays import Array, Stretches
+from spaces.rows.signature import Signature
+from spaces.rows.table import Table
+from spaces.rows.target import Follows, Target, followed
+
+_ROWS = 4096
+
+
+def past_of(table: Table, channels: Sequence[int]) -> Array:
+    """Return some channels of the past, `(rows, steps, channels)`, missing steps filled with the last known value."""
+    array = table.arrays[0]
+    if isinstance(array, Stretches):
+        return Stretches(carried_forward(array.base[:, list(channels)]), array.starts, array.length)
+    return carried_forward(np.asarray(array)[..., list(channels)])
+
+
+def last_values(table: Table, target: Target) -> NDArray[np.float64]:
+    """Return the last known value of what each target continues, `(rows, targets)`; the mean where none is known."""
+    past = past_of(table, [follows.channel for follows in followed(target)])
+    last = past.base[past.starts + past.length - 1] if isinstance(past, Stretches) else np.asarray(past)[:, -1]
+    known = np.isfinite(last)
+    usual = [column[its].mean() if its.any() else 0.0 for column, its in zip(last.T, known.T, strict=True)]
+    return np.where(known, last, usual).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """Reads the channels that the targets continue."""
+
+    follows: tuple[Follows, ...]
+    key: None = None
+
+    def matrix(self, table: Table) -> Array:
+        """Return their past, `(rows, steps, targets)`."""
+        return past_of(table, [one.channel for one in self.follows])
+
+
+@dataclass(frozen=True, eq=False)
+class NaiveFitted:
+    """A naive forecast.
+
+    Attributes:
+        how: `{"last": {}}`, `{"seasonal": {"period": steps}}`, `{"mean": {"steps": steps}}` or `{"drift": {}}`.
+        follows: What each target continues.
+        curves: There are none.
+    """
+
+    library: ClassVar[str] = "naive"
+    how: Mapping[str, Any]
+    follows: tuple[Follows, ...]
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def prepared(self) -> _Past:
+        """What it reads."""
+        return _Past(self.follows)
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return forecasts `(rows, targets)`."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, past: Array) -> NDArray[np.float32]:
+        """Forecast from the past, `(rows, steps, targets)`, of which some rows at a time are written out."""
+        chunks = [self._some(np.asarray(past[start : start + _ROWS])) for start in range(0, len(past), _ROWS)]
+        return np.concatenate([np.empty((0, len(self.follows)), np.float32), *chunks])
+
+    def _some(self, past: NDArray[Any]) -> NDArray[np.float32]:
+        # What is missing before the first known step is taken to have been like it.
+        known = np.flip(carried_forward(np.flip(past.astype(np.float64), axis=1)), axis=1)
+        said = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
+        return np.nan_to_num(np.stack(said, axis=1)).astype(np.float32)
+
+    def _forecast(self, past: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+        steps = past.shape[1]
+        ((how, settings),) = self.how.items()
+        match how:
+            case "seasonal":  # the same time a period ago, or as many periods as the horizon is long
+                period = int(settings["period"])
+                return past[:, steps - 1 + horizon - period * math.ceil(horizon / period)]
+            case "mean":
+                mean: NDArray[np.float64] = past[:, -int(settings["steps"]) :].mean(axis=1)
+                return mean
+            case "drift":
+                return past[:, -1] + horizon * (past[:, -1] - past[:, 0]) / max(1, steps - 1)
+        return past[:, -1]
+
+    def save(self, folder: Path) -> None:
+        """Write `model.json`."""
+        settings = {"library": self.library, "how": self.how, "follows": self.follows}
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> NaiveFitted:
+        """Read what `save` wrote."""
+        return NaiveFitted(settings["how"], tuple(Follows(*one) for one in settings["follows"]))
+
+
+@dataclass(frozen=True)
+class NaiveModel:
+    """One naive forecast; there is nothing to train."""
+
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = False
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[NaiveFitted]:
+        """Return the same forecast for each fold."""
+        follows = tuple(followed(self.signature.target))
+        for _ in folds:
+            yield NaiveFitted(self.config["forecast"], follows)
+
+
+def naive_space(signature: Signature) -> Space:
+    """Return the naive forecasts: the last value, the same time a period ago, the mean of the last period, drift."""
+    (series,) = signature.arrays
+    steps = series.shape[0]
+    furthest = max((part.follows.horizon for part in signature.targets if part.follows), default=1)
+    fitting = [period for period in series.periods if period * -(-furthest // period) < steps + 1]
+    seasons: Space = {"seasonal": {"period": Choice(fitting)}} if fitting else {}
+    means = [period for period in series.periods if period <= steps] or [steps]
+    return {"forecast": Choice({"last": {}, **seasons, "mean": {"steps": Choice(means[:1])}, "drift": {}})}

@@ -1,0 +1,1 @@
+"""The joint wide-and-deep model of one fold."""

@@ -1,0 +1,202 @@
+"""A joint wide-and-deep model that begins as an average of boosted trees and a network, and learns what they missed.
+
+    z(x) = base(x) + wide(x) + delta(x)
+
+`base` is a fixed weighted sum of what the trees and the network say (log odds, or values), `wide` is linear in
+frequent values, bins, crosses, n-grams of texts and the leaves that the trees put a row into, `delta` is linear in the
+network's last hidden layer. Both begin at zero, so before the first epoch the model *is* the average; and that is one
+of the states early stopping chooses from. Trained with FTRL and an L1 penalty (wide) and AdamW (delta), first with the
+network's layers frozen, so that what they make of the rows is computed once, then at a tenth of the rate without. Cheng
+et al., "Wide & deep learning for recommender systems", DLRS 2016; leaves as categories: He et al., "Practical lessons
+from predicting clicks on ads at Facebook", ADKDD 2014.
+
+A linear model on leaves of trees that were grown on the same rows overfits badly, which only the penalty holds off: it
+is chosen on inner rows, which no tree was grown on, with the average that these very trees and network make there. With
+an average of other models the leaves would look like news, which they are not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+from scipy import sparse
+
+from spaces.engines.contract import Store
+from spaces.engines.keras.fitted import KerasFitted, inference_view
+from spaces.engines.keras.prediction import predict
+from spaces.engines.keras.scale import TargetScale, finished
+from spaces.engines.xgboost import XGBoostFitted
+from spaces.inputs.prepared import Columns, Prepared
+from spaces.inputs.text.vocabulary import listed
+from spaces.probabilities import scores_of
+from spaces.rows.table import Table
+
+_MOST_TREES, _CROSSES, _NGRAMS, MOST = 100, 256, 20_000, 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Several preprocessings.
+
+    Attributes:
+        parts: The preprocessings.
+        key: They have no name together.
+    """
+
+    parts: tuple[Prepared, ...]
+    key: str | None = None
+
+    def matrix(self, table: Table) -> tuple[Columns, ...]:
+        """Return what each part makes of the rows."""
+        return tuple(part.matrix(table) for part in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Average:
+    """The average that a joint model begins with.
+
+    Attributes:
+        tree: The trees of one fold.
+        tower: The network of the same fold.
+        coefficients: `(2,)`, of the trees' and of the network's log odds or values.
+        scale: The scale of a regression target.
+    """
+
+    tree: XGBoostFitted
+    tower: KerasFitted
+    coefficients: NDArray[np.float64]
+    scale: TargetScale
+
+    def scores(self, predictions: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the average `(rows, scores)` of predictions `(2, rows, outputs)`, on the joint model's scale."""
+        average = np.tensordot(self.coefficients, scores_of(predictions), axes=1)
+        return ((average - self.scale.mean) / self.scale.deviation).astype(np.float32)
+
+    def leaves(self, matrix: Columns) -> NDArray[np.int32]:
+        """Return the node that each tree puts a row into, `(rows, trees)`."""
+        booster = self.tree.booster
+        rounds = min(booster.num_boosted_rounds(), _MOST_TREES)
+        rows = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True)
+        found = booster.predict(rows, pred_leaf=True, iteration_range=(0, rounds))
+        return found.reshape(matrix.shape[0], -1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """The columns that the wide part is linear in: those that a linear model of the task reads, and leaves of trees.
+
+    Attributes:
+        prepared: Makes the columns.
+        most: Of a sparse matrix's rows so many columns are seen, the largest; 0 for matrices that are not sparse.
+        sizes: The number of nodes of each tree.
+    """
+
+    prepared: Prepared
+    most: int
+    sizes: tuple[int, ...]
+
+    def arrays(self, columns: Columns, leaves: NDArray[np.int32]) -> list[NDArray[Any]]:
+        """Return the columns as one array, or as ids and weights; and the leaves, numbered through all trees."""
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        numbered = (np.minimum(leaves, np.array(self.sizes) - 1) + starts).astype(np.int32)
+        if not sparse.issparse(columns):
+            return [columns, numbered]
+        there = columns.copy()
+        there.eliminate_zeros()
+        return [*listed(there, self.most), numbered]
+
+
+@dataclass(eq=False)
+class JointFitted:
+    """A joint model of one fold.
+
+    Attributes:
+        average: What it begins with.
+        wide: The columns of the wide part.
+        model: The network `(base, columns or ids and weights, leaves, what the tower reads) -> outputs`.
+        kind: The kind of target.
+        penalty: The L1 penalty that was chosen.
+        epochs: How many epochs it is away from the average; 0 where nothing was better.
+        curves: One number an epoch.
+    """
+
+    library: ClassVar[str] = "joint"
+    average: Average
+    wide: Wide
+    model: keras.Model
+    kind: str
+    penalty: float
+    epochs: int
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def prepared(self) -> Beside:
+        """The preprocessing of the wide part, of the trees and of the network."""
+        return Beside((self.wide.prepared, self.average.tree.prepared, self.average.tower.prepared))
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, read: tuple[Columns, ...]) -> NDArray[np.float32]:
+        """Predict rows that are already preprocessed."""
+        return finished(predict(self.model, inputs(self.average, self.wide, read)), self.average.scale, self.kind)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `preprocess.skops`, `model.json`, and trees and network in their own folders."""
+        inference_view(self.model).save(folder / "model.keras")
+        for name, part in (("tree", self.average.tree), ("tower", self.average.tower)):
+            (folder / name).mkdir(exist_ok=True)
+            part.save(folder / name)
+        settings = {
+            "library": self.library,
+            "prepared": self.wide.prepared.save(folder),
+            "most": self.wide.most,
+            "sizes": self.wide.sizes,
+            "coefficients": self.average.coefficients.tolist(),
+            **self.average.scale.to_json(),
+            "kind": self.kind,
+            "penalty": self.penalty,
+            "epochs": self.epochs,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> JointFitted:
+        """Read what `save` wrote."""
+        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        tree, tower = store.fitted(folder / "tree"), store.fitted(folder / "tower")
+        assert isinstance(tree, XGBoostFitted)
+        assert isinstance(tower, KerasFitted)
+        scale = TargetScale.from_json(settings)
+        average = Average(tree, tower, np.array(settings["coefficients"]), scale)
+        prepared = store.prepared(folder, settings["prepared"])
+        wide = Wide(prepared, settings["most"], tuple(settings["sizes"]))
+        return JointFitted(average, wide, model, settings["kind"], settings["penalty"], settings["epochs"])
+
+
+def inputs(
+    average: Average, wide: Wide, read: tuple[Columns, ...], base: NDArray[np.float32] | None = None
+) -> tuple[NDArray[Any], ...]:
+    """Return what a joint model's network reads.
+
+    Args:
+        average: What it begins with.
+        wide: The columns of its wide part.
+        read: The rows as the wide part, the trees and the tower read them.
+        base: What the average says, `(rows, scores)`; trees and tower are asked when left out.
+    """
+    columns, trees, tower = read
+    if base is None:
+        base = average.scores(np.stack([average.tree.predict_matrix(trees), average.tower.predict_matrix(tower)]))
+    padded = average.tower.padded(tower)
+    beside = padded if isinstance(padded, tuple) else (padded,)
+    return (base, *wide.arrays(columns, average.leaves(trees)), *beside)

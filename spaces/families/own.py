@@ -1,0 +1,65 @@
+"""Families of a user's own builder."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from spaces.engines.contract import Model
+from spaces.families.family import Family
+from spaces.language.space import Config, Space, check
+from spaces.rows.signature import Signature
+
+
+def family(
+    build: Callable[[Config, Signature], Any], space: Space | Callable[[Signature], Space], *, name: str
+) -> Family:
+    """Make a family of your own Keras function.
+
+    Args:
+        build: Takes a config of your space and the task's signature and returns a `keras.Model`, compiled or not.
+            `signature.input.shape` is the shape of one row after preprocessing (float32, missing values filled,
+            categories encoded). Where the task has texts, the model reads a tuple: the matrix, if
+            `signature.table` is there, and int32 `(rows, length)` for each of `signature.texts`, 0 for padding and at
+            most `vocabulary + 1`; both are read from the config, and are the longest text's words and 20,000 when it
+            does not name them. The model's output must be `(rows, 1)` values for regression (trained on
+            standardised targets), `(rows, 1)` sigmoid or `(rows, classes)` softmax probabilities for classes
+            (trained on class indices); of several targets these side by side, `signature.target.outputs` columns, with
+            a softmax of two columns for two classes. An uncompiled model gets the loss of the task and the optimizer of
+            the config.
+        space: The space, or a function from the signature to it. These names are read by the training loop where
+            they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`,
+            `class_weight`, `vocabulary`, `length`, `dropped_features` (train on the rows twice, the second time with
+            this share of a table's values missing).
+        name: What studies call the family.
+
+    Raises:
+        ValueError: The space or the name is not one.
+    """
+    if not callable(build):
+        raise ValueError(f"build must be a function (config, signature) -> keras.Model, got {build!r}")
+    if not name or not name.replace("_", "").isalnum():
+        raise ValueError(f"a family's name is made of letters, digits and underscores, got {name!r}")
+    if not callable(space):
+        check(space)
+
+    def space_of(signature: Signature) -> Space:
+        return space(signature) if callable(space) else space
+
+    def build_model(config: Config, signature: Signature) -> Model:
+        from spaces.engines.keras.model import KerasModel
+
+        return KerasModel(build, config, signature)
+
+    return Family(name, space_of, build_model, library="keras", source=_source_digest(build))
+
+
+def _source_digest(function: Callable[..., Any]) -> str:
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):  # typed into a console, or a callable object
+        code = getattr(function, "__code__", None)
+        text = repr(code.co_code if code else function)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Networks and trees on a pretrained base."""

@@ -1,0 +1,165 @@
+"""Networks that begin with a base trained on other images: its features once and for all, or its top trained further.
+
+A base is a Keras model that reads images. Its stages end where images become smaller, and it is cut at the end of one
+of them: the first layers see edges and textures, the last what the base was trained to tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fitted, Fold, Watch
+from spaces.engines.folds import with_watched_rows
+from spaces.engines.keras.compiling import Listener, callbacks, compiled
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.keras.model import KerasModel
+from spaces.engines.keras.prediction import undisturbed
+from spaces.engines.keras.scale import scaled
+from spaces.engines.keras.training import Trainer
+from spaces.engines.row_weights import row_weights
+from spaces.engines.xgboost import XGBoostModel
+from spaces.families.pretrained.features import BaseFeatures, Cut, base_features, colours, cut_base, pooled_vector
+from spaces.inputs.image.networks import augmented
+from spaces.inputs.prepared import Reading, array_recipes, learn
+from spaces.language.space import Config
+from spaces.layers.blocks import hidden
+from spaces.layers.heads import head
+from spaces.rows.signature import Input, Signature
+from spaces.rows.table import Rows, Table
+
+_PATIENCE = 3
+
+
+_EPSILON = 1e-7
+
+
+@dataclass(frozen=True)
+class PretrainedModel:
+    """One configuration: a cut base, and a network or trees on what it says; then its last stages, where asked for."""
+
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
+        """Train on each fold in turn; see `spaces.engines.contract.Model.fit`."""
+        cut = Cut.of(self.config)
+        base = base_features(cut, self.signature.input)
+        ((kind, settings),) = self.config["head"].items()
+        if kind == "trees":
+            trees = XGBoostModel(settings, self.signature)
+            for fold in folds:
+                yield trees.fit_columns(fold, base, base.kept(fold.train), watch)
+            return
+        ((how, tuning),) = settings["fine_tuning"].items()
+        if how == "none":
+            yield from self._on_features(base, folds, settings, watch)
+            return
+        epochs, more = int(settings["epochs"]), int(tuning["epochs"])
+        heads = self._on_features(
+            base,
+            [with_watched_rows(fold) for fold in folds],
+            settings,
+            lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
+        )
+        trainer: Trainer | None = None
+        for fold, fitted in zip(folds, heads, strict=True):
+            keras.utils.set_random_seed(fold.seed)
+            fresh = self._whole(cut, fitted.model, tuning)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            later = _later(watch, epochs)
+            its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
+            yield self._tuned(trainer, fold, fitted, its, later)
+
+    def _on_features(
+        self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
+    ) -> Iterator[KerasFitted]:
+        """Train networks that read the base's features."""
+        vectors = Input("features", "image", base.model.output_shape[1:])
+
+        def read(rows: Rows) -> Rows:
+            none = np.empty((len(rows), 0))
+            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target)
+
+        featured = [replace(fold, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
+        scales = (_scale(fold.train) for fold in featured)
+
+        def build(config: Config, signature: Signature) -> keras.Model:  # called once a fold, in turn
+            return _build_head(config, signature, next(scales))
+
+        network = KerasModel(build, settings, replace(self.signature, inputs=(vectors,)))
+        for fitted in network.fit(featured, watch):
+            yield KerasFitted(fitted.model, base, (), fitted.kind, fitted.scale, fitted.curves)
+
+    def _whole(self, cut: Cut, fitted: keras.Model, tuning: Config) -> keras.Model:
+        """Build base and head as one model, of which the base's last stages and the head can be trained."""
+        image = self.signature.input
+        base, ends = cut_base(cut, image)
+        names = [layer.name for layer in base.layers]
+        first = names.index(ends[-1 - tuning["stages"]]) + 1 if tuning["stages"] < len(ends) else 0
+        for layer in base.layers[:first]:
+            layer.trainable = False
+        pixels = keras.Input(image.shape, dtype=image.dtype)
+        vector = pooled_vector(augmented(colours(pixels), tuning["augmentation"]), cut, base, ends)
+        top = keras.models.clone_model(fitted)
+        top.set_weights(fitted.get_weights())
+        model = keras.Model(pixels, top(vector))
+        return compiled(model, {"optimizer": "adam", "learning_rate": tuning["learning_rate"]}, self.signature.target)
+
+    def _tuned(self, trainer: Trainer, fold: Fold, fitted: KerasFitted, settings: Config, watch: Watch) -> KerasFitted:
+        """Train base and head together."""
+        target, epochs = self.signature.target, int(settings["epochs"])
+        reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, flat=False))
+        prepared, images = learn(reading, fold.train.table, fold.train.target, target.kind)
+        whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
+        inner = prepared.matrix(fold.inner.table)
+
+        def arrays(read: Any, rows: Rows) -> Arrays:
+            wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
+            return Arrays(read, wanted, row_weights(settings, rows.target))
+
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: whole.predict_matrix(inner)))
+        whole.curves = trainer.train(
+            arrays(images, fold.train),
+            arrays(inner, fold.inner) if fold.steps is None else None,
+            epochs=fold.steps or epochs,
+            batch_size=min(int(settings["batch_size"]), len(fold.train)),
+            callbacks=[*callbacks(settings, epochs, watched=fold.steps is None), listener],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+        )
+        return whole
+
+
+def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np.float32]]) -> keras.Model:
+    """Build what reads features, standardised with mean and variance of training rows, which stay as they are."""
+    vector = keras.Input(signature.input.shape)
+    standard = keras.layers.BatchNormalization(epsilon=_EPSILON, center=False, scale=False, trainable=False)
+    x = keras.layers.Dropout(config["dropout"])(hidden(standard(vector), config))
+    standard.set_weights(list(scale))
+    return keras.Model(vector, head(x, signature.target))
+
+
+def _scale(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and variance of features; of those that never change one, as they may change elsewhere."""
+    features = np.asarray(rows.table.arrays[0])
+    variance = features.var(axis=0)
+    return features.mean(axis=0), np.where(variance > 0, variance, 1)
+
+
+def _later(watch: Watch, before: int) -> Watch:
+    """Return a watch whose epochs come after others."""
+
+    def shifted(step: int, steps: int, curves: Mapping[str, float], inner: Callable[[], NDArray[Any]], /) -> None:
+        watch(before + step, before + steps, curves, inner)
+
+    return shifted

@@ -1,0 +1,156 @@
+"""Models that read sequences step by step and say something of every step: Keras networks over windows of rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.fitted import inference_view
+from spaces.engines.keras.prediction import step_function, undisturbed
+from spaces.engines.keras.scale import TargetScale, finished
+from spaces.engines.keras.training import Trainer
+from spaces.engines.row_weights import row_weights
+from spaces.families.sequences.windows import PreparedWindows, Windows, prepare_windows
+from spaces.inputs.text.vocabulary import text_recipe
+from spaces.language.space import Config
+from spaces.rows.signature import Signature
+from spaces.rows.table import Rows, Table
+
+
+@dataclass(eq=False)
+class StepFitted:
+    """A network over windows, trained on one fold."""
+
+    library: ClassVar[str] = "steps"
+    model: keras.Model
+    prepared: PreparedWindows
+    kind: str
+    scale: TargetScale
+    curves: dict[str, list[float]]
+
+    @cached_property
+    def _run(self) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
+        return step_function(self.model)
+
+    def predict(self, table: Table) -> NDArray[np.float32]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
+        return self.predict_matrix(self.prepared.matrix(table))
+
+    def predict_matrix(self, windows: Windows) -> NDArray[np.float32]:
+        """Predict rows that are cut into windows."""
+        said = self._run(read(windows), windows.fresh)
+        outputs = np.empty_like(said)
+        outputs[windows.rows[windows.fresh]] = said
+        return finished(outputs, self.scale, self.kind)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.keras`, `model.json`, and `preprocess.skops` where there are numbers."""
+        inference_view(self.model).save(folder / "model.keras")
+        settings = {
+            "library": self.library,
+            "prepared": self.prepared.save(folder),
+            **self.scale.to_json(),
+            "kind": self.kind,
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> StepFitted:
+        """Read what `save` wrote."""
+        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        prepared = PreparedWindows.load(folder, settings["prepared"])
+        return StepFitted(model, prepared, settings["kind"], TargetScale.from_json(settings), {})
+
+
+@dataclass(frozen=True)
+class StepModel:
+    """One configuration of a network over windows.
+
+    Attributes:
+        builder: Takes config, signature and columns of numbers, and returns a model of windows: codes
+            `(windows, length, categories)` and numbers `(windows, length, columns)`, texts before them, to
+            `(windows, length, outputs)`.
+        config: The configuration.
+        signature: The task's.
+    """
+
+    builder: Callable[[Config, Signature, int], keras.Model]
+    config: Config
+    signature: Signature
+    stops_early: ClassVar[bool] = True
+
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[StepFitted]:
+        """Train on each fold in turn, all folds through one trace; see `spaces.engines.contract.Model.fit`."""
+        kind, length = self.signature.target.kind, self.config["length"]
+        prepared = [
+            prepare_windows(
+                self.config.get("scaling", "standard"),
+                fold.train.table,
+                fold.train.target,
+                kind,
+                length=length,
+                # A window's first steps have no past to be told from: half of it is context for the other half.
+                overlap=length // 2,
+                text=text_recipe(self.config) if "text" in self.config else None,
+            )
+            for fold in folds
+        ]
+        width = max(one.width for one in prepared)
+        trainer: Trainer | None = None
+        for fold, one in zip(folds, prepared, strict=True):
+            keras.utils.set_random_seed(fold.seed)
+            built = self.builder(self.config, self.signature, width)
+            fresh = compiled(built, self.config, self.signature.target)
+            if trainer is None:
+                trainer = Trainer(fresh)
+            else:
+                trainer.reset(fresh)
+            yield self._fit_fold(trainer, replace(one, width=width), fold, watch)
+
+    def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
+        scale = TargetScale.of(fold.train.target, self.signature.target)
+        fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
+        train = self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
+        epochs, watched = int(setting(self.config, "epochs")), fold.steps is None
+        inner = prepared.matrix(fold.inner.table)
+        fitted.curves = trainer.train(
+            train,
+            self._arrays(inner, fold.inner, scale, trainer.model) if watched else None,
+            epochs=fold.steps or epochs,
+            batch_size=min(int(setting(self.config, "batch_size")), len(train.y)),
+            callbacks=[
+                *callbacks(self.config, epochs, watched=watched),
+                Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner))),
+            ],
+            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
+        )
+        return fitted
+
+    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+        """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
+        target = np.asarray(rows.target)[windows.rows]
+        if model.output_shape[-1] == 1:
+            target = ((target - scale.mean) / scale.deviation).astype(np.float32)[:, :, None]
+        else:
+            target = target.astype(np.int32)
+        weights = row_weights(self.config, np.asarray(rows.target))
+        each = windows.fresh.astype(np.float32)
+        each *= each.size / each.sum()  # a loss is divided by all steps of all windows
+        return Arrays(read(windows), target, each if weights is None else each * weights[windows.rows])
+
+
+def read(windows: Windows) -> Any:
+    """Return what the network reads: texts, codes and numbers, of them what there is."""
+    given = [*windows.texts, *(array for array in (windows.codes, windows.numbers) if array.shape[2])]
+    return tuple(given) if len(given) > 1 else given[0]

@@ -1,0 +1,1 @@
+"""Models of rows without a target, and of odd windows."""

@@ -1,0 +1,77 @@
+"""The spaces of networks that learn rows themselves."""
+
+from __future__ import annotations
+
+import math
+
+from spaces.families.shared_spaces import training
+from spaces.language.leaves import Choice, Float, Int
+from spaces.language.space import Space
+from spaces.rows.signature import Input, Signature
+
+_RATES = (2e-4, 1e-2, 1e-3)
+
+
+def autoencoder_space(signature: Signature) -> Space:
+    """Return the space: how long a code is, what makes it and the row of it, and how much rows are spoilt."""
+    return {**_coded(signature), "noise": Choice([0.0, 0.1, 0.3]), **_trained(signature)}
+
+
+def variational_space(signature: Signature) -> Space:
+    """Return the space of variational autoencoders."""
+    return {**_coded(signature), **_trained(signature)}
+
+
+def gan_space(signature: Signature) -> Space:
+    """Return the space of a pair of convolutional networks, of which one makes images and one tells them apart."""
+    return {
+        "latent": Int(16, 128, log=True, default=64),
+        "body": {"conv": {"filters": Int(16, 64, log=True, default=32), "depth": _depth(signature.input, default=2)}},
+        "dropout": Float(0.0, 0.5, default=0.3),
+        "label_noise": Float(0.0, 0.2, default=0.1),
+        "learning_rate": Float(5e-5, 1e-3, log=True, default=2e-4),
+        "beta_1": Choice([0.5, 0.9]),
+        "batch_size": Int(32, 256, log=True, default=64),
+        "epochs": Int(5, 100, log=True, default=20),
+    }
+
+
+def anomaly_space(signature: Signature) -> Space:
+    """Return the space: what is to be restored or told of a window, and how large an error is an anomaly."""
+    told: Space = {"ahead": Float(0.1, 0.5, default=0.25), "units": Int(16, 256, log=True), "depth": Int(1, 3)}
+    restored: Space = {**_coded(signature), "noise": Choice([0.0, 0.1, 0.3])}
+    return {
+        "error": Choice({"reconstruction": restored, "forecast": told}),
+        "quantile": Float(0.9, 0.999, default=0.98),
+        **_trained(signature),
+    }
+
+
+def _coded(signature: Signature) -> Space:
+    one = signature.input
+    dense: Space = {}
+    bodies: dict[str, Space] = {"dense": dense}
+    if one.kind != "table" and min(one.shape[:-1]) >= 4:
+        conv: Space = {"filters": Int(8, 64, log=True, default=16), "depth": _depth(one, default=2)}
+        bodies = {"conv": conv, **bodies} if one.kind == "image" else {**bodies, "conv": conv}
+    return {
+        "latent": Int(2, max(3, min(64, math.prod(one.shape) // 2)), log=True),
+        "body": Choice(bodies),
+        "units": Int(32, 512, log=True),
+        "depth": Int(1, 3),
+    }
+
+
+def _depth(one: Input, default: int) -> Int | int:
+    deepest = min(4, int(math.log2(min(one.shape[:-1]))) - 1)
+    return Int(1, deepest, default=min(default, deepest)) if deepest > 1 else 1
+
+
+def _trained(signature: Signature) -> Space:
+    settings = training(signature, learning_rate=_RATES)
+    return {
+        **{name: its for name, its in settings.items() if name != "class_weight"},
+        "batch_size": Int(16, 256, log=True, default=64),
+        "epochs": 60,
+        "patience": 6,
+    }

@@ -1,0 +1,1 @@
+"""Images: read from files, and the branches that read them."""

@@ -1,0 +1,1 @@
+"""Series: the branches that read them."""

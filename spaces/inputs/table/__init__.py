@@ -1,0 +1,1 @@
+"""Tables: columns at the border, what is learned of them, how their numbers are scaled."""

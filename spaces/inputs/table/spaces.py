@@ -1,0 +1,14 @@
+"""The space of how a table's numbers are scaled."""
+
+from __future__ import annotations
+
+from spaces.rows.signature import Signature
+
+_PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
+
+
+def scalings(signature: Signature) -> list[str]:
+    """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
+    n_numbers = 0 if signature.table is None else signature.table.shape[0] - len(signature.cardinalities)
+    wide = n_numbers * _PIECEWISE_WIDTH * signature.rows * 4
+    return [*(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else []), "standard", "quantile"]

@@ -1,0 +1,1 @@
+"""The space language: three leaves, nested mappings of them, changes by name."""

@@ -1,0 +1,64 @@
+"""Output layers and losses by kind of target.
+
+Several targets have a head each on the same trunk, side by side in one output, and one loss: the weighted sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from spaces.rows.target import Target
+
+
+def head(x: Any, target: Target) -> Any:
+    """Add the last layer: one linear unit, one sigmoid, or a softmax over the classes; of several targets, each one."""
+    if target.parts:
+        dense = [
+            keras.layers.Dense(part.outputs, activation="softmax" if part.classes else None, name=f"output_{i}")
+            for i, part in enumerate(target.parts)
+        ]
+        return keras.layers.Concatenate(name="output")([layer(x) for layer in dense])
+    if target.kind == "regression":
+        return keras.layers.Dense(1, name="output")(x)
+    if target.kind == "binary":
+        return keras.layers.Dense(1, activation="sigmoid", name="output")(x)
+    return keras.layers.Dense(target.outputs, activation="softmax", name="output")(x)
+
+
+def activated(logits: Any, target: Target) -> Any:
+    """Turn outputs without an activation into values or probabilities."""
+    activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
+    return keras.layers.Activation(activation, name="output")(logits)
+
+
+def loss_for(
+    target: Target, outputs: int, weights: Mapping[str, float] | None = None
+) -> str | Callable[[Any, Any], Any]:
+    """Return the Keras loss that trains `outputs` columns towards the target.
+
+    Args:
+        target: What is predicted.
+        outputs: Columns of the network's output.
+        weights: How much each of several targets counts, by name; 1 where left out.
+    """
+    if target.parts:
+        return _sum_of_losses(target, weights or {})
+    if target.kind == "regression":
+        return "mean_absolute_error" if target.loss == "absolute_error" else "mean_squared_error"
+    return "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+
+
+def _sum_of_losses(target: Target, weights: Mapping[str, float]) -> Callable[[Any, Any], Any]:
+    """Return the weighted sum of each target's loss, one number a row."""
+    parts = [
+        (place, columns, keras.losses.get(str(loss_for(part, 0))), float(weights.get(part.key, 1.0)))
+        for place, (part, columns) in enumerate(zip(target.parts, target.columns, strict=True))
+    ]
+
+    def loss(true: Any, predicted: Any) -> Any:
+        return sum(weight * one(true[:, i : i + 1], predicted[:, columns]) for i, columns, one, weight in parts)
+
+    return loss

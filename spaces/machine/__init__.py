@@ -1,0 +1,1 @@
+"""What this machine allows: cores and threads, and what a process may remember."""

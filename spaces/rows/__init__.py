@@ -1,0 +1,1 @@
+"""Rows and what is known of them: columns, encoded tables, targets, signatures."""

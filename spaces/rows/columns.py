@@ -1,0 +1,139 @@
+"""Columns: what a task has, their kinds, and the schema of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    pass
+
+
+ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence", "series", "image"]
+
+
+ARRAYS: tuple[ColumnKind, ...] = ("series", "image")
+
+
+TABLE = "table"
+
+
+MISSING, UNSEEN = -1, -2
+
+
+DATE_PARTS = ("days", "month", "weekday", "hour")
+
+
+class TableError(ValueError):
+    """Rows that cannot be used as a table; the message names the column and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        name: Its name.
+        kind: Its kind.
+        categories: The names of its categories; of a series, those of its channels where they have some.
+        input: The named input that a column of numbers or categories is part of.
+        shape: Of a column of arrays, the shape of one.
+        periods: Of a series, after how many steps it may repeat itself.
+        clock: Of a series, the column of its time stamps.
+        dtype: Of a column of arrays, the type of their numbers.
+    """
+
+    name: str
+    kind: ColumnKind
+    categories: tuple[str, ...] = ()
+    input: str = TABLE
+    shape: tuple[int, ...] = ()
+    periods: tuple[int, ...] = ()
+    clock: str = ""
+    dtype: str = ""
+
+    @property
+    def tabular(self) -> bool:
+        """Whether it is part of a table."""
+        return self.kind not in ("text", "sequence", *ARRAYS)
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of the numeric array: one of a number or boolean, four of a date."""
+        return {"number": 1, "boolean": 1, "date": len(DATE_PARTS)}.get(self.kind, 0)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, in order."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of the numeric array."""
+        return sum(column.n_numbers for column in self.columns)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """The number of categories of each category column."""
+        return tuple(len(column.categories) for column in self.columns if column.kind == "category")
+
+    @property
+    def tables(self) -> dict[str, tuple[int, ...]]:
+        """The columns of each named table among those of `Table.joined()`: its numbers, and then its categories."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        number, code = 0, self.n_numbers
+        for column in self.columns:
+            if not column.tabular:
+                continue
+            numbers, codes = found.setdefault(column.input, ([], []))
+            if column.kind == "category":
+                codes.append(code)
+                code += 1
+            numbers.extend(range(number, number + column.n_numbers))
+            number += column.n_numbers
+        return {name: (*numbers, *codes) for name, (numbers, codes) in found.items()}
+
+    @property
+    def arrays(self) -> list[Column]:
+        """The columns of arrays, each an input of its own."""
+        return [column for column in self.columns if column.kind in ARRAYS]
+
+    @property
+    def texts(self) -> list[str]:
+        """Names of the text columns, each an input of its own."""
+        return [column.name for column in self.columns if column.kind == "text"]
+
+    @property
+    def sequence(self) -> str | None:
+        """Name of the column that says which rows are steps of one sequence."""
+        return next((column.name for column in self.columns if column.kind == "sequence"), None)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the schema as JSON values."""
+        return [
+            {
+                "name": c.name,
+                "kind": c.kind,
+                "categories": list(c.categories),
+                "input": c.input,
+                "shape": list(c.shape),
+                "periods": list(c.periods),
+                "clock": c.clock,
+                "dtype": c.dtype,
+            }
+            for c in self.columns
+        ]
+
+    @staticmethod
+    def from_json(data: Sequence[Mapping[str, Any]]) -> Schema:
+        """Rebuild a schema from `to_json`."""
+        tuples = ("categories", "shape", "periods")
+        return Schema(tuple(Column(**{**c, **{name: tuple(c.get(name, ())) for name in tuples}}) for c in data))

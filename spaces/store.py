@@ -1,0 +1,68 @@
+"""What is stored under which name: the only file that knows every model and every preprocessing.
+
+A stored name stays when a class moves or is called otherwise; what lies on disk then loads as before. Each `load` is
+handed the store, so that a model that holds others need not know of which library they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from spaces.engines.contract import Fitted
+from spaces.inputs.prepared import Prepared
+
+FITTED = {
+    "keras": "spaces.engines.keras.fitted:KerasFitted",
+    "xgboost": "spaces.engines.xgboost:XGBoostFitted",
+    "sklearn": "spaces.engines.sklearn:EstimatorFitted",
+    "each": "spaces.families.each_target:EachFitted",
+    "joint": "spaces.families.joint.fitted:JointFitted",
+    "change": "spaces.families.forecasts.change:ChangeFitted",
+    "naive": "spaces.families.forecasts.naive:NaiveFitted",
+    "steps": "spaces.families.sequences.model:StepFitted",
+    "usual": "spaces.families.unsupervised.usual:UsualFitted",
+    "gan": "spaces.families.unsupervised.gan:GanFitted",
+    "anomaly": "spaces.families.unsupervised.anomaly:AnomalyFitted",
+}
+PREPARED = {
+    "table": "spaces.inputs.table.matrix:PreparedTable",
+    "inputs": "spaces.inputs.prepared:PreparedInputs",
+    "network": "spaces.families.deep_trees:DeepColumns",
+    "base": "spaces.families.pretrained.features:BaseFeatures",
+}
+
+
+class _Store:
+    """Opens what was stored; see `spaces.engines.contract.Store`."""
+
+    def fitted(self, folder: Path) -> Fitted:
+        settings = json.loads((folder / "model.json").read_text())
+        loaded: Fitted = _found(FITTED, settings["library"], folder).load(folder, settings, self)
+        return loaded
+
+    def prepared(self, folder: Path, settings: Mapping[str, Any]) -> Prepared:
+        loaded: Prepared = _found(PREPARED, settings["kind"], folder).load(folder, settings, self)
+        return loaded
+
+
+STORE = _Store()
+
+
+def load_fitted(folder: Path) -> Fitted:
+    """Read what a fitted model's `save` wrote, whatever library it comes from.
+
+    Raises:
+        ValueError: The folder is of a library that this version does not know.
+    """
+    return STORE.fitted(folder)
+
+
+def _found(known: Mapping[str, str], name: str, folder: Path) -> Any:
+    if name not in known:
+        raise ValueError(f"{folder} holds a {name!r}, which this version cannot load; it loads {', '.join(known)}")
+    module, _, kind = known[name].partition(":")
+    return getattr(import_module(module), kind)

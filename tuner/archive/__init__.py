@@ -1,0 +1,1 @@
+"""A study on disk, for whoever reads it: trials, models, curves, reports."""

@@ -1,0 +1,63 @@
+"""Learning curves of a study's trials: as a table, and as files for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from spaces.language.complaints import unknown_name
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.search.ledger import Trial
+
+
+def trial_named(study: Archive, name: str | None) -> Trial:
+    """Return the complete trial of that name, or the best one.
+
+    Raises:
+        StudyError: There is none.
+    """
+    if not study.complete:
+        raise StudyError(f"no trial of {study.folder} is complete yet")
+    trials = {trial.name: trial for trial in study.complete}
+    if name is not None and name not in trials:
+        raise StudyError(f"trial: {unknown_name(name, list(trials))}")
+    return study.complete[0] if name is None else trials[name]
+
+
+def curves(study: Archive, trial: Trial) -> pd.DataFrame:
+    """Return a row for each epoch or boosting round of each fold.
+
+    Returns:
+        Columns `fold`, `step`, and one a curve; no rows for models that are trained in one go.
+    """
+    stored = json.loads((study.attempt_folder(trial) / "curves.json").read_text())
+    folds = [_table(fold).assign(fold=k) for k, fold in enumerate(stored) if fold]
+    found = pd.concat(folds, ignore_index=True) if folds else pd.DataFrame(columns=["step", "fold"])
+    return found[["fold", "step", *(name for name in found.columns if name not in ("fold", "step"))]]
+
+
+def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None = None) -> Path:
+    """Write curves as TensorBoard reads them, a run for each trial and fold, and return the folder.
+
+    Args:
+        study: The study.
+        folder: Where to write; show it with `tensorboard --logdir FOLDER`.
+        trials: Of which trials; the best of each family when left out.
+    """
+    from spaces.engines.keras.tensorboard import write_scalars
+
+    for trial in study.best_of_each_family if trials is None else trials:
+        table = curves(study, trial)
+        for fold, rows in table.groupby("fold"):
+            values = rows.drop(columns=["fold", "step"]).dropna(axis="columns", how="all")
+            write_scalars(folder / trial.name / f"fold-{fold}", {str(name): column for name, column in values.items()})
+    return folder
+
+
+def _table(fold: dict[str, list[float]]) -> pd.DataFrame:
+    """Return curves side by side; those of several targets may differ in length."""
+    table = pd.DataFrame({name: pd.Series(values) for name, values in fold.items()})
+    return table.rename_axis("step").reset_index()

@@ -1,0 +1,114 @@
+"""Tables and notes about a study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spaces.families.catalog import BASELINE
+from tuner.archive.study_folder import Archive
+from tuner.search.ledger import Trial
+
+_SHOWN = 15
+
+
+def stored_curves(study: Archive, trial: Trial) -> list[dict[str, list[float]]]:
+    """Return a trial's curves, one mapping a fold; nothing for trials that did not finish."""
+    if trial.outcome is None or trial.duplicate:
+        return []
+    path = study.attempt_folder(trial) / "curves.json"
+    if not path.exists():
+        return []
+    curves: list[dict[str, list[float]]] = json.loads(path.read_text())
+    return curves
+
+
+def markdown_note(study: Archive) -> str:
+    """Return the study's description for MLflow: the leaderboard and one line about how it went."""
+    board = compact(leaderboard(study), study.task.score.name).head(_SHOWN)
+    header = "| " + " | ".join(board.columns) + " |"
+    rule = "|" + " --- |" * board.shape[1]
+    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in board.itertuples(index=False)]
+    return "\n".join([f"**{study.name}**: {summary(study)}", "", header, rule, *rows])
+
+
+def leaderboard(study: Archive) -> pd.DataFrame:
+    """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
+    rows = []
+    ranked = study.complete
+    shown = {trial.name for trial in ranked}
+    rest = [trial for trial in study.trials if trial.name not in shown]
+    for trial in ranked + rest:
+        outcome = trial.outcome
+        row: dict[str, Any] = {"trial": trial.name, "family": trial.family, "state": trial.state}
+        row[study.task.score.name] = trial.value
+        if outcome is not None:
+            row["std"] = float(np.std(outcome.fold_values)) if outcome.fold_values else None
+            row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.task.score.name}
+            row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
+            row |= {"seconds": outcome.seconds, "reason": outcome.reason}
+        row |= {f"params.{name}": value for name, value in trial.params.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(study: Archive, limit: str | None = None) -> str:
+    """Say in one line what limited the study, whether it still improved, and what failed."""
+    run = [trial for trial in study.trials if not trial.duplicate and trial.family != BASELINE and trial.outcome]
+    failed = [trial for trial in run if trial.state == "failed"]
+    parts = [limit or f"{len(run)} trials", _trend(run, study.task.score.sign)]
+    if failed:
+        reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
+        parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
+    first, *more = [part for part in parts if part]
+    return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
+
+
+def compact(board: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the columns of a leaderboard that fit a terminal."""
+    if board.empty:
+        return board
+    extra = [
+        name
+        for name in board.columns
+        if name not in ("trial", "family", "state", metric, "std", "seconds", "reason")
+        and not name.startswith(("params.", "train_"))
+    ]
+    columns = ["trial", "state", metric, "std", *extra, "seconds", "reason"]
+    return board[[name for name in columns if name in board.columns]]
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
+    """Print a table to the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+        return ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _trend(run: Sequence[Trial], sign: int) -> str:
+    """Say whether the best value was still improving in the last fifth of the trials."""
+    values = [sign * trial.value for trial in run if trial.value is not None]
+    if len(values) < 5:
+        return ""
+    best_at = int(np.argmin(values))
+    late = len(values) - 1 - best_at
+    return "best still improving" if late <= max(1, len(values) // 5) else f"no better in the last {late} trials"

@@ -1,0 +1,112 @@
+"""A study's folder: what a study left on disk, for whoever reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spaces.language.space import Config, configure, from_json
+from tuner.search.ledger import Ledger, Trial
+from tuner.task.task import Task
+
+FORMAT = 4
+
+
+class StudyError(ValueError):
+    """A folder that cannot be used for this study."""
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """What a study left on disk.
+
+    Attributes:
+        folder: Where everything lies.
+        task: The task.
+        ledger: The ledger.
+        families: Names of the families, the baseline first.
+    """
+
+    folder: Path
+    task: Task
+    ledger: Ledger
+    families: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The study's name: that of its folder."""
+        return self.folder.name
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial, in the order in which they ended; those that run come last."""
+
+        def ended(trial: Trial) -> tuple[bool, float]:
+            outcome = trial.outcome
+            return (outcome is None, outcome.started + outcome.seconds if outcome else 0.0)
+
+        return sorted((trial for family in self.families for trial in self.ledger.trials(family)), key=ended)
+
+    @property
+    def complete(self) -> list[Trial]:
+        """The trials that were really run and succeeded, best first."""
+        done = [trial for trial in self.trials if trial.value is not None and not trial.duplicate]
+        return sorted(done, key=lambda trial: self.task.score.sign * (trial.value or 0.0))
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial by cross-validated score, the baseline included, or None."""
+        return next(iter(self.complete), None)
+
+    def attempt_folder(self, trial: Trial) -> Path:
+        """Return the folder of the attempt that finished."""
+        assert trial.outcome is not None
+        return self.folder / "trials" / trial.name / str(trial.outcome.attempt)
+
+    def has_models(self, trial: Trial) -> bool:
+        """Return whether the trial's fold models are still on disk."""
+        folder = self.attempt_folder(trial)
+        return all((folder / f"fold-{k}" / "model.json").exists() for k in range(len(self.task.folds)))
+
+    def config(self, trial: Trial) -> Config:
+        """Return a trial's configuration, nested as its space is."""
+        stored = read_study_file(self.folder)["families"][trial.family]["space"]
+        return configure(from_json(stored), trial.params)
+
+    def library(self, trial: Trial) -> str:
+        """Return what a trial's models are of: `"keras"`, `"xgboost"` or `"sklearn"`."""
+        return str(json.loads((self.attempt_folder(trial) / "fold-0" / "model.json").read_text())["library"])
+
+    @property
+    def best_of_each_family(self) -> list[Trial]:
+        """The best trial of each family, best first, the baseline included."""
+        best: dict[str, Trial] = {}
+        for trial in self.complete:
+            best.setdefault(trial.family, trial)
+        return list(best.values())
+
+
+def read_study_file(folder: Path) -> dict[str, Any]:
+    """Return what `study.json` says.
+
+    Raises:
+        StudyError: There is none, or it is of another format.
+    """
+    path = folder / "study.json"
+    if not path.is_file():
+        near = sorted(p.parent.name for p in folder.parent.glob("*/study.json")) if folder.parent.is_dir() else []
+        hint = f"; in {folder.parent} there are {', '.join(near)}" if near else ""
+        raise StudyError(f"{folder} holds no study{hint}")
+    stored: dict[str, Any] = json.loads(path.read_text())
+    if stored["format"] > FORMAT:
+        raise StudyError(
+            f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})"
+        )
+    if stored["format"] < FORMAT:
+        raise StudyError(
+            f"{folder} was written by an earlier version (format {stored['format']}, this one reads {FORMAT}): run the "
+            "study again in another folder"
+        )
+    return stored

@@ -1,0 +1,198 @@
+"""From a study's stored held-out predictions to an ensemble, trained models added where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ensembles.choosing.cross_fitting import paired_difference
+from ensembles.choosing.gate import Choice, Step, ladder, refinements
+from ensembles.combiners.combiner import Candidate
+from ensembles.combiners.each_target import EachTarget
+from ensembles.ensemble import Ensemble, Member
+from ensembles.methods import METHODS, STACKS
+from spaces.families.catalog import BASELINE
+from spaces.language.complaints import unknown_name
+from spaces.rows.target import ITSELF
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.duration import seconds
+from tuner.ensembling.pool import HeldOut, candidates, read_held_out
+from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.ensembling.test_rows import score_test_rows, single_ensemble
+from tuner.search.ledger import Trial
+
+if TYPE_CHECKING:
+    from tuner.ensembling.joint import JointTrial
+
+
+_SMALLEST_WEIGHT = 1e-3
+
+
+def build_ensemble(
+    study: Archive,
+    method: str,
+    *,
+    top: int = 5,
+    joint: bool = False,
+    max_mb: float | None = None,
+    max_ms: float | None = None,
+    seeds: int = 1,
+    seed_time: float | str | None = None,
+) -> StudyEnsemble:
+    """Choose members and find out how they become one.
+
+    Args:
+        study: The study.
+        method: `"auto"`, which tries several and says what it chose and why, a name in `ensembles.METHODS` or
+            `ensembles.STACKS`, or `"joint"` (see `joint.py`). The uniform average takes the best trial of each
+            family only.
+        top: At most so many trials of each family are candidates.
+        joint: Whether `"auto"` tries the joint model too, which is trained if it was not.
+        max_mb: Megabytes of files that the members may have together.
+        max_ms: Milliseconds that the members may need together for one row.
+        seeds: How many seeds the best configuration of each family has in the end (see `tuner.ensembling.more_models`).
+        seed_time: Begin no training with another seed after so long.
+
+    Raises:
+        ValueError: There is no such method, it cannot minimise the study's metric, no member is within the limits, or
+            the joint model was asked for together with seeds or limits.
+        NoModels: No trial beside the baseline can be used.
+        StudyError: No joint model can be made of the study's trials.
+    """
+    if study.task.target.kind == ITSELF:
+        raise StudyError(
+            "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
+            "restores and makes rows"
+        )
+    known: dict[str, Candidate] = {**METHODS, **STACKS}
+    if method not in ["auto", "joint", *known]:
+        raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if (joint or method == "joint") and (seeds > 1 or max_mb is not None or max_ms is not None):
+        raise ValueError("the joint model takes no seeds, max_mb or max_ms: leave them out, or the joint model")
+    budget = None if seed_time is None else seconds(seed_time, "seed_time")
+    trials = candidates(study, 1 if method == "uniform" else top)
+    held = read_held_out(study, trials).without_duplicates()
+    if method in known and not known[method].accepts(held.loss):
+        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
+    if seeds > 1:
+        from tuner.ensembling.more_models import with_seeds
+
+        held = with_seeds(study, held, seeds, budget)
+    for unit, limit in (("megabytes", max_mb), ("milliseconds", max_ms)):
+        if limit is not None:
+            held = held.within(unit, limit)
+    match method:
+        case "auto":
+            held, choice = _auto(study, held, joint)
+        case "joint":
+            held, choice = _joint(study)
+        case _:
+            choice = held.choose({method: known[method]})
+    return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held, choice)
+
+
+def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
+    """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
+    steps = ladder([member.family for member in held.members], held.loss, with_features=held.features.shape[1] > 0)
+    if held.targets:
+        steps["each_target"] = EachTarget(METHODS["regularized"], held.targets)
+    choice = held.choose(steps)
+    if joint:
+        from tuner.ensembling.joint import train_joint
+
+        alone, tried = _with_joint(study, held, choice, train_joint(study))
+        held, choice = (alone, tried) if tried.steps[-1].taken else (held, replace(choice, steps=tried.steps))
+    return held, held.choose(refinements(choice, held.target, held.loss), choice)
+
+
+def _joint(study: Archive) -> tuple[HeldOut, Choice]:
+    """Compare the joint model with the average that it began as, and take it whatever comes out."""
+    from tuner.ensembling.joint import train_joint
+
+    made = train_joint(study)
+    two = read_held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
+    average = "log_linear" if two.loss.name == "log_loss" else "nelder_mead"
+    return _with_joint(study, two, two.choose({f"{average} of the two": METHODS[average]}), made)
+
+
+def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial) -> tuple[HeldOut, Choice]:
+    """Return the joint model as the only candidate, and the step that compares it with an earlier choice."""
+    predictions, rows = made.predictions, choice.fitted.rows
+    folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
+    alone = replace(held, members=[Member("joint", "joint", 1.0, folders)], predictions=predictions[None])
+    fitted = replace(choice.fitted, outputs=predictions[rows], ensemble=predictions[rows])
+    gain, error = paired_difference(
+        rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, groups=held.groups, seed=held.seed
+    )
+    step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
+    return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
+
+
+def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice) -> StudyEnsemble:
+    """Fit what was chosen to all held-out rows, and gather what is known of it."""
+    task, fitted = study.task, choice.fitted
+    combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
+    combiner = combiner.pruned(_SMALLEST_WEIGHT)
+    sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
+    difference, error = paired_difference(
+        fitted.rows, fitted.ensemble, fitted.single, held.by_fold, groups=held.groups, seed=held.seed
+    )
+    scores = {
+        "ensemble": {
+            "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
+            "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
+        },
+        "best_single": {"trial": best.name, "cross_validated": best.value},
+        "difference": {"cross_fitted": sign * difference, "standard_error": error},
+    }
+    order = np.argsort(-combiner.weights, kind="stable")
+    order = order[combiner.weights[order] > 0]
+    members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)
+    off = held.distances(fitted.rows, fitted.outputs)
+    made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
+    return StudyEnsemble(made, study, best, held, choice)
+
+
+def compare(study: Archive, methods: Sequence[str] = ("uniform", "nelder_mead"), *, test: bool = False) -> pd.DataFrame:
+    """Compare the best trial of each family, the baseline included, with ensembles, one row each.
+
+    Args:
+        study: The study.
+        methods: Names of ensemble methods.
+        test: Score the test rows too, in one look.
+
+    Returns:
+        Columns `model`, `members`, the deciding metric cross-validated (or cross-fitted; in time order without
+        the first part, so that the two do not compare there), and with `test` every metric as `test ...`, by how much
+        the deciding one is better than the baseline's, and the standard error of that.
+    """
+    rows: dict[str, tuple[Ensemble, float | None]] = {}
+    for trial in reversed(study.best_of_each_family):
+        rows[trial.name] = (single_ensemble(study, trial), trial.value)
+    for method in methods:
+        combined = build_ensemble(study, method)
+        rows[f"ensemble ({method})"] = (combined.ensemble, combined.scores["ensemble"]["cross_fitted"])
+    table = pd.DataFrame(
+        {
+            "model": name,
+            "members": len(ensemble.members),
+            f"{study.task.score.name} (cross-fitted)": value,
+        }
+        for name, (ensemble, value) in rows.items()
+    )
+    if not test:
+        return table
+    tested = score_test_rows(study, {name: ensemble for name, (ensemble, _) in rows.items()})
+    scores = pd.DataFrame(tested.scores[name] for name in rows).add_prefix("test ")
+    baseline = next((name for name in rows if name.startswith(f"{BASELINE}-")), None)
+    if baseline is None:  # its trial failed
+        return pd.concat([table, scores], axis=1)
+    gains = [tested.better(name, baseline) for name in rows]
+    against = pd.DataFrame(gains, columns=["better than baseline by", "standard error"])
+    return pd.concat([table, scores, against], axis=1)

@@ -1,0 +1,178 @@
+"""The joint wide-and-deep model of a study, fold by fold: from its best trees and its best network.
+
+The model of fold k begins at the average of what trees and network of fold k say. It is trained on fold k's training
+rows, and what the average says of *those* is taken from the models of the other folds, which had not seen them. So no
+row is averaged from models it trained, neither in training nor when fold k's own rows are scored. In time order the
+first fold's training rows were never held out: its model stays the average, with weights from its inner rows.
+
+Of a forecast, trees and network may predict changes from the last known value; then so does the joint model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.losses import LOSSES
+from ensembles.solvers.convex import convex
+from ensembles.solvers.log_linear import log_linear
+from spaces.engines.contract import Fitted, Fold
+from spaces.families.forecasts.change import ChangeFitted, changed
+from spaces.families.forecasts.naive import last_values
+from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
+from spaces.families.joint.fitted import JointFitted
+from spaces.rows.table import Rows
+from spaces.store import load_fitted
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.search.ledger import Trial
+from tuner.seeds import derive_seed
+from tuner.task.folds import fold_parts, make_folds
+
+NAME = "joint"
+
+
+_FILE = "held_out.npz"
+
+
+@dataclass(frozen=True)
+class JointTrial:
+    """A joint model of every fold, with what they predicted of held-out rows.
+
+    Attributes:
+        folder: Where it lies; `fold-0`, `fold-1`, ... beside `held_out.npz`.
+        made_of: Names of the trials of trees and network.
+    """
+
+    folder: Path
+    made_of: tuple[str, str]
+
+    @property
+    def predictions(self) -> NDArray[np.float64]:
+        """What each fold's model predicted of its held-out rows, `(rows, outputs)`, in the order of a trial's."""
+        found: NDArray[np.float64] = np.load(self.folder / _FILE)["predictions"].astype(np.float64)
+        return found
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """How many epochs each fold's model is away from the average; 0 where training did not help."""
+        found: list[int] = np.load(self.folder / _FILE)["epochs"].tolist()
+        return tuple(found)
+
+
+def train_joint(study: Archive) -> JointTrial:
+    """Train the joint model of a study's best trees and best network, or return the one that was trained.
+
+    Raises:
+        StudyError: There are no trees or no network, or a single fold: nothing then is known of its training rows but
+            what models said that had seen them.
+    """
+    if study.task.target.parts:
+        raise StudyError("a joint model predicts one target, and the task has several")
+    if study.task.schema.sequence:
+        raise StudyError("a joint model reads single rows only, and the task's are steps of sequences")
+    (tree, tower), changes = _pair(study)
+    made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
+    if (made.folder / _FILE).exists():
+        return made
+    task = study.task
+    if len(task.folds) < 2:
+        raise StudyError("a joint model needs at least two folds, as it trains on predictions of held-out rows")
+    stored = [np.load(study.attempt_folder(trial) / _FILE) for trial in (tree, tower)]
+    said = np.full((2, len(task.rows.target), task.target.outputs), np.nan)
+    for i, arrays in enumerate(stored):
+        said[i, arrays["rows"]] = arrays["predictions"]
+    known = np.isfinite(said).all(axis=(0, 2))
+    predictions, epochs = [], []
+    penalties: tuple[float, ...] = PENALTIES
+    for k, ((fold, held_out), parts) in enumerate(zip(make_folds(task), fold_parts(task), strict=True)):
+        folders = [study.attempt_folder(trial) / f"fold-{k}" / ("change" if changes else "") for trial in (tree, tower)]
+        joint, trained = _fit_fold(study, k, fold, parts, said, known, folders, penalties, changes=changes)
+        if trained:
+            penalties = (joint.penalty,)  # chosen on the first fold's inner rows
+        fitted: Fitted = ChangeFitted(joint, task.target) if changes else joint
+        predictions.append(fitted.predict(held_out.table))
+        epochs.append(joint.epochs)
+        place = made.folder / f"fold-{k}"
+        place.mkdir(parents=True, exist_ok=True)
+        fitted.save(place)
+    part = made.folder / "held_out.part.npz"
+    np.savez(part, predictions=np.concatenate(predictions), epochs=np.array(epochs))
+    part.rename(made.folder / _FILE)
+    return made
+
+
+def _fit_fold(
+    study: Archive,
+    k: int,
+    fold: Fold,
+    parts: dict[str, NDArray[np.int64]],
+    said: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    folders: Sequence[Path],
+    penalties: Sequence[float],
+    *,
+    changes: bool,
+) -> tuple[JointFitted, bool]:
+    """Return the joint model of a fold, and whether it was trained or is the average."""
+    task = study.task
+    tree, tower = (load_fitted(folder) for folder in folders)
+    train = parts["train"][known[parts["train"]]]
+    trained = len(train) > 0
+    if trained:
+        key = f"{task.digest}/{k}/train" if len(train) == len(parts["train"]) else None
+        rows, heard = Rows(task.rows.table.take(train, key), task.rows.target[train]), said[:, train]
+    else:  # the first fold of forward chaining
+        rows = fold.inner
+        heard = np.stack([one.predict(rows.table).astype(np.float64) for one in (tree, tower)])
+    if changes:
+        last = last_values(rows.table, task.target)
+        heard = heard - last if trained else heard
+        fold = replace(fold, inner=changed(fold.inner, task.target))
+        rows = changed(rows, task.target)
+    loss = LOSSES["mse" if task.target.kind == "regression" else "log_loss"]
+    solver = convex if task.target.kind == "regression" else log_linear
+    try:
+        joint = fit_joint(
+            tree,
+            tower,
+            replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
+            solver(heard, rows.target, loss),
+            heard,
+            task.signature,
+            penalties=penalties if trained else penalties[:1],
+            epochs=EPOCHS if trained else 0,
+        )
+    except CannotJoin as error:
+        raise StudyError(f"no joint model of {' and '.join(map(str, folders))}: {error}") from error
+    return joint, trained
+
+
+def _pair(study: Archive) -> tuple[tuple[Trial, Trial], bool]:
+    """Return the best trees and the best network that both predict levels, or both changes, and whether it is these."""
+    found: dict[tuple[bool, str], Trial] = {}
+    for trial in study.complete:
+        # Trees that stand on a network of their own say nothing of the columns.
+        if study.has_models(trial) and trial.family != "deep_trees":
+            library = study.library(trial)
+            inner = study.attempt_folder(trial) / "fold-0" / "change" / "model.json"
+            changes = library == "change"
+            found.setdefault((changes, json.loads(inner.read_text())["library"] if changes else library), trial)
+    pairs = [
+        ((found[changes, "xgboost"], found[changes, "keras"]), changes)
+        for changes in (True, False)
+        if (changes, "xgboost") in found and (changes, "keras") in found
+    ]
+    if pairs:
+        sign = study.task.score.sign
+        return min(pairs, key=lambda pair: sum(sign * (trial.value or 0.0) for trial in pair[0]))
+    for library, what in (("xgboost", "boosted trees (xgboost)"), ("keras", "a network")):
+        if not any(library == one for _, one in found):
+            raise StudyError(
+                f"a joint model needs {what}, and no trial of that kind has succeeded with its models still there"
+            )
+    raise StudyError("a joint model needs trees and a network that both predict changes, or both levels")

@@ -1,0 +1,111 @@
+"""More models of configurations that won: with other seeds, or once more on all rows.
+
+Several seeds: networks differ by their first weights and the order of rows, and the mean of some of them is better than
+each. Every seed trains all folds, so the score of the mean is as honest as before.
+
+Refitted on all rows: one model in place of a fold's each, trained for the median number of epochs or rounds that was
+best in the folds. It has seen more rows than any of them, and nothing is held out to score it: scores stay those
+of the fold models, which the ensemble says.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ensembles.ensemble import Member
+from spaces.engines.contract import Fold
+from spaces.families.catalog import BASELINE, FAMILIES
+from spaces.families.family import Family
+from spaces.rows.table import Rows
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.pool import HeldOut
+from tuner.search.ledger import Trial
+from tuner.seeds import derive_seed
+from tuner.task.folds import make_folds
+from tuner.trials.outcome import Job, sealed
+from tuner.trials.trial import run_trial
+
+_DETERMINISTIC = (BASELINE, "linear")
+
+
+def with_seeds(study: Archive, held: HeldOut, seeds: int, seconds: float | None = None) -> HeldOut:
+    """Train the best configuration of each family with more seeds, and let each predict with the mean of all.
+
+    What was trained is kept in the study's folder, and not trained again. Families of your own stay as they are, as
+    their builders are not stored, and so do those without anything random.
+
+    Args:
+        study: The study.
+        held: What trials predicted, best first.
+        seeds: How many seeds each configuration has in the end, the trial's own included.
+        seconds: Begin no training after so long.
+    """
+    start, trials = time.monotonic(), {trial.name: trial for trial in study.complete}
+    folds = make_folds(study.task)
+    members, predictions = list(held.members), held.predictions.copy()
+    families = [member.family for member in held.members]
+    for family in dict.fromkeys(families):
+        if family in _DETERMINISTIC or family not in FAMILIES:
+            continue
+        i = families.index(family)  # the best of it
+        trial, said = trials[members[i].trial], [held.predictions[i]]
+        for number in range(1, seeds):
+            folder = study.folder / "seeds" / trial.name / str(number)
+            if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
+                job = Job(family, trial.number, 1, study.config(trial), _seed(study, trial, number), str(folder))
+                run_trial(job, study.task, folds, FAMILIES[family], report=lambda *_: False, log=lambda *_: None)
+            outcome = sealed(folder)
+            if outcome is None or outcome.state != "complete":
+                break
+            said.append(np.load(folder / "held_out.npz")["predictions"].astype(np.float64))
+            folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
+            members[i] = replace(members[i], folders=(*members[i].folders, *folders))
+        predictions[i] = np.mean(said, axis=0)
+    return replace(held, members=members, predictions=predictions)
+
+
+def refitted(study: Archive, member: Member) -> Member:
+    """Train a member's configuration on all rows, and return it with that one model.
+
+    Raises:
+        StudyError: It is of a family of your own, whose builder is not stored, or no single trial.
+    """
+    trial = next((trial for trial in study.complete if trial.name == member.trial), None)
+    if trial is None or trial.family not in FAMILIES:
+        raise StudyError(f"{member.trial} cannot be refitted: only trials of the families that come with us can")
+    folder = study.folder / "refit" / trial.name
+    if not (folder / "model.json").exists():
+        _train(study, trial, FAMILIES[trial.family], folder)
+    return replace(member, folders=(folder,))
+
+
+def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
+    task = study.task
+    everything = Rows(task.rows.table, task.rows.target)
+    some = Rows(task.rows.table.take(np.arange(1)), task.rows.target[:1])  # not looked at
+    steps = _steps(study, trial)
+    fold = Fold(everything, everything, some, _seed(study, trial, 0), max(steps, default=None), steps)
+    model = family.build(study.config(trial), task.signature)
+    fitted = next(iter(model.fit([fold], lambda *_: None)))
+    folder.mkdir(parents=True, exist_ok=True)
+    fitted.save(folder)
+
+
+def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:
+    """Return the median over folds of the best epoch or round, of each target's model; nothing where there is none."""
+    best: dict[str, list[int]] = {}
+    for curve in json.loads((study.attempt_folder(trial) / "curves.json").read_text()):
+        for name, values in curve.items():
+            target, _, own = name.rpartition("/")
+            if own.startswith("val_"):
+                best.setdefault(target, []).append(int(np.argmin(values)) + 1)
+    return tuple(int(np.median(steps)) for steps in best.values())
+
+
+def _seed(study: Archive, trial: Trial, number: int) -> int:
+    return derive_seed(study.task.seed, f"again {trial.name}", number)

@@ -1,0 +1,235 @@
+"""What trials predicted of the rows that were held out of them: all that an ensemble is made from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.choosing.budget import affordable
+from ensembles.choosing.cross_fitting import CrossFitted, cross_fit
+from ensembles.choosing.gate import Choice, choose
+from ensembles.combiners.combiner import Candidate
+from ensembles.combiners.each_target import Part, sum_of_losses
+from ensembles.ensemble import Member
+from ensembles.losses import LOSSES, Loss
+from ensembles.measures.conformal import distances
+from ensembles.measures.diversity import distinct, error_correlations
+from spaces.engines.together import Together
+from spaces.families.catalog import BASELINE
+from spaces.rows.table import Table
+from spaces.store import load_fitted
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.scoring.score import Score
+from tuner.search.ledger import Trial
+from tuner.task.splits import Index, crossfit_parts
+from tuner.task.task import Task
+
+_TIMINGS = 5
+
+
+_MOST_MEMBERS = 30
+
+
+class NoModels(StudyError):
+    """No trial beside the baseline succeeded with its models still on disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out predictions of some trials.
+
+    Attributes:
+        members: The trials, as members of no weight yet.
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`, or of several targets `(rows, targets)`.
+        features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
+        folds: The fold that held each row out.
+        loss: The deciding metric as a loss.
+        parts: Pairs of positions: rows that fit weights, rows scored with them.
+        row: One of the rows, to time predictions with.
+        seed: The task's.
+        targets: The targets, where there are several.
+        groups: The group of each row, where rows are no independent draws.
+    """
+
+    members: list[Member]
+    predictions: NDArray[np.float64]
+    target: NDArray[Any]
+    features: NDArray[np.float64]
+    folds: Index
+    loss: Loss
+    parts: list[tuple[Index, Index]]
+    row: Table
+    seed: int
+    targets: tuple[Part, ...] = ()
+    groups: NDArray[Any] | None = None
+
+    @property
+    def correlations(self) -> NDArray[np.float64]:
+        """How alike the members' errors are, `(members, members)`; of several targets in the one where least."""
+        if not self.targets:
+            return error_correlations(self.predictions, self.target)
+        each = [error_correlations(self.predictions[:, :, part.columns], part.of(self.target)) for part in self.targets]
+        found: NDArray[np.float64] = np.min(each, axis=0)
+        return found
+
+    def distances(self, rows: Index, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far predictions of some rows are off, sorted, `(rows,)`; of several targets `(targets, rows)`."""
+        target = self.target[rows]
+        if not self.targets:
+            return distances(outputs, target)
+        return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in self.targets])
+
+    def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
+        """Return the mean loss over folds, as a trial's own value is."""
+        folds = self.folds[rows]
+        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
+
+    def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
+        """Try candidates in order; see `ensembles.choosing.gate.choose`."""
+        return choose(
+            candidates,
+            self.predictions,
+            self.target,
+            self.loss,
+            self.parts,
+            score=self.by_fold,
+            held=held,
+            features=self.features,
+            groups=self.groups,
+            seed=self.seed,
+        )
+
+    def cross_fit(self, candidate: Candidate) -> CrossFitted:
+        """Return a candidate's cross-fitted predictions; see `ensembles.choosing.cross_fitting.cross_fit`."""
+        return cross_fit(candidate, self.predictions, self.target, self.loss, self.parts, features=self.features)
+
+    def only(self, names: Sequence[str]) -> HeldOut:
+        """Return those of some trials, in this order."""
+        places = {member.trial: i for i, member in enumerate(self.members)}
+        kept = [places[name] for name in names]
+        return replace(self, members=[self.members[i] for i in kept], predictions=self.predictions[kept])
+
+    def without_duplicates(self) -> HeldOut:
+        """Return all but those whose errors are next to those of a better one."""
+        return self.only([self.members[i].trial for i in distinct(self.correlations)])
+
+    def within(self, unit: str, limit: float) -> HeldOut:
+        """Return those that help most for what they cost, together within a limit.
+
+        Args:
+            unit: `"megabytes"` of files, or `"milliseconds"` for one row.
+            limit: How many all together may cost.
+
+        Raises:
+            ValueError: None is within the limit.
+        """
+        cost = {"megabytes": _megabytes, "milliseconds": self._milliseconds}[unit]
+        costs = np.array([cost(member) for member in self.members])
+        try:
+            chosen = affordable(self.predictions, self.target, self.loss, costs, limit)
+        except ValueError as error:
+            raise ValueError(f"{error} {unit}") from error
+        return self.only([self.members[i].trial for i in chosen])
+
+    def _milliseconds(self, member: Member) -> float:
+        """Return the least of several times that a member needs for one row."""
+        together = Together([load_fitted(folder) for folder in member.folders])
+        together(self.row)
+        seconds = []
+        for _ in range(_TIMINGS):
+            start = time.perf_counter()
+            together(self.row)
+            seconds.append(time.perf_counter() - start)
+        return 1000 * min(seconds)
+
+
+def _megabytes(member: Member) -> float:
+    return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def candidates(study: Archive, top: int) -> list[Trial]:
+    """Return the best trials of each family whose models are still on disk, best first, the baseline left out.
+
+    Raises:
+        NoModels: There are none.
+    """
+    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
+    if not usable:
+        failed = sum(trial.state == "failed" for trial in study.trials)
+        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
+    counts: dict[str, int] = {}
+    chosen = []
+    for trial in usable:
+        counts[trial.family] = counts.get(trial.family, 0) + 1
+        if counts[trial.family] <= top:
+            chosen.append(trial)
+    return chosen[:_MOST_MEMBERS]
+
+
+def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
+    """Read what trials predicted.
+
+    Raises:
+        StudyError: A trial predicted other rows than the rest, or the same rows in another order.
+    """
+    task = study.task
+    loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
+    rows, folds = loaded[0]["rows"], loaded[0]["folds"]
+    for trial, arrays in zip(trials, loaded, strict=True):
+        if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
+            raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
+    predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
+    target = task.rows.target[rows]
+    score = task.score
+    targets = _targets(task)
+    if targets:
+        loss = (
+            sum_of_losses(targets)
+            if score.parts
+            else Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
+        )
+    else:
+        loss = _loss(score)
+    positions = [np.flatnonzero(of) for of in _each_fold(folds)]
+    groups = None if task.groups is None else task.groups[rows]
+    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
+    drawn = None if (together := task.drawn_together) is None else together[rows]
+    features = task.rows.table.take(rows).joined()
+    members = [member_of(study, trial, 0.0) for trial in trials]
+    row = task.rows.table.take(rows[:1])
+    return HeldOut(members, predictions, target, features, folds, loss, parts, row, task.seed, targets, drawn)
+
+
+def _loss(score: Score) -> Loss:
+    return LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+
+
+def _targets(task: Task) -> tuple[Part, ...]:
+    """Return the targets, where there are several, each with what the deciding score adds up, or else its own loss."""
+    if not task.target.parts:
+        return ()
+    each = zip(task.target.parts, task.target.columns, strict=True)
+    of = {part.place: part for part in task.score.parts}
+    return tuple(
+        Part(i, columns, _loss(of[i].score), abs(of[i].factor), bool(part.classes))
+        if i in of
+        else Part(i, columns, LOSSES["log_loss"], 1.0, True)
+        for i, (part, columns) in enumerate(each)
+    )
+
+
+def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
+    return [folds == k for k in np.unique(folds)]
+
+
+def member_of(study: Archive, trial: Trial, weight: float) -> Member:
+    """Return a trial as a member that predicts with the mean of its fold models."""
+    folder = study.attempt_folder(trial)
+    folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
+    return Member(trial.name, trial.family, weight, folders)

@@ -1,0 +1,235 @@
+"""An ensemble of a study's trials: predicts, explains itself, and is scored on the test rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ensembles.choosing.gate import Choice
+from ensembles.combiners.combiner import Candidate
+from ensembles.combiners.tempered import Calibrated
+from ensembles.ensemble import Ensemble, Member
+from ensembles.measures.calibration import calibration
+from ensembles.measures.diversity import Diversity, diversity
+from ensembles.methods import METHODS, Method
+from ensembles.solvers.convex import CERTIFIED, certificate
+from spaces.families.catalog import BASELINE
+from tuner.archive.study_folder import Archive
+from tuner.ensembling.pool import HeldOut
+from tuner.ensembling.test_rows import score_test_rows, single_ensemble, test_looks
+from tuner.search.ledger import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class StudyEnsemble:
+    """An ensemble of a study's trials.
+
+    Attributes:
+        ensemble: Members and weights.
+        study: The study.
+        best: The best single trial by cross-validated score, which predicts with the mean of its fold models.
+        held: What its candidates predicted of rows that were held out of them.
+        choice: The method that was chosen, and those that were tried; losses, so lower is better.
+    """
+
+    ensemble: Ensemble
+    study: Archive
+    best: Trial
+    held: HeldOut
+    choice: Choice
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members; for the linear pool, weights sum to one."""
+        return self.ensemble.members
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """In-sample and cross-fitted score, the best single model's, and their paired difference."""
+        return dict(self.ensemble.scores)
+
+    def predict(self, rows: Any) -> Any:
+        """Predict values or labels; see `ensembles.Ensemble.predict`."""
+        return self.ensemble.predict(rows)
+
+    def predict_proba(self, rows: Any) -> Any:
+        """Predict probabilities, columns in sorted label order; see `ensembles.Ensemble.predict_proba`."""
+        return self.ensemble.predict_proba(rows)
+
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
+        """Predict intervals of a number; see `ensembles.Ensemble.predict_interval`."""
+        return self.ensemble.predict_interval(rows, coverage)
+
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> Any:
+        """Predict sets of labels; see `ensembles.Ensemble.predict_set`."""
+        return self.ensemble.predict_set(rows, coverage)
+
+    def diversity(self) -> Diversity:
+        """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
+        held = self.held.only([member.trial for member in self.members])
+        families = [member.family for member in self.members]
+        combiner, correlations = self.ensemble.combine, held.correlations
+        return diversity(
+            combiner,
+            held.predictions,
+            held.target,
+            held.loss,
+            families,
+            features=held.features,
+            correlations=correlations,
+        )
+
+    @property
+    def certificate(self) -> float | None:
+        """How much any weights of these candidates could lower the loss on the held-out rows, at most.
+
+        None where there is no such proof: for metrics other than log loss and squared error, and for what is not a
+        linear pool. Weights that were kept from fitting these rows too closely have a larger one.
+        """
+        chosen, held = self.choice.candidate, self.held
+        if not isinstance(chosen, Method) or chosen.pool != "linear" or held.loss.name not in CERTIFIED:
+            return None
+        weights = np.zeros(len(held.members))
+        for member in self.members:
+            weights[[one.trial for one in held.members].index(member.trial)] = member.weight
+        return certificate(held.predictions, held.target, held.loss, weights)
+
+    def warnings(self) -> list[str]:
+        """Return what should make one doubt the ensemble."""
+        baseline = next((trial for trial in self.study.complete if trial.family == BASELINE), None)
+        better = self.study.task.score.better
+        if baseline is None or better(self.scores["ensemble"]["cross_fitted"], baseline.value or 0.0):
+            return []
+        return [
+            f"the ensemble is no better than the common-sense baseline ({self.ensemble.metric} {baseline.value:.5g}): "
+            "the columns may say nothing about the target, or the models need more rows or trials"
+        ]
+
+    def calibration(self) -> pd.DataFrame:
+        """Return how well probabilities fit what happened, each member's and the ensemble's, before and after.
+
+        Every number is of rows that fitted neither the model nor its temperature.
+
+        Returns:
+            Columns `model`, `log_loss`, `brier_score`, `expected_calibration_error`, and the same `calibrated`.
+
+        Raises:
+            ValueError: The target is a number.
+        """
+        plain = self._plain()
+        contenders: dict[str, tuple[HeldOut, Candidate]] = {
+            member.trial: (self.held.only([member.trial]), METHODS["uniform"]) for member in self.members
+        }
+        rows = []
+        for name, (held, candidate) in {**contenders, "ensemble": (self.held, plain)}.items():
+            row: dict[str, Any] = {"model": name}
+            for label, one in (("", candidate), (" calibrated", Calibrated(candidate))):
+                fitted = held.cross_fit(one)
+                found = asdict(calibration(fitted.ensemble, held.target[fitted.rows]))
+                row |= {f"{key}{label}": value for key, value in found.items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def plot_calibration(self) -> Figure:
+        """Plot how often cross-fitted probabilities come true, as they are and calibrated.
+
+        Of two classes the probability of the second is shown, of more that of the most probable one.
+
+        Raises:
+            ValueError: The target is a number.
+        """
+        from matplotlib.figure import Figure
+        from sklearn.calibration import CalibrationDisplay
+
+        axes = Figure(figsize=(5, 5), layout="constrained").add_subplot()
+        held, plain = self.held, self._plain()
+        for name, candidate in (("as it is", plain), ("calibrated", Calibrated(plain))):
+            fitted = held.cross_fit(candidate)
+            target = held.target[fitted.rows]
+            said, true = fitted.ensemble[:, 1], target
+            if fitted.ensemble.shape[1] > 2:
+                said, true = fitted.ensemble.max(axis=1), fitted.ensemble.argmax(axis=1) == target
+            CalibrationDisplay.from_predictions(true, said, n_bins=10, strategy="quantile", name=name, ax=axes)
+        axes.set_title(f"Reliability of {self.study.name}, cross-fitted")
+        assert isinstance(axes.figure, Figure)
+        return axes.figure
+
+    def _plain(self) -> Candidate:
+        """Return what was chosen, without calibration or threshold."""
+        if not self.study.task.target.of_classes:
+            raise ValueError("calibration needs one target of classes; for numbers there is predict_interval")
+        return self.choice.candidate.plain
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the ensemble into one folder, from which `tuner.load` reads it."""
+        return self.ensemble.save(folder)
+
+    def explain(self) -> pd.DataFrame:
+        """Return the methods that were tried, one row each.
+
+        Returns:
+            Columns `method`, the deciding metric cross-fitted, `better by` (than the method held until then),
+            `standard error` of that, and `taken`.
+        """
+        sign = self.study.task.score.sign
+        return pd.DataFrame(
+            {
+                "method": step.method,
+                f"{self.ensemble.metric} (cross-fitted)": sign * step.cross_fitted,
+                "better by": step.gain if step.against else None,
+                "standard error": step.standard_error if step.against else None,
+                "taken": "yes" if step.taken else "no",
+            }
+            for step in self.choice.steps
+        )
+
+    def refit(self) -> StudyEnsemble:
+        """Return the same ensemble with each member trained once more, on all rows, in place of its fold models.
+
+        Scores stay those of the fold models: nothing is held out to score the new ones.
+
+        Raises:
+            StudyError: A member is of a family of your own, or the joint model.
+        """
+        from tuner.ensembling.more_models import refitted
+
+        members = tuple(refitted(self.study, member) for member in self.members)
+        scores = {**self.ensemble.scores, "models": "refitted on all rows; the scores are those of the fold models"}
+        return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
+
+    def test(self) -> dict[str, Any]:
+        """Read the test rows and score ensemble and best single model on them.
+
+        This is the only call that reads them, and the study counts how often: a test set that is looked at until the
+        number is right is a validation set.
+
+        Returns:
+            The report, in the shape of `tuner ensemble --test --format json`.
+
+        Raises:
+            StudyError: The task has no test rows.
+        """
+        single = single_ensemble(self.study, self.best)
+        tested = score_test_rows(self.study, {"ensemble": self.ensemble, "best_single": single})
+        report = self.report()
+        for name, scores in tested.scores.items():
+            report["scores"][name]["test"] = scores
+        return report
+
+    def report(self) -> dict[str, Any]:
+        """Return members and scores as JSON values."""
+        return {
+            "method": self.ensemble.method,
+            "metric": self.ensemble.metric,
+            "members": [{"trial": m.trial, "family": m.family, "weight": m.weight} for m in self.members],
+            "scores": json.loads(json.dumps(self.scores)),
+            "test_looks": test_looks(self.study.folder),
+        }

@@ -1,0 +1,103 @@
+"""Looks at the test rows, the only ones, each of them counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.choosing.cross_fitting import paired_difference
+from ensembles.ensemble import Ensemble
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.pool import member_of
+from tuner.scoring.score import scored
+from tuner.search.ledger import Trial
+
+_LOOKS = "test_looks.json"
+
+
+def test_looks(folder: Path) -> int:
+    """Return how often the test rows have been read."""
+    path = folder / _LOOKS
+    return len(json.loads(path.read_text())) if path.exists() else 0
+
+
+def single_ensemble(study: Archive, trial: Trial) -> Ensemble:
+    """Return one trial as an ensemble of itself, predicting with the mean of its fold models."""
+    task = study.task
+    scores = {"ensemble": {"in_sample": trial.value, "cross_fitted": trial.value}}
+    return Ensemble("single", task.score.name, (member_of(study, trial, 1.0),), task.schema, task.target, scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What ensembles said of the test rows, in one look.
+
+    Attributes:
+        study: The study.
+        outputs: Of each, by name, `(rows, outputs)`, as the deciding metric is given them.
+        scores: Every metric of the task, for each.
+    """
+
+    study: Archive
+    outputs: dict[str, NDArray[Any]]
+    scores: dict[str, dict[str, float]]
+
+    def better(self, one: str, other: str) -> tuple[float, float]:
+        """Return by how much the deciding metric is better for one than for another, and the standard error of that.
+
+        The bootstrap draws rows, or blocks of time where rows are in order.
+        """
+        task = self.study.task
+        assert task.test is not None
+        target = task.test.target
+        return paired_difference(
+            np.arange(len(target)),
+            self.outputs[other],
+            self.outputs[one],
+            lambda rows, outputs: task.score.loss(target[rows], outputs),
+            groups=task.test_drawn_together,
+            seed=task.seed,
+        )
+
+
+def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Tested:
+    """Score several ensembles on the test rows, in one look.
+
+    Nothing else reads the test rows, and the study counts the looks: a test set that is looked at until the number is
+    right is a validation set.
+
+    Args:
+        study: The study.
+        contenders: Ensembles by name.
+
+    Raises:
+        StudyError: The task has no test rows.
+    """
+    task = study.task
+    if task.test is None:
+        raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
+    _count_look(study.folder, ", ".join(contenders))
+    outputs, scores = {}, {}
+    for name, ensemble in contenders.items():
+        said = ensemble.outputs(task.test.table)
+        decided = ensemble.decisions(said)
+        outputs[name] = decided if task.score.metric.needs == "label" else said
+        scores[name] = scored(task.scores, task.test.target, said, decided)
+    return Tested(study, outputs, scores)
+
+
+def _count_look(folder: Path, what: str) -> None:
+    path = folder / _LOOKS
+    looks = json.loads(path.read_text()) if path.exists() else []
+    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(looks))
+    os.replace(part, path)

@@ -1,0 +1,1 @@
+"""Launching: arguments checked, the loop, the terminal, MLflow."""

@@ -1,0 +1,301 @@
+"""The one loop that asks, trains, tells and shows."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time as clock
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spaces.families.catalog import BASELINE
+from spaces.language.space import Config
+from tuner.archive.model_files import ModelFiles
+from tuner.archive.report import markdown_note, stored_curves
+from tuner.archive.study_folder import read_study_file
+from tuner.launch.plan import Plan
+from tuner.launch.progress import Display
+from tuner.launch.tracking import Epochs, Tracker
+from tuner.search.ledger import Ledger, Trial
+from tuner.seeds import derive_seed
+from tuner.study import Study
+from tuner.trials.inline_slots import InlineSlots
+from tuner.trials.outcome import Job, Outcome, seal, sealed
+from tuner.trials.process_slots import ProcessSlots
+from tuner.trials.shipping import check_shipping
+from tuner.trials.slots import Finished, Slots
+
+_DEATHS_BEFORE_FAILED = 3
+
+
+_POLL_SECONDS = 0.5
+
+
+class Interrupted(KeyboardInterrupt):
+    """The study was stopped by the user; the same call continues it."""
+
+
+class Launch:
+    """One launch of a study: its budget, its slots and the trials they run."""
+
+    def __init__(self, study: Study, plan: Plan, display: Display, disk: float) -> None:
+        self._study, self._plan, self._display = study, plan, display
+        self._models = ModelFiles(study, disk)
+        self._ledger: Ledger = study.ledger
+        self._again: deque[Job] = deque()
+        self._running: dict[str, Trial] = {}
+        self._deaths: dict[str, int] = {}
+        self._tracker: Tracker | None = None
+        self._spent = _elapsed(study.trials)
+        self._began = clock.monotonic()
+        self._interrupts = 0
+
+    def check_own_families(self) -> None:
+        """Train, save and load the default model of each of the user's own families."""
+        for family in self._plan.families.values():
+            if family.source is not None:
+                self._display.say(f"checking that {family.name} can be saved and loaded in a fresh process")
+                check_shipping(family, self._study.folder / "data")
+
+    def run(self, tracking: str | None, constants: Mapping[str, Any]) -> None:
+        """Run until a limit is reached."""
+        slots = self._slots()
+        self._tracker = self._make_tracker(tracking, constants)
+        limit = "failed"
+        self._display.start(self._done())
+        try:
+            with _interruptible(self._interrupt):
+                slots.start()
+                self._settle()
+                limit = self._loop(slots)
+            slots.close()
+        finally:
+            slots.kill()
+            self._display.stop()
+            self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
+        self._display.say(self._study.summary(limit))
+        if self._interrupts:
+            self._display.say(
+                f"To continue: the same call or command again ({self._study.folder} has everything so far)"
+            )
+            raise Interrupted(limit)
+
+    def _loop(self, slots: Slots) -> str:
+        while True:
+            limit = self._limit()
+            while slots.free() and (job := self._next(asking=limit is None)) is not None:
+                slots.submit(job)
+                limit = self._limit()
+            if self._interrupts > 1:
+                slots.kill()
+                return "interrupted"
+            if limit is not None and not self._running and not self._again:
+                return limit
+            self._display.running(list(self._running))
+            for finished in slots.poll(_POLL_SECONDS):
+                self._take(finished)
+
+    def _limit(self) -> str | None:
+        if self._interrupts:
+            return "interrupted"
+        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
+            return "trials used up" if self._baseline_asked() else None
+        if self._spent + clock.monotonic() - self._began >= self._plan.budget.time:
+            return "time used up"
+        if self._n_failed() >= self._plan.budget.max_failures:
+            return f"{self._plan.budget.max_failures:g} trials failed"
+        if self._baseline_asked() and all(self._ledger.exhausted(name) for name in self._searched()):
+            return "spaces exhausted"
+        return None
+
+    def _next(self, *, asking: bool) -> Job | None:
+        """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
+        if self._again:
+            job = self._again.popleft()
+            trial, config = self._ledger.resume(job.family, job.number)
+            return self._begin(trial, config)
+        while asking and self._limit() is None:
+            family = self._whose_turn()
+            if family is None:
+                return None
+            trial, config = self._ledger.ask(family)
+            same = self._ledger.equal(trial)
+            if same is None:
+                return self._begin(trial, config)
+            self._show(self._ledger.tell_duplicate(trial, same))
+        return None
+
+    def _whose_turn(self) -> str | None:
+        if not self._baseline_asked():
+            return BASELINE
+        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
+            return None
+        counts = {
+            name: sum(not trial.duplicate for trial in self._ledger.trials(name)) / self._plan.turns[name]
+            for name in self._searched()
+            if not self._ledger.exhausted(name)
+        }
+        return min(counts, key=lambda name: counts[name]) if counts else None
+
+    def _begin(self, trial: Trial, config: Config) -> Job:
+        folder = self._study.folder / "trials" / trial.name
+        attempt = 1 + max((int(path.name) for path in folder.glob("[0-9]*")), default=0)
+        (folder / str(attempt)).mkdir(parents=True)
+        self._running[trial.name] = trial
+        if self._tracker:
+            self._tracker.started(trial, attempt)
+        seed = derive_seed(self._plan.seed, trial.family, trial.number, 1)
+        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)))
+
+    def _take(self, finished: Finished) -> None:
+        """Commit a job that ended, or run it again when its worker died."""
+        job, outcome = finished
+        if outcome is None:
+            outcome = sealed(Path(job.folder))
+        if outcome is None:
+            self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
+            if self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
+                self._display.say(f"a worker died while running {job.name}: trying again")
+                self._again.appendleft(job)
+                return
+            error = f"its worker died {_DEATHS_BEFORE_FAILED} times, perhaps out of memory"
+            outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=job.attempt)
+        if outcome.reason in ("time", "died"):  # the worker could not seal it
+            seal(Path(job.folder), outcome)
+        self._running.pop(job.name)
+        self._show(self._ledger.tell(job.family, job.number, outcome))
+
+    def _settle(self) -> None:
+        """Tell what was sealed but not told, and run again what was cut off, before anything is asked."""
+        for family in self._plan.families:
+            for trial in self._ledger.trials(family):
+                if trial.state == "running":
+                    self._settle_one(trial)
+                elif self._tracker:
+                    self._tracker.told(trial)
+                self._models.found(trial)
+
+    def _settle_one(self, trial: Trial) -> None:
+        folder = self._study.folder / "trials" / trial.name
+        attempts = sorted(int(path.name) for path in folder.glob("[0-9]*"))
+        outcome = sealed(folder / str(attempts[-1])) if attempts else None
+        if outcome is None:
+            self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
+            return
+        self._ledger.resume(trial.family, trial.number)
+        self._show(self._ledger.tell(trial.family, trial.number, outcome))
+
+    def _show(self, trial: Trial) -> None:
+        if self._tracker:
+            self._tracker.told(trial)
+        self._display.told(trial, self._done(), self._study.best)
+        self._models.told(trial)
+
+    def _done(self) -> int:
+        return sum(
+            trial.outcome is not None and not trial.duplicate
+            for name in self._searched()
+            for trial in self._ledger.trials(name)
+        )
+
+    def _n_failed(self) -> int:
+        return sum(trial.state == "failed" for name in self._searched() for trial in self._ledger.trials(name))
+
+    def _n_running(self) -> int:
+        waiting = {job.name for job in self._again}
+        return sum(trial.family != BASELINE for name, trial in self._running.items() if name not in waiting) + sum(
+            job.family != BASELINE for job in self._again
+        )
+
+    def _searched(self) -> list[str]:
+        return [name for name in self._plan.families if name != BASELINE]
+
+    def _baseline_asked(self) -> bool:
+        return bool(self._ledger.trials(BASELINE))
+
+    def _slots(self) -> Slots:
+        hooks: dict[str, Any] = {
+            "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
+            "on_epochs": self._on_epochs,
+            "trial_time": self._plan.budget.trial_time,
+        }
+        if self._plan.workers == 0:
+            return InlineSlots(self._study.task, self._plan.families, **hooks)
+        folder = self._study.folder.resolve()
+        return ProcessSlots(self._study.task, self._plan.families, workers=self._plan.workers, folder=folder, **hooks)
+
+    def _on_epochs(self, job: Job, epochs: Epochs) -> None:
+        if self._tracker:
+            self._tracker.epochs(job.name, epochs)
+
+    def _make_tracker(self, uri: str | None, constants: Mapping[str, Any]) -> Tracker | None:
+        if uri is None:
+            return None
+        study, task = self._study, self._study.task
+        description = task.describe()
+        return Tracker(
+            uri,
+            experiment=study.name,
+            study=read_study_file(study.folder)["id"],
+            name=study.name,
+            params={
+                "metric": task.score.name,
+                "split": task.split.kind,
+                "folds": len(task.folds),
+                "seed": self._plan.seed,
+                "families": ", ".join(self._searched()),
+                "trials": self._plan.budget.trials,
+                "time": None if math.isinf(self._plan.budget.time) else self._plan.budget.time,
+                **constants,
+            },
+            dataset={
+                "name": study.name,
+                "digest": task.digest,
+                "source": str(study.folder / "data"),
+                "schema": {"mlflow_colspec": [{"name": c.name, "type": c.kind} for c in task.schema.columns]},
+                "profile": {name: description[name] for name in ("rows", "test_rows")},
+            },
+            note=lambda: markdown_note(study),
+            curves_of=lambda trial: stored_curves(study, trial),
+            complain=self._display.say,
+        )
+
+    def _close_tracking(self, status: str) -> None:
+        if self._tracker is None:
+            return
+        if missing := self._tracker.close(status):
+            self._display.say(f"{missing} trials are not in MLflow yet: the same call again sends them")
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._display.say("Interrupted: running trials are finished first; Ctrl-C again to stop at once")
+
+
+def _elapsed(trials: Sequence[Trial]) -> float:
+    """Return the seconds in which at least one trial ran, over all launches."""
+    spans = sorted((t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome)
+    total, end = 0.0, -math.inf
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total
+
+
+@contextmanager
+def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a call, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: interrupt()) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,169 @@
+"""What a launch is asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
+from spaces.families.family import Family
+from spaces.language.narrow import narrow
+from spaces.language.space import Space, check
+from spaces.machine.cores import cores
+from spaces.rows.target import ITSELF
+from tuner.duration import seconds
+from tuner.search.samplers import make_pruner, sampler_maker
+from tuner.task.task import Task
+
+DEFAULT_TRIALS = 40
+
+
+Families = Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a study ends; totals over all launches.
+
+    Attributes:
+        trials: Trials without the baseline and duplicates, or None.
+        time: Seconds after which no trial starts.
+        trial_time: Seconds after which a trial is killed.
+        max_failures: Failed trials.
+    """
+
+    trials: int | None
+    time: float
+    trial_time: float
+    max_failures: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A launch's checked arguments.
+
+    Attributes:
+        families: By name, the baseline first.
+        spaces: Their spaces for the task, as the user changed them.
+        turns: How often a family's turn comes.
+        budget: When the study ends.
+        workers: Worker processes; 0 for none.
+        seed: The study's seed.
+    """
+
+    families: dict[str, Family]
+    spaces: dict[str, Space]
+    turns: dict[str, float]
+    budget: Budget
+    workers: int
+    seed: int
+
+
+def make_plan(
+    task: Task,
+    families: Families | None,
+    *,
+    sampler: Any,
+    pruner: Any,
+    trials: Any,
+    time: Any,
+    trial_time: Any,
+    max_failures: Any,
+    workers: Any,
+    seed: Any,
+    weights: Mapping[str, float] | None,
+) -> Plan:
+    """Check the arguments of `tuner.tune`, which describes them.
+
+    Raises:
+        ValueError: One of them cannot be used.
+    """
+    budget = _budget(trials, time, trial_time, max_failures)
+    chosen = _families(families, task)
+    spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
+    n_workers = _workers(workers)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    turns = _turns(weights, list(chosen))
+    for space in spaces.values():
+        sampler_maker(sampler, space or {"x": 0})
+    make_pruner(pruner)
+    return Plan({name: family for name, (family, _) in chosen.items()}, spaces, turns, budget, n_workers, seed)
+
+
+def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any) -> Budget:
+    for name, count in (("trials", trials), ("max_failures", max_failures)):
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
+    if trials is None and time is None:
+        trials = DEFAULT_TRIALS
+    return Budget(
+        trials,
+        math.inf if time is None else seconds(time, "time"),
+        math.inf if trial_time is None else seconds(trial_time, "trial_time"),
+        math.inf if max_failures is None else max_failures,
+    )
+
+
+def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, Mapping[str, Any]]]:
+    given: list[tuple[str | Family, Mapping[str, Any]]]
+    if isinstance(families, str):
+        raise ValueError(f"families must be a list of names, got the text {families!r}")
+    if isinstance(families, Mapping):
+        given = [(name, changes or {}) for name, changes in families.items()]
+    else:
+        given = [(one, {}) for one in (families if families is not None else fitting(task.signature))]
+    chosen: dict[str, tuple[Family, Mapping[str, Any]]] = {BASELINE: (FAMILIES[BASELINE], {})}
+    for one, changes in given:
+        own = changes.get("family") if isinstance(changes, Mapping) else None
+        family = one if isinstance(one, Family) else own if isinstance(own, Family) else family_named(one)
+        changes = {name: change for name, change in changes.items() if name != "family"}
+        if family.name in chosen and family.name != BASELINE:
+            raise ValueError(f"family {family.name!r} is given twice")
+        if family.name in FAMILIES and family.source is not None:
+            raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
+        if complaint := family.unfit(task.signature):
+            names = [name for name in fitting(task.signature) if name != BASELINE]
+            raise ValueError(f"family {family.name!r} does not fit: {complaint}. These fit: {', '.join(names)}")
+        chosen[family.name] = (family, changes)
+    if len(chosen) == 1 and task.target.kind == ITSELF:
+        why = [f"{name}: {FAMILIES[name].unfit(task.signature)}" for name in UNSUPERVISED]
+        raise ValueError(f"no family fits these rows without a target. {'; '.join(why)}")
+    if len(chosen) == 1:
+        raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
+    return chosen
+
+
+def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
+    space = family.space(task.signature)
+    try:
+        check(space)
+        space = narrow(space, changes)
+        lacking = family.lacking(space, task.signature)
+    except ValueError as error:
+        raise ValueError(f"family {family.name!r}: {error}") from error
+    if lacking:
+        raise ValueError(f"family {family.name!r} {lacking}")
+    return space
+
+
+def _workers(workers: int | None) -> int:
+    if workers is None:
+        return 0 if sys.platform == "win32" else min(cores(), 8)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
+        raise ValueError(f"workers must be a whole number of at least 0, got {workers!r}")
+    if workers and sys.platform == "win32":
+        raise ValueError("worker processes need Linux or macOS: use workers=0 here")
+    return workers
+
+
+def _turns(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
+    for name, weight in (weights or {}).items():
+        if name not in names:
+            raise ValueError(f"weights: there is no family {name!r} in this study; there are {', '.join(names)}")
+        if not weight > 0:
+            raise ValueError(f"weights: {name} must be above zero, got {weight!r}")
+    return {name: float((weights or {}).get(name, 1.0)) for name in names}

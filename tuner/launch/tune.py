@@ -1,0 +1,119 @@
+"""Launch a study: the one loop that asks, trains, tells and shows.
+
+The driver is the only writer of ledger and tracking. Whatever it learns it commits at once, so it may be killed at any
+moment and started again by the same call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from tuner.archive.study_folder import StudyError
+from tuner.launch.loop import Launch
+from tuner.launch.plan import Families, make_plan
+from tuner.launch.progress import Display
+from tuner.launch.tracking import default_uri
+from tuner.plain_names import plain
+from tuner.study import Study, begin_or_continue
+from tuner.task.task import Task
+
+
+def tune(
+    task: Task,
+    families: Families | None = None,
+    *,
+    sampler: Any = "optuna.tpe",
+    pruner: Any = "percentile",
+    trials: int | None = None,
+    time: float | str | None = None,
+    trial_time: float | str | None = None,
+    max_failures: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    tracking: str | None = "auto",
+    weights: Mapping[str, float] | None = None,
+    disk: float = 8e9,
+    progress: bool = True,
+) -> Study:
+    """Start a study, or continue the one in the folder.
+
+    Args:
+        task: Data, metric and split.
+        families: Names, families of your own, or a mapping from names to changes of their spaces (see
+            `spaces.narrow`). The common-sense baseline always runs, once. All families for tables when left out.
+        sampler: A name (see `tuner.SAMPLERS`), a function `seed -> BaseSampler`, or an Optuna sampler.
+        pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
+        trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
+            neither this nor `time` is given.
+        time: Start no trial after so long, over all launches: seconds, or text such as `"20m"`.
+        trial_time: Kill a trial that takes longer.
+        max_failures: Stop after so many failed trials.
+        workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
+        seed: Everything random about the trials is derived from it.
+        folder: Where to keep the study; under `runs/`, named after target and data, when left out.
+        tracking: An MLflow tracking URI, `"auto"` for `mlflow.db` beside the folder, or None for no MLflow.
+        weights: How often a family's turn comes, 1 when left out.
+        disk: Bytes to keep fold models in; the worst trials' go first, the best of each family never.
+        progress: Print a line for each trial.
+
+    Returns:
+        The study.
+
+    Raises:
+        ValueError: An argument, a space or the folder cannot be used; nothing was started.
+        Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
+    """
+    plan = make_plan(
+        task,
+        families,
+        sampler=sampler,
+        pruner=pruner,
+        trials=trials,
+        time=time,
+        trial_time=trial_time,
+        max_failures=max_failures,
+        workers=workers,
+        seed=seed,
+        weights=weights,
+    )
+    place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
+    with _locked(place):
+        fresh = not (place / "study.json").exists()
+        study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
+        display = Display(plan.budget.trials, task.score.name, silent=not progress)
+        launch = Launch(study, plan, display, disk)
+        if fresh:
+            try:
+                launch.check_own_families()
+            except Exception:
+                (place / "study.json").unlink()
+                (place / "ledger.db").unlink()
+                raise
+        constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
+        launch.run(default_uri(place) if tracking == "auto" else tracking, constants)
+    return study
+
+
+def _name_of(given: Any) -> str:
+    return given if isinstance(given, str) else type(given).__name__
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second driver out of the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise StudyError(f"{folder} is in use by another process: wait for it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()

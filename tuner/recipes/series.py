@@ -1,0 +1,327 @@
+"""Forecasts: from the last steps of a series to its value some steps later.
+
+Each row is a moment: the window of steps up to it is the input, what comes `horizon` steps later the target. Windows
+share one array in memory, and splits leave out the rows whose window or target lies across a cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ensembles.ensemble import Ensemble
+from spaces.inputs.arrays import carried_forward
+from spaces.language.complaints import unknown_name
+from spaces.rows.arrays import Stretches
+from spaces.rows.columns import Column
+from spaces.rows.target import Follows
+from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.scoring.score import Metric
+from tuner.task.folds import fold_parts
+from tuner.task.reading import DataError, read_frame
+from tuner.task.splits import Split
+from tuner.task.task import Task
+
+PAST = "past"
+
+
+# Neither the day, which never comes again, nor the month, which few series have seen often: a linear model that counts
+# on them runs away.
+_CALENDAR = ("hour", "day_of_week")
+
+
+_DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
+
+
+def series_task(
+    data: Any,
+    target: str | Sequence[str],
+    *,
+    window: int,
+    horizon: int | Sequence[int] = 1,
+    stride: int = 1,
+    time: str | None = None,
+    channels: Sequence[str] | None = None,
+    known: Sequence[str] = (),
+    calendar: bool = True,
+    metric: str | Metric | Mapping[str, Any] | None = "mae",
+    metrics: Sequence[str | Metric] = (),
+    split: Split | Mapping[str, Any] | str | None = None,
+    test: float | None = None,
+    missing: Sequence[str] = (),
+    seed: int = 0,
+) -> Task:
+    """Make a task of a series: forecast a column from the steps before.
+
+    Args:
+        data: A data frame, or the path of a CSV, TSV or Parquet file: a row a step, in order, steps of equal length.
+        target: The column to be forecast, or several.
+        window: Steps that are read.
+        horizon: How many steps after the window's last one the target is, or several such numbers.
+        stride: Every so many steps a row begins.
+        time: The column of time stamps. Gaps are filled with missing steps; what is forecast knows its own date.
+        channels: The columns that are read; all of numbers when left out, the target among them.
+        known: Columns that are known beforehand, such as holidays: they are read at the moment of the forecast.
+        calendar: Whether hour and weekday of that moment are read, where there is a time column.
+        metric: As for `tuner.Task`.
+        metrics: As for `tuner.Task`.
+        split: How moments are divided, in time order; `{"folds": 3}` (forward chaining) when left out.
+        test: The share at the end that only `ensemble.test()` reads.
+        missing: As for `tuner.Task`.
+        seed: The task's seed.
+
+    Raises:
+        DataError: A column is missing, time stamps are unsorted, doubled or of unequal distance, or the series is too
+            short for the window.
+        ValueError: A number is out of range.
+    """
+    window, stride = _count("window", window), _count("stride", stride)
+    horizons = [_count("horizon", one) for one in ([horizon] if np.ndim(horizon) == 0 else horizon)]  # type: ignore[union-attr]
+    if not horizons or len(set(horizons)) < len(horizons):
+        raise ValueError(f"horizon must be a number of steps, or several different ones, got {horizon!r}")
+    targets = [target] if isinstance(target, str) else list(target)
+    frame, step = _steps(read_frame(data, missing=missing), time)
+    for name in (*targets, *(channels or ()), *known):
+        if name not in frame.columns:
+            raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
+    read = list(channels) if channels is not None else _numbers(frame, leave_out=[*known, *([time] if time else [])])
+    read += [name for name in targets if name not in read]
+    base = _channels(frame, read)
+    if empty := [name for name, values in zip(read, base.T, strict=True) if np.isnan(values).all()]:
+        raise DataError(f"channel {empty[0]!r} holds no number at all")
+    moments = np.arange(window - 1, len(frame) - max(horizons), stride)
+    if len(moments) < 4:
+        raise DataError(
+            f"{len(frame)} steps are too few for windows of {window} and a target {max(horizons)} steps later"
+        )
+    values = {
+        f"{name}+{ahead}": frame[name].to_numpy(np.float64)[moments + ahead] for name in targets for ahead in horizons
+    }
+    there = np.isfinite(np.stack(list(values.values()))).all(axis=0)
+    moments = moments[there]
+    rows = pd.DataFrame({name: one[there] for name, one in values.items()})
+    rows = pd.concat([rows, _known(frame, moments, horizons, known, time if calendar else None)], axis=1)
+    gap = math.ceil((window - 1 + max(horizons)) / stride)
+    division = _division(split, gap)
+    stretches = Stretches(base, moments - (window - 1), window)
+    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype="float32")
+    task = Task(
+        {"table": rows, PAST: stretches},
+        list(values) if len(values) > 1 else next(iter(values)),
+        metric=metric,
+        metrics=metrics,
+        kind="regression",
+        split=division,
+        test=test,
+        seed=seed,
+        continues={f"{name}+{ahead}": Follows(read.index(name), ahead) for name in targets for ahead in horizons},
+        series={PAST: replace(column, clock=time or "", periods=_periods(step))},
+    )
+    fold_parts(task)  # refuses a series that is too short for the gap within a fold's training rows
+    return task
+
+
+def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Forecast what comes after the last row of some data.
+
+    Args:
+        ensemble: Of a `series_task`.
+        data: At least a window of rows, as `series_task` was given.
+        known: Where the task has columns that are known beforehand: these columns for the moments to come, one row a
+            step after the last of `data`.
+
+    Returns:
+        One row, with a column for each target; its index is the last time stamp, or row.
+
+    Raises:
+        DataError: A column is missing, or there are fewer rows than the window has steps.
+        ValueError: The ensemble is of another task.
+    """
+    ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
+    past = _past_of(ensemble)
+    columns = [column.name for column in ensemble.schema.columns if column.name != PAST]
+    time = past.clock or None
+    frame, step = _steps(read_frame(data), time)
+    for name in past.categories:
+        if name not in frame.columns:
+            raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
+    if len(frame) < past.shape[0]:
+        raise DataError(f"forecast needs the last {past.shape[0]} steps, got {len(frame)}")
+    ahead = {name: int(name.rpartition("+")[2]) for name in columns}
+    row: dict[str, list[Any]] = {}
+    for name, steps in ahead.items():
+        origin = name.rpartition("+")[0]
+        if time is not None and step is not None and origin in {f"{time}.{part}" for part in _CALENDAR}:
+            row[name] = [getattr(frame[time].iloc[-1] + steps * step, origin.rpartition(".")[2])]
+        elif known is None or origin not in known.columns or len(known) < steps:
+            raise DataError(f"forecast needs {origin!r} {steps} steps after the last row: known=DataFrame(...)")
+        else:
+            row[name] = [known[origin].iloc[steps - 1]]
+    # As in training, what is missing at a window's beginning is carried on from before it.
+    base = carried_forward(_channels(frame, past.categories))
+    window = base[None, -past.shape[0] :]
+    said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
+    index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
+    return pd.DataFrame(said, columns=[one.name for one in ensemble.target.each], index=index)
+
+
+def anomalies(
+    ensemble: Ensemble | StudyEnsemble, data: Any, *, quantile: float = 0.99, known: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Say which moments of a series were not as a forecast expected them.
+
+    The threshold is a quantile of the errors on rows that were held out of the members (see `Ensemble.distances`), so
+    that of usual moments a share of about `1 - quantile` is flagged.
+
+    Args:
+        ensemble: Of a `series_task` with one target.
+        data: The series, as `series_task` was given: every moment behind the first window is judged.
+        quantile: Of the errors of held-out rows, above which a moment is odd.
+        known: The columns that are known beforehand, where the task has some.
+
+    Returns:
+        One row a moment, in order: its time stamp or row as index, and the columns `expected`, `observed`, `error`,
+        `threshold` and `anomaly`.
+
+    Raises:
+        DataError: A column is missing, or the series is shorter than a window.
+        ValueError: The ensemble is of another task or of several targets, or the quantile is not between 0 and 1.
+    """
+    ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}")
+    past, target = _past_of(ensemble), ensemble.target
+    if target.parts or target.follows is None:
+        raise ValueError("anomalies needs an ensemble that forecasts one target, at one horizon")
+    horizon, name = target.follows.horizon, past.categories[target.follows.channel]
+    task = series_task(
+        data,
+        name,
+        window=past.shape[0],
+        horizon=horizon,
+        time=past.clock or None,
+        channels=past.categories,
+        known=known,
+        calendar=any(column.name.partition("+")[0] == f"{past.clock}.hour" for column in ensemble.schema.columns),
+    )
+    if task.schema.names != ensemble.schema.names:
+        reads, given = (", ".join(one.names) for one in (ensemble.schema, task.schema))
+        raise DataError(f"the ensemble reads {reads}, and this is {given}: name what is known beforehand, known=[...]")
+    expected, observed = ensemble.outputs(task.rows.table)[:, 0], task.rows.target
+    error, threshold = np.abs(expected - observed), float(np.quantile(ensemble.distances, quantile))
+    frame, _ = _steps(read_frame(data), past.clock or None)
+    stretches = task.rows.table.arrays[0]
+    assert isinstance(stretches, Stretches)
+    at = stretches.starts + stretches.length - 1 + horizon
+    return pd.DataFrame(
+        {
+            "expected": expected,
+            "observed": observed,
+            "error": error,
+            "threshold": threshold,
+            "anomaly": error > threshold,
+        },
+        index=frame[past.clock].iloc[at] if past.clock else frame.index[at],
+    )
+
+
+def _past_of(ensemble: Ensemble) -> Column:
+    """Return the series that an ensemble forecasts from."""
+    columns = {column.name: column for column in ensemble.schema.columns}
+    if PAST not in columns or any(part.follows is None for part in ensemble.target.each):
+        raise ValueError("this needs an ensemble of a series task: tuner.series_task(frame, target, window=...)")
+    return columns[PAST]
+
+
+def _count(name: str, value: Any) -> int:
+    """Return a number of steps, of whatever library's whole numbers it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a number of steps, at least 1, got {value!r}")
+    return int(value)
+
+
+def _channels(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    """Return columns as a series, `(steps, channels)`; missing steps are NaN."""
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(frame[name].dtype):  # flags are numbers too
+            raise DataError(f"channel {name!r} must hold numbers, got {frame[name].dtype}: leave it out of channels")
+    base = frame[list(names)].to_numpy(np.float32)
+    if np.isinf(base).any():
+        raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
+    return base
+
+
+def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
+    """Return how moments are divided: in time order, with a gap at each cut unless another one is asked for."""
+    given = (
+        asdict(split) if isinstance(split, Split) else {"kind": split} if isinstance(split, str) else dict(split or {})
+    )
+    if given.get("kind", "time") != "time":
+        raise ValueError(f"a series is divided in time order: split kind must be 'time', got {given['kind']!r}")
+    if isinstance(split, Split) and not split.gap:
+        del given["gap"]
+    return Split.of({"folds": 3, "gap": gap, **given}, "time")
+
+
+def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
+    """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
+    frame = frame.rename(columns=str)
+    if time is None:
+        return frame.reset_index(drop=True), None
+    if time not in frame.columns:
+        raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
+    given = frame[time]
+    stamps = pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
+    if stamps.isna().any():
+        raise DataError(f"time column {time!r} holds {frame[time][stamps.isna()].iloc[0]!r}, which is no time stamp")
+    if stamps.duplicated().any():
+        raise DataError(f"time column {time!r} holds {stamps[stamps.duplicated()].iloc[0]} twice: one row a moment")
+    if not stamps.is_monotonic_increasing:
+        raise DataError(f"time column {time!r} is not in order: sort the rows by it")
+    if len(stamps) < 2:
+        raise DataError(f"a series needs more than {len(stamps)} rows")
+    step = stamps.diff().mode().iloc[0]
+    even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=step)
+    if len(odd := stamps[~stamps.isin(even)]):
+        raise DataError(
+            f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
+            "one length first, as with DataFrame.resample"
+        )
+    flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
+    filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
+    return filled.rename_axis(time).reset_index(), step
+
+
+def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:
+    found = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    return [name for name in found if name not in leave_out and frame[name].notna().any()]
+
+
+def _known(
+    frame: pd.DataFrame, moments: NDArray[np.int64], horizons: Sequence[int], known: Sequence[str], time: str | None
+) -> pd.DataFrame:
+    """Return what is known beforehand of the moments that are forecast: a column for each of these and horizon."""
+    found: dict[str, Any] = {}
+    if time:
+        later = pd.DatetimeIndex(frame[time].iloc[moments + horizons[-1]])
+        for part in _CALENDAR:
+            values = np.asarray(getattr(later, part))
+            if len(np.unique(values)) > 1:
+                found[f"{time}.{part}+{horizons[-1]}"] = values
+    for name in known:
+        found |= {f"{name}+{ahead}": frame[name].to_numpy()[moments + ahead] for ahead in horizons}
+    return pd.DataFrame(found)
+
+
+def _periods(step: pd.Timedelta | None) -> tuple[int, ...]:
+    """Return how many steps a day and a week have, where these are whole numbers above 1."""
+    if step is None:
+        return ()
+    found = [period / step for period in (_DAY, _WEEK)]
+    return tuple(int(one) for one in found if one > 1 and one == int(one))

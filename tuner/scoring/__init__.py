@@ -1,0 +1,1 @@
+"""Metrics bound to a task: their direction, their needs, several targets."""

@@ -1,0 +1,198 @@
+"""The metrics by scikit-learn's function names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.language.complaints import unknown_name
+from spaces.rows.target import ITSELF, Loss, TargetKind
+from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
+
+
+def metric_named(metric: str | Metric) -> Metric:
+    """Return the metric of that name, or the metric itself.
+
+    Raises:
+        ValueError: There is no such metric; the right names are listed.
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if metric.startswith("neg_") and metric.removeprefix("neg_") in METRICS:
+        raise ValueError(f"metric {metric!r}: leave out 'neg_', the direction is handled for you")
+    if metric not in METRICS:
+        raise ValueError(f"metric: {unknown_name(metric, list(METRICS))}")
+    return METRICS[metric]
+
+
+def own_metrics(scores: Sequence[Score]) -> list[Metric]:
+    """Return the metrics of some scores that do not come with us."""
+    used = {metric.name: metric for score in scores for metric in score.metrics}
+    return [metric for metric in used.values() if METRICS.get(metric.name) is not metric]
+
+
+def check_fits(metric: Metric, kind: TargetKind) -> None:
+    """Refuse a metric that does not fit the kind of target."""
+    if kind not in metric.kinds:
+        fitting = [name for name, known in METRICS.items() if kind in known.kinds]
+        what = "rows without a target" if kind == ITSELF else f"a {kind} target"
+        raise ValueError(f"metric {metric.name!r} does not fit {what}; these do: {', '.join(fitting)}")
+
+
+def loss_of(metric: Metric, kind: TargetKind) -> Loss:
+    """Return what models should minimise for the metric."""
+    return metric.loss or ("squared_error" if kind == "regression" else "log_loss")
+
+
+def _sklearn(name: str, **fixed: Any) -> Callable[..., float]:
+    """Return a scikit-learn metric function, imported when it is first called."""
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        import sklearn.metrics
+
+        result: float = getattr(sklearn.metrics, name)(y_true, y_pred, **fixed)
+        return result
+
+    return function
+
+
+def _ranking(name: str) -> Callable[..., float]:
+    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise."""
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        import sklearn.metrics
+
+        metric = getattr(sklearn.metrics, name)
+        if len(np.unique(y_true)) < y_pred.shape[1]:
+            raise Undefined(f"{name} is undefined: a class does not occur in the held-out rows")
+        if y_pred.shape[1] == 2:
+            return float(metric(y_true, y_pred[:, 1]))
+        return float(np.mean([metric(y_true == k, y_pred[:, k]) for k in range(y_pred.shape[1])]))
+
+    return function
+
+
+def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(y_true, y_pred, labels=np.arange(y_pred.shape[1])))
+
+
+def _brier(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    from sklearn.metrics import brier_score_loss
+
+    return float(brier_score_loss(y_true, y_pred, labels=np.arange(y_pred.shape[1]), scale_by_half="auto"))
+
+
+def _labels(name: str, **fixed: Any) -> Callable[..., float]:
+    """Return a metric of predicted labels: the class of the largest probability."""
+    metric = _sklearn(name, **fixed)
+    return lambda y_true, y_pred: metric(y_true, y_pred.argmax(axis=1))
+
+
+def _f1(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return scikit-learn's F1 of the second of two classes, or its macro average over the classes that occur.
+
+    Weights and thresholds are searched with thousands of calls, and scikit-learn takes milliseconds to check each.
+    """
+    classes = y_pred.shape[1]
+    pairs = np.bincount(y_true * classes + y_pred.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+    either = pairs.sum(axis=0) + pairs.sum(axis=1)
+    scores = 2 * np.diag(pairs) / np.maximum(either, 1)
+    return float(scores[1] if classes == 2 else scores[either > 0].mean())
+
+
+def _f1_of_labels(average: str) -> Callable[..., float]:
+    """Return F1 over the labels that a row may have, each predicted where its probability is at least one half.
+
+    Of classes, of which a row has exactly one, the class of the largest probability is predicted.
+    """
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        if y_true.ndim == 1:
+            y_true, y_pred = (np.eye(y_pred.shape[1])[codes] for codes in (y_true, y_pred.argmax(axis=1)))
+        said = y_pred >= 0.5
+        axis = None if average == "micro" else 0
+        both, either = (said & (y_true == 1)).sum(axis=axis), said.sum(axis=axis) + (y_true == 1).sum(axis=axis)
+        scores, known = 2 * both / np.maximum(either, 1), either > 0
+        return float(np.mean(scores, where=known)) if known.any() else 0.0
+
+    return function
+
+
+def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return scikit-learn's average precision, its mean over the labels that occur."""
+    from sklearn.metrics import average_precision_score
+
+    occur = np.flatnonzero(y_true.any(axis=0))
+    if not len(occur):
+        raise Undefined("mean_average_precision is undefined: no label occurs in the held-out rows")
+    return float(np.mean([average_precision_score(y_true[:, k], y_pred[:, k]) for k in occur]))
+
+
+def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return the correlation; 0 for constant predictions, which say nothing."""
+    from scipy.stats import pearsonr
+
+    return float(pearsonr(y_true, y_pred).statistic) if np.ptp(y_pred) and np.ptp(y_true) else 0.0
+
+
+def _known(name: str, function: Callable[..., float], greater: bool, needs: Needs, **more: Any) -> Metric:
+    return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
+
+
+def _mean(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Return the mean of what models without a target say of rows."""
+    return float(np.mean(y_pred))
+
+
+DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
+
+
+UNLABELLED = "reconstruction_error"
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _known("log_loss", _log_loss, False, "probability"),
+        _known("perplexity", lambda y_true, y_pred: math.exp(_log_loss(y_true, y_pred)), False, "probability"),
+        _known("brier_score", _brier, False, "probability"),
+        _known("roc_auc", _ranking("roc_auc_score"), True, "probability"),
+        _known("average_precision", _ranking("average_precision_score"), True, "probability"),
+        _known("accuracy", _labels("accuracy_score"), True, "label"),
+        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, "label", weighs_classes=True),
+        _known("f1", _f1, True, "label", weighs_classes=True),
+        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label", weighs_classes=True),
+        _known("cohen_kappa", _labels("cohen_kappa_score"), True, "label", weighs_classes=True),
+        _known("rmse", _sklearn("root_mean_squared_error"), False, "value"),
+        _known("mse", _sklearn("mean_squared_error"), False, "value"),
+        _known("mae", _sklearn("mean_absolute_error"), False, "value", loss="absolute_error"),
+        _known("median_absolute_error", _sklearn("median_absolute_error"), False, "value", loss="absolute_error"),
+        _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
+        _known("r2", _sklearn("r2_score"), True, "value"),
+        _known("pearson", _pearson, True, "value"),
+        _known(UNLABELLED, _mean, False, "value", loss="reconstruction", kinds=(ITSELF,)),
+        _known("negative_elbo", _mean, False, "value", loss="elbo", kinds=(ITSELF,)),
+        _known("two_sample", _mean, False, "value", loss="two_sample", kinds=(ITSELF,)),
+        _known(
+            "f1_macro", _f1_of_labels("macro"), True, "probability", kinds=(*CLASSES, *SEVERAL), weighs_classes=True
+        ),
+        _known("f1_micro", _f1_of_labels("micro"), True, "probability", kinds=(*CLASSES, *SEVERAL)),
+        _known("mean_average_precision", _mean_average_precision, True, "probability", kinds=SEVERAL),
+        _known(
+            "label_ranking_average_precision",
+            _sklearn("label_ranking_average_precision_score"),
+            True,
+            "probability",
+            kinds=SEVERAL,
+        ),
+    )
+}
+
+
+ITSELF_METRICS = [name for name, metric in METRICS.items() if metric.kinds == (ITSELF,)]

@@ -1,0 +1,192 @@
+"""Metrics by scikit-learn's function names, their direction handled once.
+
+A `Score` is a metric bound to a task: it takes stored targets and predictions and returns the metric as its name
+promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.rows.target import ITSELF, Loss, TargetKind, column_of
+
+Needs = Literal["probability", "label", "value"]
+
+
+CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
+
+
+VALUES: tuple[TargetKind, ...] = ("regression",)
+
+
+SEVERAL: tuple[TargetKind, ...] = ("several",)
+
+
+class Undefined(ValueError):
+    """A metric that says nothing of some rows, as of rows among which a class does not occur."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Args:
+        name: What it is called in studies, tables and MLflow.
+        function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values.
+        greater_is_better: Whether a larger number is better.
+        needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
+            `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
+            columns in sorted label order.
+        kinds: The kinds of target it fits; told from `needs` when left out. One that fits `"several"` is of labels
+            that are there or not: it gets 0 and 1 `(rows, labels)`, and the probability of each label.
+        loss: What models should minimise for it; told from the kind when left out.
+        weighs_classes: Whether a row of a rare class counts for more, so that models may be trained with class weights.
+        takes_codes: The function gets class indices in place of labels, and every column of the probabilities.
+
+    >>> Metric("half", lambda y_true, y_pred: 0.5, greater_is_better=True, needs="label").kinds
+    ('binary', 'multiclass')
+    """
+
+    name: str
+    function: Callable[..., float]
+    greater_is_better: bool
+    needs: Needs
+    kinds: tuple[TargetKind, ...] = ()
+    loss: Loss | None = None
+    weighs_classes: bool = False
+    takes_codes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.needs not in ("probability", "label", "value"):
+            raise ValueError(f"Metric needs must be 'probability', 'label' or 'value', got {self.needs!r}")
+        if not callable(self.function):
+            raise ValueError(f"Metric {self.name!r}: function must be callable, got {self.function!r}")
+        if not self.kinds:
+            object.__setattr__(self, "kinds", VALUES if self.needs == "value" else CLASSES)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one of several targets adds to a score.
+
+    Attributes:
+        score: The target's own.
+        place: The target's column among the true values.
+        columns: The target's columns among the predictions.
+        factor: How much it counts; negative where a metric that grows adds to a score that shrinks.
+    """
+
+    score: Score
+    place: int
+    columns: slice
+    factor: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric bound to a target, or to several.
+
+    Attributes:
+        metric: The metric; with parts only its name and direction count.
+        kind: The target's kind.
+        classes: Its labels.
+        parts: What each of several targets adds, where the score is their sum; a metric of kind `"several"` has none.
+    """
+
+    metric: Metric
+    kind: TargetKind
+    classes: tuple[Any, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.metric.name
+
+    @property
+    def sign(self) -> int:
+        """1 when lower is better, -1 when greater is."""
+        return -1 if self.metric.greater_is_better else 1
+
+    def __call__(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the metric.
+
+        Args:
+            target: float values or class indices `(rows,)`; `(rows, targets)` of several.
+            predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
+        """
+        if self.parts:
+            return self._sum(target, predictions)
+        return float(self.metric.function(self._truth(target), self._predicted(predictions)))
+
+    def _sum(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the sum over the targets; one of which it is undefined is left out, and the others count for it."""
+        scores, factors = [], []
+        for part in self.parts:
+            true = column_of(target, part.place, classes=bool(part.score.classes))
+            try:
+                scores.append(part.factor * part.score(true, predictions[:, part.columns]))
+            except Undefined:
+                continue
+            factors.append(abs(part.factor))
+        if not scores:
+            raise Undefined(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
+        return float(sum(scores) * sum(abs(part.factor) for part in self.parts) / sum(factors))
+
+    def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Return the metric with its sign turned so that lower is better."""
+        return self.sign * self(target, predictions)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that it is made of."""
+        return [part.score.metric for part in self.parts] or [self.metric]
+
+    def better(self, one: float, other: float) -> bool:
+        """Return whether one value is better than another."""
+        return self.sign * one < self.sign * other
+
+    def _truth(self, target: NDArray[Any]) -> NDArray[Any]:
+        if self.kind == "several":
+            return target.astype(np.int64)
+        return target if self.kind in (*VALUES, ITSELF) or self.metric.takes_codes else np.array(self.classes)[target]
+
+    def _predicted(self, predictions: NDArray[Any]) -> NDArray[Any]:
+        if self.kind == "several":  # of two classes each
+            return predictions[:, 1::2].astype(np.float64)
+        if self.metric.needs == "value":
+            return predictions[:, 0].astype(np.float64)
+        probabilities = predictions.astype(np.float64)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        if self.metric.takes_codes:
+            return probabilities
+        if self.metric.needs == "label":
+            return np.array(self.classes)[probabilities.argmax(axis=1)]
+        return probabilities[:, 1] if self.kind == "binary" else probabilities
+
+
+def scored(
+    scores: Sequence[Score], target: NDArray[Any], outputs: NDArray[Any], decisions: NDArray[Any] | None = None
+) -> dict[str, float]:
+    """Return every score; one that only stands beside the first, and is undefined, is left out.
+
+    Args:
+        scores: The scores, the deciding one first.
+        target: As in `Score`.
+        outputs: What is predicted.
+        decisions: The same for metrics of labels, where they are not the largest probability's.
+    """
+    found = {}
+    for score in scores:
+        given = decisions if decisions is not None and score.metric.needs == "label" else outputs
+        try:
+            found[score.name] = score(target, given)
+        except Undefined:
+            if score is scores[0]:
+                raise
+    return found

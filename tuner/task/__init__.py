@@ -1,0 +1,1 @@
+"""A task: data read, target told, rows encoded and divided."""

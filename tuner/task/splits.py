@@ -1,0 +1,262 @@
+"""Splits: which rows train and which score, the same for every trial of a task.
+
+Everything is drawn from the task's seed, never from a trial's, so that out-of-fold rows of all trials line up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.language.complaints import unknown_name
+
+SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
+
+
+KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
+
+
+_FEWEST_BLOCKS = 5
+
+
+INNER_SHARE = 0.1
+
+
+INNER_LEAST = 32
+
+
+INNER_MOST_SHARE = 0.3
+
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How rows are divided.
+
+    Args:
+        kind: `"holdout"` (one part is held out, stratified for classes), `"kfold"`, `"stratified"` K-fold by class,
+            `"grouped"` K-fold that keeps groups whole, `"time"` (forward chaining; rows are never shuffled).
+        folds: The number of folds; 1 for holdout. A time split of 1 fold holds out the last rows.
+        share: The part held out, of a single fold.
+        gap: Of a time split, so many rows before each cut are left out of training, as the targets of windows reach
+            beyond it.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    >>> Split("kfold", folds=3)
+    Split(kind='kfold', folds=3, share=0.2, gap=0)
+    """
+
+    kind: SplitKind = "stratified"
+    folds: int = 5
+    share: float = 0.2
+    gap: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"split kind: {unknown_name(str(self.kind), list(KINDS))}")
+        if self.kind == "holdout":
+            object.__setattr__(self, "folds", 1)
+        elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 1 + (self.kind != "time"):
+            least = 1 + (self.kind != "time")
+            raise ValueError(f"a {self.kind} split needs folds of at least {least}, got {self.folds!r}")
+        if not 0 < self.share < 1:
+            raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
+        if isinstance(self.gap, bool) or not isinstance(self.gap, int) or self.gap < 0:
+            raise ValueError(f"split gap must be a number of rows, got {self.gap!r}")
+        if self.gap and self.kind != "time":
+            raise ValueError(f"a {self.kind} split has no gap: it is for rows in time order, kind = 'time'")
+
+    @staticmethod
+    def of(given: Split | Mapping[str, Any] | str | None, default: SplitKind) -> Split:
+        """Read a split from what a user may write: a `Split`, a mapping, a kind, or nothing."""
+        if isinstance(given, Split):
+            return given
+        if isinstance(given, str):
+            given = {"kind": given}
+        settings = {"kind": default, **(given or {})}
+        known = [field.name for field in fields(Split)]
+        for key in settings:
+            if key not in known:
+                raise ValueError(f"split: {unknown_name(key, known)}")
+        return Split(**settings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the split as JSON values."""
+        return asdict(self)
+
+
+def fold_indices(
+    split: Split, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, seed: int
+) -> list[tuple[Index, Index]]:
+    """Return `(training rows, held-out rows)` of every fold; rows are taken to be in time order for `"time"`.
+
+    Raises:
+        ValueError: There are fewer rows, groups, or rows of a class than the split needs.
+    """
+    from sklearn import model_selection
+
+    rows = np.arange(len(target))
+    if len(target) < 2 * max(split.folds, 2):
+        raise ValueError(
+            f"{len(target)} rows are too few for {split.folds} folds: every fold needs at least two; "
+            "use fewer folds or more rows"
+        )
+    if split.kind == "holdout":
+        train, held_out = split_off(target, split.share, classes=classes, groups=groups, ordered=False, seed=seed)
+        return [(train, held_out)]
+    if groups is not None and split.kind != "grouped":
+        raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
+    if split.kind == "time" and split.folds == 1:
+        cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
+        return [cut]
+    splitter: Any
+    match split.kind:
+        case "kfold":
+            splitter = model_selection.KFold(split.folds, shuffle=True, random_state=seed)
+        case "stratified":
+            _check_classes(target, split.folds, classes)
+            splitter = model_selection.StratifiedKFold(split.folds, shuffle=True, random_state=seed)
+        case "grouped":
+            if groups is None:
+                raise ValueError("a grouped split needs a group column: Task(..., group='column')")
+            if len(np.unique(groups)) < split.folds:
+                raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
+            splitter = model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
+        case _:
+            if len(rows) - split.folds * (len(rows) // (split.folds + 1)) <= split.gap:  # nothing before the first cut
+                raise _too_few(len(rows), split.gap)
+            splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap)
+    return [
+        (train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in splitter.split(rows, target, groups)
+    ]
+
+
+def split_off(
+    target: NDArray[Any],
+    share: float,
+    *,
+    classes: bool,
+    groups: NDArray[Any] | None,
+    ordered: bool,
+    seed: int,
+    gap: int = 0,
+) -> tuple[Index, Index]:
+    """Return `(rows kept, rows split off)`: the last block for time, whole groups, stratified for classes.
+
+    Of rows in time order, `gap` rows before the last block are in neither.
+    """
+    from sklearn import model_selection
+
+    rows = np.arange(len(target))
+    n_off = min(max(1, round(share * len(rows))), len(rows) - 1)
+    if ordered:
+        if gap and len(rows) - n_off - gap < 1:
+            raise _too_few(len(rows), gap)
+        return rows[: len(rows) - n_off - gap], rows[-n_off:]
+    if groups is not None:
+        splitter = model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed)
+        kept, off = next(splitter.split(rows, target, groups))
+        return kept.astype(np.int64), off.astype(np.int64)
+    counts = np.unique(target, return_counts=True)[1] if classes else np.array([0])
+    # A class of one row cannot be on both sides: then rows are drawn without regard to class.
+    stratify = target if classes and counts.min() >= 2 and len(counts) <= min(n_off, len(rows) - n_off) else None
+    kept, off = model_selection.train_test_split(rows, test_size=n_off, stratify=stratify, random_state=seed)
+    return np.sort(kept), np.sort(off)
+
+
+def blocks(rows: int, gap: int) -> NDArray[np.int64]:
+    """Return which block of time each row is of, for standard errors of rows that are no independent draws.
+
+    A block is longer than the gap of the split, so that windows of one block and the next but one share no step, and at
+    least the cube root of the number of rows (Künsch, Annals of Statistics 1989); but there are five or more, as a
+    bootstrap of one or two says nothing. Of rows so few, standard errors are too small.
+    """
+    length = max(gap + 1, math.ceil(rows ** (1 / 3)))
+    return np.arange(rows) // max(1, min(length, rows // _FEWEST_BLOCKS))
+
+
+def _too_few(rows: int, gap: int) -> ValueError:
+    return ValueError(
+        f"{rows} rows are too few to be cut with {gap} left out at the cut: use fewer folds, shorter windows, a nearer "
+        "horizon, or more data"
+    )
+
+
+def inner_slice(
+    train: Index,
+    target: NDArray[Any],
+    *,
+    classes: bool,
+    groups: NDArray[Any] | None,
+    ordered: bool,
+    seed: int,
+    gap: int = 0,
+) -> tuple[Index, Index]:
+    """Divide a fold's training rows into those that train and those that early stopping and pruning watch.
+
+    The slice follows the split: the last block for time, whole groups for groups, stratified for classes. It is a
+    tenth of the rows, at least 32, and never above three tenths.
+    """
+    share = min(max(INNER_SHARE, INNER_LEAST / len(train)), INNER_MOST_SHARE)
+    if groups is not None and len(np.unique(groups[train])) < 2:
+        groups, ordered = None, True  # a piece of the only group, whose rows may be in order
+    kept, off = split_off(
+        target[train],
+        share,
+        classes=classes,
+        groups=None if groups is None else groups[train],
+        ordered=ordered,
+        seed=seed,
+        gap=gap,
+    )
+    return train[kept], train[off]
+
+
+def crossfit_parts(
+    n_rows: int, folds: list[Index], *, ordered: bool, seed: int, groups: NDArray[Any] | None = None
+) -> Iterator[tuple[Index, Index]]:
+    """Yield `(rows that fit weights, rows scored with them)`, as positions among the held-out rows.
+
+    Few folds or few rows are cut finer, to ten parts, each within its fold and of whole groups. In time order, weights
+    are fitted on earlier rows only, so the first part is never scored.
+
+    Args:
+        n_rows: The number of held-out rows.
+        folds: Each fold's positions among them.
+        ordered: Whether rows are in time order.
+        seed: Draws the finer parts.
+        groups: The group of each held-out row, where rows belong together; a single one is taken apart.
+    """
+    if groups is not None and len(np.unique(groups)) == 1:
+        groups = None
+    pieces = 1 if len(folds) >= 3 and n_rows >= 1000 else -(-10 // len(folds))
+    parts: list[Index] = []
+    for fold in folds:
+        if groups is not None and not ordered:
+            names = np.random.default_rng(seed).permutation(np.unique(groups[fold]))
+            some = np.array_split(names, min(pieces, len(names)))
+            parts += [np.sort(fold[np.isin(groups[fold], part)]) for part in some]
+            continue
+        rows = fold if ordered else np.random.default_rng(seed).permutation(fold)
+        parts += [np.sort(part) for part in np.array_split(rows, min(pieces, len(rows))) if len(part)]
+    for i, part in enumerate(parts):
+        others = parts[:i] if ordered else parts[:i] + parts[i + 1 :]
+        if others:
+            yield np.sort(np.concatenate(others)), part
+
+
+def _check_classes(target: NDArray[Any], folds: int, classes: bool) -> None:
+    if not classes:
+        raise ValueError("a stratified split needs a single target of classes: use 'kfold'")
+    rarest = np.unique(target, return_counts=True)[1].min()
+    if rarest < folds:
+        raise ValueError(f"the rarest class has {rarest} rows, fewer than {folds} folds: use fewer folds or 'kfold'")

@@ -1,0 +1,56 @@
+"""A task's rows as files, one an array, which all workers map into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.rows.arrays import Array, Stretches, pieces, write_array
+from spaces.rows.columns import Column, Schema
+from spaces.rows.table import Rows, Table
+
+
+def arrays_of(rows: Rows) -> dict[str, Array]:
+    """Return all that rows hold but their texts, by name; of stretches of a series the series, and where they begin."""
+    sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
+    arrays: dict[str, Array] = {}
+    for i, array in enumerate(rows.table.arrays):
+        if isinstance(array, Stretches):
+            arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
+        else:
+            arrays[f"array_{i}"] = array
+    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
+
+
+def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
+    """Write rows into a folder, under names that begin with the part's."""
+    for name, array in arrays_of(rows).items():
+        write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, pieces(array))
+    if rows.table.texts is not None:
+        pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
+
+
+def load_rows(folder: Path, part: str, schema: Schema) -> Rows:
+    """Map what `save_rows` wrote into memory."""
+    numbers, codes, target = (
+        np.load(folder / f"{part}_{name}.npy", mmap_mode="r") for name in ("numbers", "codes", "target")
+    )
+    path = folder / f"{part}_texts.parquet"
+    texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
+    path = folder / f"{part}_sequence.npy"
+    sequence = np.load(path, mmap_mode="r") if path.exists() else None
+    arrays = tuple(_load_array(folder, part, i, column) for i, column in enumerate(schema.arrays))
+    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target)
+
+
+def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:
+    path = folder / f"{part}_array_{place}.npy"
+    if path.exists():
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        return array
+    base, starts = (np.load(folder / f"{part}_{name}_{place}.npy", mmap_mode="r") for name in ("series", "starts"))
+    return Stretches(base, starts, column.shape[0])

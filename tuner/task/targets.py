@@ -1,0 +1,252 @@
+"""What a task predicts, told from a column's values, and what columns may not be both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.language.complaints import unknown_name
+from spaces.rows.target import ITSELF, Follows, Target, TargetKind
+from tuner.scoring.metrics import DEFAULT_METRICS, metric_named
+from tuner.scoring.score import Metric
+from tuner.task.reading import DataError
+
+_FEW_VALUES = 20
+
+
+MULTILABEL = "multilabel"
+
+
+def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[str]]:
+    """Return the data with the targets as columns, and the names of those.
+
+    Args:
+        frame: The data.
+        target: A column's name, or several; values `(rows,)` or `(rows, targets)`, a data frame among them. Of a
+            column of lists of labels, each label becomes a target, there or not. Where there is none, the target is how
+            far models are from the rows themselves, which is to be zero.
+    """
+    frame = frame.rename(columns=str)
+    if target is None:
+        return _with_values(frame, pd.DataFrame({ITSELF: np.zeros(len(frame))}))
+    if isinstance(target, str):
+        names = [target]
+    elif (named := _names(target, frame)) is not None:
+        names = named
+    elif isinstance(target, list | tuple) and target and all(map(_is_labels, target)):
+        frame, names = _with_values(frame, pd.Series(target, frame.index, name="target", dtype=object).to_frame())
+    else:
+        frame, names = _with_values(frame, _as_frame(target, len(frame)))
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(f"target: {unknown_name(name, list(frame.columns))}")
+        if isinstance(frame[name], pd.DataFrame):
+            raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
+        if names.count(name) > 1:
+            raise DataError(f"target {name!r} is named twice")
+    lists = [name for name in names if _of_lists(frame[name])]
+    if not lists:
+        return frame, names
+    if len(names) > 1:
+        raise DataError(f"target {lists[0]!r} holds lists of labels, which are several targets already: name it alone")
+    labels = label_columns(frame[lists[0]])
+    if labels.empty:
+        raise DataError(f"target {lists[0]!r} holds empty lists only: there is nothing to predict")
+    return _with_values(frame.drop(columns=names), labels)
+
+
+def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
+    """Return what a list of names names; a list of as many labels as there are rows is none, nor are values."""
+    if not isinstance(target, list | tuple | pd.Index) or not len(target):
+        return None
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in target):
+        return None
+    names = [str(one) for one in target]
+    known = set(names) & set(frame.columns)
+    if all(isinstance(one, str) for one in target):
+        return names if known or len(names) != len(frame) else None
+    return names if known == set(names) and len(names) != len(frame) else None
+
+
+def label_columns(lists: pd.Series[Any]) -> pd.DataFrame:
+    """Return a column for each label, 1 where it is in a row's list.
+
+    Raises:
+        DataError: A row has no list.
+    """
+    for row, value in lists.items():
+        if not _is_list(value):
+            raise DataError(f"target {lists.name!r}: row {row} holds no list, got {value!r}; an empty list is no label")
+    rows = [{str(label) for label in value} for value in lists]
+    found = {f"{lists.name}={label}": [int(label in row) for row in rows] for label in sorted(set().union(*rows))}
+    return pd.DataFrame(found, index=lists.index)
+
+
+def lists_of(target: Target, frame: pd.DataFrame) -> pd.Series[Any] | None:
+    """Return the column of lists that a target's labels stand in, where they are no columns of their own."""
+    first = target.each[0].name
+    if first in frame.columns:
+        return None
+    found = [name for name in frame.columns if first.startswith(f"{name}=") and _of_lists(frame[name])]
+    return frame[found[0]] if found else None
+
+
+def _of_lists(values: pd.Series[Any]) -> bool:
+    known = values.dropna()
+    return len(known) > 0 and _is_list(known.iloc[0])
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset | np.ndarray)
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(label, str) for label in value)
+
+
+def _as_frame(target: Any, rows: int) -> pd.DataFrame:
+    if isinstance(target, pd.DataFrame):
+        values = target.rename(columns=str)
+    else:
+        array = np.asarray(target)
+        if array.ndim not in (1, 2) or len(array) != rows:
+            raise DataError(f"target must be a column's name, several, or {rows} values, got shape {array.shape}")
+        one = [str(getattr(target, "name", None) or "target")]
+        names = one if array.ndim == 1 else [f"target_{i}" for i in range(array.shape[1])]
+        values = pd.DataFrame(array.reshape(rows, -1), columns=names)
+    if len(values) != rows:
+        raise DataError(f"target must have {rows} rows, as the data, got {len(values)}")
+    return values
+
+
+def _with_values(frame: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    for name in values.columns:
+        if name in frame.columns:
+            raise DataError(
+                f"the target {name!r} is among the inputs too: drop that column, or pass its name as target"
+            )
+    return pd.concat([frame, values.set_axis(frame.index)], axis=1), list(values.columns)
+
+
+def check_columns(
+    frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, inputs: Sequence[str] = ()
+) -> None:
+    """Refuse columns that are not there, or are a target."""
+    for target in targets:
+        if target in inputs:
+            raise DataError(f"column {target!r} is the target, it cannot be an input too")
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(unknown_name(name, list(frame.columns)))
+        if name in targets:
+            raise DataError(f"column {name!r} is the target, it cannot be dropped, group or order rows")
+
+
+def check_sequence(
+    frame: pd.DataFrame, sequence: str | None, *, group: str | None, time: str | None, others: Sequence[str]
+) -> None:
+    """Refuse what contradicts a column of sequences."""
+    if sequence is None:
+        return
+    if sequence in (group, *others):
+        raise ValueError(f"column {sequence!r} is named as the sequence, it cannot be anything else too")
+    if time is not None:
+        raise ValueError("rows of sequences stand in order already: sort them, and leave out time")
+    if group is not None and (torn := frame.groupby(sequence)[group].nunique().gt(1)).any():
+        raise DataError(f"rows of the sequence {str(torn.idxmax())!r} are of several groups: a sequence is kept whole")
+
+
+def check_target(labels: pd.Series[Any], name: str) -> None:
+    """Refuse a target with missing values, or with a single one."""
+    missing = labels.isna()
+    if missing.all():
+        raise DataError(f"target {name!r}: all {len(labels)} values are missing")
+    if missing.any():
+        raise DataError(
+            f"target {name!r}: {missing.sum()} values are missing, the first in row {missing.idxmax()}; "
+            "leave those rows out"
+        )
+    if labels.nunique() < 2:
+        raise DataError(f"target {name!r} has only one value, {labels.iloc[0]!r}: there is nothing to predict")
+
+
+def targets_of(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    kind: str | Mapping[str, str] | None,
+    metric: str | Metric | Mapping[str, Any] | None,
+) -> Target:
+    """Tell what kind of target each column is, unless its kind is given, and return the only one, or all as one."""
+    if isinstance(kind, Mapping):
+        for name in kind:
+            if name not in names:
+                raise ValueError(f"kind: {unknown_name(name, list(names))}")
+    if kind == MULTILABEL and len(names) == 1:
+        raise DataError(f"target {names[0]!r}: several labels are lists in one column, or a column each, got neither")
+    if list(names) == [ITSELF]:
+        return Target(ITSELF, ITSELF)
+    targets = []
+    for name in names:
+        check_target(frame[name], name)
+        its = metric.get(name) if isinstance(metric, Mapping) else metric
+        if isinstance(its, list | tuple):
+            its = its[0]
+        of = kind.get(name) if isinstance(kind, Mapping) else "binary" if kind == MULTILABEL else kind
+        targets.append(_target_of(frame[name], name, of, None if its is None else metric_named(its)))
+    return Target.of(targets)
+
+
+def _target_of(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> Target:
+    if kind is not None and kind not in DEFAULT_METRICS:
+        raise ValueError(f"kind: {unknown_name(str(kind), [*DEFAULT_METRICS, MULTILABEL])}")
+    n_values = labels.nunique()
+    if kind is None:
+        kind = _guess_kind(labels, n_values, metric)
+    if kind == "regression":
+        values = pd.to_numeric(labels, errors="coerce")
+        if (wrong := labels[values.isna() | np.isinf(values)]).size:
+            raise DataError(f"target {name!r} must hold finite numbers for regression, got {wrong.iloc[0]!r}")
+        return Target(name, "regression")
+    if kind == "binary" and n_values != 2:
+        raise DataError(f"target {name!r} has {n_values} classes, a binary target has two: use kind='multiclass'")
+    types = {"text" if isinstance(v, str) else "number" for v in labels.unique()}
+    if len(types) > 1:
+        raise DataError(f"target {name!r} mixes text and numbers as labels: make them one type")
+    return Target(name, kind, tuple(getattr(v, "item", lambda v=v: v)() for v in sorted(labels.unique())))
+
+
+def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) -> TargetKind:
+    numeric = pd.api.types.is_numeric_dtype(labels.dtype) and not pd.api.types.is_bool_dtype(labels.dtype)
+    classes: TargetKind = "binary" if n_values == 2 else "multiclass"
+    if metric is not None and numeric and len(metric.kinds) and metric.kinds == ("regression",):
+        return "regression"
+    whole = numeric and bool((labels == labels.round()).all())
+    if metric is not None and "regression" not in metric.kinds and (not numeric or whole or n_values <= _FEW_VALUES):
+        return classes
+    return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
+
+
+def continuing(target: Target, follows: Mapping[str, Follows]) -> Target:
+    """Return a target that knows what it continues, of a forecast."""
+    parts = tuple(replace(part, follows=follows.get(part.name)) for part in target.parts)
+    return replace(target, parts=parts, follows=follows.get(target.name))
+
+
+def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
+    """Return float64 values or int64 indices of sorted classes, `(rows,)`; of several, float64 `(rows, targets)`."""
+    if target.parts:
+        return np.stack([codes_of(frame, part).astype(np.float64) for part in target.parts], axis=1)
+    labels = frame[target.name]
+    if target.kind in ("regression", ITSELF):
+        return labels.to_numpy(dtype=np.float64)
+    index = {label: code for code, label in enumerate(target.classes)}
+    codes = labels.map(index)
+    if codes.isna().any():
+        wrong = labels[codes.isna()].iloc[0]
+        raise DataError(f"test: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
+    return codes.to_numpy(dtype=np.int64)

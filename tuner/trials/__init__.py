@@ -1,0 +1,1 @@
+"""Trials: what runs one, and the places where they run."""

@@ -1,0 +1,92 @@
+"""What a trial is asked to do, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["complete", "pruned", "failed", "running"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to run a trial."""
+
+    family: str
+    number: int
+    attempt: int
+    config: dict[str, Any]
+    seed: int
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """The trial's name, `family-000017`."""
+        return trial_name(self.family, self.number)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: `"complete"`, `"pruned"` or `"failed"`.
+        value: The mean of the deciding metric over folds, for complete trials.
+        fold_values: The deciding metric on each fold's held-out rows.
+        scores: Every metric, `{"held_out": {...}, "train": {...}}`, means over folds.
+        seconds: How long it trained.
+        started: When, in seconds since 1970.
+        attempt: Which attempt this was.
+        error: Why it failed, or which step pruned it.
+        reason: The failure in one word: error, nan, memory, time, died.
+        duplicate_of: The number of the trial of the same parameters, which was not run again.
+    """
+
+    state: State
+    value: float | None = None
+    fold_values: tuple[float, ...] = ()
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    started: float = 0.0
+    attempt: int = 1
+    error: str | None = None
+    reason: str | None = None
+    duplicate_of: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Outcome:
+        """Rebuild what `to_json` returned."""
+        return Outcome(**{**data, "fold_values": tuple(data["fold_values"])})
+
+
+def trial_name(family: str, number: int) -> str:
+    """Return a trial's name.
+
+    >>> trial_name("dense", 17)
+    'dense-000017'
+    """
+    return f"{family}-{number:06d}"
+
+
+def seal(folder: Path, outcome: Outcome) -> None:
+    """Write the result by renaming, so that it is either whole or not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "result.json.part"
+    part.write_text(json.dumps(outcome.to_json()))
+    os.replace(part, folder / "result.json")
+
+
+def sealed(folder: Path) -> Outcome | None:
+    """Return the sealed result of an attempt's folder, or None when the attempt did not finish."""
+    try:
+        return Outcome.from_json(json.loads((folder / "result.json").read_text()))
+    except FileNotFoundError:
+        return None

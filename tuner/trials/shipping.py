@@ -1,0 +1,143 @@
+"""Before the first trial: can a user's own model be trained, saved, and loaded in a fresh process?
+
+`check_shipping` builds and saves the family's default model in one process and loads it in another that has neither
+the builder nor its module. A model that cannot be shipped fails here, in the first minute, and not after an evening.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from spaces.engines.contract import Fold, ShippingError
+from spaces.families.family import Family
+from spaces.language.space import defaults
+from spaces.rows.table import Rows
+from spaces.store import load_fitted
+from tuner.task.folds import make_folds
+from tuner.task.task import Task
+from tuner.trials.worker import Setup
+
+_ROWS = 64
+
+
+_SECONDS = 300
+
+
+def check_shipping(family: Family, data: Path) -> None:
+    """Build, train for an epoch, save and load a family's default model.
+
+    Args:
+        family: A user's own family.
+        data: The folder of the stored task.
+
+    Raises:
+        ShippingError: It cannot be done; the message says what went wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        setup = Setup([path for path in sys.path if path] + [os.getcwd()], str(data), cloudpickle.dumps(family), 1)
+        _run("build", folder, family.name, cloudpickle.dumps(setup))
+        _run("load", folder, family.name, b"")
+
+
+def build(folder: Path, setup: Setup) -> None:
+    """Train and save the default model; own metrics play no part in it."""
+    sys.path[:] = setup.path
+    family: Family = cloudpickle.loads(setup.payload)
+    task = _task_without_own_metrics(Path(setup.data))
+    fold, held_out = make_folds(task)[0]
+    small = Fold(_head(fold.full), _head(fold.train), _head(fold.inner), seed=0)
+    config = defaults(family.space(task.signature))
+    if "epochs" in config:
+        config["epochs"] = 1
+    few = _head(held_out)
+    (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
+    expected = fitted.predict(few.table)
+    if expected.shape != (len(few), task.target.outputs):
+        raise ShippingError(
+            f"the model's output has {expected.shape[1]} columns; {_target(task.target.kind)} needs "
+            f"{'1 or 2' if task.target.kind == 'binary' else task.target.outputs}"
+        )
+    fitted.save(folder)
+    texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
+    rows: dict[str, Any] = {
+        "numbers": few.table.numbers,
+        "codes": few.table.codes,
+        "texts": texts.astype(str),
+        "expected": expected,
+    }
+    rows |= {f"array_{i}": np.asarray(array) for i, array in enumerate(few.table.arrays)}
+    np.savez(folder / "expected.npz", allow_pickle=False, **rows)
+
+
+def load(folder: Path) -> None:
+    """Load the model and compare its predictions."""
+    from spaces.rows.table import Table
+
+    stored = np.load(folder / "expected.npz")
+    texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
+    arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored.files)))
+    table = Table(stored["numbers"], stored["codes"], texts=texts, arrays=arrays)
+    predictions = load_fitted(folder).predict(table)
+    if not np.allclose(predictions, stored["expected"], rtol=1e-4, atol=1e-5):
+        raise ShippingError("the model predicts something else after it was saved and loaded")
+
+
+def _target(kind: str) -> str:
+    return "side by side, what is predicted of several targets" if kind == "several" else f"a {kind} target"
+
+
+def _run(step: str, folder: str, name: str, given: bytes) -> None:
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-m", "tuner.trials.shipping", step, folder]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, env=environment, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise ShippingError(f"family {name!r}: an epoch on {_ROWS} rows took over {_SECONDS} seconds") from None
+    if done.returncode:
+        lines = done.stdout.decode(errors="replace").strip().splitlines() or done.stderr.decode().splitlines()[-1:]
+        try:
+            what = json.loads(lines[-1])["error"]
+        except (IndexError, ValueError, KeyError):
+            what = lines[-1] if lines else f"exit code {done.returncode}"
+        raise ShippingError(f"family {name!r} fails before the first trial: {what}")
+
+
+def _task_without_own_metrics(data: Path) -> Task:
+    from tuner.scoring.metrics import METRICS
+    from tuner.scoring.score import Metric
+    from tuner.scoring.several_targets import metric_names
+
+    stored = json.loads((data / "task.json").read_text())
+    own = [name for score in stored["metrics"] for name in metric_names(score) if name not in METRICS]
+    needs = "value" if stored["target"]["kind"] == "regression" else "probability"
+    return Task.open(data, [Metric(name, lambda y, p: 0.0, False, needs) for name in own])  # type: ignore[arg-type]
+
+
+def _head(rows: Rows) -> Rows:
+    """Take a few rows in which every class occurs."""
+    columns = rows.target.reshape(len(rows), -1).T
+    first = np.concatenate([np.unique(column, return_index=True)[1] for column in columns])
+    index = np.unique(np.concatenate([first[:_ROWS], np.arange(min(_ROWS, len(rows)))]))
+    return Rows(replace(rows.table.take(index), key=None), rows.target[index])
+
+
+if __name__ == "__main__":
+    try:
+        if sys.argv[1] == "build":
+            build(Path(sys.argv[2]), cloudpickle.loads(sys.stdin.buffer.read()))
+        else:
+            load(Path(sys.argv[2]))
+    except Exception as error:
+        text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}"
+        print(json.dumps({"error": text}))
+        sys.exit(1)

@@ -1,0 +1,181 @@
+"""One trial: train one configuration on every fold, predict the held-out rows, seal the result."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.engines.contract import Fitted, Fold
+from spaces.families.family import Family
+from spaces.rows.table import Rows
+from tuner.scoring.score import Score, scored
+from tuner.seeds import derive_seed
+from tuner.task.task import Task
+from tuner.trials.outcome import Job, Outcome, seal
+
+RUNGS = (0.125, 0.25, 0.5)
+
+
+Report = Callable[[int, float], bool]
+
+
+Log = Callable[[int, int, Mapping[str, float]], None]
+
+
+class Pruned(Exception):
+    """The pruner stopped the trial."""
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a prediction is NaN or infinite."""
+
+
+class OutOfTime(Exception):
+    """The trial ran longer than it may (where it cannot be killed: `workers=0`)."""
+
+
+def run_trial(
+    job: Job,
+    task: Task,
+    folds: Sequence[tuple[Fold, Rows]],
+    family: Family,
+    *,
+    report: Report,
+    log: Log,
+    deadline: float = math.inf,
+) -> Outcome:
+    """Run one trial; whatever happens is its outcome, and the study goes on.
+
+    Args:
+        job: What to run.
+        task: The task.
+        folds: Its folds, from `make_folds`.
+        family: The family of the job.
+        report: Called with a step and the metric on inner rows; answers whether to prune.
+        log: Called with fold, epoch and that epoch's numbers.
+        deadline: When to give up, as `time.monotonic()`.
+
+    Returns:
+        The outcome, which is also sealed as `result.json` in the job's folder, written last.
+    """
+    started, clock = time.time(), time.monotonic()
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = _train(job, task, folds, family, report, log, deadline)
+    except Pruned as pruned:
+        outcome = Outcome("pruned", error=str(pruned))
+    except NotFinite as error:
+        outcome = Outcome("failed", error=str(error), reason="nan")
+    except OutOfTime as error:
+        outcome = Outcome("failed", error=str(error), reason="time")
+    except Exception as error:  # the one place where anything may go wrong and the study must go on
+        out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+        text = f"{type(error).__name__}: {str(error).strip()[:500]}"
+        outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
+    outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
+    seal(folder, outcome)
+    return outcome
+
+
+def _train(
+    job: Job,
+    task: Task,
+    folds: Sequence[tuple[Fold, Rows]],
+    family: Family,
+    report: Report,
+    log: Log,
+    deadline: float,
+) -> Outcome:
+    folder = Path(job.folder)
+    model = family.build(job.config, task.signature)
+    seeded = [replace(fold, seed=derive_seed(job.seed, "fold", k)) for k, (fold, _) in enumerate(folds)]
+    watch = _Watch(task.score, seeded, report, log, deadline)
+    predictions, values, inner_values, curves = [], [], [], []
+    scores: dict[str, list[dict[str, float]]] = {"held_out": [], "train": []}
+    for k, fitted in enumerate(model.fit(seeded, watch)):
+        held_out = folds[k][1]
+        predictions.append(_checked(fitted, held_out, "held-out rows"))
+        scores["held_out"].append(scored(task.scores, held_out.target, predictions[-1]))
+        scores["train"].append(
+            scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
+        )
+        values.append(scores["held_out"][-1][task.score.name])
+        if not math.isfinite(values[-1]):
+            raise NotFinite(f"{task.score.name} of fold {k} is {values[-1]}")
+        curves.append(fitted.curves)
+        (folder / f"fold-{k}").mkdir(exist_ok=True)
+        fitted.save(folder / f"fold-{k}")
+        if model.stops_early and k + 1 < len(seeded):
+            inner_values.append(task.score(seeded[k].inner.target, fitted.predict(seeded[k].inner.table)))
+            _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
+        watch.next_fold()
+    _write_predictions(folder, task, predictions)
+    (folder / "curves.json").write_text(json.dumps(curves))
+    means = {part: _means(rows) for part, rows in scores.items()}
+    return Outcome("complete", value=float(np.mean(values)), fold_values=tuple(values), scores=means)
+
+
+class _Watch:
+    """Passes epochs on to the log, and the rungs of the first fold to the pruner."""
+
+    def __init__(self, score: Score, folds: Sequence[Fold], report: Report, log: Log, deadline: float) -> None:
+        self._score, self._folds, self._report, self._log, self._deadline = score, folds, report, log, deadline
+        self._fold = self._rung = 0
+
+    def __call__(
+        self, step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+    ) -> None:
+        if time.monotonic() > self._deadline:
+            raise OutOfTime("the trial ran longer than trial_time")
+        for name, value in curves.items():
+            if math.isnan(value):
+                raise NotFinite(f"{name} is NaN in epoch {step} of fold {self._fold}")
+        self._log(self._fold, step, curves)
+        fraction = (step + 1) / steps
+        if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
+            while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
+                self._rung += 1
+            _report(self._report, self._rung - 1, self._score(self._folds[0].inner.target, predict()))
+
+    def next_fold(self) -> None:
+        self._fold += 1
+
+
+def _report(report: Report, step: int, value: float) -> None:
+    if not math.isfinite(value):
+        raise NotFinite(f"the metric on inner rows is {value} at step {step}")
+    if report(step, value):
+        raise Pruned(f"pruned at step {step}")
+
+
+def _checked(fitted: Fitted, rows: Rows, what: str) -> NDArray[np.float32]:
+    predictions = fitted.predict(rows.table)
+    if not np.isfinite(predictions).all():
+        raise NotFinite(f"predictions of {what} hold NaN or infinite values")
+    return predictions
+
+
+def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of scores over the folds that have them."""
+    names = dict.fromkeys(name for fold in folds for name in fold)
+    return {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
+
+
+def _write_predictions(folder: Path, task: Task, predictions: Sequence[NDArray[np.float32]]) -> None:
+    held_out = [held_out for _, held_out in task.folds]
+    np.savez(
+        folder / "held_out.npz",
+        rows=np.concatenate(held_out),
+        folds=np.repeat(np.arange(len(held_out)), [len(rows) for rows in held_out]),
+        predictions=np.concatenate(predictions),
+        digest=np.array(task.digest),
+    )

@@ -1,0 +1,151 @@
+"""A worker process: `python -m tuner.trials.worker FD STUDY` runs jobs that come over an inherited socket.
+
+The study's folder is named for whoever looks at the list of processes.
+
+A worker never imports the user's script, so an unguarded `__main__` is harmless; the user's functions arrive as
+cloudpickle bytes. It leaves when its driver is gone, also in the middle of a trial.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from spaces.families.family import Family
+from tuner.scoring.score import Metric
+from tuner.task.folds import make_folds
+from tuner.task.task import Task
+from tuner.trials.outcome import Job, Outcome
+from tuner.trials.trial import run_trial
+
+_LOG_EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is told once: where modules and data are, and the families and own metrics as bytes."""
+
+    path: list[str]
+    data: str
+    payload: bytes
+    threads: int
+
+
+def pack(families: Mapping[str, Family], metrics: list[Metric]) -> bytes:
+    """Return families and metrics as bytes that travel over the pipe, never to disk."""
+    packed: bytes = cloudpickle.dumps((dict(families), metrics))
+    return packed
+
+
+class Session:
+    """A worker's end of the conversation."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inbox: queue.Queue[Any] = queue.Queue()
+        self._epochs: list[tuple[int, int, dict[str, float], float]] = []
+        self._sent = time.monotonic()
+
+    def listen(self) -> None:
+        """Start reading; a driver that is gone ends the process at once."""
+
+        def read() -> None:
+            while True:
+                try:
+                    self._inbox.put(self._connection.recv())
+                except (EOFError, OSError):
+                    os._exit(0)
+
+        threading.Thread(target=read, daemon=True).start()
+
+    def receive(self) -> Any:
+        """Wait for the next message."""
+        return self._inbox.get()
+
+    def send(self, *message: Any) -> None:
+        """Send a message; there is nobody to complain to when the driver is gone."""
+        try:
+            self._connection.send(message)
+        except OSError:
+            os._exit(0)
+
+    def report(self, step: int, value: float) -> bool:
+        """Report to the pruner and wait for its answer."""
+        self.send("report", step, value)
+        return bool(self.receive()[1])
+
+    def log(self, fold: int, epoch: int, curves: Mapping[str, float]) -> None:
+        """Collect an epoch's numbers and send them every few seconds."""
+        self._epochs.append((fold, epoch, dict(curves), time.time()))
+        if time.monotonic() - self._sent > _LOG_EVERY_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send the epochs collected so far."""
+        if self._epochs:
+            self.send("epochs", self._epochs)
+        self._epochs, self._sent = [], time.monotonic()
+
+    def drop(self) -> None:
+        """Forget epochs that the finished trial's own curves hold anyway."""
+        self._epochs = []
+
+
+def main(descriptor: int) -> None:
+    """Serve jobs until told to stop."""
+    session = Session(Connection(descriptor))
+    session.listen()
+    setup: Setup = session.receive()
+    sys.path[:] = setup.path
+    families, metrics = cloudpickle.loads(setup.payload)
+    warm_up(families, setup.threads)
+    task = Task.open(Path(setup.data), metrics)
+    folds = make_folds(task)
+    session.send("ready", _resident_bytes())
+    while True:
+        kind, *rest = session.receive()
+        if kind == "stop":
+            os._exit(0)  # TensorFlow's threads may take long to unwind
+        job: Job = rest[0]
+        outcome: Outcome = run_trial(job, task, folds, families[job.family], report=session.report, log=session.log)
+        session.drop()
+        session.send("done", outcome, _resident_bytes())
+
+
+def warm_up(families: Mapping[str, Family], threads: int) -> None:
+    """Import what the families need, so that no trial pays for it."""
+    libraries = {family.library for family in families.values()}
+    for module in (
+        *sorted(libraries),
+        "sklearn.compose",
+        "sklearn.dummy",
+        "sklearn.impute",
+        "sklearn.metrics",
+        "skops.io",
+    ):
+        importlib.import_module(module)
+    if "keras" in libraries:
+        from spaces.engines.keras.device import use_threads
+
+        use_threads(threads)
+
+
+def _resident_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
