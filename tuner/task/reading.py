@@ -16,11 +16,7 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.columns import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
-
-
 IMAGE = "image"
-
-
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
