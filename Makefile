@@ -4,13 +4,22 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRIED  := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-slow test-all lint docs mutants format bench clean
 
 demo: $(READY)
 	$(BIN)/tuner demo
 
 test: $(READY)  ## two processes, each with its files
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(READY)  ## what takes minutes: killed drivers, long simulations
+	$(BIN)/python -m pytest -m "slow and not docs"
+
+docs: $(READY)  ## README and examples run as they stand
+	$(BIN)/python -m pytest -m docs
+
+mutants: $(READY)  ## small lies in the code, each of which a test must notice
+	$(BIN)/python tests/mutants.py
 
 test-all: $(READY)  ## the slow tests too (many minutes)
 	$(BIN)/python -m pytest -m ""

@@ -87,6 +87,7 @@ def test_commands_in_the_readme_exist():
 
 
 @pytest.mark.slow
+@pytest.mark.docs
 def test_the_california_example_runs_on_a_small_table(tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"median_income": rng.normal(size=200), "ocean_proximity": rng.choice(["A", "B"], 200)})

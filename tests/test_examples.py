@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.docs]
 RNG = np.random.default_rng(0)
 HOURS = np.arange(24 * 150)
 TIME = pd.Timestamp("2011-01-01") + pd.to_timedelta(HOURS, unit="h")

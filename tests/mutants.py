@@ -1,0 +1,213 @@
+"""Small lies in the code, each with the tests that must notice: `make mutants`.
+
+    python tests/mutants.py [TEXT]      only those whose name holds a text
+
+The tree is copied, one line of it changed, the named tests run: they must fail. Some of these no test noticed once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+TRIAL = "tests/tuner/test_trial.py"
+
+
+class Mutant(NamedTuple):
+    """A lie.
+
+    Attributes:
+        name: What it does.
+        file: Where.
+        line: What stands there.
+        lie: What stands there instead.
+        tests: Which tests must notice, as pytest's arguments.
+    """
+
+    name: str
+    file: str
+    line: str
+    lie: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "the pruner's answer is ignored",
+        "tuner/trials/trial.py",
+        "    if report(step, value):",
+        "    if report(step, value) and False:",
+        (TRIAL, "-k", "pruner"),
+    ),
+    Mutant(
+        "rungs are moved",
+        "tuner/trials/trial.py",
+        "RUNGS = (0.125, 0.25, 0.5)",
+        "RUNGS = (0.25, 0.5, 0.75)",
+        (TRIAL, "-k", "rungs"),
+    ),
+    Mutant(
+        "one seed for all folds",
+        "tuner/trials/trial.py",
+        'derive_seed(job.seed, "fold", k)',
+        'derive_seed(job.seed, "fold", 0)',
+        (TRIAL, "-k", "every_fold"),
+    ),
+    Mutant(
+        "one seed for all trials",
+        "tuner/launch/loop.py",
+        "derive_seed(self._plan.seed, trial.family, trial.number, 1)",
+        "derive_seed(self._plan.seed, trial.family, 0, 1)",
+        (TRIAL, "-k", "a_study_gives"),
+    ),
+    Mutant(
+        "training scores are those of held-out rows",
+        "tuner/trials/trial.py",
+        '_checked(fitted, seeded[k].full, "training rows")',
+        "predictions[-1][np.arange(len(seeded[k].full)) % len(predictions[-1])]",
+        (TRIAL, "-k", "training_scores"),
+    ),
+    Mutant(
+        "held-out rows among the training rows",
+        "tuner/task/folds.py",
+        '{"full": train,',
+        '{"full": np.union1d(train, held_out),',
+        (TRIAL, "-k", "held_out_rows_are_apart"),
+    ),
+    Mutant(
+        "early stopping on held-out rows",
+        "tuner/task/folds.py",
+        '"inner": inner,',
+        '"inner": held_out,',
+        (TRIAL, "-k", "held_out_rows_are_apart"),
+    ),
+    Mutant(
+        "loss weights are ignored",
+        "spaces/layers/heads.py",
+        "float(weights.get(part.key, 1.0))",
+        "1.0",
+        (TRIAL, "-k", "weighted_sum"),
+    ),
+    Mutant(
+        "the plateau's reduction is never applied",
+        "spaces/engines/keras/compiling.py",
+        "factor=0.3",
+        "factor=0.999",
+        (TRIAL, "-k", "plateau"),
+    ),
+    Mutant(
+        "recurrent dropout of step families is dropped",
+        "spaces/families/sequences/network.py",
+        'recurrent_dropout=layers["recurrent_dropout"]',
+        "recurrent_dropout=0.0",
+        (TRIAL, "-k", "recurrent_dropout"),
+    ),
+    Mutant(
+        "temperature is ignored",
+        "tuner/recipes/language.py",
+        "np.log(probabilities) / temperature",
+        "np.log(probabilities)",
+        (TRIAL, "-k", "temperature"),
+    ),
+    Mutant(
+        "temperature is inverted",
+        "tuner/recipes/language.py",
+        "np.log(probabilities) / temperature",
+        "np.log(probabilities) * temperature",
+        (TRIAL, "-k", "temperature"),
+    ),
+    Mutant(
+        "a forecast of changes forgets the last value",
+        "spaces/families/forecasts/change.py",
+        "outputs) + read[-1]",
+        "outputs) + 0 * read[-1]",
+        ("tests/spaces/test_together.py",),
+    ),
+    Mutant(
+        "weights are scored on the rows that fitted them",
+        "ensembles/choosing/cross_fitting.py",
+        "predictions[:, fit], target[fit], loss",
+        "predictions, target, loss",
+        ("tests/ensembles/test_honest.py",),
+    ),
+    Mutant(
+        "the gate takes whatever comes last",
+        "ensembles/choosing/gate.py",
+        "worthwhile = gain > max(error, _LEAST_GAIN * abs(value))",
+        "worthwhile = True",
+        ("tests/ensembles/test_auto.py",),
+    ),
+    Mutant(
+        "classes change places",
+        "spaces/engines/xgboost.py",
+        "np.hstack([1 - outputs, outputs])",
+        "np.hstack([outputs, 1 - outputs])",
+        (TRIAL, "-k", "held_out_rows_are_apart or a_study or training or rungs", "tests/spaces/test_together.py"),
+    ),
+    Mutant(
+        "numbers are scaled by all rows' statistics",
+        "spaces/engines/sklearn.py",
+        "learn(reading, fold.full.table, fold.full.target, target.kind)",
+        "learn(reading, fold.inner.table, fold.inner.target, target.kind)",
+        ("tests/spaces/test_families.py", "-k", "linear"),
+    ),
+    Mutant(
+        "time is shuffled",
+        "tuner/task/splits.py",
+        "splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap)",
+        "splitter = model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
+        ("tests/tuner/test_splits.py",),
+    ),
+    Mutant(
+        "groups are torn",
+        "tuner/task/splits.py",
+        "model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)",
+        "model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
+        ("tests/tuner/test_splits.py",),
+    ),
+)
+
+
+def main() -> int:
+    """Tell every lie whose name is asked for, and return how many nobody noticed."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    unnoticed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        ignored = shutil.ignore_patterns(".venv", ".git", "runs", "__pycache__", ".*_cache", "build")
+        shutil.copytree(ROOT, copy, ignore=ignored)
+        for mutant in (one for one in MUTANTS if asked in one.name):
+            noticed, seconds = tell(mutant, copy)
+            unnoticed += not noticed
+            print(f"{'noticed' if noticed else 'UNNOTICED':<10} {seconds:5.0f} s  {mutant.name}", flush=True)
+    return unnoticed
+
+
+def tell(mutant: Mutant, tree: Path) -> tuple[bool, float]:
+    """Change the line, run the tests, put the line back; return whether a test failed, and how long that took."""
+    path, begun = tree / mutant.file, time.monotonic()
+    honest = path.read_text()
+    if mutant.line not in honest:
+        raise ValueError(f"{mutant.name}: {mutant.line!r} does not stand in {mutant.file} any more")
+    path.write_text(honest.replace(mutant.line, mutant.lie))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, capture_output=True, text=True, check=False
+        )
+    finally:
+        path.write_text(honest)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{mutant.name}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == 1, time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    sys.exit(main())
