@@ -14,6 +14,10 @@ from spaces.probabilities import SMALLEST
 SampleWeight = NDArray[np.float64] | None
 
 
+class Undefined(ValueError):
+    """A metric says nothing of some rows, such as rows among which a class does not occur."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss of blended predictions.

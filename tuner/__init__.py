@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tuner.recipes.series import series_task as series_task
     from tuner.scoring.metrics import METRICS as METRICS
     from tuner.scoring.score import Metric as Metric
+    from tuner.scoring.score import Undefined as Undefined
     from tuner.search.hyperopt_sampler import HyperoptSampler as HyperoptSampler
     from tuner.search.samplers import PRUNERS as PRUNERS
     from tuner.search.samplers import SAMPLERS as SAMPLERS
@@ -51,6 +52,7 @@ _WHERE = {
     "Split": "tuner.task.splits",
     "Study": "tuner.study",
     "Task": "tuner.task.task",
+    "Undefined": "tuner.scoring.score",
     "anomalies": "tuner.recipes.series",
     "best_model": "tuner.recipes.best_model",
     "compare": "tuner.ensembling.build",

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ensembles.combiners.combiner import Candidate, Features
-from ensembles.losses import Loss, SampleWeight
+from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.pools import Predictions
 
 Index = NDArray[np.int64]
@@ -90,6 +89,7 @@ def paired_difference(
     score: Score,
     *,
     groups: NDArray[Any] | None = None,
+    strata: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Return how much larger the first predictions' score is than the second's, and its standard error.
@@ -98,8 +98,9 @@ def paired_difference(
         rows: The rows that both predict.
         first: Predictions `(rows, outputs)`.
         second: Others of the same rows.
-        score: `(rows, predictions) -> float`.
+        score: `(rows, predictions) -> float`; raises `Undefined` where it says nothing of rows.
         groups: The group of every row there is, where rows belong together; groups are then drawn whole.
+        strata: What every row there is is one of, such as its class, all of which a resample needs.
         seed: Draws the resamples, in which both keep the same rows.
     """
 
@@ -108,29 +109,77 @@ def paired_difference(
 
     if np.array_equal(first, second):
         return 0.0, 0.0
-    of = None if groups is None else groups[rows]
-    return difference(np.arange(len(rows))), standard_error(difference, len(rows), groups=of, seed=seed)
+    error = standard_error(
+        difference,
+        len(rows),
+        groups=None if groups is None else groups[rows],
+        strata=None if strata is None else strata[rows],
+        seed=seed,
+    )
+    return difference(np.arange(len(rows))), error
 
 
 def standard_error(
-    statistic: Callable[[Index], float], n_rows: int, *, groups: NDArray[Any] | None = None, seed: int = 0
+    statistic: Callable[[Index], float],
+    n_rows: int,
+    *,
+    groups: NDArray[Any] | None = None,
+    strata: NDArray[Any] | None = None,
+    seed: int = 0,
 ) -> float:
     """Return the standard error of a statistic of rows, by the bootstrap over rows (Efron 1979) or groups of rows.
 
+    A resample of which the statistic says nothing is drawn again within strata, and left out if that does not help.
+
     Args:
-        statistic: Takes positions of rows, some repeated, to a number.
+        statistic: Takes positions of rows, some repeated, to a number; raises `Undefined` where it says nothing.
         n_rows: The number of rows.
         groups: The group of each row, where rows belong together; a single group is taken apart.
+        strata: What each row is one of, such as its class.
         seed: Draws the resamples.
+
+    Returns:
+        The standard error; NaN where the statistic is undefined in all resamples but one.
     """
+    pieces = _pieces(n_rows, groups)
+    rng = np.random.default_rng(seed)
+    found: list[float] = []
+    for _ in range(_RESAMPLES):
+        try:
+            found.append(statistic(_rows_of(pieces, rng.integers(len(pieces), size=len(pieces)))))
+        except Undefined:
+            found += _again(statistic, pieces, np.zeros(n_rows) if strata is None else strata, rng)
+    return float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
+
+
+def _again(
+    statistic: Callable[[Index], float], pieces: Index | list[Index], strata: NDArray[Any], rng: np.random.Generator
+) -> list[float]:
+    """Return the statistic of a resample within strata, nothing where that is undefined too."""
+    drawn = [rng.choice(kind, len(kind)) for kind in _kinds(pieces, strata)]
+    try:
+        return [statistic(_rows_of(pieces, np.concatenate(drawn)))]
+    except Undefined:
+        return []
+
+
+def _pieces(n_rows: int, groups: NDArray[Any] | None) -> Index | list[Index]:
+    """Return what is drawn whole: rows, or the rows of each group."""
     names, of = np.unique(np.zeros(n_rows) if groups is None else groups, return_inverse=True)
-    pieces = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1]) if len(names) > 1 else []
-    found = stats.bootstrap(
-        (np.arange(len(pieces) or n_rows),),
-        lambda drawn: statistic(np.concatenate([pieces[i] for i in drawn]) if pieces else drawn),
-        vectorized=False,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(found.standard_error)
+    if len(names) == 1:
+        return np.arange(n_rows)
+    return np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
+
+
+def _rows_of(pieces: Index | list[Index], drawn: Index) -> Index:
+    return drawn if isinstance(pieces, np.ndarray) else np.concatenate([pieces[i] for i in drawn])
+
+
+def _kinds(pieces: Index | list[Index], strata: NDArray[Any]) -> list[Index]:
+    """Return the pieces that hold rows of the same strata, for each kind of piece."""
+    if isinstance(pieces, np.ndarray):
+        return [np.flatnonzero(strata == one) for one in np.unique(strata)]
+    kinds: dict[tuple[Any, ...], list[int]] = {}
+    for i, piece in enumerate(pieces):
+        kinds.setdefault(tuple(np.unique(strata[piece])), []).append(i)
+    return [np.array(kind) for kind in kinds.values()]

@@ -106,6 +106,7 @@ def choose(
     sample_weight: SampleWeight = None,
     features: Features = None,
     groups: NDArray[Any] | None = None,
+    strata: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> Choice:
     """Try the methods in order and return the one that was left.
@@ -121,6 +122,7 @@ def choose(
         sample_weight: `(rows,)`, how much each row counts; all the same when left out.
         features: `(rows, columns)`, the rows themselves, for methods that look at them.
         groups: `(rows,)`, the group of each row, where rows belong together.
+        strata: `(rows,)`, what each row is one of, such as its class, all of which a resample needs.
         seed: Draws the resamples of the standard error.
 
     Raises:
@@ -140,7 +142,7 @@ def choose(
             steps.append(Step(name, value, None, 0.0, 0.0, True))
         else:
             gain, error = paired_difference(
-                fitted.rows, held.fitted.ensemble, fitted.ensemble, score, groups=groups, seed=seed
+                fitted.rows, held.fitted.ensemble, fitted.ensemble, score, groups=groups, strata=strata, seed=seed
             )
             # Two methods that agree to the last digits have a standard error of next to nothing.
             worthwhile = gain > max(error, _LEAST_GAIN * abs(value))

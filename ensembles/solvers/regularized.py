@@ -6,13 +6,14 @@ number of members and the pull are themselves chosen, by cross-validation within
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import Loss, SampleWeight
+from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -20,6 +21,9 @@ from ensembles.solvers.greedy import greedy
 SIZES = (2, 3, 5, 10, 20)
 PULLS = (0.0, 0.1, 0.3, 0.6, 1.0)
 _FOLDS = 5
+
+
+_ENOUGH_OF_A_CLASS = 10
 
 
 def regularized(
@@ -45,10 +49,12 @@ def regularized(
         return None if sample_weight is None else sample_weight[at]
 
     sizes = [size for size in SIZES if size < members] + [members]
-    folds = np.random.default_rng(seed).permutation(rows) % min(_FOLDS, rows)
+    folds = _dealt(target, min(_FOLDS, rows), np.random.default_rng(seed))
     losses = np.zeros((len(sizes), len(PULLS)))
     for k in range(folds.max() + 1 if members > 1 and rows > 1 else 0):
         fit, judge = folds != k, folds == k
+        if not _is_defined(loss, target, predictions[0], (fit, judge)):
+            continue
         share = judge.mean() if sample_weight is None else sample_weight[judge].sum()
         order = _best_first(predictions[:, fit], target[fit], loss, counted(fit))
         for i, size in enumerate(sizes):
@@ -62,6 +68,27 @@ def regularized(
     weights = np.zeros(members)
     weights[among] = _pulled(_exact(predictions[among], target, loss, sample_weight), PULLS[j])
     return weights
+
+
+def _dealt(target: NDArray[Any], parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the part of each row, drawn; rows of rare classes are spread over the parts."""
+    places: NDArray[np.int64] = rng.permutation(len(target))
+    if target.ndim == 1 and target.dtype.kind in "iu":
+        counts = np.unique(target, return_counts=True)[1]
+        if counts.min() < _ENOUGH_OF_A_CLASS * parts:
+            order = np.lexsort((places, target))
+            places[order] = np.arange(len(target))
+    return places % parts
+
+
+def _is_defined(loss: Loss, target: NDArray[Any], member: NDArray[Any], sides: Sequence[NDArray[np.bool_]]) -> bool:
+    """Return whether the loss says something of the rows on each side."""
+    try:
+        for side in sides:
+            loss(target[side], member[side])
+    except Undefined:
+        return False
+    return True
 
 
 def _best_first(

@@ -14,6 +14,7 @@ from problems import problem
 from ensembles import LOSSES, METHODS, STACKS, Loss, blend
 from ensembles.choosing.cross_fitting import cross_fit, paired_difference, standard_error
 from ensembles.combiners.tempered import tempered
+from ensembles.losses import Undefined
 from ensembles.methods import Method
 
 RMSE = LOSSES["rmse"]
@@ -182,3 +183,27 @@ def test_over_fifty_draws_the_cross_fitted_score_is_that_of_new_rows(method):
 def standard_error_of(target, predictions, loss):
     rows = [loss(target[i : i + 40], predictions[i : i + 40]) for i in range(0, len(target), 40)]
     return np.std(rows) / np.sqrt(len(rows))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_resamples_that_say_nothing_are_drawn_again_within_strata(grouped):
+    """Two rows of sixty are rare: a draw that has neither is drawn again, and then has them."""
+    values, rare = np.random.default_rng(0).normal(size=60), np.arange(60) < 2
+    groups, said = np.repeat(np.arange(30), 2) if grouped else None, []
+
+    def mean(at: NDArray[np.int64]) -> float:
+        if not rare[at].any():
+            said.append(at)
+            raise Undefined("none")
+        return float(values[at].mean())
+
+    found = standard_error(mean, 60, groups=groups, strata=rare)
+    assert 10 < len(said) < 120, "some draws had none, and each was mended by one more"
+    assert found == pytest.approx(standard_error(lambda at: float(values[at].mean()), 60, groups=groups), rel=0.2)
+
+
+def test_a_statistic_that_is_defined_nowhere_has_no_standard_error():
+    def nothing(at: NDArray[np.int64]) -> float:
+        raise Undefined("none")
+
+    assert np.isnan(standard_error(nothing, 20))

@@ -88,3 +88,11 @@ def test_unknown_names_are_mended(name, message):
 def test_metrics_that_do_not_fit_are_refused(name, kind):
     with pytest.raises(ValueError, match="does not fit"):
         check_fits(METRICS[name], kind)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+@pytest.mark.parametrize("digits", [1, 12])
+def test_ranking_metrics_are_scikit_learns_with_and_without_ties(name, digits):
+    p = np.random.default_rng(1).random(200).round(digits)
+    expected = getattr(sklearn.metrics, f"{name}_score")(BINARY, p)
+    assert METRICS[name].function(BINARY, np.stack([1 - p, p], axis=1)) == pytest.approx(expected, abs=1e-12)

@@ -47,7 +47,7 @@ def leaderboard(study: Archive) -> pd.DataFrame:
         row: dict[str, Any] = {"trial": trial.name, "family": trial.family, "state": trial.state}
         row[study.task.score.name] = trial.value
         if outcome is not None:
-            row["std"] = float(np.std(outcome.fold_values)) if outcome.fold_values else None
+            row["std"] = float(np.std(outcome.scored)) if outcome.scored else None
             row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.task.score.name}
             row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
             row |= {"seconds": outcome.seconds, "reason": outcome.reason}
@@ -64,8 +64,17 @@ def summary(study: Archive, limit: str | None = None) -> str:
     if failed:
         reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
         parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
+    parts.append(_folds_left_out(study))
     first, *more = [part for part in parts if part]
     return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
+
+
+def _folds_left_out(study: Archive) -> str:
+    """Say how many folds scored, where the deciding metric is undefined in some."""
+    outcomes = [trial.outcome for trial in study.complete if trial.outcome]
+    if not outcomes or len(outcomes[0].scored) == len(outcomes[0].fold_values):
+        return ""
+    return f"{len(outcomes[0].scored)} of {len(outcomes[0].fold_values)} folds scored"
 
 
 def compact(board: pd.DataFrame, metric: str) -> pd.DataFrame:

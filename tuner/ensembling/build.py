@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,13 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial)
     alone = replace(held, members=[Member("joint", "joint", 1.0, folders)], predictions=predictions[None])
     fitted = replace(choice.fitted, outputs=predictions[rows], ensemble=predictions[rows])
     gain, error = paired_difference(
-        rows, choice.fitted.ensemble, fitted.ensemble, held.by_fold, groups=held.groups, seed=held.seed
+        rows,
+        choice.fitted.ensemble,
+        fitted.ensemble,
+        held.by_fold,
+        groups=held.groups,
+        strata=held.strata,
+        seed=held.seed,
     )
     step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
     return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
@@ -141,16 +147,24 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
     combiner = combiner.pruned(_SMALLEST_WEIGHT)
     sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
     difference, error = paired_difference(
-        fitted.rows, fitted.ensemble, fitted.single, held.by_fold, groups=held.groups, seed=held.seed
+        fitted.rows,
+        fitted.ensemble,
+        fitted.single,
+        held.by_fold,
+        groups=held.groups,
+        strata=held.strata,
+        seed=held.seed,
     )
-    scores = {
+    scores: dict[str, Any] = {
         "ensemble": {
-            "in_sample": sign * held.by_fold(np.arange(len(blended)), blended),
+            "in_sample": sign * held.in_sample(blended),
             "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
         },
         "best_single": {"trial": best.name, "cross_validated": best.value},
         "difference": {"cross_fitted": sign * difference, "standard_error": error},
     }
+    if len(held.cross_fitted_folds) < len(task.folds):
+        scores["ensemble"]["folds"] = f"{len(held.cross_fitted_folds)} of {len(task.folds)} folds scored"
     order = np.argsort(-combiner.weights, kind="stable")
     order = order[combiner.weights[order] > 0]
     members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)

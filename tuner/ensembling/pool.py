@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ensembles.choosing.gate import Choice, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import Part, sum_of_losses
 from ensembles.ensemble import Member
-from ensembles.losses import LOSSES, Loss
+from ensembles.losses import LOSSES, Loss, Undefined
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
@@ -28,6 +29,7 @@ from tuner.scoring.score import Score
 from tuner.search.ledger import Trial
 from tuner.task.splits import Index, crossfit_parts
 from tuner.task.task import Task
+from tuner.trials.scored_folds import scored_folds
 
 _TIMINGS = 5
 _MOST_MEMBERS = 30
@@ -53,6 +55,8 @@ class HeldOut:
         seed: The task's.
         targets: The targets, where there are several.
         groups: The group of each row, where rows are no independent draws.
+        strata: The fold and class of each row, of a single target of classes: a resample needs all of them.
+        scored: The folds that the deciding metric can score.
     """
 
     members: list[Member]
@@ -66,6 +70,8 @@ class HeldOut:
     seed: int
     targets: tuple[Part, ...] = ()
     groups: NDArray[Any] | None = None
+    strata: NDArray[Any] | None = None
+    scored: tuple[int, ...] = ()
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -83,10 +89,30 @@ class HeldOut:
             return distances(outputs, target)
         return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in self.targets])
 
+    @cached_property
+    def cross_fitted_folds(self) -> tuple[int, ...]:
+        """The folds whose cross-fitted rows the deciding metric can score: in time order not the first ones."""
+        rows = np.concatenate([scored for _, scored in self.parts])
+        within = [(k, rows[self.folds[rows] == k]) for k in self.scored]
+        return tuple(
+            k for k, of in within if len(of) and _is_defined(self.loss, self.target[of], self.predictions[0, of])
+        )
+
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
-        """Return the mean loss over folds, as a trial's own value is."""
-        folds = self.folds[rows]
-        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in _each_fold(folds)]))
+        """Return the mean loss of cross-fitted rows over the folds that are scored, as a trial's own value is.
+
+        Raises:
+            Undefined: Of some resample of the rows the metric says nothing.
+        """
+        return self._mean(self.cross_fitted_folds, rows, outputs)
+
+    def in_sample(self, outputs: NDArray[Any]) -> float:
+        """Return the mean loss of all rows over the folds that are scored."""
+        return self._mean(self.scored, np.arange(len(outputs)), outputs)
+
+    def _mean(self, folds: Sequence[int], rows: Index, outputs: NDArray[Any]) -> float:
+        each = [self.folds[rows] == k for k in folds]
+        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in each]))
 
     def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""
@@ -100,6 +126,7 @@ class HeldOut:
             held=held,
             features=self.features,
             groups=self.groups,
+            strata=self.strata,
             seed=self.seed,
         )
 
@@ -196,12 +223,43 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         loss = _loss(score)
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     groups = None if task.groups is None else task.groups[rows]
-    parts = list(crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups))
+    classes = target if task.target.of_classes else None
+    cut = crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups, classes=classes)
+    parts = [(fit, of) for fit, of in cut if _is_defined(loss, target[fit], predictions[0, fit])]
+    strata = None if classes is None else folds * len(task.target.classes) + classes
     drawn = None if (together := task.drawn_together) is None else together[rows]
     features = task.rows.table.take(rows).joined()
     members = [member_of(study, trial, 0.0) for trial in trials]
     row = task.rows.table.take(rows[:1])
-    return HeldOut(members, predictions, target, features, folds, loss, parts, row, task.seed, targets, drawn)
+    held = HeldOut(
+        members,
+        predictions,
+        target,
+        features,
+        folds,
+        loss,
+        parts,
+        row,
+        task.seed,
+        targets,
+        drawn,
+        strata,
+        scored_folds(task),
+    )
+    if not parts or not held.cross_fitted_folds:
+        raise StudyError(
+            "no ensemble can be scored: weights are judged on other rows than those that fitted them, and there "
+            f"{score.name} is undefined, as classes are too rare. Use fewer folds, or a metric defined for any rows"
+        )
+    return held
+
+
+def _is_defined(loss: Loss, target: NDArray[Any], predictions: NDArray[Any]) -> bool:
+    try:
+        loss(target, predictions)
+    except Undefined:
+        return False
+    return True
 
 
 def _loss(score: Score) -> Loss:

@@ -17,8 +17,11 @@ from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import member_of
-from tuner.scoring.score import scored
+from tuner.scoring.constant import constant_prediction
+from tuner.scoring.score import Undefined, scored
 from tuner.search.ledger import Trial
+from tuner.task.task import Task
+from tuner.trials.scored_folds import absent_classes
 
 _LOOKS = "test_looks.json"
 
@@ -64,6 +67,7 @@ class Tested:
             self.outputs[one],
             lambda rows, outputs: task.score.loss(target[rows], outputs),
             groups=task.test_drawn_together,
+            strata=target if task.target.of_classes else None,
             seed=task.seed,
         )
 
@@ -79,11 +83,12 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         contenders: Ensembles by name.
 
     Raises:
-        StudyError: The task has no test rows.
+        StudyError: The task has no test rows, or the deciding metric says nothing of them: that is no look.
     """
     task = study.task
     if task.test is None:
         raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
+    _check_defined(task, task.test.target)
     _count_look(study.folder, ", ".join(contenders))
     outputs, scores = {}, {}
     for name, ensemble in contenders.items():
@@ -92,6 +97,17 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         outputs[name] = decided if task.score.metric.needs == "label" else said
         scores[name] = scored(task.scores, task.test.target, said, decided)
     return Tested(study, outputs, scores)
+
+
+def _check_defined(task: Task, target: NDArray[Any]) -> None:
+    try:
+        task.score(target, constant_prediction(task.target, task.rows.target, len(target)))
+    except Undefined as error:
+        absent = absent_classes(task.target, target)
+        what = f"class {', '.join(absent)} does not occur in them" if absent else str(error)
+        raise StudyError(
+            f"{task.score.name} is undefined on the test rows: {what}. They were not read, and no look was counted"
+        ) from error
 
 
 def _count_look(folder: Path, what: str) -> None:

@@ -17,6 +17,7 @@ from spaces.rows.target import ITSELF
 from tuner.duration import seconds
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.task.task import Task
+from tuner.trials.scored_folds import check_metrics
 
 DEFAULT_TRIALS = 40
 
@@ -79,7 +80,7 @@ def make_plan(
     """Check the arguments of `tuner.tune`, which describes them.
 
     Raises:
-        ValueError: One of them cannot be used.
+        ValueError: One of them cannot be used, or no trial could be scored.
     """
     budget = _budget(trials, time, trial_time, max_failures)
     chosen = _families(families, task)
@@ -91,6 +92,7 @@ def make_plan(
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
+    check_metrics(task)
     return Plan({name: family for name, (family, _) in chosen.items()}, spaces, turns, budget, n_workers, seed)
 
 

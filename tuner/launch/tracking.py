@@ -215,7 +215,8 @@ class Tracker:
         single |= outcome.scores.get("held_out", {})
         single |= {f"train_{key}": value for key, value in outcome.scores.get("train", {}).items()}
         points += [(key, 0, value, when) for key, value in single.items()]
-        points += [("objective_by_fold", fold, value, when) for fold, value in enumerate(outcome.fold_values)]
+        by_fold = [(fold, value) for fold, value in enumerate(outcome.fold_values) if value is not None]
+        points += [("objective_by_fold", fold, value, when) for fold, value in by_fold]
         self._send_points(trial.name, points)
         tags: dict[str, str] = {"tuner.state": trial.state}
         if outcome.reason or outcome.error:

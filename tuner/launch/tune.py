@@ -21,6 +21,7 @@ from tuner.launch.tracking import default_uri
 from tuner.plain_names import plain
 from tuner.study import Study, begin_or_continue
 from tuner.task.task import Task
+from tuner.trials.scored_folds import left_out
 
 
 def tune(
@@ -66,7 +67,7 @@ def tune(
         The study.
 
     Raises:
-        ValueError: An argument, a space or the folder cannot be used; nothing was started.
+        ValueError: An argument, a space, a metric or the folder cannot be used; nothing was started.
         Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
     """
     plan = make_plan(
@@ -88,6 +89,8 @@ def tune(
         study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
         display = Display(plan.budget.trials, task.score.name, silent=not progress)
         launch = Launch(study, plan, display, disk)
+        if what := left_out(task):
+            display.say(what)
         if fresh:
             try:
                 launch.check_own_families()

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import Undefined as Undefined
 from spaces.rows.target import ITSELF, Loss, TargetKind, column_of
 
 Needs = Literal["probability", "label", "value"]
@@ -21,17 +22,15 @@ VALUES: tuple[TargetKind, ...] = ("regression",)
 SEVERAL: tuple[TargetKind, ...] = ("several",)
 
 
-class Undefined(ValueError):
-    """A metric that says nothing of some rows, as of rows among which a class does not occur."""
-
-
 @dataclass(frozen=True)
 class Metric:
     """A metric.
 
     Args:
         name: What it is called in studies, tables and MLflow.
-        function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values.
+        function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values. Where it
+            says nothing of some rows, whatever is predicted, it raises `tuner.Undefined`: a fold of such rows is left
+            out of the mean.
         greater_is_better: Whether a larger number is better.
         needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
             `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
@@ -167,7 +166,7 @@ class Score:
 def scored(
     scores: Sequence[Score], target: NDArray[Any], outputs: NDArray[Any], decisions: NDArray[Any] | None = None
 ) -> dict[str, float]:
-    """Return every score; one that only stands beside the first, and is undefined, is left out.
+    """Return every score but those that are undefined on these rows.
 
     Args:
         scores: The scores, the deciding one first.
@@ -181,6 +180,5 @@ def scored(
         try:
             found[score.name] = score(target, given)
         except Undefined:
-            if score is scores[0]:
-                raise
+            continue
     return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Target
 from tuner.plain_names import plain
+from tuner.scoring.constant import constant_prediction
 from tuner.scoring.metrics import DEFAULT_METRICS, METRICS, check_fits, loss_of, metric_named
 from tuner.scoring.score import Metric, Part, Score
 
@@ -146,11 +147,7 @@ def _with_weight(given: Any, target: str) -> tuple[Metric, float]:
 
 def _of_baseline(metric: Metric, part: Target, values: NDArray[Any]) -> float:
     """Return what the baseline gets on the rows that it was learned from; 1 where that says nothing."""
-    if part.classes:
-        outputs = np.tile(np.bincount(values, minlength=part.outputs) / len(values), (len(values), 1))
-    else:
-        middle = np.median(values) if loss_of(metric, part.kind) == "absolute_error" else np.mean(values)
-        outputs = np.full((len(values), 1), middle)
+    outputs = constant_prediction(replace(part, loss=loss_of(metric, part.kind)), values, len(values))
     found = Score(metric, part.kind, part.classes)(values, outputs)
     return found if np.isfinite(found) and found > 0 else 1.0
 

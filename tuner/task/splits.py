@@ -18,6 +18,7 @@ from spaces.language.complaints import unknown_name
 SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
 KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
 _FEWEST_BLOCKS = 5
+_ENOUGH_OF_A_CLASS = 10
 INNER_SHARE = 0.1
 INNER_LEAST = 32
 INNER_MOST_SHARE = 0.3
@@ -212,12 +213,19 @@ def inner_slice(
 
 
 def crossfit_parts(
-    n_rows: int, folds: list[Index], *, ordered: bool, seed: int, groups: NDArray[Any] | None = None
+    n_rows: int,
+    folds: list[Index],
+    *,
+    ordered: bool,
+    seed: int,
+    groups: NDArray[Any] | None = None,
+    classes: NDArray[Any] | None = None,
 ) -> Iterator[tuple[Index, Index]]:
     """Yield `(rows that fit weights, rows scored with them)`, as positions among the held-out rows.
 
-    Few folds or few rows are cut finer, to ten parts, each within its fold and of whole groups. In time order, weights
-    are fitted on earlier rows only, so the first part is never scored.
+    Few folds or few rows are cut finer, to ten parts, each within its fold and of whole groups. Rows of rare classes
+    are spread over the parts of a fold. In time order, weights are fitted on earlier rows only, so the first part is
+    never scored.
 
     Args:
         n_rows: The number of held-out rows.
@@ -225,6 +233,7 @@ def crossfit_parts(
         ordered: Whether rows are in time order.
         seed: Draws the finer parts.
         groups: The group of each held-out row, where rows belong together; a single one is taken apart.
+        classes: The class of each held-out row, of a single target of classes.
     """
     if groups is not None and len(np.unique(groups)) == 1:
         groups = None
@@ -236,12 +245,21 @@ def crossfit_parts(
             some = np.array_split(names, min(pieces, len(names)))
             parts += [np.sort(fold[np.isin(groups[fold], part)]) for part in some]
             continue
-        rows = fold if ordered else np.random.default_rng(seed).permutation(fold)
-        parts += [np.sort(part) for part in np.array_split(rows, min(pieces, len(rows))) if len(part)]
+        rows, count = fold if ordered else np.random.default_rng(seed).permutation(fold), min(pieces, len(fold))
+        if not ordered and classes is not None and _few(classes[rows], count):
+            rows = rows[np.argsort(classes[rows], kind="stable")]
+            parts += [np.sort(rows[k::count]) for k in range(count)]
+        else:
+            parts += [np.sort(part) for part in np.array_split(rows, count) if len(part)]
     for i, part in enumerate(parts):
         others = parts[:i] if ordered else parts[:i] + parts[i + 1 :]
         if others:
             yield np.sort(np.concatenate(others)), part
+
+
+def _few(classes: NDArray[Any], pieces: int) -> bool:
+    """Return whether a class has so few rows that a part may get none of it by chance."""
+    return bool(np.unique(classes, return_counts=True)[1].min() < _ENOUGH_OF_A_CLASS * pieces)
 
 
 def _check_classes(target: NDArray[Any], folds: int, classes: bool) -> None:

@@ -35,8 +35,8 @@ class Outcome:
 
     Attributes:
         state: `"complete"`, `"pruned"` or `"failed"`.
-        value: The mean of the deciding metric over folds, for complete trials.
-        fold_values: The deciding metric on each fold's held-out rows.
+        value: The mean of the deciding metric over the folds that it can score, for complete trials.
+        fold_values: The deciding metric on each fold's held-out rows; None where it is undefined.
         scores: Every metric, `{"held_out": {...}, "train": {...}}`, means over folds.
         seconds: How long it trained.
         started: When, in seconds since 1970.
@@ -48,7 +48,7 @@ class Outcome:
 
     state: State
     value: float | None = None
-    fold_values: tuple[float, ...] = ()
+    fold_values: tuple[float | None, ...] = ()
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
     started: float = 0.0
@@ -56,6 +56,11 @@ class Outcome:
     error: str | None = None
     reason: str | None = None
     duplicate_of: int | None = None
+
+    @property
+    def scored(self) -> list[float]:
+        """The values of the folds that the deciding metric can score."""
+        return [value for value in self.fold_values if value is not None]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fitted, Fold
 from spaces.families.family import Family
 from spaces.rows.table import Rows
-from tuner.scoring.score import Score, scored
+from tuner.scoring.score import Score, Undefined, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.outcome import Job, Outcome, seal
+from tuner.trials.scored_folds import scored_folds
 
 RUNGS = (0.125, 0.25, 0.5)
 
@@ -99,7 +100,9 @@ def _train(
     model = family.build(job.config, task.signature)
     seeded = [replace(fold, seed=derive_seed(job.seed, "fold", k)) for k, (fold, _) in enumerate(folds)]
     watch = _Watch(task.score, seeded, report, log, deadline)
-    predictions, values, inner_values, curves = [], [], [], []
+    predictions, inner_values, curves = [], [], []
+    values: list[float | None] = []
+    scoring = scored_folds(task)
     scores: dict[str, list[dict[str, float]]] = {"held_out": [], "train": []}
     for k, fitted in enumerate(model.fit(seeded, watch)):
         held_out = folds[k][1]
@@ -108,20 +111,21 @@ def _train(
         scores["train"].append(
             scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
         )
-        values.append(scores["held_out"][-1][task.score.name])
-        if not math.isfinite(values[-1]):
-            raise NotFinite(f"{task.score.name} of fold {k} is {values[-1]}")
+        values.append(_value(task.score, scores["held_out"][-1], k) if k in scoring else None)
         curves.append(fitted.curves)
         (folder / f"fold-{k}").mkdir(exist_ok=True)
         fitted.save(folder / f"fold-{k}")
         if model.stops_early and k + 1 < len(seeded):
-            inner_values.append(task.score(seeded[k].inner.target, fitted.predict(seeded[k].inner.table)))
-            _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
+            inner_values += _defined(task.score, seeded[k].inner.target, fitted.predict(seeded[k].inner.table))
+            if inner_values:
+                _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
         watch.next_fold()
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
     means = {part: _means(rows) for part, rows in scores.items()}
-    return Outcome("complete", value=float(np.mean(values)), fold_values=tuple(values), scores=means)
+    outcome = Outcome("complete", fold_values=tuple(values), scores=means)
+    value = float(np.mean(outcome.scored))
+    return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
 
 
 class _Watch:
@@ -144,10 +148,28 @@ class _Watch:
         if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
             while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
                 self._rung += 1
-            _report(self._report, self._rung - 1, self._score(self._folds[0].inner.target, predict()))
+            for value in _defined(self._score, self._folds[0].inner.target, predict()):
+                _report(self._report, self._rung - 1, value)
 
     def next_fold(self) -> None:
         self._fold += 1
+
+
+def _value(score: Score, found: Mapping[str, float], fold: int) -> float:
+    """Return the deciding metric of a fold that scores all trials."""
+    if score.name not in found:
+        raise Undefined(f"{score.name} is undefined in fold {fold} for these predictions")
+    if not math.isfinite(found[score.name]):
+        raise NotFinite(f"{score.name} of fold {fold} is {found[score.name]}")
+    return found[score.name]
+
+
+def _defined(score: Score, target: NDArray[Any], predictions: NDArray[Any]) -> list[float]:
+    """Return the metric, or nothing where it says nothing of these rows: the pruner then hears nothing of them."""
+    try:
+        return [score(target, predictions)]
+    except Undefined:
+        return []
 
 
 def _report(report: Report, step: int, value: float) -> None:

@@ -1,0 +1,107 @@
+"""Which folds a metric can score: known before the first trial, and the same for all trials.
+
+A metric such as ROC AUC says nothing of a fold in whose held-out rows a class does not occur. Such a fold is left out
+of the mean, and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numpy.typing import NDArray
+
+from spaces.rows.target import Target
+from tuner.scoring.constant import constant_prediction
+from tuner.scoring.score import Score, Undefined
+from tuner.task.task import Task
+
+_FEWEST = 2
+
+
+def scored_folds(task: Task) -> tuple[int, ...]:
+    """Return the folds in whose held-out rows the deciding metric is defined."""
+    return tuple(k for k in range(len(task.folds)) if _constant_score(task, task.score, k) is not None)
+
+
+def check_metrics(task: Task) -> None:
+    """Refuse metrics with which no trial could be scored, before the first one runs.
+
+    Raises:
+        ValueError: The deciding metric is undefined in too many folds, or a metric raises, or returns no finite number,
+            where the same is predicted for every row.
+    """
+    for score in task.scores:
+        for k in range(len(task.folds)):
+            _check_number(task, score, k)
+    folds = scored_folds(task)
+    if len(folds) < min(_FEWEST, len(task.folds)):
+        raise ValueError(
+            f"{task.score.name} can be scored on {_counted(task, folds)}: {_what_lacks(task, folds)}. Leave the rows "
+            "of such a class out or join it to another, use fewer folds or split='stratified', or choose a metric that "
+            "is defined for any rows, such as log_loss"
+        )
+
+
+def left_out(task: Task) -> str:
+    """Say which folds the deciding metric leaves out, and why; nothing where it scores all."""
+    folds = scored_folds(task)
+    if len(folds) == len(task.folds):
+        return ""
+    return f"{task.score.name} is scored on {_counted(task, folds)}: {_what_lacks(task, folds)}"
+
+
+def absent_classes(target: Target, values: NDArray[Any]) -> list[str]:
+    """Return the classes that do not occur in some rows, with the target's name where there are several.
+
+    Args:
+        target: The target, or several as one.
+        values: Class indices or values, `(rows,)`; `(rows, targets)` of several.
+    """
+    found = []
+    for i, part in enumerate(target.each):
+        codes = target.column(values, i) if target.parts else values
+        name = f" of {part.name!r}" if target.parts else ""
+        found += [f"{label!r}{name}" for k, label in enumerate(part.classes) if not (codes == k).any()]
+    return found
+
+
+def _constant_score(task: Task, score: Score, fold: int) -> float | None:
+    """Return what a score says of the baseline's prediction of a fold, None where it is undefined."""
+    train, held_out = task.folds[fold]
+    said = constant_prediction(task.target, task.rows.target[train], len(held_out))
+    try:
+        return score(task.rows.target[held_out], said)
+    except Undefined:
+        return None
+
+
+def _check_number(task: Task, score: Score, fold: int) -> None:
+    expected = (
+        "A metric returns a finite number also where the same is predicted for every row, as the common-sense baseline "
+        "does; where it says nothing of some rows it raises tuner.Undefined"
+    )
+    try:
+        found = _constant_score(task, score, fold)
+    except Exception as error:  # whatever a function of the user's raises
+        text = f"{type(error).__name__}: {error}"
+        raise ValueError(f"metric {score.name!r} failed on fold {fold} with {text}. {expected}") from error
+    if found is not None and not math.isfinite(found):
+        raise ValueError(f"metric {score.name!r} is {found} on fold {fold}. {expected}")
+
+
+def _counted(task: Task, folds: tuple[int, ...]) -> str:
+    return f"{len(folds)} of {len(task.folds)} folds"
+
+
+def _what_lacks(task: Task, folds: tuple[int, ...]) -> str:
+    """Say which classes the other folds lack; where it is no class, which folds they are."""
+    others = [k for k in range(len(task.folds)) if k not in folds]
+    lacking: dict[str, list[str]] = {}
+    for k in others:
+        for name in absent_classes(task.target, task.rows.target[task.folds[k][1]]):
+            lacking.setdefault(name, []).append(str(k))
+    if not lacking:
+        return f"it is undefined in fold {', '.join(map(str, others))}"
+    each = [f"class {name} does not occur in the held-out rows of fold {', '.join(of)}" for name, of in lacking.items()]
+    return "; ".join(each)
