@@ -28,21 +28,11 @@ from spaces.rows.table import Table
 from spaces.rows.target import Target
 from spaces.store import load_fitted
 
-FORMAT = 2
-
-
+FORMAT = 3
 _LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
-
-
 _CHUNK = 50_000
-
-
 _DISTANCES = "distances.npy"
-
-
 _COMBINER = "combiner.json"
-
-
 _KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 
 

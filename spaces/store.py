@@ -20,6 +20,7 @@ FITTED = {
     "xgboost": "spaces.engines.xgboost:XGBoostFitted",
     "sklearn": "spaces.engines.sklearn:EstimatorFitted",
     "each": "spaces.families.each_target:EachFitted",
+    "deep_trees": "spaces.families.deep_trees:DeepTreesFitted",
     "joint": "spaces.families.joint.fitted:JointFitted",
     "change": "spaces.families.forecasts.change:ChangeFitted",
     "naive": "spaces.families.forecasts.naive:NaiveFitted",

@@ -13,14 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 SEED = 0
-
-
 FAMILIES = ("dense", "xgboost", "random_forest", "linear")
-
-
 TRIALS = 20
-
-
 TIME = "90s"
 
 

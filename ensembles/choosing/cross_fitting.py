@@ -22,8 +22,6 @@ Index = NDArray[np.int64]
 
 
 Score = Callable[[Index, NDArray[np.float64]], float]
-
-
 _RESAMPLES = 200
 
 

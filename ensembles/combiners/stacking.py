@@ -21,14 +21,8 @@ from ensembles.pools import Predictions, check_predictions
 from spaces.probabilities import SMALLEST, scores_of
 
 _MOST_MEMBERS = 10
-
-
 _ALPHAS = np.logspace(-2, 5, 15)
-
-
 _ROUNDS, _PATIENCE, _HELD_OUT = 300, 20, 0.2
-
-
 _TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_weight": 5.0, "tree_method": "hist"}
 
 

@@ -23,8 +23,6 @@ from ensembles.pools import Predictions, Weights
 from spaces.probabilities import log_probabilities
 
 _LARGEST = 5.0
-
-
 _PRIOR_DEVIATION = 0.5
 
 

@@ -20,8 +20,6 @@ from ensembles.pools import Predictions, Weights
 from spaces.probabilities import log_odds
 
 _CANDIDATES = 33
-
-
 _RESAMPLES = 3
 
 

@@ -20,26 +20,12 @@ from ensembles.pools import Predictions, Weights
 from spaces.probabilities import SMALLEST
 
 _LOGARITHMIC = ("log_loss", "multilabel_log_loss")
-
-
 CERTIFIED = (*_LOGARITHMIC, "mse", "rmse")
-
-
 _TOLERANCE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-10}  # about as near as the arithmetic goes
-
-
 _STEPS = 50
-
-
 _ROUNDING = 1e-7  # of float32
-
-
 _CHUNK = 65_536
-
-
 _SAMPLE = 50_000
-
-
 _RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)
 
 

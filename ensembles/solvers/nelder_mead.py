@@ -24,18 +24,10 @@ from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
 
 _EDGES = (1.2, 0.3)
-
-
 _ADAPTIVE_ABOVE = 6
-
-
 _EVALUATIONS_A_DIMENSION = 150
-
-
 # A metric of labels or ranks moves in steps: its mean over resamples is smoother, and weights finer than this are luck.
 _RESAMPLES = 2
-
-
 _GRID = 50
 
 

@@ -18,11 +18,7 @@ from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
 
 SIZES = (2, 3, 5, 10, 20)
-
-
 PULLS = (0.0, 0.1, 0.3, 0.6, 1.0)
-
-
 _FOLDS = 5
 
 

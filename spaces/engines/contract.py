@@ -39,6 +39,11 @@ class Fold:
     steps_of: tuple[int, ...] = ()
 
 
+Array = NDArray[Any]
+Read = tuple[Columns, ...]
+"""What each reader of a model made of some rows."""
+
+
 class Watch(Protocol):
     """Called while a model trains, at the end of an epoch or after some boosting rounds."""
 
@@ -67,8 +72,25 @@ class Store(Protocol):
         ...
 
 
+class Network(Protocol):
+    """A network that may run together with others of its kind."""
+
+    def run(self, feed: Columns, /) -> Array:
+        """Return outputs `(rows, outputs)`."""
+        ...
+
+    @staticmethod
+    def fuse(networks: Sequence[Any], /) -> Callable[[list[Columns]], list[Array]]:
+        """Return one function of what each of several networks is fed, to the outputs of each."""
+        ...
+
+
 class Fitted(Protocol):
-    """A model trained on one fold."""
+    """A model trained on one fold, which predicts in steps: it reads rows, feeds its networks, and finishes.
+
+    So a model that wraps another hands on what the other reads and runs, and all networks of an ensemble run in one
+    trace (see `spaces.engines.together`), whatever wraps them.
+    """
 
     @property
     def library(self) -> str:
@@ -76,8 +98,13 @@ class Fitted(Protocol):
         ...
 
     @property
-    def prepared(self) -> Reader:
-        """Its preprocessing."""
+    def readers(self) -> tuple[Reader, ...]:
+        """What it reads; a wrapper appends to what the wrapped model reads."""
+        ...
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What may be run with others; empty for trees."""
         ...
 
     @property
@@ -85,17 +112,52 @@ class Fitted(Protocol):
         """One number an epoch or round, by name."""
         ...
 
-    def predict(self, table: Table) -> NDArray[Any]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order."""
+    def feeds(self, read: Read, /) -> tuple[Columns, ...]:
+        """Return what each network is fed, of what was read."""
         ...
 
-    def predict_matrix(self, matrix: Columns, /) -> NDArray[Any]:
-        """Predict rows that are already preprocessed."""
+    def finish(self, read: Read, outputs: tuple[Array, ...], /) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order.
+
+        Args:
+            read: What each reader made of the rows.
+            outputs: What each network made of its feed.
+        """
+        ...
+
+    def predict(self, table: Table) -> NDArray[Any]:
+        """Take all steps, alone; see `finish`."""
+        ...
+
+    def predict_read(self, read: Read, /) -> NDArray[Any]:
+        """Take the steps that are left where rows are read already."""
         ...
 
     def save(self, folder: Path) -> None:
         """Write the model and its preprocessing into an existing folder, without pickle."""
         ...
+
+
+class InSteps:
+    """Takes the steps of `Fitted` one after the other; for models without networks there is only the last."""
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """It has none."""
+        return ()
+
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return nothing, for no network."""
+        return ()
+
+    def predict(self: Fitted, table: Table) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order."""
+        return self.predict_read(tuple(reader.matrix(table) for reader in self.readers))
+
+    def predict_read(self: Fitted, read: Read) -> NDArray[Any]:
+        """Predict rows that are read already."""
+        feeds = zip(self.networks, self.feeds(read), strict=True)
+        return self.finish(read, tuple(network.run(feed) for network, feed in feeds))
 
 
 class Model(Protocol):

@@ -12,22 +12,21 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.row_weights import row_weights
-from spaces.inputs.prepared import Columns, Prepared, Reading, joined_reading, learn
+from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, Scaling
 from spaces.inputs.text.vocabulary import TextRecipe
 from spaces.language.space import Config
 from spaces.machine.cores import threads
 from spaces.rows.signature import Signature
-from spaces.rows.table import Table
 
 # What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
 _TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatorFitted:
+class EstimatorFitted(InSteps):
     """An estimator trained on one fold; `outputs` is 1, or the number of classes of the task."""
 
     library: ClassVar[str] = "sklearn"
@@ -36,12 +35,14 @@ class EstimatorFitted:
     outputs: int
     curves: dict[str, list[float]] = field(default_factory=dict)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
+    def finish(self, read: Read, outputs: tuple[Array, ...] = ()) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        (matrix,) = read
         if self.outputs == 1:
             values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
             return values

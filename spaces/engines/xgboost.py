@@ -12,7 +12,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, category_columns
@@ -20,25 +20,16 @@ from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.machine.cores import threads
 from spaces.rows.signature import Signature
-from spaces.rows.table import Table
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
-
-
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
-
-
 _OURS = ("n_estimators", "patience", "text", "class_weight")
-
-
 _LOOK_EVERY = 10
-
-
 _FEW_ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class XGBoostFitted:
+class XGBoostFitted(InSteps):
     """Trees trained on one fold.
 
     Attributes:
@@ -56,12 +47,14 @@ class XGBoostFitted:
     outputs: int
     curves: dict[str, list[float]]
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
+    def finish(self, read: Read, outputs: tuple[Array, ...] = ()) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        (matrix,) = read
         # For few rows, waking other threads takes longer than the rows.
         self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
         return _expand(_raw(self.booster, matrix), self.classes, self.outputs)

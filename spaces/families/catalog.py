@@ -29,8 +29,6 @@ from spaces.rows.signature import Signature
 from spaces.rows.target import ITSELF, followed
 
 BASELINE = "baseline"
-
-
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -203,8 +201,6 @@ _UNSUPERVISED = (
 
 
 UNSUPERVISED = [family.name for family in _UNSUPERVISED]
-
-
 FAMILIES: dict[str, Family] = {
     **_SUPERVISED,
     **{family.name: family for family in _UNSUPERVISED},

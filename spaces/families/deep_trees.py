@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.folds import unwatched, with_watched_rows
-from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.keras.fitted import KerasFitted, KerasNetwork
 from spaces.engines.keras.model import KerasModel
 from spaces.engines.keras.prediction import predict
 from spaces.engines.xgboost import XGBoostFitted, XGBoostModel
-from spaces.inputs.prepared import Columns
+from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -39,19 +40,15 @@ class DeepColumns:
         return self.network.widths
 
     @cached_property
-    def _body(self) -> keras.Model:
+    def body(self) -> keras.Model:
+        """The network up to its last hidden layer."""
         model = self.network.model
         return keras.Model(model.inputs, model.get_layer("output").input)
 
     def matrix(self, table: Table) -> NDArray[np.float32]:
         """Return the units of the last hidden layer, and beside them the table as the network reads it."""
-        read = self.network.padded(self.network.prepared.matrix(table))
-        units = predict(self._body, read)
-        return (
-            np.hstack([units, read])
-            if isinstance(read, np.ndarray) and read.ndim == 2 and read.dtype == np.float32
-            else units
-        )
+        (fed,) = self.network.feeds(tuple(reader.matrix(table) for reader in self.network.readers))
+        return beside_units(predict(self.body, fed), fed)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the network into a folder of its own."""
@@ -63,6 +60,57 @@ class DeepColumns:
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> DeepColumns:
         """Read what `save` wrote and returned."""
         return DeepColumns(cast(KerasFitted, store.fitted(folder / settings["network"])))
+
+
+def beside_units(units: NDArray[Any], fed: Columns) -> NDArray[np.float32]:
+    """Return the units of a last hidden layer, and beside them the table that the network was fed, if it was one."""
+    alone = isinstance(fed, np.ndarray) and fed.ndim == 2 and fed.dtype == np.float32
+    return np.hstack([units, fed]) if alone else units
+
+
+@dataclass(frozen=True, eq=False)
+class DeepTreesFitted(InSteps):
+    """Trees on a network, trained on one fold: the network may run with others, and then the trees finish."""
+
+    library: ClassVar[str] = "deep_trees"
+    columns: DeepColumns
+    trees: XGBoostFitted
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """What the network reads."""
+        return self.columns.network.readers
+
+    @property
+    def networks(self) -> tuple[KerasNetwork]:
+        """The network up to its last hidden layer."""
+        return (KerasNetwork(self.columns.body),)
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """The curves of the trees."""
+        return self.trees.curves
+
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return what the network is fed."""
+        return self.columns.network.feeds(read)
+
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+        """Return what the trees make of the network's units."""
+        (fed,) = self.feeds(read)
+        return self.trees.finish((beside_units(outputs[0], fed),))
+
+    def save(self, folder: Path) -> None:
+        """Write the trees, and the network below them, into a folder of their own, and `model.json`."""
+        (folder / "trees").mkdir(exist_ok=True)
+        self.trees.save(folder / "trees")
+        (folder / "model.json").write_text(json.dumps({"library": self.library}))
+
+    @staticmethod
+    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> DeepTreesFitted:
+        """Read what `save` wrote."""
+        trees = cast(XGBoostFitted, store.fitted(folder / "trees"))
+        return DeepTreesFitted(cast(DeepColumns, trees.prepared), trees)
 
 
 @dataclass(frozen=True)
@@ -78,13 +126,14 @@ class DeepTreesModel:
     signature: Signature
     stops_early: ClassVar[bool] = True
 
-    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[XGBoostFitted]:
+    def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[DeepTreesFitted]:
         """Train on each fold in turn; the pruner looks at the trees."""
         model = XGBoostModel(self.trees, self.signature)
         networks = self.network.fit([with_watched_rows(fold) for fold in folds], unwatched)
         for fold, network in zip(folds, networks, strict=True):
-            columns: Columns = DeepColumns(_kept(network))
-            yield model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
+            columns = DeepColumns(_kept(network))
+            trees = model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
+            yield DeepTreesFitted(columns, trees)
 
 
 def _kept(fitted: KerasFitted) -> KerasFitted:

@@ -11,30 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, Model, Store, Watch
-from spaces.inputs.prepared import Columns
+from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
+from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
-from spaces.rows.table import Rows, Table
+from spaces.rows.table import Rows
 from spaces.rows.target import Target
 
 _ENDLESS = 2**62  # of so many steps none is far enough for the pruner
 
 
 @dataclass(frozen=True, eq=False)
-class _Readers:
-    """The preprocessing of several models."""
-
-    fitted: tuple[Fitted, ...]
-    key: None = None
-
-    def matrix(self, table: Table) -> Columns:
-        """Return what each model reads."""
-        return tuple(one.prepared.matrix(table) for one in self.fitted)
-
-
-@dataclass(frozen=True, eq=False)
-class EachFitted:
+class EachFitted(InSteps):
     """Models trained on one fold, one a target."""
 
     library: ClassVar[str] = "each"
@@ -42,9 +30,14 @@ class EachFitted:
     names: tuple[str, ...]
 
     @property
-    def prepared(self) -> _Readers:
-        """The preprocessing of all."""
-        return _Readers(self.fitted)
+    def readers(self) -> tuple[Reader, ...]:
+        """What all read."""
+        return tuple(reader for one in self.fitted for reader in one.readers)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks of all."""
+        return tuple(network for one in self.fitted for network in one.networks)
 
     @property
     def curves(self) -> dict[str, list[float]]:
@@ -52,13 +45,20 @@ class EachFitted:
         each = zip(self.names, self.fitted, strict=True)
         return {f"{name}/{curve}": values for name, one in each for curve, values in one.curves.items()}
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return what each model predicts, side by side, `(rows, outputs)`."""
-        return np.hstack([one.predict(table) for one in self.fitted])
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return what the networks of all are fed."""
+        return tuple(feed for one, its in self._each(read) for feed in one.feeds(its))
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
-        return np.hstack([one.predict_matrix(its) for one, its in zip(self.fitted, matrix, strict=True)])
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+        """Return what each model predicts, side by side, `(rows, outputs)`."""
+        left = iter(outputs)
+        return np.hstack([one.finish(its, tuple(next(left) for _ in one.networks)) for one, its in self._each(read)])
+
+    def _each(self, read: Read) -> Iterator[tuple[Fitted, Read]]:
+        """Yield each model with what it reads."""
+        left = iter(read)
+        for one in self.fitted:
+            yield one, tuple(next(left) for _ in one.readers)
 
     def save(self, folder: Path) -> None:
         """Write a folder for each model, and `model.json`."""

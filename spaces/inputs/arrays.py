@@ -16,19 +16,11 @@ if TYPE_CHECKING:
 
 
 ArrayKind = Literal["series", "image"]
-
-
 # Of longer stretches a linear model or trees see the last steps and statistics; more columns would drown the rows.
 _MOST_LAGS = 512
-
-
 _SUMMARIES = 5
-
-
 # An image of more pixels is too much for a linear model.
 MOST_PIXELS = 4096
-
-
 _ROWS = 4096  # written out at a time
 
 

@@ -11,17 +11,9 @@ if TYPE_CHECKING:
 
 
 ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence", "series", "image"]
-
-
 ARRAYS: tuple[ColumnKind, ...] = ("series", "image")
-
-
 TABLE = "table"
-
-
 MISSING, UNSEEN = -1, -2
-
-
 DATE_PARTS = ("days", "month", "weekday", "hour")
 
 

@@ -14,8 +14,6 @@ TargetKind = Literal["regression", "binary", "multiclass", "several", "itself"]
 
 
 Loss = Literal["squared_error", "absolute_error", "log_loss", "reconstruction", "elbo", "two_sample"]
-
-
 # The kind of target of rows that have none: how far a model is from them, which is to be zero.
 ITSELF: TargetKind = "itself"
 

@@ -17,8 +17,8 @@ from spaces.inputs.border import encode, learn_schema
 from spaces.inputs.table.matrix import (
     FREQUENT_VALUE_ROWS,
     ONE_HOT_LIMIT,
+    PreparedTable,
     Recipe,
-    load_table,
     prepare,
     training_matrix,
 )
@@ -220,7 +220,7 @@ def test_what_was_learned_survives_saving(tmp_path):
         for categories in ("onehot", "codes"):
             for kind in ("regression", "binary"):
                 prepared = learned(Recipe(scaling, categories, (3, 40)), train, kind)
-                again = load_table(tmp_path, prepared.save(tmp_path))
+                again = PreparedTable.load(tmp_path, prepared.save(tmp_path))
                 np.testing.assert_array_equal(again.matrix(train), prepared.matrix(train))
                 assert again.width == prepared.matrix(train).shape[1]
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from spaces.inputs.border import encode, learn_schema
-from spaces.inputs.prepared import PreparedInputs, Reading, learn, load_prepared
+from spaces.inputs.prepared import PreparedInputs, Reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.vocabulary import PADDING, UNKNOWN, Bag, Tokens, listed, measure, prepare_texts
 from spaces.rows.columns import TableError
 from spaces.rows.table import Table
+from spaces.store import STORE
 
 TRAIN = ["the cat sat", "the dog sat down", "The cat!", "a bird"]
 NEW = ["the unseen cat", "", "!!!", "dog dog dog the bird sat down the cat"]
@@ -106,7 +107,7 @@ def test_cached_saved_and_plain_results_are_equal(tmp_path, recipe, with_table):
     remembered, again = learn(reading, rows(TRAIN, name), target, "regression")
     for mine, expected in zip(again, shown, strict=True):
         np.testing.assert_array_equal(mine, expected)
-    loaded = load_prepared(tmp_path, plain.save(tmp_path))
+    loaded = STORE.prepared(tmp_path, plain.save(tmp_path))
     for one in (remembered, loaded):
         for new in (rows(NEW, None), rows(NEW, f"{name}/new"), rows(NEW, f"{name}/new")):
             for mine, expected in zip(one.matrix(new), plain.matrix(new), strict=True):

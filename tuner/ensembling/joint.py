@@ -34,8 +34,6 @@ from tuner.seeds import derive_seed
 from tuner.task.folds import fold_parts, make_folds
 
 NAME = "joint"
-
-
 _FILE = "held_out.npz"
 
 

@@ -30,8 +30,6 @@ from tuner.task.splits import Index, crossfit_parts
 from tuner.task.task import Task
 
 _TIMINGS = 5
-
-
 _MOST_MEMBERS = 30
 
 

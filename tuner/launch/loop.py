@@ -30,8 +30,6 @@ from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
 
 _DEATHS_BEFORE_FAILED = 3
-
-
 _POLL_SECONDS = 0.5
 
 

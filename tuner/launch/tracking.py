@@ -20,23 +20,11 @@ from tuner.plain_names import plain
 from tuner.search.ledger import Trial
 
 _FLUSH_SECONDS = 3.0
-
-
 _RETRY_SECONDS = 20.0
-
-
 _NOTE_SECONDS = 20.0
-
-
 _CURVE_POINTS = 100
-
-
 _BATCH = 1000
-
-
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-
-
 _SIGNS = "-/. "  # in names, beside letters and digits
 
 

@@ -52,7 +52,9 @@ class BestModel:
 
         network = self._network("codes")
         body = keras.Model(network.inputs, network.get_layer(CODE).output)
-        return predict(body, self.fitted.padded(self.fitted.prepared.matrix(self._table(rows))))
+        table = self._table(rows)
+        (fed,) = self.fitted.feeds(tuple(reader.matrix(table) for reader in self.fitted.readers))
+        return predict(body, fed)
 
     def decode(self, codes: Any) -> NDArray[np.float32]:
         """Return the rows of codes, as the network reads them: pixels from 0 to 1, standardised values of series."""

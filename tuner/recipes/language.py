@@ -20,17 +20,9 @@ if TYPE_CHECKING:
 
 
 UNKNOWN = "<unknown>"
-
-
 _DOCUMENT, _NEXT = "document", "next"
-
-
 UNITS = {"previous_word": "word", "previous_character": "character"}  # a column's name says what a token is
-
-
 _WORDS = re.compile(r"\w+|[^\w\s]|\n")
-
-
 # A float32 for every token and every possible next one: a trial holds a few copies of this of its training rows.
 _MOST_BYTES = 512 * 1024**2
 

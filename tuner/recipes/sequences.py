@@ -22,11 +22,7 @@ from tuner.task.reading import DataError
 from tuner.task.task import Task
 
 END = "<end>"
-
-
 _PAIR, _SOURCE, _NEXT = "pair", "source", "next"
-
-
 _AT_ONCE = 20_000
 
 

@@ -30,13 +30,9 @@ from tuner.task.splits import Split
 from tuner.task.task import Task
 
 PAST = "past"
-
-
 # Neither the day, which never comes again, nor the month, which few series have seen often: a linear model that counts
 # on them runs away.
 _CALENDAR = ("hour", "day_of_week")
-
-
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 

@@ -151,11 +151,7 @@ def _mean(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
 
 
 DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
-
-
 UNLABELLED = "reconstruction_error"
-
-
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (

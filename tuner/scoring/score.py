@@ -16,14 +16,8 @@ from numpy.typing import NDArray
 from spaces.rows.target import ITSELF, Loss, TargetKind, column_of
 
 Needs = Literal["probability", "label", "value"]
-
-
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
-
-
 VALUES: tuple[TargetKind, ...] = ("regression",)
-
-
 SEVERAL: tuple[TargetKind, ...] = ("several",)
 
 

@@ -20,14 +20,8 @@ from spaces.language.leaves import Float, Int, Leaf, label_of
 from spaces.language.space import Params, Space, leaves
 
 SIZES = ("units", "depth", "filters")
-
-
 BRAKES = ("dropout", "recurrent_dropout", "batch_normalization", "penalty", "weight_averaging", "weight_decay")
-
-
 STEPS = 5
-
-
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 

@@ -22,8 +22,6 @@ from spaces.language.leaves import Choice, Float, Int, Leaf
 from spaces.language.space import Descend, Params, Space, flatten, leaves, resolve, walk
 
 Algorithm = Literal["tpe", "anneal", "random"]
-
-
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 

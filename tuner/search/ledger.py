@@ -26,11 +26,7 @@ from tuner.seeds import derive_seed
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
-
-
 _OUTCOME = "outcome"
-
-
 _ONLY = 0  # the id of the only study of a storage in memory
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 MakeSampler = Callable[[int], "BaseSampler"]
-
-
 # With the usual few dozen trials a family, Optuna's 10 and Hyperopt's 20 random trials would be most of the study.
 N_STARTUP_TRIALS = 6
 

@@ -16,20 +16,10 @@ from numpy.typing import NDArray
 from spaces.language.complaints import unknown_name
 
 SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
-
-
 KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
-
-
 _FEWEST_BLOCKS = 5
-
-
 INNER_SHARE = 0.1
-
-
 INNER_LEAST = 32
-
-
 INNER_MOST_SHARE = 0.3
 
 

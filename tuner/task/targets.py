@@ -17,8 +17,6 @@ from tuner.scoring.score import Metric
 from tuner.task.reading import DataError
 
 _FEW_VALUES = 20
-
-
 MULTILABEL = "multilabel"
 
 

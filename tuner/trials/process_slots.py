@@ -23,11 +23,7 @@ from tuner.trials.slots import Finished, OnEpochs, OnReport
 from tuner.trials.worker import Setup, pack
 
 RECYCLE_BYTES = 512 * 1024**2
-
-
 _STARTS_BEFORE_GIVING_UP = 3
-
-
 _KILLS_BEFORE_GIVING_UP = 20
 
 

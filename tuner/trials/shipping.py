@@ -28,8 +28,6 @@ from tuner.task.task import Task
 from tuner.trials.worker import Setup
 
 _ROWS = 64
-
-
 _SECONDS = 300
 
 

@@ -15,8 +15,6 @@ from spaces.layers.heads import loss_for
 from spaces.rows.target import Target
 
 DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
-
-
 DEFAULT_LEARNING_RATE = 1e-3
 
 

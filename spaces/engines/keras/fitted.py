@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,18 +13,33 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import ShippingError, Store
-from spaces.engines.keras.prediction import predict
+from spaces.engines.contract import Array, InSteps, Read, ShippingError, Store
+from spaces.engines.keras.prediction import fuse, predict
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.inputs.prepared import (
     Columns,
     Prepared,
 )
-from spaces.rows.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class KerasNetwork:
+    """A Keras model that predicts, alone or in one trace with others."""
+
+    model: keras.Model
+
+    def run(self, feed: Columns) -> NDArray[np.float32]:
+        """Return outputs `(rows, outputs)`, from some rows at a time."""
+        return predict(self.model, feed)
+
+    @staticmethod
+    def fuse(networks: Sequence[KerasNetwork]) -> Callable[[list[Columns]], list[Array]]:
+        """Return one traced function of all."""
+        return fuse([network.model for network in networks])
 
 
 @dataclass(eq=False)
-class KerasFitted:
+class KerasFitted(InSteps):
     """A network trained on one fold."""
 
     library: ClassVar[str] = "keras"
@@ -35,21 +50,23 @@ class KerasFitted:
     scale: TargetScale
     curves: dict[str, list[float]]
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
-        return self.finished(predict(self.model, self.padded(matrix)))
+    @property
+    def networks(self) -> tuple[KerasNetwork]:
+        """The network."""
+        return (KerasNetwork(self.model),)
 
-    def padded(self, matrix: Columns) -> Columns:
+    def feeds(self, read: Read) -> tuple[Columns]:
         """Return inputs whose tables have the columns of zeros that the network expects beyond their own."""
-        return padded(matrix, self.widths)
+        return (padded(read[0], self.widths),)
 
-    def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
         """Return the network's outputs on the target's scale, or as a probability for each class."""
-        return finished(outputs, self.scale, self.kind)
+        return finished(outputs[0], self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops` and `model.json`."""

@@ -32,8 +32,6 @@ from spaces.rows.signature import Signature
 from spaces.rows.table import Rows
 
 Builder = Callable[[Config, Signature], keras.Model]
-
-
 _VOCABULARY = 20_000
 
 
@@ -104,7 +102,7 @@ class KerasModel:
         fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
         inner = padded(prepared.matrix(fold.inner.table), widths)
         epochs = int(setting(self.config, "epochs"))
-        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner)))
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_read((inner,))))
         fitted.curves = trainer.train(
             self._arrays(padded(matrix, widths), fold.train, scale, trainer.model),
             self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,

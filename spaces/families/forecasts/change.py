@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, Model, Store, Watch
+from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
 from spaces.families.family import Family
 from spaces.families.forecasts.naive import last_values
 from spaces.inputs.prepared import Columns, Reader
@@ -41,20 +41,23 @@ def forecasting(family: Family) -> Family:
 
 
 @dataclass(frozen=True)
-class _WithLast:
-    """A preprocessing, and the last known values beside it."""
+class _Last:
+    """Reads the last known values of what the targets continue."""
 
-    reader: Reader
     target: Target
-    key: None = None
 
-    def matrix(self, table: Table) -> tuple[Columns, NDArray[np.float64]]:
-        """Return what the model reads, and the last values, `(rows, targets)`."""
-        return self.reader.matrix(table), last_values(table, self.target)
+    @property
+    def key(self) -> str:
+        """Names it by what it reads: nothing of it is learned."""
+        return f"last {followed(self.target)}"
+
+    def matrix(self, table: Table) -> NDArray[np.float64]:
+        """Return them, `(rows, targets)`."""
+        return last_values(table, self.target)
 
 
 @dataclass(frozen=True, eq=False)
-class ChangeFitted:
+class ChangeFitted(InSteps):
     """A model of changes, trained on one fold."""
 
     library: ClassVar[str] = "change"
@@ -62,23 +65,28 @@ class ChangeFitted:
     target: Target
 
     @property
-    def prepared(self) -> _WithLast:
-        """Its preprocessing."""
-        return _WithLast(self.fitted.prepared, self.target)
+    def readers(self) -> tuple[Reader, ...]:
+        """What the model of changes reads, and the last known values."""
+        return (*self.fitted.readers, _Last(self.target))
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those of the model of changes."""
+        return self.fitted.networks
 
     @property
     def curves(self) -> dict[str, list[float]]:
         """The curves of the model of changes."""
         return self.fitted.curves
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return values `(rows, targets)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return what the networks of the model of changes are fed."""
+        return self.fitted.feeds(read[:-1])
 
-    def predict_matrix(self, read: tuple[Columns, NDArray[np.float64]]) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
-        matrix, last = read
-        return (self.fitted.predict_matrix(matrix) + last).astype(np.float32)
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+        """Return values `(rows, targets)`: changes, and the last known values added."""
+        found: NDArray[Any] = self.fitted.finish(read[:-1], outputs) + read[-1]
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the model of changes into a folder of its own, and `model.json`."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.inputs.arrays import carried_forward
 from spaces.language.leaves import Choice
 from spaces.language.space import Config, Space
@@ -49,7 +49,11 @@ class _Past:
     """Reads the channels that the targets continue."""
 
     follows: tuple[Follows, ...]
-    key: None = None
+
+    @property
+    def key(self) -> str:
+        """Names it by what it reads: nothing of it is learned."""
+        return f"past {self.follows}"
 
     def matrix(self, table: Table) -> Array:
         """Return their past, `(rows, steps, targets)`."""
@@ -57,7 +61,7 @@ class _Past:
 
 
 @dataclass(frozen=True, eq=False)
-class NaiveFitted:
+class NaiveFitted(InSteps):
     """A naive forecast.
 
     Attributes:
@@ -72,16 +76,13 @@ class NaiveFitted:
     curves: dict[str, list[float]] = field(default_factory=dict)
 
     @property
-    def prepared(self) -> _Past:
-        """What it reads."""
-        return _Past(self.follows)
+    def readers(self) -> tuple[_Past]:
+        """The past."""
+        return (_Past(self.follows),)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return forecasts `(rows, targets)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
-
-    def predict_matrix(self, past: Array) -> NDArray[np.float32]:
-        """Forecast from the past, `(rows, steps, targets)`, of which some rows at a time are written out."""
+    def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
+        """Forecast `(rows, targets)` from the past, of which some rows at a time are written out."""
+        (past,) = read
         chunks = [self._some(np.asarray(past[start : start + _ROWS])) for start in range(0, len(past), _ROWS)]
         return np.concatenate([np.empty((0, len(self.follows)), np.float32), *chunks])
 

@@ -18,24 +18,20 @@ from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.xgboost import XGBoostFitted
-from spaces.families.joint.fitted import _CROSSES, _NGRAMS, MOST, Average, Beside, JointFitted, Wide, inputs
+from spaces.families.joint.fitted import Average, JointFitted, Wide, beside
 from spaces.inputs.arrays import MOST_PIXELS, flat_width
 from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
 from spaces.layers.heads import activated, loss_for
 from spaces.rows.signature import Signature
+from spaces.rows.table import Table
 from spaces.rows.target import Target
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-
-
+_CROSSES, _NGRAMS, _MOST = 256, 20_000, 1024
 EPOCHS, _PATIENCE, _BATCH = 20, 3, 256
-
-
 _RATE, _WIDE_RATE = 1e-3, 0.05
-
-
 _SPARSE = (("ids", "int32"), ("weights", "float32"))
 
 
@@ -77,35 +73,55 @@ def fit_joint(
     body, target = _body(tower), signature.target
     average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target))
     prepared, columns = learn(_wide_reading(signature), fold.train.table, fold.train.target, target.kind)
-    seen = (columns, *Beside((tree.prepared, tower.prepared)).matrix(fold.train.table))
-    fresh = Beside((prepared, tree.prepared, tower.prepared)).matrix(fold.inner.table)
-    most = min(MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
-    wide = Wide(prepared, most, tuple((average.leaves(seen[1]).max(axis=0) + 1).tolist()))
+    most = min(_MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
+    trees = tree.prepared.matrix(fold.train.table)
+    wide = Wide(prepared, most, tuple((average.leaves(trees).max(axis=0) + 1).tolist()))
     outputs = 1 if target.kind != "multiclass" else target.outputs
     loss = loss_for(target, outputs)
     train_y, inner_y = (scaled(rows, average.scale, target, outputs) for rows in (fold.train, fold.inner))
-    train = Arrays(inputs(average, wide, seen, average.scores(said)), train_y)
-    inner = Arrays(inputs(average, wide, fresh), inner_y)
+    (fed,) = tower.feeds((tower.prepared.matrix(fold.train.table),))
+    train = Arrays((average.scores(said), *beside(average, wide, columns, trees, fed)), train_y)
+    inner = Arrays(_fresh(average, wide, fold.inner.table), inner_y)
     frozen = []
     train_units, inner_units = (_with_units(body, rows) for rows in (train, inner))
     for penalty in penalties:
         keras.utils.set_random_seed(fold.seed)
-        top = _top(wide, columns.shape[1], body.output_shape[-1], outputs, target)
-        frozen.append(
-            _train(top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, seed=fold.seed)
+        correction = _correction(wide, columns.shape[1], body.output_shape[-1], outputs)
+        top = _on_average(correction, target)
+        trained = _train(
+            top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, seed=fold.seed
         )
-    best = min(frozen, key=lambda trained: trained.loss)
-    whole = _whole(best.model, body)
-    tuned = _train(whole, train, inner, loss, penalty=best.penalty, rate=_RATE / 10, epochs=epochs, seed=fold.seed)
+        frozen.append((trained, correction))
+    best, correction = min(frozen, key=lambda one: one[0].loss)
+    whole = _on_body(correction, body)
+    tuned = _train(
+        _on_average(whole, target),
+        train,
+        inner,
+        loss,
+        penalty=best.penalty,
+        rate=_RATE / 10,
+        epochs=epochs,
+        seed=fold.seed,
+    )
     curves = {name: values + tuned.curves[name] for name, values in best.curves.items()}
     return JointFitted(average, wide, whole, target.kind, best.penalty, best.epochs + tuned.epochs, curves)
+
+
+def _fresh(average: Average, wide: Wide, table: Table) -> tuple[NDArray[Any], ...]:
+    """Return what a joint model reads of rows that its parts have not seen, the average first."""
+    columns, trees = wide.prepared.matrix(table), average.tree.prepared.matrix(table)
+    tower = average.tower.prepared.matrix(table)
+    (fed,) = average.tower.feeds((tower,))
+    (network,) = average.tower.networks
+    return (average.of(trees, tower, network.run(fed)), *beside(average, wide, columns, trees, fed))
 
 
 def _wide_reading(signature: Signature) -> Reading:
     """Return what a linear model would read; n-grams are there or not, as categories are."""
     several = signature.table is not None and signature.table.shape[0] > 1
     table = Recipe("piecewise", "onehot", signature.cardinalities, _CROSSES if several else 0)
-    text = Bag("word", 2, _NGRAMS, "multi_hot", MOST) if signature.texts else None
+    text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
     reading = joined_reading(table, text, signature)
     few = tuple(
         recipe
@@ -134,9 +150,8 @@ def _with_units(body: keras.Model, rows: Arrays) -> Arrays:
     return rows._replace(x=(*rows.x[:-reads], units))
 
 
-def _top(wide: Wide, width: int, units: int, outputs: int, target: Target) -> keras.Model:
-    """Build the sum of average, wide part and delta, given the units of the network's last hidden layer."""
-    base = keras.Input((outputs,), name="base")
+def _correction(wide: Wide, width: int, units: int, outputs: int) -> keras.Model:
+    """Build the sum of wide part and delta, given the units of the network's last hidden layer."""
     leaf = keras.Input((len(wide.sizes),), dtype="int32", name="leaf")
     unit = keras.Input((units,), name="unit")
     if wide.most:
@@ -148,16 +163,24 @@ def _top(wide: Wide, width: int, units: int, outputs: int, target: Target) -> ke
         linear = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(columns[0])
     leaves = keras.layers.Embedding(sum(wide.sizes), outputs, embeddings_initializer="zeros", name="leaves")(leaf)
     delta = keras.layers.Dense(outputs, kernel_initializer="zeros", name="delta")(unit)
-    total = keras.layers.Add(name="total")([base, linear, keras.ops.sum(leaves, axis=1), delta])
-    return keras.Model((base, *columns, leaf, unit), activated(total, target), name="top")
+    total = keras.layers.Add(name="correction")([linear, keras.ops.sum(leaves, axis=1), delta])
+    return keras.Model((*columns, leaf, unit), total, name="top")
 
 
-def _whole(top: keras.Model, body: keras.Model) -> keras.Model:
-    """Build the joint model: the network's layers under the top."""
-    beside = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in top.inputs[:-1]]
+def _on_average(correction: keras.Model, target: Target) -> keras.Model:
+    """Build what is trained: the average and its correction, added and activated."""
+    base = keras.Input(correction.output_shape[1:], name="base")
+    given = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in correction.inputs]
+    total = keras.layers.Add(name="total")([base, correction(tuple(given))])
+    return keras.Model((base, *given), activated(total, target))
+
+
+def _on_body(correction: keras.Model, body: keras.Model) -> keras.Model:
+    """Build the correction with the network's layers under it."""
+    given = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in correction.inputs[:-1]]
     tower = [keras.Input(one.shape[1:], dtype=one.dtype, name=f"tower_{i}") for i, one in enumerate(body.inputs)]
     units = body(tuple(tower) if len(tower) > 1 else tower[0], training=False)
-    return keras.Model((*beside, *tower), top((*beside, units)), name="joint")
+    return keras.Model((*given, *tower), correction((*given, units)), name="joint")
 
 
 def last_layer(model: keras.Model) -> keras.layers.Layer:

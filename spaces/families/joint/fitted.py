@@ -28,35 +28,17 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import expit, softmax
 
-from spaces.engines.contract import Store
-from spaces.engines.keras.fitted import KerasFitted, inference_view
-from spaces.engines.keras.prediction import predict
+from spaces.engines.contract import Array, InSteps, Read, Store
+from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.inputs.prepared import Columns, Prepared
 from spaces.inputs.text.vocabulary import listed
 from spaces.probabilities import scores_of
-from spaces.rows.table import Table
 
-_MOST_TREES, _CROSSES, _NGRAMS, MOST = 100, 256, 20_000, 1024
-
-
-@dataclass(frozen=True, eq=False)
-class Beside:
-    """Several preprocessings.
-
-    Attributes:
-        parts: The preprocessings.
-        key: They have no name together.
-    """
-
-    parts: tuple[Prepared, ...]
-    key: str | None = None
-
-    def matrix(self, table: Table) -> tuple[Columns, ...]:
-        """Return what each part makes of the rows."""
-        return tuple(part.matrix(table) for part in self.parts)
+_MOST_TREES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +61,11 @@ class Average:
         """Return the average `(rows, scores)` of predictions `(2, rows, outputs)`, on the joint model's scale."""
         average = np.tensordot(self.coefficients, scores_of(predictions), axes=1)
         return ((average - self.scale.mean) / self.scale.deviation).astype(np.float32)
+
+    def of(self, trees: Columns, tower: Columns, outputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the average of rows as trees and tower read them, given the tower's outputs."""
+        said = [self.tree.finish((trees,)), self.tower.finish((tower,), (outputs,))]
+        return self.scores(np.stack(said))
 
     def leaves(self, matrix: Columns) -> NDArray[np.int32]:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
@@ -115,13 +102,14 @@ class Wide:
 
 
 @dataclass(eq=False)
-class JointFitted:
+class JointFitted(InSteps):
     """A joint model of one fold.
 
     Attributes:
         average: What it begins with.
         wide: The columns of the wide part.
-        model: The network `(base, columns or ids and weights, leaves, what the tower reads) -> outputs`.
+        model: The network `(columns or ids and weights, leaves, what the tower reads) -> wide + delta`, which is
+            added to the average.
         kind: The kind of target.
         penalty: The L1 penalty that was chosen.
         epochs: How many epochs it is away from the average; 0 where nothing was better.
@@ -138,17 +126,26 @@ class JointFitted:
     curves: dict[str, list[float]] = field(default_factory=dict)
 
     @property
-    def prepared(self) -> Beside:
+    def readers(self) -> tuple[Prepared, ...]:
         """The preprocessing of the wide part, of the trees and of the network."""
-        return Beside((self.wide.prepared, self.average.tree.prepared, self.average.tower.prepared))
+        return (self.wide.prepared, *self.average.tree.readers, *self.average.tower.readers)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    @property
+    def networks(self) -> tuple[KerasNetwork, ...]:
+        """The tower, and what is added to the average."""
+        return (*self.average.tower.networks, KerasNetwork(self.model))
+
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return what the tower reads, and what the wide part and the correction do."""
+        columns, trees, tower = read
+        (padded,) = self.average.tower.feeds((tower,))
+        return padded, beside(self.average, self.wide, columns, trees, padded)
+
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
-
-    def predict_matrix(self, read: tuple[Columns, ...]) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
-        return finished(predict(self.model, inputs(self.average, self.wide, read)), self.average.scale, self.kind)
+        _, trees, tower = read
+        base = self.average.of(trees, tower, outputs[0])
+        return finished(_activated(base + outputs[1], self.kind), self.average.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops`, `model.json`, and trees and network in their own folders."""
@@ -183,20 +180,22 @@ class JointFitted:
         return JointFitted(average, wide, model, settings["kind"], settings["penalty"], settings["epochs"])
 
 
-def inputs(
-    average: Average, wide: Wide, read: tuple[Columns, ...], base: NDArray[np.float32] | None = None
-) -> tuple[NDArray[Any], ...]:
-    """Return what a joint model's network reads.
+def beside(average: Average, wide: Wide, columns: Columns, trees: Columns, tower: Columns) -> tuple[NDArray[Any], ...]:
+    """Return what the correction reads.
 
     Args:
-        average: What it begins with.
+        average: What the joint model begins with.
         wide: The columns of its wide part.
-        read: The rows as the wide part, the trees and the tower read them.
-        base: What the average says, `(rows, scores)`; trees and tower are asked when left out.
+        columns: The rows as the wide part reads them.
+        trees: The rows as the trees read them.
+        tower: The rows as the tower is fed.
     """
-    columns, trees, tower = read
-    if base is None:
-        base = average.scores(np.stack([average.tree.predict_matrix(trees), average.tower.predict_matrix(tower)]))
-    padded = average.tower.padded(tower)
-    beside = padded if isinstance(padded, tuple) else (padded,)
-    return (base, *wide.arrays(columns, average.leaves(trees)), *beside)
+    return (*wide.arrays(columns, average.leaves(trees)), *(tower if isinstance(tower, tuple) else (tower,)))
+
+
+def _activated(scores: NDArray[Any], kind: str) -> NDArray[Any]:
+    """Return values as they are, or the probabilities of scores."""
+    found: NDArray[Any] = {"binary": expit, "multiclass": lambda logits: softmax(logits, axis=1)}.get(
+        kind, lambda values: values
+    )(scores)
+    return found

@@ -29,11 +29,7 @@ from spaces.rows.signature import Input
 from spaces.rows.table import Rows, Table
 
 _FILE = "base.keras"
-
-
 _MOST_OPEN = 4  # bases in memory
-
-
 # What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
 _SCALES: dict[str, tuple[Any, Any]] = {
     "none": (1.0, 0.0),

@@ -35,8 +35,6 @@ from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
 
 _PATIENCE = 3
-
-
 _EPSILON = 1e-7
 
 
@@ -128,7 +126,7 @@ class PretrainedModel:
             wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
             return Arrays(read, wanted, row_weights(settings, rows.target))
 
-        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: whole.predict_matrix(inner)))
+        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: whole.predict_read((inner,))))
         whole.curves = trainer.train(
             arrays(images, fold.train),
             arrays(inner, fold.inner) if fold.steps is None else None,

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import inference_view
@@ -25,11 +25,11 @@ from spaces.families.sequences.windows import PreparedWindows, Windows, prepare_
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
-from spaces.rows.table import Rows, Table
+from spaces.rows.table import Rows
 
 
 @dataclass(eq=False)
-class StepFitted:
+class StepFitted(InSteps):
     """A network over windows, trained on one fold."""
 
     library: ClassVar[str] = "steps"
@@ -43,16 +43,18 @@ class StepFitted:
     def _run(self) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
         return step_function(self.model)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[PreparedWindows]:
+        """Its preprocessing, which cuts rows into windows: they keep a trace of their own."""
+        return (self.prepared,)
 
-    def predict_matrix(self, windows: Windows) -> NDArray[np.float32]:
-        """Predict rows that are cut into windows."""
-        said = self._run(read(windows), windows.fresh)
-        outputs = np.empty_like(said)
-        outputs[windows.rows[windows.fresh]] = said
-        return finished(outputs, self.scale, self.kind)
+    def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
+        (windows,) = read
+        said = self._run(fed(windows), windows.fresh)
+        each = np.empty_like(said)
+        each[windows.rows[windows.fresh]] = said
+        return finished(each, self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `model.json`, and `preprocess.skops` where there are numbers."""
@@ -131,7 +133,7 @@ class StepModel:
             batch_size=min(int(setting(self.config, "batch_size")), len(train.y)),
             callbacks=[
                 *callbacks(self.config, epochs, watched=watched),
-                Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_matrix(inner))),
+                Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_read((inner,)))),
             ],
             order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
         )
@@ -147,10 +149,10 @@ class StepModel:
         weights = row_weights(self.config, np.asarray(rows.target))
         each = windows.fresh.astype(np.float32)
         each *= each.size / each.sum()  # a loss is divided by all steps of all windows
-        return Arrays(read(windows), target, each if weights is None else each * weights[windows.rows])
+        return Arrays(fed(windows), target, each if weights is None else each * weights[windows.rows])
 
 
-def read(windows: Windows) -> Any:
+def fed(windows: Windows) -> Any:
     """Return what the network reads: texts, codes and numbers, of them what there is."""
     given = [*windows.texts, *(array for array in (windows.codes, windows.numbers) if array.shape[2])]
     return tuple(given) if len(given) > 1 else given[0]

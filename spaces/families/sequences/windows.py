@@ -16,11 +16,7 @@ from spaces.rows.columns import UNSEEN
 from spaces.rows.table import Table
 
 FIRST_CATEGORY = 3  # 0 is behind the end of a sequence, 1 an unseen category, 2 a missing one
-
-
 _OFTEN = 2
-
-
 _SETTINGS = ("known", "width", "length", "overlap", "key")
 
 

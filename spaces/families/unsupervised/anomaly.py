@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Array, Fold, InSteps, Network, Read, Store, Watch
 from spaces.engines.folds import unwatched
 from spaces.engines.keras.fitted import KerasFitted
 from spaces.engines.keras.model import KerasModel
@@ -19,15 +19,15 @@ from spaces.families.unsupervised.networks import (
     build_autoencoder,
     build_forecaster,
 )
-from spaces.inputs.prepared import Columns, Prepared
+from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
-from spaces.rows.table import Rows, Table
+from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
 
 
 @dataclass(eq=False)
-class AnomalyFitted:
+class AnomalyFitted(InSteps):
     """Windows whose error is larger than a threshold are of the rarer class.
 
     Attributes:
@@ -44,22 +44,27 @@ class AnomalyFitted:
     odd: int
 
     @property
-    def prepared(self) -> Prepared:
-        """Its preprocessing."""
-        return self.network.prepared
+    def readers(self) -> tuple[Reader, ...]:
+        """What the network reads."""
+        return self.network.readers
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The network."""
+        return self.network.networks
 
     @property
     def curves(self) -> dict[str, list[float]]:
         """The network's losses."""
         return self.network.curves
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return probabilities `(rows, 2)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    def feeds(self, read: Read) -> tuple[Columns, ...]:
+        """Return what the network is fed."""
+        return self.network.feeds(read)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Predict rows that are already preprocessed."""
-        logits = np.clip((_logarithms(self.network, matrix) - self.threshold) / self.spread, -30, 30)
+    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+        """Return probabilities `(rows, 2)`."""
+        logits = np.clip((_logarithms(self.network.finish(read, outputs)) - self.threshold) / self.spread, -30, 30)
         odd = 1 / (1 + np.exp(-logits))
         return np.stack([odd, 1 - odd] if self.odd == 0 else [1 - odd, odd], axis=1).astype(np.float32)
 
@@ -99,7 +104,7 @@ class AnomalyModel:
         odd = 1 if 2 * np.count_nonzero(every == 1) <= len(every) else 0  # the same in all folds
         usual = [_usual(fold, odd) for fold in folds]
         for fold, fitted in zip(usual, network.fit(usual, unwatched), strict=True):
-            logarithms = _logarithms(fitted, fitted.prepared.matrix(fold.train.table))
+            logarithms = _logarithms(fitted.predict(fold.train.table))
             threshold = float(np.quantile(logarithms, self.config["quantile"]))
             yield AnomalyFitted(fitted, threshold, float(logarithms.std()) or 1.0, odd)
 
@@ -112,5 +117,5 @@ def _usual(fold: Fold, odd: int) -> Fold:
     return replace(fold, full=kept(fold.full), train=kept(fold.train), inner=kept(fold.inner))
 
 
-def _logarithms(network: KerasFitted, matrix: Columns) -> NDArray[np.float64]:
-    return np.log(np.maximum(network.predict_matrix(matrix)[:, 0].astype(np.float64), 1e-12))
+def _logarithms(errors: NDArray[Any]) -> NDArray[np.float64]:
+    return np.log(np.maximum(errors[:, 0].astype(np.float64), 1e-12))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.keras.compiling import Listener
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.prediction import predict
@@ -24,14 +24,13 @@ from spaces.families.unsupervised.networks import (
 )
 from spaces.families.unsupervised.two_sample import told_apart
 from spaces.families.unsupervised.usual import flat_values, plain_reading
-from spaces.inputs.prepared import Columns, Prepared, learn
+from spaces.inputs.prepared import Prepared, learn
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
-from spaces.rows.table import Table
 
 
 @dataclass(eq=False)
-class GanFitted:
+class GanFitted(InSteps):
     """A network that makes images of noise.
 
     Attributes:
@@ -45,12 +44,14 @@ class GanFitted:
     prepared: Prepared
     curves: dict[str, list[float]]
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return what a two-sample test says of each row beside as many that were made, `(rows, 1)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Return the same of rows that are already preprocessed."""
+    def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
+        """Return one number a row, `(rows, 1)`."""
+        (matrix,) = read
         rows = flat_values(matrix)
         return told_apart(rows, flat_values(self.sample(len(rows))))[:, None].astype(np.float32)
 
@@ -96,7 +97,7 @@ class GanModel:
                 None,
                 epochs=epochs,
                 batch_size=min(int(config["batch_size"]), len(fold.train)),
-                callbacks=[Listener(watch, epochs, lambda at=inner, of=fitted: of.predict_matrix(at))],  # type: ignore[misc]
+                callbacks=[Listener(watch, epochs, lambda at=inner, of=fitted: of.predict_read((at,)))],  # type: ignore[misc]
                 order=lambda epoch, of=fold: np.random.default_rng([of.seed, epoch]).permutation(len(of.train)),  # type: ignore[misc]
             )
             yield fitted

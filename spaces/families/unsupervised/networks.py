@@ -19,11 +19,7 @@ from spaces.layers.sampling import Sampling
 from spaces.rows.signature import Input, Signature
 
 CODE, DECODER = "code", "decoder"
-
-
 _WIDEST = 256
-
-
 _LARGEST = 10.0  # of the logarithm of a variance
 
 

@@ -6,17 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _AT_ONCE = 2000
-
-
 _FEWEST = 10
-
-
 _FOLDS = 5
-
-
 _TREES = 100
-
-
 _COMPONENTS = 32
 
 

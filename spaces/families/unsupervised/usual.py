@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.families.unsupervised.two_sample import told_apart
-from spaces.inputs.prepared import Columns, Prepared, Reading, array_recipes, learn
+from spaces.inputs.prepared import Prepared, Reading, array_recipes, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.rows.signature import Signature
-from spaces.rows.table import Table
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
@@ -25,7 +24,7 @@ _SURE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class UsualFitted:
+class UsualFitted(InSteps):
     """The mean row, and how far a row is from it: what anybody would say of rows without a target.
 
     Attributes:
@@ -44,12 +43,14 @@ class UsualFitted:
     counted: bool
     curves: dict[str, list[float]] = field(default_factory=dict)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
-        """Return one number a row, `(rows, 1)`."""
-        return self.predict_matrix(self.prepared.matrix(table))
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
-        """Return one number a row that is already preprocessed."""
+    def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
+        """Return one number a row, `(rows, 1)`."""
+        (matrix,) = read
         rows = flat_values(matrix)
         match self.loss:
             case "two_sample":

@@ -18,18 +18,10 @@ from spaces.rows.arrays import write_array
 from spaces.rows.columns import TableError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
-
 # Of numbers of more than eight bits nobody can tell what is white.
 _DEEP = ("I", "F")
-
-
 _AT_ONCE = 256
-
-
 _SHOWN = 3
-
-
 _VERSION = 1  # of what is kept
 
 

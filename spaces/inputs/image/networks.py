@@ -11,11 +11,7 @@ from spaces.language.space import Config
 from spaces.rows.signature import Input
 
 _SMALLEST = 4  # pixels: below, nothing is halved any more
-
-
 _WIDEST = 512
-
-
 _MOMENTUM = 0.9  # of batch statistics: a study's trainings are too short for 0.99
 
 

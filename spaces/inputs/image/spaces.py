@@ -9,8 +9,6 @@ from spaces.language.space import Space
 from spaces.rows.signature import Input
 
 IMAGE_BRANCHES = ("conv", "separable", "residual", "inception")
-
-
 _DEEPEST = 5
 
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 _BINS = 8
-
-
 # Odd multipliers of 64 bits mix a pair of codes; any would do, these have no structure in common with the codes.
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 

@@ -18,14 +18,8 @@ from spaces.machine.memory import cached, remembered
 from spaces.rows.table import Table
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
-
-
 ONE_HOT_LIMIT = 32
-
-
 FREQUENT_VALUE_ROWS, FREQUENT_VALUE_LIMIT = 20, 96
-
-
 _TRUSTED = [
     "numpy.dtype",
     "sklearn.model_selection._split.KFold",

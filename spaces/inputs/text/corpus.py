@@ -18,8 +18,6 @@ from scipy import sparse
 from spaces.machine.memory import cached
 
 Unit = Literal["word", "character"]
-
-
 _WORDS = r"(?u)\w+(?:'\w+)?|[!?]"
 
 

@@ -13,8 +13,6 @@ from spaces.layers.blocks import convolutions, pooled, recurrent_layers
 from spaces.rows.signature import Signature
 
 _FROM_VECTORS = "vectors"
-
-
 _CHARACTER_UNITS = 32
 
 

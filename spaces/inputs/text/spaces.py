@@ -14,12 +14,8 @@ from spaces.layers.spaces import convolution_space, recurrent_space, shortened_s
 from spaces.rows.signature import Signature
 
 BRANCHES = ("ngrams", "embedding", "conv", "recurrent", "conv_recurrent")
-
-
 # Recurrent layers pay for every word, and forget the first ones; means and convolutions want the whole text.
 _MOST_WORDS = {"embedding": 1000, "conv": 400, "recurrent": 300, "conv_recurrent": 600}
-
-
 _MOST_CHARACTERS = 1000
 
 
@@ -66,8 +62,6 @@ def _length(longest: int, most: int) -> Int:
 
 # Beyond this many words, counting n-grams of characters takes longer than training on them.
 _SHORT = 100
-
-
 # Of so many words, all triples of words would not fit beside other workers.
 _MANY = 3_000_000
 

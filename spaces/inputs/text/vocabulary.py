@@ -21,11 +21,7 @@ from spaces.machine.memory import cached
 from spaces.rows.table import Table
 
 PADDING, UNKNOWN, FIRST_TERM = 0, 1, 2
-
-
 MOST_TERMS = 50_000
-
-
 _FILE = "vocabulary.json"
 
 
