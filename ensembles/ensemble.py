@@ -101,7 +101,9 @@ class Ensemble:
         """Predict values, or the label of the largest probability (by the threshold, where there is one).
 
         Args:
-            rows: A data frame with the training columns, in any order, or an array with them in order.
+            rows: A data frame (pandas, Polars, Arrow) with the training columns, in any order, or an array with them in
+                order; one row as a dict or series, or a list of such; the path of a file, read by the types of the
+                training columns; of several named inputs a mapping from their names to such.
 
         Returns:
             `(rows,)`; of several targets a data frame with a column for each.
@@ -288,18 +290,9 @@ class Ensemble:
         )
 
     def _table(self, rows: Any) -> Table:
-        import pandas as pd
+        from spaces.inputs.border import table_of
 
-        from spaces.inputs.border import encode, inputs_of
-        from spaces.rows.columns import ARRAYS, TableError
-
-        frame, arrays, _ = inputs_of(rows)
-        columns = [column for column in self.schema.columns if column.kind not in ARRAYS]
-        if not isinstance(rows, pd.DataFrame | Mapping) and not arrays:
-            if frame.shape[1] != len(columns):
-                raise TableError(f"an array of {len(columns)} columns is needed, got shape {np.shape(rows)}")
-            frame = frame.set_axis([column.name for column in columns], axis=1)
-        return encode(self.schema, frame, arrays)
+        return table_of(self.schema, rows)
 
 
 def load(folder: str | Path) -> Ensemble:

@@ -192,13 +192,13 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
-    from spaces.rows.columns import TABLE
-    from tuner.task.reading import DataError, below, read_inputs
+    from spaces.inputs.files import DataError
+    from spaces.inputs.given import read_given
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
     loaded = load(folder)
-    given = read_inputs(rows)
+    given = read_given(rows, schema=loaded.schema)
     frame = given.frame
     if all(part.follows for part in loaded.target.each):
         from tuner.recipes.series import forecast
@@ -206,11 +206,7 @@ def predict(folder: Path, rows: Path, output: Path | None, form: str) -> None:
         predictions = forecast(loaded, frame)
         predictions = predictions.rename_axis("after").reset_index()
     else:
-        for column in loaded.schema.arrays:
-            if column.kind == "image" and column.name in frame.columns:
-                frame = frame.assign(**{column.name: [below(given.folder, file) for file in frame[column.name]]})
-        inputs = {**({TABLE: frame} if frame.shape[1] else {}), **given.arrays}
-        predictions = _predictions(loaded, loaded.raw(inputs if given.arrays else frame)).set_axis(frame.index)
+        predictions = _predictions(loaded, loaded.raw(given)).set_axis(frame.index)
         for name in reversed(given.images):  # which prediction is of which file
             predictions.insert(0, name, frame[name])
     if output is None:

@@ -7,20 +7,21 @@ called. Statistics are learned later, fold by fold, in `spaces.inputs.table.matr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from spaces.inputs.given import below, read_given
 from spaces.inputs.image.files import read_images
-from spaces.inputs.table.columns import codes_of_categories, column_of_values, numbers_of, sequence_numbers
+from spaces.inputs.table.categories import codes_of_categories
+from spaces.inputs.table.columns import column_of_values, numbers_of, sequence_numbers
 from spaces.inputs.text.columns import texts_of
 from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import Array, Stretches
-from spaces.rows.columns import ARRAYS, TABLE, Column, ColumnKind, Schema, TableError
+from spaces.rows.arrays import Array
+from spaces.rows.columns import ARRAYS, Column, ColumnKind, Schema, TableError
 from spaces.rows.table import Table
 
 
@@ -32,6 +33,7 @@ def learn_schema(
     sequence: str | None = None,
     inputs: Mapping[str, Sequence[str]] | None = None,
     arrays: Mapping[str, Array] | None = None,
+    missing: Sequence[str] = (),
 ) -> Schema:
     """Find out each column's kind.
 
@@ -42,6 +44,7 @@ def learn_schema(
         sequence: The column that says which rows are steps of one sequence.
         inputs: The columns of each named table; others are those of the one that is called `"table"`.
         arrays: Series and images by name.
+        missing: Texts that stand for missing values in files, beside the usual ones.
 
     Raises:
         TableError: A name is used twice or not at all, or a column mixes numbers and text.
@@ -51,9 +54,8 @@ def learn_schema(
         raise TableError(
             f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
         )
+    categories, text = names_of("categories", categories), names_of("text", text)
     for what, given in (("categories", categories), ("text", text)):
-        if isinstance(given, str):
-            raise TableError(f"{what} must be a list of columns: {what}=[{given!r}]")
         for name in given:
             if name not in names:
                 raise TableError(f"{what}: {unknown_name(name, names)}")
@@ -71,7 +73,18 @@ def learn_schema(
         if name in names:
             raise TableError(f"{name!r} is a column and an array too: rename one of them")
         columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:]), dtype=str(array.dtype)))
-    return Schema(tuple(columns))
+    return Schema(tuple(replace(column, missing=tuple(missing)) for column in columns))
+
+
+def names_of(what: str, given: Any) -> list[str]:
+    """Return a list of columns as their names, which are texts though a user may write whole numbers.
+
+    Raises:
+        TableError: It is no list.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TableError(f"{what} must be a list of columns: {what}=[{given!r}]")
+    return [str(name) for name in given]
 
 
 def _with_inputs(columns: list[Column], inputs: Mapping[str, Sequence[str]]) -> list[Column]:
@@ -100,82 +113,22 @@ def _with_inputs(columns: list[Column], inputs: Mapping[str, Sequence[str]]) -> 
     return [replace(column, categories=shared.get(column.name, column.categories)) for column in named]
 
 
-def inputs_of(data: Any) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
-    """Return what a user hands over as a frame, arrays by name, and the columns of each named table.
-
-    Columns of named tables have the table's name before their own; those of one called `"table"` are as they are.
+def table_of(schema: Schema, data: Any) -> Table:
+    """Return rows for a model, of whatever a user hands over, encoded by the schema.
 
     Args:
-        data: A data frame; an array `(rows, columns)`, `(rows, steps, channels)` of series or
-            `(rows, height, width, channels)` of images; or a mapping from names of inputs to such.
+        schema: What the model was trained on.
+        data: As for `spaces.inputs.given.read_given`; files of images are named by paths relative to the data's file.
 
     Raises:
-        TableError: An array has another shape, holds no numbers, or inputs differ in their rows.
+        DataError, TableError: A file cannot be read, a column is missing or holds another kind of value.
     """
-    if isinstance(data, Mapping):
-        return _named_inputs(data)
-    if isinstance(data, pd.DataFrame):
-        return data, {}, {}
-    if isinstance(data, Stretches):
-        return pd.DataFrame(index=range(len(data))), {"series": data}, {}
-    try:
-        array = np.asarray(data)
-    except ValueError as error:  # lists of unequal length
-        raise TableError(f"data is no array: bring what it holds to one shape first ({error})") from None
-    if array.ndim == 2:
-        return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])]), {}, {}
-    if array.ndim not in (3, 4):
-        raise TableError(
-            "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
-            f"width, channels), got shape {array.shape}"
-        )
-    name = "series" if array.ndim == 3 else "image"
-    return pd.DataFrame(index=range(len(array))), {name: _checked_array(name, array)}, {}
-
-
-def _named_inputs(data: Mapping[Any, Any]) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
-    frames: list[pd.DataFrame] = []
-    arrays: dict[str, Array] = {}
-    columns: dict[str, list[str]] = {}
-    for name, given in data.items():
-        if not isinstance(name, str) or isinstance(given, Mapping):
-            raise TableError(
-                f"inputs are named by texts and are frames or arrays, got {name!r}: {type(given).__name__}"
-            )
-        frame, its, _ = inputs_of(given)
-        if its:
-            (arrays[name],) = its.values()
-        elif name == TABLE:
-            frames.append(frame.rename(columns=str).reset_index(drop=True))
-        else:
-            frames.append(frame.add_prefix(f"{name}.").reset_index(drop=True))
-            columns[name] = list(frames[-1].columns)
-    rows = {name: len(given) for name, given in data.items()}
-    if len(set(rows.values())) != 1:
-        raise TableError(f"inputs must have the same rows, got {rows}")
-    index = pd.RangeIndex(next(iter(rows.values())))
-    return pd.concat([pd.DataFrame(index=index), *frames], axis=1), arrays, columns
-
-
-def _checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a series as float32, images of whole numbers as uint8, other images as float32."""
-    if array.dtype.kind not in "iufb":
-        raise TableError(f"{name!r} must be an array of numbers, got {array.dtype}")
-    if 0 in array.shape[1:]:
-        raise TableError(f"{name!r} is empty: its shape is {array.shape}")
-    if array.ndim == 4 and array.dtype.kind in "iub":
-        if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
-            raise TableError(
-                f"{name!r} must hold whole numbers from 0 to 255, or numbers with fractions, got {array.dtype} from "
-                f"{array.min()} to {array.max()}"
-            )
-        return array.astype(np.uint8, copy=False)
-    numbers = array.astype(np.float32, copy=False)
-    if np.isinf(numbers).any():
-        raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
-    if array.ndim == 4 and np.isnan(numbers).any():
-        raise TableError(f"{name!r} holds images with missing pixels")
-    return numbers
+    given = read_given(data, schema=schema)
+    frame = given.frame
+    for column in schema.arrays:
+        if column.kind == "image" and column.name in frame.columns:
+            frame = frame.assign(**{column.name: [below(given.folder, file) for file in frame[column.name]]})
+    return encode(schema, frame, given.arrays)
 
 
 def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | None = None) -> Table:

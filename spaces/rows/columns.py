@@ -34,6 +34,7 @@ class Column:
         periods: Of a series, after how many steps it may repeat itself.
         clock: Of a series, the column of its time stamps.
         dtype: Of a column of arrays, the type of their numbers.
+        missing: Texts that stand for missing values in files, beside the usual ones.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     periods: tuple[int, ...] = ()
     clock: str = ""
     dtype: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def tabular(self) -> bool:
@@ -108,6 +110,11 @@ class Schema:
         """Name of the column that says which rows are steps of one sequence."""
         return next((column.name for column in self.columns if column.kind == "sequence"), None)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Texts that stand for missing values in files, beside the usual ones."""
+        return self.columns[0].missing if self.columns else ()
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return the schema as JSON values."""
         return [
@@ -120,6 +127,7 @@ class Schema:
                 "periods": list(c.periods),
                 "clock": c.clock,
                 "dtype": c.dtype,
+                **({"missing": list(c.missing)} if c.missing else {}),
             }
             for c in self.columns
         ]
@@ -127,5 +135,5 @@ class Schema:
     @staticmethod
     def from_json(data: Sequence[Mapping[str, Any]]) -> Schema:
         """Rebuild a schema from `to_json`."""
-        tuples = ("categories", "shape", "periods")
+        tuples = ("categories", "shape", "periods", "missing")
         return Schema(tuple(Column(**{**c, **{name: tuple(c.get(name, ())) for name in tuples}}) for c in data))

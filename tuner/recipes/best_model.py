@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.inputs.border import encode, inputs_of
+from spaces.inputs.border import table_of
 from spaces.rows.columns import Schema
 from spaces.rows.target import ITSELF
 from spaces.store import load_fitted
@@ -114,10 +114,7 @@ class BestModel:
         return self.fitted.model
 
     def _table(self, rows: Any) -> Any:
-        frame, arrays, _ = inputs_of(rows)
-        if list(arrays) == ["image"] or list(arrays) == ["series"]:  # a plain array is the only input
-            arrays = {self.schema.columns[0].name: next(iter(arrays.values()))}
-        return encode(self.schema, frame, arrays)
+        return table_of(self.schema, rows)
 
 
 def best_model(study: Study | str | Path) -> BestModel:

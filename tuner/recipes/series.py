@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.inputs.arrays import carried_forward
+from spaces.inputs.table.dates import moments_of
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
@@ -273,7 +274,7 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Time
     if time not in frame.columns:
         raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
     given = frame[time]
-    stamps = pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
+    stamps = _stamps(given)
     if stamps.isna().any():
         raise DataError(f"time column {time!r} holds {frame[time][stamps.isna()].iloc[0]!r}, which is no time stamp")
     if stamps.duplicated().any():
@@ -292,6 +293,14 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Time
     flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
     filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
     return filled.rename_axis(time).reset_index(), step
+
+
+def _stamps(given: pd.Series[Any]) -> pd.Series[Any]:
+    """Return time stamps, missing where there is none: of one offset as they are, of several in UTC."""
+    try:
+        return pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
+    except ValueError:  # the offsets of one place change with summer time
+        return pd.Series(moments_of(given), given.index)
 
 
 def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:

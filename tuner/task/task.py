@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.inputs.border import encode, learn_schema
+from spaces.inputs.border import encode, learn_schema, names_of
+from spaces.inputs.given import read_given
 from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
@@ -26,7 +27,7 @@ from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
-from tuner.task.reading import DataError, Given, image_columns, in_order, read_inputs, with_images
+from tuner.task.reading import DataError, Given, image_columns, in_order, read_inputs, with_images, without_nameless
 from tuner.task.splits import Index, Split, blocks, fold_indices, split_off
 from tuner.task.storage import arrays_of, load_rows, save_rows
 from tuner.task.targets import (
@@ -49,9 +50,10 @@ class Task:
     """Data, a metric and a split.
 
     Args:
-        data: A data frame, the path of a CSV, TSV or Parquet file (compressed too), or an array: `(rows, columns)`,
-            series `(rows, steps, channels)` or images `(rows, height, width, channels)`. Of several named inputs a
-            mapping from their names to such, or the path of an npz file. Or a folder with a folder of images for each
+        data: A data frame (pandas, Polars, Arrow), a list of records, the path of a CSV, TSV or Parquet file
+            (compressed too), or an array: `(rows, columns)`, series `(rows, steps, channels)` or images
+            `(rows, height, width, channels)`. Of several named inputs a mapping from their names to such, or the path
+            of an npz file. Or a folder with a folder of images for each
             class: its columns are `image` and `class` (see `tuner.image_folder`).
         target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
             frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists. None
@@ -69,7 +71,8 @@ class Task:
         sequence: A column that says which rows are the steps of one sequence, standing together in order: words of
             a sentence, say. Sequences are kept whole, as groups are.
         time: A column that orders the rows.
-        categories: Columns to be read as categories whatever their values look like.
+        categories: Columns to be read as categories whatever their values look like; those of a CSV file as they are
+            written, `007` and `NA` included.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
         image: Columns that name files of images, each an input of its own; paths are relative to the data's file.
         image_size: Height and width that these images are brought to; not needed where all are of one size.
@@ -139,7 +142,11 @@ class Task:
         continues: Mapping[str, Follows] | None = None,
         series: Mapping[str, Column] | None = None,
     ) -> None:
-        given = read_inputs(data, missing=missing)
+        drop, categories, text = (
+            names_of(what, one) for what, one in (("drop", drop), ("categories", categories), ("text", text))
+        )
+        as_written = [*categories, *text, *(str(one) for one in (group, sequence) if one is not None)]
+        given = read_inputs(data, missing=missing, texts=as_written, labels=_target_names(target))
         given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
         frame, names = with_targets(given.frame, target)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
@@ -152,27 +159,36 @@ class Task:
             arrays = {name: take(array, order) for name, array in arrays.items()}
         spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
+        features = without_nameless(features, named=[*categories, *text, *(one for one in (time, sequence) if one)])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
         if inputs:
             features = features[in_order(list(features.columns), inputs)]
         if features.shape[1] == (sequence is not None) and not arrays:
             raise DataError(f"no column is left to predict {spec.name!r} from")
-        schema = learn_schema(
-            features, categories=categories, text=text, sequence=sequence, inputs=inputs, arrays=arrays
-        )
-        schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
-        rows = Rows(encode(schema, features, arrays), codes_of(frame, spec))
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
         groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
         division = _division(split, spec, groups is not None, time is not None, sequence is not None)
-        off = _share(test)
-        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec)
+        codes, off = codes_of(frame, spec), _share(test)
+        kept, rest = np.arange(len(frame)), np.arange(0)
         if off:
             ordered = division.kind == "time" or time is not None
             classes = spec.of_classes
             kept, rest = split_off(
-                rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
+                codes, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
             )
+        schema = learn_schema(  # test rows tell nothing, not even a name
+            features.iloc[kept] if off else features,
+            categories=categories,
+            text=text,
+            sequence=sequence,
+            inputs=inputs,
+            arrays=arrays,
+            missing=missing,
+        )
+        schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
+        rows = Rows(encode(schema, features, arrays), codes)
+        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec)
+        if off:
             rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
         for values, part in () if target is None else zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
             check_target(pd.Series(values), part.name)
@@ -309,6 +325,13 @@ class Task:
         return task
 
 
+def _target_names(target: Any) -> list[str]:
+    """Return the names of columns that a target may be of."""
+    if isinstance(target, str | int):
+        return [str(target)]
+    return [one for one in target if isinstance(one, str)] if isinstance(target, list | tuple) else []
+
+
 def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
     """Return the columns of each named table, without those that are the target, the group or dropped."""
     for name, its in inputs.items():
@@ -351,7 +374,8 @@ def _tables(schema: Schema) -> list[Input]:
 
 
 def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target) -> Rows:
-    given = read_inputs(test[0] if isinstance(test, tuple) else test, missing=missing)
+    texts = {part.name: None for part in target.each if part.classes and isinstance(part.classes[0], str)}
+    given = read_given(test[0] if isinstance(test, tuple) else test, schema=schema, missing=missing, texts=texts)
     shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
     given = with_images(given, shapes, None)  # type: ignore[arg-type]
     frame = given.frame.rename(columns=str)

@@ -2,95 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.table.categories import category_names
+from spaces.inputs.table.dates import date_parts
+from spaces.inputs.table.kinds import NUMBER_TYPES, TRUTH, kind_of, raise_complex
 from spaces.inputs.text.columns import texts_of
-from spaces.rows.columns import MISSING, UNSEEN, Column, ColumnKind, TableError
-
-# A text column of which this share reads as numbers is taken for a number column with stray texts.
-_MIXED_SHARE = 0.5
+from spaces.rows.columns import Column, ColumnKind, TableError
 
 
 def column_of_values(name: str, values: pd.Series[Any], forced: ColumnKind | None) -> Column:
-    """Tell what kind of column some values are, unless it is said."""
-    if forced == "text":
-        if not any(text.strip() for text in texts_of(name, values)):
-            raise TableError(f"text column {name!r} holds no text at all: leave it out")
-        return Column(name, "text")
-    if forced == "category":
-        return Column(name, "category", _category_names(values))
-    if forced == "sequence":
-        return Column(name, "sequence")
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return Column(name, "boolean")
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return Column(name, "number")
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return Column(name, "date")
-    present = values.dropna()
-    if present.empty:
-        return Column(name, "number")
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return Column(name, "category", _category_names(values))
-    types = {"text" if isinstance(value, str) else type(value).__name__ for value in present}
-    if types <= {"bool", "bool_"}:
-        return Column(name, "boolean")
-    if len(types) > 1:
-        raise TableError(_mixed(name, present, sorted(types)))
-    if types != {"text"}:
-        raise TableError(f"column {name!r} holds {types.pop()} values; numbers, text, booleans and dates can be used")
-    _refuse_mostly_numbers(name, present)
-    if _looks_like_dates(present):
-        return Column(name, "date")
-    return Column(name, "category", _category_names(values))
+    """Tell what kind of column some values are, unless it is said.
 
-
-def _mixed(name: str, present: pd.Series[Any], types: Sequence[str]) -> str:
-    odd = present[[isinstance(value, str) for value in present]].iloc[:1]
-    shown = f" (text {odd.iloc[0]!r} in row {odd.index[0]})" if len(odd) else ""
-    return (
-        f"column {name!r} mixes {' and '.join(types)} values{shown}; make it one type, "
-        f"or name it in categories=[{name!r}]"
-    )
-
-
-def _refuse_mostly_numbers(name: str, present: pd.Series[Any]) -> None:
-    as_numbers = pd.to_numeric(present, errors="coerce")
-    texts = present[as_numbers.isna()]
-    if _MIXED_SHARE <= as_numbers.notna().mean() < 1:
-        raise TableError(
-            f"column {name!r} mixes numbers and text: {len(present) - len(texts)} numbers and {len(texts)} texts, "
-            f"first {texts.iloc[0]!r} in row {texts.index[0]}; mend the texts, name them as missing "
-            f"(missing=[{texts.iloc[0]!r}]), or name the column in categories=[{name!r}]"
-        )
-
-
-def _looks_like_dates(present: pd.Series[Any]) -> bool:
-    texts = present.astype(str)
-    if not texts.iloc[:100].str.match(r"\d{4}-\d{2}-\d{2}").all():
-        return False
-    return bool(pd.to_datetime(texts, format="ISO8601", errors="coerce").notna().all())
-
-
-def _category_names(values: pd.Series[Any]) -> tuple[str, ...]:
-    return tuple(sorted({_category(value) for value in values.dropna().unique()}))
-
-
-def _category(value: Any) -> str:
-    """Name a category the same whether it came as 3, 3.0 or "3"."""
-    return str(int(value)) if isinstance(value, float | np.floating) and value == int(value) else str(value)
-
-
-def codes_of_categories(column: Column, values: pd.Series[Any]) -> NDArray[np.int32]:
-    """Return the category of each value as a number; `MISSING` and `UNSEEN` where there is none."""
-    index = {name: code for code, name in enumerate(column.categories)}
-    uniques = {value: index.get(_category(value), UNSEEN) for value in values.dropna().unique()}
-    return np.asarray(values.map(uniques).astype("float64").fillna(MISSING), dtype=np.int32)
+    Raises:
+        TableError: Values are of several kinds, or of none that can be used.
+    """
+    if forced == "text" and not any(text.strip() for text in texts_of(name, values)):
+        raise TableError(f"text column {name!r} holds no text at all: leave it out")
+    kind = forced or kind_of(name, values)
+    return Column(name, kind, category_names(name, values) if kind == "category" else ())
 
 
 def sequence_numbers(name: str, values: pd.Series[Any]) -> NDArray[np.int32]:
@@ -105,15 +40,17 @@ def sequence_numbers(name: str, values: pd.Series[Any]) -> NDArray[np.int32]:
 
 
 def numbers_of(column: Column, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:
-    """Yield the numeric columns of a number, a boolean or a date."""
+    """Yield the numeric columns of a number, a boolean or a date.
+
+    Raises:
+        TableError: A value is of another kind, or infinite.
+    """
     if column.kind == "date":
-        yield from _date_parts(column.name, values)
+        yield from date_parts(column.name, values)
         return
-    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
-        values = _parse_numbers(column, values)
-    if not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)):
-        raise TableError(f"column {column.name!r} must hold numbers, got {values.dtype}")
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = _floats(column, values)
+    if column.kind == "boolean":
+        _refuse_first(column, values, ~np.isin(numbers, (0, 1)) & ~np.isnan(numbers))
     if infinite := np.flatnonzero(np.isinf(numbers)).tolist():
         raise TableError(
             f"column {column.name!r} holds {len(infinite)} infinite values, the first in row "
@@ -122,24 +59,47 @@ def numbers_of(column: Column, values: pd.Series[Any]) -> Iterator[NDArray[np.fl
     yield numbers
 
 
-def _parse_numbers(column: Column, values: pd.Series[Any]) -> pd.Series[Any]:
-    """Read an all-missing column, or objects that are numbers; refuse text."""
-    parsed = pd.to_numeric(values, errors="coerce")
-    wrong = values[parsed.isna() & values.notna()]
-    if len(wrong):
-        raise TableError(f"column {column.name!r} must hold numbers, got {wrong.iloc[0]!r} in row {wrong.index[0]}")
-    return parsed
+def _floats(column: Column, values: pd.Series[Any]) -> NDArray[np.float64]:
+    dtype = values.dtype
+    if pd.api.types.is_complex_dtype(dtype):
+        raise_complex(column.name, values)
+    numeric = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+    if numeric and not isinstance(dtype, pd.CategoricalDtype):
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if dtype.kind in "mM":
+        raise TableError(f"column {column.name!r} must hold numbers, got {dtype}")
+    return _parsed(column, values)
 
 
-def _date_parts(name: str, values: pd.Series[Any]) -> Iterator[NDArray[np.float64]]:
-    dates = pd.to_datetime(values, errors="coerce", format=None if values.dtype.kind == "M" else "ISO8601")
-    wrong = values[dates.isna() & values.notna()]
-    if len(wrong):
+def _parsed(column: Column, values: pd.Series[Any]) -> NDArray[np.float64]:
+    """Read an all-missing column, objects that are numbers, or texts that are; refuse others."""
+    objects = values.to_numpy(dtype=object)
+    texts = np.array([isinstance(value, str) for value in objects], dtype=bool)
+    numbers = np.array([_float(value) for value in objects], dtype=np.float64)
+    written = pd.Series(objects[texts], dtype=str)
+    if column.kind == "boolean":
+        numbers[texts] = [TRUTH.get(text.strip(), np.nan) for text in written]
+    missing = texts & np.isnan(numbers)
+    numbers[missing] = pd.to_numeric(pd.Series(objects[missing], dtype=str), errors="coerce")
+    _refuse_first(column, values, np.isnan(numbers) & values.notna().to_numpy())
+    return numbers
+
+
+def _float(value: Any) -> float:
+    """Return a number of any type as a float, NaN where it is none: those too large for a float are infinite."""
+    if not isinstance(value, (*NUMBER_TYPES, bool, np.bool_)):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
+def _refuse_first(column: Column, values: pd.Series[Any], wrong: NDArray[np.bool_]) -> None:
+    if wrong.any():
+        row = int(wrong.argmax())
+        expected = "true or false" if column.kind == "boolean" else "numbers"
         raise TableError(
-            f"column {name!r} must hold dates as 2026-11-22, got {wrong.iloc[0]!r} in row {wrong.index[0]}"
+            f"column {column.name!r} must hold {expected}, got {values.iloc[row]!r} in row {values.index[row]}; mend "
+            "it, or leave the cell empty"
         )
-    if dates.dt.tz is not None:
-        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
-    yield np.asarray((dates - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=np.float64)
-    for part in ("month", "day_of_week", "hour"):
-        yield getattr(dates.dt, part).to_numpy(dtype=np.float64, na_value=np.nan)

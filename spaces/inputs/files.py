@@ -1,0 +1,213 @@
+"""Read files into data frames and arrays: CSV and TSV by what is known of their columns, Parquet, npz, image folders.
+
+A CSV file knows no types. What a schema or a user names as text is read as it is written; of the rest, a column whose
+whole numbers have zeros before them holds codes, and stays text too.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spaces.inputs.image.files import SUFFIXES, images_below
+from spaces.inputs.table.kinds import is_code
+from spaces.rows.columns import TABLE
+
+READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
+
+
+IMAGE = "image"
+
+
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
+
+
+# What pandas takes for a missing value where it is not told otherwise.
+MISSING_WORDS = frozenset(
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+     "NULL", "NaN", "None", "n/a", "nan", "null"]
+)  # fmt: skip
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message says what, and how to mend it."""
+
+
+def read_file(
+    path: Path,
+    *,
+    missing: Sequence[str] = (),
+    texts: Mapping[str, Collection[str] | None] | None = None,
+    labels: Collection[str] = (),
+) -> pd.DataFrame:
+    """Read a CSV, TSV or Parquet file.
+
+    Args:
+        path: The file, compressed or not.
+        missing: Texts that stand for missing values in a CSV file, beside the usual ones.
+        texts: Columns of a CSV file that are read as they are written, each with the words that are values of it though
+            they usually stand for a missing one, as "NA" and "None"; None for all of them. An empty cell is missing.
+        labels: Columns that are read as numbers if every value is one and none has a zero before another digit, else as
+            they are written.
+
+    Raises:
+        DataError: There is no such file, or it is empty or of an unknown type.
+    """
+    if not path.exists() and not path.suffix:
+        raise DataError(f"there is no file or folder {path}")
+    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
+    kind = suffixes[-1] if suffixes else ""
+    if kind not in READERS:
+        raise DataError(
+            f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed, as data of a "
+            "task also .npz and folders of images"
+        )
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*") if p.suffix)[:8] if path.parent.is_dir() else []
+        hint = f"; in {path.parent} there are {', '.join(near)}" if near else ""
+        raise DataError(f"there is no file {path}{hint}")
+    separator = READERS[kind]
+    try:
+        frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts or {}, labels)
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty: a header and rows were expected") from None
+    except (OSError, ValueError, EOFError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read as {kind[1:]}: {error}") from error
+    if frame.empty:
+        raise DataError(f"{path} holds no rows, only the columns {', '.join(map(str, frame.columns))}")
+    return frame
+
+
+def image_folder(folder: str | Path) -> pd.DataFrame:
+    """Return the images in a folder, as a frame with the columns `image` (its path) and `class`.
+
+    The class of an image is the name of the folder below that it lies in; where no image lies in such a folder, there
+    is no column of classes.
+
+    Raises:
+        DataError: There is no image, or a folder below holds none.
+    """
+    folder = Path(folder)
+    files = images_below(folder) if folder.is_dir() else []
+    if not files:
+        raise DataError(f"{folder} holds no images: files that end in {', '.join(SUFFIXES)}, in a folder a class")
+    classes = [path.relative_to(folder).parts[0] for path in files]
+    below = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if empty := [name for name in below if name not in classes]:
+        raise DataError(f"{folder / empty[0]} holds no images: add some, or remove the folder")
+    frame = pd.DataFrame({IMAGE: [str(path) for path in files]})
+    if not below:
+        return frame
+    if stray := [path for path in files if path.parent == folder]:
+        raise DataError(f"{stray[0]} lies beside the folders of the classes {', '.join(below)}: move it into one")
+    return frame.assign(**{"class": classes})
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Read an `.npz` file: arrays of one number a row are columns of a table, others inputs of their own.
+
+    Whole numbers of eight bits on three axes are grey images, which lack the axis of channels.
+
+    Raises:
+        DataError: It is no such file, or its arrays differ in their rows.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as npz: {error}") from error
+    rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if not rows or len(set(rows.values())) > 1:
+        raise DataError(f"{path}: arrays of the same number of rows were expected, got {rows}")
+    columns = {name: array for name, array in arrays.items() if array.ndim == 1}
+    others = {
+        name: array[..., None] if array.ndim == 3 and array.dtype == np.uint8 else array
+        for name, array in arrays.items()
+        if name not in columns
+    }
+    return {**({TABLE: pd.DataFrame(columns)} if columns else {}), **others}
+
+
+def arrow_frame(table: Any) -> pd.DataFrame:
+    """Return an Arrow table as a data frame.
+
+    Whole numbers stay whole beside empty cells: as floats, long ones would lose their last digits.
+    """
+    import pyarrow as pa
+
+    frame: pd.DataFrame = table.to_pandas()
+    for one in table.schema:
+        if pa.types.is_integer(one.type) and one.name in frame.columns and frame[one.name].dtype.kind == "f":
+            frame[one.name] = pd.array(table[one.name].to_pylist(), dtype="UInt64" if "u" in str(one.type) else "Int64")
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow import parquet
+
+    return arrow_frame(parquet.ParquetFile(path).read())
+
+
+def _read_csv(
+    path: Path,
+    separator: str,
+    missing: Sequence[str],
+    texts: Mapping[str, Collection[str] | None],
+    labels: Collection[str],
+) -> pd.DataFrame:
+    names = _header(path, separator)
+    words = {name: texts.get(name, ()) for name in names}
+    absent = {name: [*_absent(kept), *missing] for name, kept in words.items()}
+    options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
+    verbatim = {name: str for name in names if name in texts}
+    frame = pd.read_csv(
+        path, dtype=verbatim, na_values=absent, low_memory=False, float_precision="round_trip", **options
+    )
+    doubtful = [name for name in names if name not in texts and (name in labels or _whole(frame[name]))]
+    if not doubtful:
+        return frame
+    absent |= {name: ["", *missing] for name in doubtful if name in labels and not _numeric(frame[name])}
+    written = pd.read_csv(path, usecols=doubtful, dtype=str, na_values=absent, **options)
+    for name in doubtful:
+        if not _typed(frame[name], written[name]):
+            frame[name] = written[name].to_numpy()
+    return frame
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    options: Any = {"sep": separator, "skipinitialspace": True}
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna().tolist()
+    # pandas would rename a second "a" to "a.1" in silence.
+    if duplicates := sorted({str(name) for name in header if header.count(name) > 1}):
+        raise DataError(f"{path}: column name {duplicates[0]!r} is used {header.count(duplicates[0])} times")
+    return [str(name) for name in pd.read_csv(path, nrows=0, **options).columns]
+
+
+def _absent(kept: Collection[str] | None) -> list[str]:
+    """Return the words that stand for missing values in a column, of which some are values."""
+    return [""] if kept is None else sorted({"", *MISSING_WORDS.difference(kept)})
+
+
+def _numeric(values: pd.Series[Any]) -> bool:
+    return pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+
+
+def _whole(values: pd.Series[Any]) -> bool:
+    present = values.dropna() if _numeric(values) else values.iloc[:0]
+    return len(present) > 0 and bool((present % 1 == 0).all())
+
+
+def _typed(values: pd.Series[Any], written: pd.Series[Any]) -> bool:
+    """Return whether values mean what is written: numbers that are no codes, or True and False, spelt so."""
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return set(written.unique()) <= {"True", "False"}
+    return _numeric(values) and not is_code(written.dropna())

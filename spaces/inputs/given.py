@@ -1,0 +1,291 @@
+"""What a user hands over, of whatever library, as a frame, and arrays by name.
+
+A frame may be pandas', Polars' or Arrow's; rows may be a dict, records, a series or an array; a path is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from spaces.inputs.files import IMAGE, MISSING_WORDS, arrow_frame, image_folder, read_arrays, read_file
+from spaces.rows.arrays import Array, Stretches
+from spaces.rows.columns import ARRAYS, TABLE, Column, Schema, TableError
+
+Words = Mapping[str, Collection[str] | None]
+"""Columns of a file that are read as they are written; see `spaces.inputs.files.read_file`."""
+
+
+class Given(NamedTuple):
+    """What a user handed over: rows, series and images by name, and the columns of each named table.
+
+    `images` are columns that name files, `folder` where these are looked for.
+    """
+
+    frame: pd.DataFrame
+    arrays: dict[str, Array]
+    inputs: dict[str, list[str]]
+    images: tuple[str, ...] = ()
+    folder: Path | None = None
+
+
+def read_given(
+    data: Any,
+    *,
+    schema: Schema | None = None,
+    missing: Sequence[str] = (),
+    texts: Words | None = None,
+    labels: Collection[str] = (),
+) -> Given:
+    """Return what a user handed over; rows for a model by its schema.
+
+    Args:
+        data: A data frame of any library, a list of records, a structured array; an array `(rows, columns)`,
+            `(rows, steps, channels)` of series or `(rows, height, width, channels)` of images; a path; a mapping from
+            names of inputs to such, or from names of columns to their values. With a schema also one row: a mapping
+            from names of columns to a value each, or a series whose index are names of columns.
+        schema: What a model was trained on, where there is one.
+        missing: As for `spaces.inputs.files.read_file`, beside the schema's.
+        texts: As for `read_file`, beside the schema's.
+        labels: As for `read_file`.
+
+    Raises:
+        DataError, TableError: It cannot be used.
+    """
+    texts = {**_words(schema), **(texts or {})}
+    missing = [*missing, *(schema.missing if schema is not None else ())]
+    if isinstance(data, Given):
+        return data
+    if isinstance(data, str | Path):
+        return _of_path(Path(data), missing, texts, labels)
+    if isinstance(data, Mapping):
+        if _names_inputs(data, schema):
+            return Given(*_named_inputs(data, missing, texts, labels))
+        return Given(*_columns_of(data, schema))
+    if isinstance(data, pd.Series):
+        return Given(_of_series(data, schema), {}, {})
+    return Given(*_of_values(data, schema))
+
+
+def below(folder: Path | None, file: Any) -> Any:
+    """Return a file's path, of one that is given relative to a folder."""
+    return folder / file if folder is not None and isinstance(file, str) and file else file
+
+
+def frame_of(data: Any) -> pd.DataFrame | None:
+    """Return a frame of any library, records or a structured array as pandas' frame; None where it is none."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, np.ndarray):
+        return pd.DataFrame.from_records(data) if data.dtype.names else None
+    if isinstance(data, list | tuple):
+        records = bool(data) and all(isinstance(one, Mapping | pd.Series) for one in data)
+        return pd.DataFrame([dict(one) for one in data]) if records else None
+    foreign = nw.from_native(data, pass_through=True)
+    if isinstance(foreign, nw.LazyFrame):
+        foreign = foreign.collect()
+    return arrow_frame(foreign.to_arrow()) if isinstance(foreign, nw.DataFrame) else None
+
+
+def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:
+    """Return the columns that a file must not retype: categories with the odd names that some have, texts, files."""
+    found: dict[str, Collection[str] | None] = {}
+    for column in schema.columns if schema is not None else ():
+        if column.kind == "category":
+            found[column.name] = MISSING_WORDS.intersection(column.categories)
+        elif column.kind in ("text", "sequence", "image"):
+            found[column.name] = None
+    return found
+
+
+def _of_path(path: Path, missing: Sequence[str], texts: Words, labels: Collection[str]) -> Given:
+    if path.is_dir():
+        return Given(image_folder(path), {}, {}, (IMAGE,))
+    if path.suffix == ".npz":
+        return Given(*_named_inputs(read_arrays(path), missing, texts, labels))
+    return Given(read_file(path, missing=missing, texts=texts, labels=labels), {}, {}, folder=path.parent)
+
+
+def _names_inputs(data: Mapping[Any, Any], schema: Schema | None) -> bool:
+    """Return whether a mapping names inputs: a key is an input's name, and its value has an axis of rows."""
+    if schema is None:
+        return not data or not all(_is_column(value) for value in data.values())
+    axes = {column.input: 2 for column in schema.columns if column.tabular}
+    axes |= {column.name: len(column.shape) + 1 for column in schema.arrays}
+    return any(name in axes and _has_rows(value, axes[name]) for name, value in data.items())
+
+
+def _has_rows(value: Any, axes: int) -> bool:
+    if isinstance(value, Path | Stretches) or (not isinstance(value, Mapping) and frame_of(value) is not None):
+        return True
+    return not isinstance(value, str | Mapping) and _axes(value) == axes
+
+
+def _axes(value: Any) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:  # lists of unequal length
+        return 1
+
+
+def _is_column(value: Any) -> bool:
+    """Return whether a value is a whole column: a list or array of one axis, its parts no lists themselves."""
+    if isinstance(value, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        return True
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and value.dtype.names is None
+    return isinstance(value, list | tuple) and not any(
+        isinstance(part, list | tuple | np.ndarray | Mapping | pd.Series) for part in value
+    )
+
+
+def _named_inputs(
+    data: Mapping[Any, Any], missing: Sequence[str], texts: Words, labels: Collection[str]
+) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+    """Return inputs side by side: columns of named tables have the table's name before their own."""
+    frames: list[pd.DataFrame] = []
+    arrays: dict[str, Array] = {}
+    columns: dict[str, list[str]] = {}
+    rows: dict[str, int] = {}
+    for name, given in data.items():
+        if not isinstance(name, str) or isinstance(given, Mapping):
+            raise TableError(
+                f"inputs are named by texts and are frames or arrays, got {name!r}: {type(given).__name__}"
+            )
+        prefix = "" if name == TABLE else f"{name}."
+        if isinstance(given, str | Path):
+            its_texts = {one.removeprefix(prefix): kept for one, kept in texts.items() if one.startswith(prefix)}
+            given = read_file(Path(given), missing=missing, texts=its_texts, labels=labels)
+        frame, its, _ = _of_values(given, None)
+        rows[name] = len(frame)
+        if its:
+            (arrays[name],) = its.values()
+            continue
+        frame = frame.rename(columns=str).reset_index(drop=True)
+        frames.append(frame.add_prefix(prefix) if prefix else frame)
+        if prefix:
+            columns[name] = list(frames[-1].columns)
+    if len(set(rows.values())) != 1:
+        raise TableError(f"inputs must have the same rows, got {rows}")
+    index = pd.RangeIndex(next(iter(rows.values())))
+    return pd.concat([pd.DataFrame(index=index), *frames], axis=1), arrays, columns
+
+
+def _columns_of(
+    data: Mapping[Any, Any], schema: Schema | None
+) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+    """Return a mapping from names of columns to their values, or to a single row's."""
+    values = {str(name): value for name, value in data.items()}
+    tabular = {column.name for column in schema.columns if column.tabular} if schema is not None else set(values)
+    if any(name in tabular and _is_column(value) for name, value in values.items()):
+        try:
+            return pd.DataFrame(values), {}, {}
+        except ValueError as error:
+            raise TableError(f"columns must have a value for each row: {error}") from None
+    arrays: dict[str, Array] = {}
+    for column in schema.arrays if schema is not None else ():
+        if column.name in values and _axes(values[column.name]) == len(column.shape):
+            arrays[column.name] = checked_array(column.name, np.asarray(plain_array(values.pop(column.name)))[None])
+    frame = pd.DataFrame({name: [value] for name, value in values.items()}, index=pd.RangeIndex(1))
+    return frame, arrays, {}
+
+
+def _of_series(data: pd.Series[Any], schema: Schema | None) -> pd.DataFrame:
+    """Return one row whose index names columns, or the values of the only column."""
+    if schema is None:
+        return data.to_frame("x0" if data.name is None else str(data.name))
+    columns = _framed(schema)
+    names = [column.name for column in columns]
+    if {str(name) for name in data.index} & set(names):
+        return pd.DataFrame({str(name): [value] for name, value in data.items()})
+    if len(names) != 1:
+        raise TableError(
+            f"a series is one row, and its index names columns: {', '.join(names)} were expected, got "
+            f"{', '.join(map(str, data.index[:5]))}; of one column's values make a frame: series.to_frame()"
+        )
+    return data.to_frame(names[0])
+
+
+def _framed(schema: Schema) -> list[Column]:
+    return [column for column in schema.columns if column.kind not in ARRAYS]
+
+
+def _of_values(data: Any, schema: Schema | None) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+    """Return a frame, or an array by what it must be."""
+    if (frame := frame_of(data)) is not None:
+        return frame, {}, {}
+    if isinstance(data, Stretches):
+        return pd.DataFrame(index=range(len(data))), {_array_name(schema, "series"): data}, {}
+    array = plain_array(data)
+    if array.ndim == 2:
+        names = [f"x{i}" for i in range(array.shape[1])] if schema is None else [c.name for c in _framed(schema)]
+        if len(names) != array.shape[1]:
+            raise TableError(f"an array of {len(names)} columns is needed, got shape {array.shape}")
+        return pd.DataFrame(array, columns=names), {}, {}
+    if array.ndim not in (3, 4):
+        row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
+        raise TableError(
+            "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
+            f"width, channels), got {type(data).__name__} of shape {array.shape}{row}"
+        )
+    name = _array_name(schema, "series" if array.ndim == 3 else "image")
+    return pd.DataFrame(index=range(len(array))), {name: checked_array(name, array)}, {}
+
+
+def _array_name(schema: Schema | None, usual: str) -> str:
+    """Return the name of an array that has none: it is that of the only array."""
+    return schema.arrays[0].name if schema is not None and len(schema.arrays) == 1 else usual
+
+
+def plain_array(data: Any) -> NDArray[Any]:
+    """Return an array without a mask: what lies below one is missing.
+
+    Raises:
+        TableError: Lists are of unequal length.
+    """
+    if sparse.issparse(data):
+        return np.asarray(data.toarray())
+    if np.ma.is_masked(data):
+        if data.dtype.kind in "iub":
+            return np.asarray(data.astype(np.float64).filled(np.nan))
+        if data.dtype.kind in "fcmM":
+            return np.asarray(data.filled(np.nan if data.dtype.kind in "fc" else data.dtype.type("NaT")))
+        return np.asarray(data.astype(object).filled(None))
+    try:
+        array = np.asarray(data)
+        # numpy makes texts of numbers and None that stand beside texts.
+        return array if isinstance(data, np.ndarray) or array.dtype.kind != "U" else np.array(data, dtype=object)
+    except ValueError as error:  # lists of unequal length
+        raise TableError(f"data is no array: bring what it holds to one shape first ({error})") from None
+
+
+def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a series as float32, images of whole numbers as uint8, other images as float32.
+
+    Raises:
+        TableError: It holds no numbers, infinite ones, missing pixels, or nothing.
+    """
+    if array.dtype.kind not in "iufb":
+        raise TableError(f"{name!r} must be an array of numbers, got {array.dtype}")
+    if 0 in array.shape[1:]:
+        raise TableError(f"{name!r} is empty: its shape is {array.shape}")
+    if array.ndim == 4 and array.dtype.kind in "iub":
+        if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
+            raise TableError(
+                f"{name!r} must hold whole numbers from 0 to 255, or numbers with fractions, got {array.dtype} from "
+                f"{array.min()} to {array.max()}"
+            )
+        return array.astype(np.uint8, copy=False)
+    numbers = array.astype(np.float32, copy=False)
+    if np.isinf(numbers).any():
+        raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
+    if array.ndim == 4 and np.isnan(numbers).any():
+        raise TableError(f"{name!r} holds images with missing pixels")
+    return numbers
