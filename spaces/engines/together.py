@@ -41,7 +41,7 @@ class Together:
                 outputs[i] = one.predict_matrix(matrices[self._reads[i]])
         return [outputs[i] for i in range(len(self._fitted))]
 
-    def _run_networks(self, matrices: list[Columns]) -> list[NDArray[np.float32]]:
+    def _run_networks(self, matrices: list[Columns]) -> list[NDArray[Any]]:
         if not self._networks:
             return []
         networks = [cast("KerasFitted", self._fitted[i]) for i in self._networks]

@@ -52,11 +52,11 @@ class EachFitted:
         each = zip(self.names, self.fitted, strict=True)
         return {f"{name}/{curve}": values for name, one in each for curve, values in one.curves.items()}
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    def predict(self, table: Table) -> NDArray[Any]:
         """Return what each model predicts, side by side, `(rows, outputs)`."""
         return np.hstack([one.predict(table) for one in self.fitted])
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+    def predict_matrix(self, matrix: Columns) -> NDArray[Any]:
         """Predict rows that are already preprocessed."""
         return np.hstack([one.predict_matrix(its) for one, its in zip(self.fitted, matrix, strict=True)])
 

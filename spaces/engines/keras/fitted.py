@@ -35,11 +35,11 @@ class KerasFitted:
     scale: TargetScale
     curves: dict[str, list[float]]
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    def predict(self, table: Table) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, matrix: Columns) -> NDArray[np.float32]:
+    def predict_matrix(self, matrix: Columns) -> NDArray[Any]:
         """Predict rows that are already preprocessed."""
         return self.finished(predict(self.model, self.padded(matrix)))
 
@@ -47,7 +47,7 @@ class KerasFitted:
         """Return inputs whose tables have the columns of zeros that the network expects beyond their own."""
         return padded(matrix, self.widths)
 
-    def finished(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def finished(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
         """Return the network's outputs on the target's scale, or as a probability for each class."""
         return finished(outputs, self.scale, self.kind)
 

@@ -71,14 +71,15 @@ class ChangeFitted:
         """The curves of the model of changes."""
         return self.fitted.curves
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    def predict(self, table: Table) -> NDArray[np.float64]:
         """Return values `(rows, targets)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, read: tuple[Columns, NDArray[np.float64]]) -> NDArray[np.float32]:
+    def predict_matrix(self, read: tuple[Columns, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Predict rows that are already preprocessed."""
         matrix, last = read
-        return (self.fitted.predict_matrix(matrix) + last).astype(np.float32)
+        values: NDArray[np.float64] = self.fitted.predict_matrix(matrix) + last
+        return values
 
     def save(self, folder: Path) -> None:
         """Write the model of changes into a folder of its own, and `model.json`."""

@@ -77,8 +77,8 @@ class Average:
 
     def scores(self, predictions: NDArray[Any]) -> NDArray[np.float32]:
         """Return the average `(rows, scores)` of predictions `(2, rows, outputs)`, on the joint model's scale."""
-        average = np.tensordot(self.coefficients, scores_of(predictions), axes=1)
-        return ((average - self.scale.mean) / self.scale.deviation).astype(np.float32)
+        away = scores_of(predictions) - self.scale.mean  # far from zero, a sum of weights that is 1 - 1e-7 would tell
+        return (np.tensordot(self.coefficients, away, axes=1) / self.scale.deviation).astype(np.float32)
 
     def leaves(self, matrix: Columns) -> NDArray[np.int32]:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
@@ -142,11 +142,11 @@ class JointFitted:
         """The preprocessing of the wide part, of the trees and of the network."""
         return Beside((self.wide.prepared, self.average.tree.prepared, self.average.tower.prepared))
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    def predict(self, table: Table) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, read: tuple[Columns, ...]) -> NDArray[np.float32]:
+    def predict_matrix(self, read: tuple[Columns, ...]) -> NDArray[Any]:
         """Predict rows that are already preprocessed."""
         return finished(predict(self.model, inputs(self.average, self.wide, read)), self.average.scale, self.kind)
 

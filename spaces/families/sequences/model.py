@@ -43,11 +43,11 @@ class StepFitted:
     def _run(self) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
         return step_function(self.model)
 
-    def predict(self, table: Table) -> NDArray[np.float32]:
+    def predict(self, table: Table) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
         return self.predict_matrix(self.prepared.matrix(table))
 
-    def predict_matrix(self, windows: Windows) -> NDArray[np.float32]:
+    def predict_matrix(self, windows: Windows) -> NDArray[Any]:
         """Predict rows that are cut into windows."""
         said = self._run(read(windows), windows.fresh)
         outputs = np.empty_like(said)
