@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
@@ -27,13 +28,22 @@ _TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
 
 @dataclass(frozen=True, eq=False)
 class EstimatorFitted(InSteps):
-    """An estimator trained on one fold; `outputs` is 1, or the number of classes of the task."""
+    """An estimator trained on one fold.
+
+    Attributes:
+        estimator: The estimator.
+        prepared: The preprocessing.
+        outputs: 1, or the number of classes of the task.
+        curves: There are none.
+        centre: What was subtracted from values to be predicted before training.
+    """
 
     library: ClassVar[str] = "sklearn"
     estimator: Any
     prepared: Prepared
     outputs: int
     curves: dict[str, list[float]] = field(default_factory=dict)
+    centre: float = 0.0
 
     @property
     def readers(self) -> tuple[Prepared]:
@@ -44,7 +54,7 @@ class EstimatorFitted(InSteps):
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
         if self.outputs == 1:
-            values: NDArray[np.float32] = self.estimator.predict(matrix).astype(np.float32)[:, None]
+            values: NDArray[np.float64] = self.estimator.predict(matrix).astype(np.float64)[:, None] + self.centre
             return values
         probabilities = np.zeros((matrix.shape[0], self.outputs), dtype=np.float32)
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
@@ -55,7 +65,12 @@ class EstimatorFitted(InSteps):
         import skops.io
 
         skops.io.dump(self.estimator, folder / "model.skops", compression=8, compresslevel=1)
-        settings = {"library": self.library, "outputs": self.outputs, "prepared": self.prepared.save(folder)}
+        settings = {
+            "library": self.library,
+            "outputs": self.outputs,
+            "centre": self.centre,
+            "prepared": self.prepared.save(folder),
+        }
         (folder / "model.json").write_text(json.dumps(settings))
 
     @staticmethod
@@ -65,7 +80,7 @@ class EstimatorFitted(InSteps):
 
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
         prepared = store.prepared(folder, settings["prepared"])
-        return EstimatorFitted(estimator, prepared, settings["outputs"])
+        return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings.get("centre", 0.0))
 
 
 @dataclass(frozen=True)
@@ -104,5 +119,7 @@ class EstimatorModel:
                 given = {} if weights is None else {"sample_weight": weights}
                 one = target.kind != "regression" and len(np.unique(fold.full.target)) == 1
                 made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
-                estimator = made.fit(matrix, fold.full.target, **given)
-            yield EstimatorFitted(estimator, prepared, target.outputs)
+                centre = centre_of(fold.full.target, target)
+                values = fold.full.target - centre if target.kind == "regression" else fold.full.target
+                estimator = made.fit(matrix, values, **given)
+            yield EstimatorFitted(estimator, prepared, target.outputs, centre=centre)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
@@ -38,6 +39,7 @@ class XGBoostFitted(InSteps):
         classes: Indices of the classes that occur in the fold; empty for regression.
         outputs: 1, or the number of classes of the task.
         curves: One number a round.
+        centre: What was subtracted from values to be predicted, before they became float32.
     """
 
     library: ClassVar[str] = "xgboost"
@@ -46,6 +48,7 @@ class XGBoostFitted(InSteps):
     classes: tuple[int, ...]
     outputs: int
     curves: dict[str, list[float]]
+    centre: float = 0.0
 
     @property
     def readers(self) -> tuple[Prepared]:
@@ -57,7 +60,7 @@ class XGBoostFitted(InSteps):
         (matrix,) = read
         # For few rows, waking other threads takes longer than the rows.
         self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
-        return _expand(_raw(self.booster, matrix), self.classes, self.outputs)
+        return _expand(_raw(self.booster, matrix), self.classes, self.outputs, self.centre)
 
     def save(self, folder: Path) -> None:
         """Write `model.ubj`, `preprocess.skops` and `model.json`."""
@@ -66,6 +69,7 @@ class XGBoostFitted(InSteps):
             "library": self.library,
             "classes": self.classes,
             "outputs": self.outputs,
+            "centre": self.centre,
             "prepared": self.prepared.save(folder),
         }
         (folder / "model.json").write_text(json.dumps(settings))
@@ -76,7 +80,8 @@ class XGBoostFitted(InSteps):
         booster = xgboost.Booster(model_file=folder / "model.ubj")
         booster.set_param({"nthread": threads()})
         prepared = store.prepared(folder, settings["prepared"])
-        return XGBoostFitted(booster, prepared, tuple(settings["classes"]), settings["outputs"], {})
+        classes, centre = tuple(settings["classes"]), settings.get("centre", 0.0)
+        return XGBoostFitted(booster, prepared, classes, settings["outputs"], {}, centre)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,10 @@ class XGBoostModel:
         target, inner = self.signature.target, prepared.matrix(fold.inner.table)
         full_inner, types = inner, [*types, *["q"] * (matrix.shape[1] - len(types))]
         classes: tuple[int, ...] = ()
-        labels, inner_labels = fold.train.target, fold.inner.target
+        centre = centre_of(fold.train.target, target)
+        labels, inner_labels = (
+            rows.target if target.kind != "regression" else rows.target - centre for rows in (fold.train, fold.inner)
+        )
         if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
             present = np.unique(labels)
             known = np.isin(inner_labels, present)
@@ -135,7 +143,9 @@ class XGBoostModel:
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         curves: dict[str, list[float]] = {}
-        listener = _Watcher(watch, rounds, full_inner, classes, target.outputs)
+        listener = _Watcher(
+            watch, rounds, lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre)
+        )
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgboost.train(
             self._parameters(fold.seed, len(classes)),
@@ -150,7 +160,7 @@ class XGBoostModel:
         )
         for name, prefix in (("train", ""), ("inner", "val_")) if watched else (("train", ""),):
             curves |= {f"{prefix}{metric}": values for metric, values in history[name].items()}
-        return XGBoostFitted(booster, prepared, classes, target.outputs, curves)
+        return XGBoostFitted(booster, prepared, classes, target.outputs, curves, centre)
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
         loss = self.signature.target.loss
@@ -167,18 +177,15 @@ class XGBoostModel:
 class _Watcher(xgboost.callback.TrainingCallback):
     """Shows every tenth round to the trial."""
 
-    def __init__(self, watch: Watch, rounds: int, inner: Columns, classes: tuple[int, ...], outputs: int) -> None:
+    def __init__(self, watch: Watch, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]) -> None:
         super().__init__()
-        self._watch, self._rounds, self._inner, self._classes, self._outputs = watch, rounds, inner, classes, outputs
+        self._watch, self._rounds, self._predict_inner = watch, rounds, predict_inner
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         if (epoch + 1) % _LOOK_EVERY == 0:
             logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
-            self._watch(epoch, self._rounds, logs, lambda: self._predict(model))
+            self._watch(epoch, self._rounds, logs, lambda: self._predict_inner(model))
         return False
-
-    def _predict(self, booster: Any) -> NDArray[np.float32]:
-        return _expand(_raw(booster, self._inner), self._classes, self._outputs)
 
 
 def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
@@ -186,9 +193,9 @@ def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
     return outputs.reshape(matrix.shape[0], -1)
 
 
-def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int) -> NDArray[np.float32]:
+def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int, centre: float) -> NDArray[Any]:
     if not classes:
-        return outputs
+        return outputs.astype(np.float64) + centre
     if outputs.shape[1] == 1:
         outputs = np.hstack([1 - outputs, outputs])
     if len(classes) == n_outputs:

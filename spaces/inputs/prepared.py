@@ -165,6 +165,8 @@ def learn_tables(
     reading: Reading, train: Table, target: NDArray[Any], target_kind: str
 ) -> list[tuple[PreparedTable, NDArray[np.float32]]]:
     """Learn of the tables alone, and return with each the training rows' own matrix."""
+    if target_kind in ("regression", "several"):  # far from zero, float32 would round what encodes a category
+        target = target - target.mean(axis=0)
     if not reading.twins:
         return [training_matrix(recipe, train, target, target_kind) for recipe in reading.tables]
     *others, one, other = reading.tables

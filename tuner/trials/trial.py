@@ -179,7 +179,7 @@ def _report(report: Report, step: int, value: float) -> None:
         raise Pruned(f"pruned at step {step}")
 
 
-def _checked(fitted: Fitted, rows: Rows, what: str) -> NDArray[np.float32]:
+def _checked(fitted: Fitted, rows: Rows, what: str) -> NDArray[Any]:
     predictions = fitted.predict(rows.table)
     if not np.isfinite(predictions).all():
         raise NotFinite(f"predictions of {what} hold NaN or infinite values")
@@ -192,7 +192,7 @@ def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
 
 
-def _write_predictions(folder: Path, task: Task, predictions: Sequence[NDArray[np.float32]]) -> None:
+def _write_predictions(folder: Path, task: Task, predictions: Sequence[NDArray[Any]]) -> None:
     held_out = [held_out for _, held_out in task.folds]
     np.savez(
         folder / "held_out.npz",

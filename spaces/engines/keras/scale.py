@@ -1,4 +1,7 @@
-"""Targets as networks learn them, and outputs on the target's own scale again."""
+"""Targets as networks learn them, and outputs on the target's own scale again.
+
+Mean and deviation stay float64: of numbers far from zero, float32 would keep the mean and lose what differs.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from spaces.rows.target import Target
 class TargetScale:
     """Standardises numbers to be predicted with the mean and deviation of training rows, each output its own."""
 
-    mean: float | NDArray[np.float32] = 0.0
-    deviation: float | NDArray[np.float32] = 1.0
+    mean: float | NDArray[np.float64] = 0.0
+    deviation: float | NDArray[np.float64] = 1.0
 
     @staticmethod
     def of(values: NDArray[Any], target: Target) -> TargetScale:
@@ -27,7 +30,7 @@ class TargetScale:
             return TargetScale(float(np.mean(values)), float(np.std(values)) or 1.0)
         if not target.parts:
             return TargetScale()
-        mean, deviation = np.zeros(target.outputs, np.float32), np.ones(target.outputs, np.float32)
+        mean, deviation = np.zeros(target.outputs), np.ones(target.outputs)
         for i, (part, columns) in enumerate(zip(target.parts, target.columns, strict=True)):
             if not part.classes:
                 mean[columns], deviation[columns] = np.mean(values[:, i]), np.std(values[:, i]) or 1.0
@@ -40,7 +43,7 @@ class TargetScale:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> TargetScale:
         """Rebuild what `to_json` returned."""
-        return TargetScale(*(np.asarray(data[name], np.float32) for name in ("mean", "deviation")))
+        return TargetScale(*(np.asarray(data[name], np.float64) for name in ("mean", "deviation")))
 
 
 def scaled(rows: Rows, scale: TargetScale, target: Target, outputs: int) -> NDArray[Any]:
@@ -56,8 +59,10 @@ def scaled(rows: Rows, scale: TargetScale, target: Target, outputs: int) -> NDAr
     return ((rows.target - scale.mean) / scale.deviation).astype(np.float32)[:, None]
 
 
-def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDArray[np.float32]:
-    """Return a network's outputs on the target's scale, or as a probability for each class."""
-    if kind in ("regression", "several", "itself"):
-        return outputs * np.float32(scale.deviation) + np.float32(scale.mean)
+def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDArray[Any]:
+    """Return a network's outputs on the target's scale, as float64, or as a probability for each class."""
+    if kind in ("regression", "several"):
+        return outputs.astype(np.float64) * scale.deviation + scale.mean
+    if kind == "itself":
+        return outputs
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs

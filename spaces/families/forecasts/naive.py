@@ -84,13 +84,13 @@ class NaiveFitted(InSteps):
         """Forecast `(rows, targets)` from the past, of which some rows at a time are written out."""
         (past,) = read
         chunks = [self._some(np.asarray(past[start : start + _ROWS])) for start in range(0, len(past), _ROWS)]
-        return np.concatenate([np.empty((0, len(self.follows)), np.float32), *chunks])
+        return np.concatenate([np.empty((0, len(self.follows))), *chunks])
 
-    def _some(self, past: NDArray[Any]) -> NDArray[np.float32]:
+    def _some(self, past: NDArray[Any]) -> NDArray[np.float64]:
         # What is missing before the first known step is taken to have been like it.
         known = np.flip(carried_forward(np.flip(past.astype(np.float64), axis=1)), axis=1)
         said = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
-        return np.nan_to_num(np.stack(said, axis=1)).astype(np.float32)
+        return np.nan_to_num(np.stack(said, axis=1))
 
     def _forecast(self, past: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
         steps = past.shape[1]

@@ -59,8 +59,8 @@ class Average:
 
     def scores(self, predictions: NDArray[Any]) -> NDArray[np.float32]:
         """Return the average `(rows, scores)` of predictions `(2, rows, outputs)`, on the joint model's scale."""
-        average = np.tensordot(self.coefficients, scores_of(predictions), axes=1)
-        return ((average - self.scale.mean) / self.scale.deviation).astype(np.float32)
+        away = scores_of(predictions) - self.scale.mean  # far from zero, a sum of weights that is 1 - 1e-7 would tell
+        return (np.tensordot(self.coefficients, away, axes=1) / self.scale.deviation).astype(np.float32)
 
     def of(self, trees: Columns, tower: Columns, outputs: NDArray[Any]) -> NDArray[np.float32]:
         """Return the average of rows as trees and tower read them, given the tower's outputs."""
