@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from spaces.rows.table import Rows
 
 
 def with_watched_rows(fold: Fold) -> Fold:
-    """Return the fold; of one that holds nothing to watch, as its number of steps is given, a tenth of its rows is."""
+    """Return a fold with rows to watch: where the number of steps is given and none are, a tenth of its own."""
     if fold.steps is None:
         return fold
     order = np.random.default_rng(fold.seed).permutation(len(fold.full))
@@ -21,6 +23,13 @@ def with_watched_rows(fold: Fold) -> Fold:
     table, target = fold.full.table, fold.full.target
     kept, watched = (Rows(table.take(at), target[at]) for at in (np.sort(train), np.sort(inner)))
     return Fold(fold.full, kept, watched, seed=fold.seed)
+
+
+def named(fold: Fold) -> Fold:
+    """Return the fold with training rows that have a name, so that nothing is learned of them twice."""
+    if fold.train.table.key is not None:
+        return fold
+    return replace(fold, train=replace(fold.train, table=replace(fold.train.table, key=uuid4().hex)))
 
 
 def unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:

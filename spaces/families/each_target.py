@@ -126,11 +126,10 @@ def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, 
 
 
 def _of_target(fold: Fold, target: Target, place: int) -> Fold:
-    """Return a fold with one target; what is learned with its help has a name of its own."""
+    """Return a fold with one target. The rows keep their name, as most that is learned of them is the same."""
 
     def only(rows: Rows) -> Rows:
-        key = None if rows.table.key is None else f"{rows.table.key}/{target.parts[place].name}"
-        return Rows(replace(rows.table, key=key), target.column(rows.target, place))
+        return Rows(rows.table, target.column(rows.target, place))
 
     steps = fold.steps_of[place] if fold.steps_of else fold.steps
     return replace(fold, full=only(fold.full), train=only(fold.train), inner=only(fold.inner), steps=steps)

@@ -15,6 +15,7 @@ from scipy import sparse
 from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
 from spaces.inputs.table.matrix import PreparedTable, Recipe, training_matrix
 from spaces.inputs.text.vocabulary import PreparedTexts, TextRecipe, prepare_texts
+from spaces.machine.memory import cached
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 
@@ -154,11 +155,20 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
     learned = learn_tables(reading, train, target, target_kind)
     if reading.text is None and not reading.arrays and len(learned) == 1:
         return learned[0]
-    arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
+    arrays = tuple(_kept_array(recipe, train) for recipe in reading.arrays)
     texts = None if reading.text is None else prepare_texts(reading.text, train)
-    key = None if train.key is None else f"{train.key}|{reading}"
+    # What was learned with the target's help has it in its own key.
+    key = None if train.key is None else f"{train.key}|{reading}|{[table.key for table, _ in learned]}"
     prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)
     return prepared, prepared.with_matrices(train, [matrix for _, matrix in learned])
+
+
+def _kept_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
+    """Return what is learned of a series or image, once for rows that have a key."""
+    if train.key is None:
+        return prepare_array(recipe, train)
+    kept: PreparedArray = cached(f"{train.key}|{recipe}", lambda: prepare_array(recipe, train))
+    return kept
 
 
 def learn_tables(

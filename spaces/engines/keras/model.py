@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from spaces.engines.contract import Fold, Watch
-from spaces.engines.folds import with_dropped_features
+from spaces.engines.folds import named, with_dropped_features
 from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import KerasFitted, padded
@@ -59,6 +59,7 @@ class KerasModel:
             if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
                 raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
             folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
+        folds = [named(fold) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))

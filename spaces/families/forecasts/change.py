@@ -131,10 +131,6 @@ class ChangeModel:
 
 
 def changed(rows: Rows, target: Target) -> Rows:
-    """Return rows whose target is how much it changes from the last known value.
-
-    What is learned with the target's help has a name of its own.
-    """
+    """Return rows whose target is how much it changes from the last known value."""
     last = last_values(rows.table, target)
-    key = None if rows.table.key is None else f"{rows.table.key}/change"
-    return Rows(replace(rows.table, key=key), rows.target - (last if target.parts else last[:, 0]))
+    return Rows(rows.table, rows.target - (last if target.parts else last[:, 0]))

@@ -6,6 +6,7 @@ A `Recipe` says what to do, `prepare` learns it from the training rows of one fo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ _TRUSTED = [
 
 
 _FILE = "preprocess.skops"
+_CROSS_FITTED = "|training rows"  # beside the key of what was learned of them
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Recipe:
     def wide(self) -> tuple[int, ...]:
         """Indices of the category columns with too many categories for one-hot columns or codes alone."""
         return tuple(i for i, size in enumerate(self.cardinalities) if size > ONE_HOT_LIMIT)
+
+    @property
+    def learns_target(self) -> bool:
+        """Whether what is learned depends on the target, as mean-target columns and the choice of crosses do."""
+        return bool(self.crosses or self.wide)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +130,14 @@ def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
         target: Their targets, for mean-target encoding (cross-fitted inside the training rows); of several the first.
         target_kind: As in `spaces.rows.target.Target`.
     """
-    key = None if train.key is None else f"{train.key}|{recipe}"
+    key = _key(recipe, train, target, target_kind)
     if key is None:
         return _learn(recipe, train, target, target_kind, None)[0]
 
     def learn() -> PreparedTable:
         prepared, matrix = _learn(recipe, train, target, target_kind, key)
         # The training matrix is not transform(train): its mean-target columns are cross-fitted.
-        cached(f"{key}|{train.key}", lambda: matrix)
+        cached(f"{key}{_CROSS_FITTED}", lambda: matrix)
         return prepared
 
     prepared: PreparedTable = cached(key, learn)
@@ -144,10 +151,20 @@ def training_matrix(
     if train.key is None:
         return _learn(recipe, train, target, target_kind, None)
     prepared = prepare(recipe, train, target, target_kind)
-    matrix = remembered(f"{prepared.key}|{train.key}")
+    matrix = remembered(f"{prepared.key}{_CROSS_FITTED}")
     if matrix is None:  # fell out of the cache
         return _learn(recipe, train, target, target_kind, prepared.key)
     return prepared, matrix
+
+
+def _key(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> str | None:
+    """Name what is learned by all that it depends on: the same rows have other mean targets with another target."""
+    if train.key is None:
+        return None
+    if not recipe.learns_target:
+        return f"{train.key}|{recipe}"
+    digest = hashlib.blake2b(np.ascontiguousarray(target).tobytes(), digest_size=8).hexdigest()
+    return f"{train.key}|{recipe}|{target_kind} {digest}"
 
 
 def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
