@@ -169,5 +169,5 @@ class Model(Protocol):
         ...
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
-        """Train on each fold in turn. A fitted model is good until the next one is asked for."""
+        """Train on each fold in turn, and yield models that are independent of each other."""
         ...

@@ -63,3 +63,22 @@ def test_probabilities_are_in_the_order_of_the_classes(name):
     said = fitted.predict(held_out.table)
     assert said[held_out.target == 0, 0].mean() > 0.7
     assert said[held_out.target == 1, 1].mean() > 0.7
+
+
+@pytest.mark.parametrize("name", ["dense", "xgboost", "deep_trees"])
+def test_fitted_models_of_several_folds_are_independent(name):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=150), "z": rng.normal(size=150)}).assign(y=rng.normal(size=150))
+    task = tuner.Task(frame, "y", split={"folds": 3})
+    short = {"network": {"epochs": 2}, "trees": {"n_estimators": 5}} if name == "deep_trees" else {}
+    short = {"epochs": 2} if name == "dense" else {"n_estimators": 5} if name == "xgboost" else short
+    model = FAMILIES[name].build(defaults(narrow(FAMILIES[name].space(task.signature), short)), task.signature)
+    folds = [fold for fold, _ in make_folds(task)]
+    at_once, rows = [], task.rows.table
+    kept = []
+    for fitted in model.fit(folds, lambda *_: None):
+        at_once.append(fitted.predict(rows))
+        kept.append(fitted)
+    for before, fitted in zip(at_once, kept, strict=True):
+        np.testing.assert_array_equal(fitted.predict(rows), before)
+    assert not np.allclose(at_once[0], at_once[1])

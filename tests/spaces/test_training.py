@@ -182,7 +182,7 @@ def test_rows_are_trained_in_the_order_given(by_fit, traced):
     """The inverse order over shuffled rows is the plain case."""
     shuffle = np.random.default_rng(3).permutation(len(TRAIN.y))
     moved = Arrays(TRAIN.x[shuffle], TRAIN.y[shuffle])
-    traced.reset(build())
+    traced.begin_again(build())
     assert_same_curves(trained(traced, moved, order=lambda epoch: np.argsort(shuffle)), by_fit.curves)
     assert_same_weights(traced.model, by_fit.model)
 
@@ -194,13 +194,13 @@ def test_every_epoch_has_its_own_order(by_fit, traced):
         seen.append(epoch)
         return np.random.default_rng(epoch).permutation(len(TRAIN.y))
 
-    traced.reset(build())
+    traced.begin_again(build())
     assert trained(traced, TRAIN, order=order)["loss"] != by_fit.curves["loss"]
     assert seen == list(range(EPOCHS))
 
 
 def test_without_inner_rows_there_are_no_validation_curves(by_fit, traced):
-    traced.reset(build())
+    traced.begin_again(build())
     curves = traced.train(TRAIN, None, epochs=EPOCHS, batch_size=BATCH)
     assert set(curves) == {"loss", "accuracy"}
     np.testing.assert_allclose(curves["loss"], by_fit.curves["loss"], **CLOSE)
@@ -220,7 +220,7 @@ def test_callbacks_stop_lower_and_restore_as_in_fit(traced):
 
     theirs = eager()
     expected = fitted(theirs, TRAIN, 40, callbacks())
-    traced.reset(eager())
+    traced.begin_again(eager())
     got = trained(traced, TRAIN, 40, callbacks())
     rates = expected["learning_rate"]
     best = int(np.argmin(expected["val_loss"]))
@@ -241,7 +241,7 @@ def test_a_reset_trainer_equals_a_fresh_one_and_is_not_traced_again():
     before = Counting.traced
     assert before >= 2
     trainer.model.optimizer.learning_rate = 1e-9  # as a callback may have left it
-    trainer.reset(build(seed=2, kind=Counting))
+    trainer.begin_again(build(seed=2, kind=Counting))
     curves = trained(trainer, second)
     assert Counting.traced - before <= 1  # one eager step on a single row makes the variables of metrics
     fresh = Trainer(build(seed=2))

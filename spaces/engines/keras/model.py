@@ -65,6 +65,7 @@ class KerasModel:
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
         signature = self.signature.with_widths(widths)
         trainer: Trainer | None = None
+        fitted: KerasFitted | None = None
         for fold in folds:
             keras.utils.set_random_seed(fold.seed)
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
@@ -75,11 +76,12 @@ class KerasModel:
                     )
 
                     start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
-            if trainer is None:
+            if trainer is None or fitted is None:
                 trainer = Trainer(fresh)
             else:
-                trainer.reset(fresh)
-            yield self._fit_fold(trainer, reading, fold, widths, watch)
+                fitted.model = trainer.begin_again(fresh)
+            fitted = self._fit_fold(trainer, reading, fold, widths, watch)
+            yield fitted
 
     def _reading(self) -> Reading:
         config, text = self.config, None

@@ -94,16 +94,23 @@ class Trainer:
         listeners.on_train_end()
         return {name: [float(value) for value in values] for name, values in history.history.items()}
 
-    def reset(self, fresh: keras.Model) -> None:
-        """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure."""
+    def begin_again(self, fresh: keras.Model) -> keras.Model:
+        """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure.
+
+        Returns:
+            The fresh model, which holds what was trained so far: it is nobody's but the caller's from now on.
+        """
         fresh.optimizer.build(fresh.trainable_variables)
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        pairs = [(state_of(self.model), state_of(fresh)), (self.model.optimizer.variables, fresh.optimizer.variables)]
-        for mine, theirs in pairs:
-            for variable, initial in zip(mine, theirs, strict=True):
-                variable.assign(initial)
+        for mine, theirs in zip(state_of(self.model), state_of(fresh), strict=True):
+            trained = mine.numpy()
+            mine.assign(theirs)
+            theirs.assign(trained)
+        for mine, theirs in zip(self.model.optimizer.variables, fresh.optimizer.variables, strict=True):
+            mine.assign(theirs)
         self.model.reset_metrics()
+        return fresh
 
     def _build_state(self, train: Arrays) -> None:
         """Make optimizer slots and metric variables outside the traced functions, which may not make any."""

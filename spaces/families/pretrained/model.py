@@ -68,16 +68,18 @@ class PretrainedModel:
             lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
         )
         trainer: Trainer | None = None
-        for fold, fitted in zip(folds, heads, strict=True):
+        fitted: KerasFitted | None = None
+        for fold, top in zip(folds, heads, strict=True):
             keras.utils.set_random_seed(fold.seed)
-            fresh = self._whole(cut, fitted.model, tuning)
-            if trainer is None:
+            fresh = self._whole(cut, top.model, tuning)
+            if trainer is None or fitted is None:
                 trainer = Trainer(fresh)
             else:
-                trainer.reset(fresh)
+                fitted.model = trainer.begin_again(fresh)
             later = _later(watch, epochs)
             its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
-            yield self._tuned(trainer, fold, fitted, its, later)
+            fitted = self._tuned(trainer, fold, top, its, later)
+            yield fitted
 
     def _on_features(
         self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
@@ -97,7 +99,8 @@ class PretrainedModel:
 
         network = KerasModel(build, settings, replace(self.signature, inputs=(vectors,)))
         for fitted in network.fit(featured, watch):
-            yield KerasFitted(fitted.model, base, (), fitted.kind, fitted.scale, fitted.curves)
+            fitted.prepared, fitted.widths = base, ()
+            yield fitted
 
     def _whole(self, cut: Cut, fitted: keras.Model, tuning: Config) -> keras.Model:
         """Build base and head as one model, of which the base's last stages and the head can be trained."""

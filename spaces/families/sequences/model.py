@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,10 +37,12 @@ class StepFitted(InSteps):
     kind: str
     scale: TargetScale
     curves: dict[str, list[float]]
+    _traced: tuple[keras.Model, Callable[..., NDArray[np.float32]]] | None = None
 
-    @cached_property
-    def _run(self) -> Callable[[Any, NDArray[np.bool_]], NDArray[np.float32]]:
-        return step_function(self.model)
+    def _run(self, x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        if self._traced is None or self._traced[0] is not self.model:
+            self._traced = (self.model, step_function(self.model))
+        return self._traced[1](x, wanted)
 
     @property
     def readers(self) -> tuple[PreparedWindows]:
@@ -110,15 +111,17 @@ class StepModel:
         ]
         width = max(one.width for one in prepared)
         trainer: Trainer | None = None
+        fitted: StepFitted | None = None
         for fold, one in zip(folds, prepared, strict=True):
             keras.utils.set_random_seed(fold.seed)
             built = self.builder(self.config, self.signature, width)
             fresh = compiled(built, self.config, self.signature.target)
-            if trainer is None:
+            if trainer is None or fitted is None:
                 trainer = Trainer(fresh)
             else:
-                trainer.reset(fresh)
-            yield self._fit_fold(trainer, replace(one, width=width), fold, watch)
+                fitted.model = trainer.begin_again(fresh)
+            fitted = self._fit_fold(trainer, replace(one, width=width), fold, watch)
+            yield fitted
 
     def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
         scale = TargetScale.of(fold.train.target, self.signature.target)
