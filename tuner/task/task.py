@@ -26,8 +26,11 @@ from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
+from tuner.task.groups import check_groups, group_names
+from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
+from tuner.task.names import column_name, column_names
 from tuner.task.reading import DataError, Given, image_columns, in_order, read_inputs, with_images
-from tuner.task.splits import Index, Split, blocks, fold_indices, split_off
+from tuner.task.splits import Index, Split, blocks, check_order, fold_indices, split_off
 from tuner.task.storage import arrays_of, load_rows, save_rows
 from tuner.task.targets import (
     check_columns,
@@ -40,6 +43,8 @@ from tuner.task.targets import (
     targets_of,
     with_targets,
 )
+from tuner.task.times import time_order
+from tuner.task.written import written_columns
 
 _VECTORS = "vectors.npz"
 
@@ -139,18 +144,28 @@ class Task:
         continues: Mapping[str, Follows] | None = None,
         series: Mapping[str, Column] | None = None,
     ) -> None:
-        given = read_inputs(data, missing=missing)
+        group, time, sequence = (
+            column_name(one, argument) for one, argument in ((group, "group"), (time, "time"), (sequence, "sequence"))
+        )
+        drop, categories, text = (
+            column_names(some, argument)
+            for some, argument in ((drop, "drop"), (categories, "categories"), (text, "text"))
+        )
+        given = _as_written(read_inputs(data, missing=missing), written_columns(data, target, missing))
         given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
-        frame, names = with_targets(given.frame, target)
+        frame, names = with_targets(given.frame, target, kind)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
             frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
+        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
+        check_order(split, group=group, time=time)
+        if group is not None:
+            check_groups(frame[group], group)
         if time is not None:
-            order = frame[time].reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+            order = time_order(frame[time], time)
             frame = frame.iloc[order].reset_index(drop=True)
             arrays = {name: take(array, order) for name, array in arrays.items()}
-        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
         if inputs:
@@ -163,12 +178,12 @@ class Task:
         schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
         rows = Rows(encode(schema, features, arrays), codes_of(frame, spec))
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
-        groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
+        groups = group_names(frame[whole]) if whole else None
         division = _division(split, spec, groups is not None, time is not None, sequence is not None)
         off = _share(test)
-        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec)
+        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec, time)
         if off:
-            ordered = division.kind == "time" or time is not None
+            ordered = division.kind == "time"
             classes = spec.of_classes
             kept, rest = split_off(
                 rows.target, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
@@ -309,6 +324,12 @@ class Task:
         return task
 
 
+def _as_written(given: Given, texts: Mapping[str, pd.Series[Any]]) -> Given:
+    """Return what was read with a file's targets as they were written."""
+    labels = {name: written_labels(column).to_numpy() for name, column in texts.items() if name in given.frame.columns}
+    return given._replace(frame=given.frame.assign(**labels)) if labels else given
+
+
 def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
     """Return the columns of each named table, without those that are the target, the group or dropped."""
     for name, its in inputs.items():
@@ -355,29 +376,39 @@ def _tables(schema: Schema) -> list[Input]:
     return tables
 
 
-def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target) -> Rows:
+def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target, time: str | None) -> Rows:
     given = read_inputs(test[0] if isinstance(test, tuple) else test, missing=missing)
     shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
     given = with_images(given, shapes, None)  # type: ignore[arg-type]
     frame = given.frame.rename(columns=str)
+    texts = written_columns(test, [part.name for part in target.each], missing)
+    frame = frame.assign(**{name: column.to_numpy() for name, column in texts.items()})
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
         values = np.asarray(test[1]) if len(test) == 2 else np.empty(0)
         if values.shape not in {(len(frame), len(target.each)), (len(frame),)[: 2 - (len(target.each) > 1)]}:
             raise DataError(f"test: a pair of inputs and targets of {len(frame)} rows is needed, got {values.shape}")
-        columns = values.reshape(len(frame), -1).T
-        frame = frame.assign(**{part.name: its for part, its in zip(target.each, columns, strict=True)})
+        its_columns = values.reshape(len(frame), -1).T
+        frame = frame.assign(**{part.name: its for part, its in zip(target.each, its_columns, strict=True)})
+    arrays = given.arrays
+    if time is not None and time in frame.columns:
+        order = time_order(frame[time], time)
+        frame = frame.iloc[order].reset_index(drop=True)
+        arrays = {name: take(array, order) for name, array in arrays.items()}
     if target.kind == ITSELF:
-        return Rows(encode(schema, frame, given.arrays), np.zeros(len(frame)))
+        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)))
     lists = lists_of(target, frame)
     if lists is not None:
-        labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
-        frame = pd.concat([frame, labels], axis=1)
+        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
+        frame = pd.concat([frame, flags], axis=1)
     for part in target.each:
         if part.name not in frame.columns:
             raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
-        if frame[part.name].isna().any():
+        labels = labels_as_trained(labels_of(frame[part.name], part.name), part)
+        if labels.isna().any():
             raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
-    return Rows(encode(schema, frame, given.arrays), codes_of(frame, target))
+        refuse_infinite(labels, f"test: target {part.name!r}")
+        frame = frame.assign(**{part.name: labels})
+    return Rows(encode(schema, frame, arrays), codes_of(frame, target))
 
 
 def _with_corpus(rows: Rows, key: str, folder: Path | None = None) -> Rows:
