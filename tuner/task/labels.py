@@ -226,7 +226,8 @@ def labels_as_trained(labels: pd.Series[Any], target: Target) -> pd.Series[Any]:
 def first_of(labels: pd.Series[Any], wanted: NDArray[np.bool_]) -> tuple[Any, Any]:
     """Return the first wanted value, and its row."""
     place = int(np.flatnonzero(wanted)[0])
-    return labels.iloc[place], labels.index[place]
+    value = labels.iloc[place]
+    return getattr(value, "item", lambda: value)(), labels.index[place]
 
 
 def _is_number(text: str) -> bool:
@@ -234,4 +235,6 @@ def _is_number(text: str) -> bool:
 
 
 def _read_number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return int(value) if _WHOLE.fullmatch(value) else float(value)

@@ -84,6 +84,8 @@ def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
     if not all(map(is_name, target)):
         return None
     names = [str(one) for one in target]
+    if len(set(names)) < len(names) == len(frame):
+        return None
     known = set(names) & set(frame.columns)
     if all(isinstance(one, str) for one in target):
         return names if known or len(names) != len(frame) else None
@@ -147,7 +149,9 @@ def _as_array(target: Any) -> Any:
     if isinstance(target, pd.Series | pd.Index):
         return target.array
     if isinstance(target, np.ma.MaskedArray):
-        return np.ma.filled(target.astype(object), None)
+        objects = np.array(target.data, dtype=object)
+        objects[np.ma.getmaskarray(target)] = None
+        return objects
     if isinstance(target, list | tuple) and target and not all(map(_is_list, target)):
         return pd.Series(list(target), dtype=object).array  # numpy would make texts of numbers beside texts
     return np.asarray(target)
@@ -173,6 +177,17 @@ def _with_values(frame: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.DataFram
                 f"the target {name!r} is among the inputs too: drop that column, or pass its name as target"
             )
     return pd.concat([frame, values.set_axis(frame.index)], axis=1), list(values.columns)
+
+
+def check_alignment(data: Any, target: Any) -> None:
+    """Refuse values whose index is the data's in another order: rows are taken as they stand."""
+    if not isinstance(data, pd.DataFrame) or not isinstance(target, pd.Series | pd.DataFrame):
+        return
+    if len(data) == len(target) and not target.index.equals(data.index) and set(target.index) == set(data.index):
+        raise DataError(
+            "target: its index is the data's in another order: pass target.loc[data.index], or target.to_numpy() if "
+            "its rows stand as those of the data do"
+        )
 
 
 def check_columns(

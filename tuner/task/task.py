@@ -33,6 +33,7 @@ from tuner.task.reading import DataError, Given, image_columns, in_order, read_i
 from tuner.task.splits import Index, Split, blocks, check_order, fold_indices, split_off
 from tuner.task.storage import arrays_of, load_rows, save_rows
 from tuner.task.targets import (
+    check_alignment,
     check_columns,
     check_sequence,
     check_target,
@@ -153,6 +154,7 @@ class Task:
         )
         given = _as_written(read_inputs(data, missing=missing), written_columns(data, target, missing))
         given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
+        check_alignment(data, target)
         frame, names = with_targets(given.frame, target, kind)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
