@@ -284,6 +284,19 @@ def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
     return Split.of({"folds": 3, "gap": gap, **given}, "time")
 
 
+def _stamps(given: pd.Series[Any]) -> pd.Series[Any]:
+    """Return time stamps; of texts that name their offset from Greenwich those there, as clocks that change repeat."""
+    if given.dtype.kind == "M":
+        return pd.to_datetime(given)
+    try:
+        stamps = pd.to_datetime(given, errors="coerce", format="ISO8601")
+        if stamps.dt.tz is None:
+            return stamps
+    except ValueError:  # several offsets
+        pass
+    return pd.to_datetime(given, errors="coerce", format="ISO8601", utc=True)
+
+
 def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
     """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
     frame = frame.rename(columns=str)
@@ -292,7 +305,7 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Time
     if time not in frame.columns:
         raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
     given = frame[time]
-    stamps = pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
+    stamps = _stamps(given)
     if stamps.isna().any():
         raise DataError(f"time column {time!r} holds {frame[time][stamps.isna()].iloc[0]!r}, which is no time stamp")
     if stamps.duplicated().any():

@@ -26,6 +26,7 @@ from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
+from tuner.task.described import Known, described, hints
 from tuner.task.groups import check_groups, group_names
 from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
 from tuner.task.names import column_name, column_names
@@ -50,7 +51,7 @@ from tuner.task.written import written_columns
 _VECTORS = "vectors.npz"
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Task:
     """Data, a metric and a split.
 
@@ -216,6 +217,16 @@ class Task:
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return described(self._known)
+
+    def __str__(self) -> str:
+        return "\n".join([described(self._known), *hints(self._known)])
+
+    @property
+    def _known(self) -> Known:
+        return Known(*(getattr(self, name) for name in Known._fields))
 
     @property
     def ordered(self) -> bool:
