@@ -101,7 +101,7 @@ def test_a_study_and_an_ensemble_are_short_too(tmp_path):
     assert len(repr(study)) < 1500
     combined = study.ensemble("uniform")
     first = repr(combined.ensemble).splitlines()[0]
-    assert first == f"Ensemble of {len(combined.members)} members by uniform, for log_loss"
+    assert first == "Ensemble of 1 member by uniform, for log_loss"
     assert "predicts label (2 classes) from 3 columns" in repr(combined)
     assert all(member.trial in repr(combined) for member in combined.members)
     assert len(repr(combined)) < 600

@@ -226,3 +226,12 @@ def test_columns_may_be_named_by_whole_numbers():
     task = tuner.Task(given, 2, group=0, drop=[3])
     assert (task.target.name, task.schema.names, len(set(task.groups))) == ("2", ["1"], 20)
     assert tuner.Task(given, 2, time=np.int64(1), categories=[0]).schema.names == ["0", "1", "3"]
+
+
+def test_a_series_of_texts_knows_that_the_clocks_go_back():
+    times = pd.date_range("2020-10-24", periods=60, freq="1h", tz="UTC").tz_convert("Europe/Berlin")
+    frame = pd.DataFrame({"time": [time.isoformat() for time in times], "load": np.arange(60.0)})
+    task = tuner.series_task(frame, "load", window=5, time="time")
+    assert task.rows.target.tolist() == list(range(5, 60))  # no moment is missing, none comes twice
+    hours = task.rows.table.numbers[:, task.schema.names.index("time.hour+1")]
+    assert hours[:30].tolist() == [hour % 24 for hour in range(5, 35)]

@@ -60,7 +60,8 @@ class Task:
             series `(rows, steps, channels)` or images `(rows, height, width, channels)`. Of several named inputs a
             mapping from their names to such, or the path of an npz file. Or a folder with a folder of images for each
             class: its columns are `image` and `class` (see `tuner.image_folder`).
-        target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
+        target: The name of the target's column, or an array `(rows,)`; what kind of target it is, is told from its
+            values. For several targets a list of columns, a data
             frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists. None
             where rows have no target: autoencoders and what else learns the rows themselves.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
@@ -72,10 +73,11 @@ class Task:
         split: A `tuner.Split`, a mapping such as `{"kind": "kfold", "folds": 3}`, or a kind. When left out: grouped
             if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
         test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
-        group: A column that says which rows belong together; it is no feature.
+        group: A column that says which rows belong together; it is no feature, and cannot be missing.
         sequence: A column that says which rows are the steps of one sequence, standing together in order: words of
             a sentence, say. Sequences are kept whole, as groups are.
-        time: A column that orders the rows.
+        time: A column that orders the rows: dates or numbers, texts of them too (see `tuner.task.times`). The split is
+            then one in time; beside a group column, `split="grouped"` must be written out.
         categories: Columns to be read as categories whatever their values look like.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
         image: Columns that name files of images, each an input of its own; paths are relative to the data's file.
