@@ -36,6 +36,9 @@ _COMBINER = "combiner.json"
 _KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 
 
+_SHOWN, _LONGEST = 8, 60  # members and letters of a name that a description shows
+
+
 class BundleError(ValueError):
     """A folder that holds no ensemble, or one that was damaged or is of a newer format."""
 
@@ -57,7 +60,7 @@ class Member:
     folders: tuple[Path, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ensemble:
     """Members and weights, ready to predict.
 
@@ -81,6 +84,17 @@ class Ensemble:
     scores: Mapping[str, Any]
     combiner: Combiner | None = None
     distances: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __repr__(self) -> str:
+        shown = [f"{member.trial} {member.weight:.3g}" for member in self.members[:_SHOWN]]
+        more = f", and {len(self.members) - _SHOWN} more" if len(self.members) > _SHOWN else ""
+        plural = "" if len(self.members) == 1 else "s"
+        said = f"{len(self.classes)} classes" if self.classes else self.target.kind
+        return (
+            f"Ensemble of {len(self.members)} member{plural} by {self.method}, for {self.metric}\n"
+            f"  members  {', '.join(shown)}{more}\n"
+            f"  predicts {self.target.name[:_LONGEST]} ({said}) from {len(self.schema.columns):,} columns"
+        )
 
     @property
     def combine(self) -> Combiner:

@@ -142,10 +142,3 @@ def test_bad_files_are_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         tuner.Task(path, "label")
-
-
-def test_rows_whose_time_is_missing_come_last():
-    """Time may be text as well as numbers, and an empty cell of text is None."""
-    frame = pd.DataFrame({"when": ["b", None, "a"] * 20, "x": np.arange(60.0), "y": np.arange(60) % 2})
-    task = tuner.Task(frame, "y", time="when", drop=["when"])
-    assert task.rows.table.numbers[:, 0].tolist() == [*range(2, 60, 3), *range(0, 60, 3), *range(1, 60, 3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ class StudyError(ValueError):
     """A folder that cannot be used for this study."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Archive:
     """What a study left on disk.
 
@@ -33,6 +34,20 @@ class Archive:
     task: Task
     ledger: Ledger
     families: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        trials, best = self.trials, self.best
+        states = Counter(trial.state for trial in trials)
+        counts = ", ".join(f"{n:,} {state}" for state, n in states.most_common())
+        found = "none yet" if best is None else f"{best.name}, {self.task.score.name} {best.value:.5g}"
+        lines = [
+            f"Study {self.name}",
+            f"  families {', '.join(self.families)}",
+            f"  trials   {len(trials):,}" + (f": {counts}" if counts else ""),
+            f"  best     {found}",
+            f"  folder   {self.folder}",
+        ]
+        return "\n".join([*lines, *(f"  {line}" for line in repr(self.task).splitlines())])
 
     @property
     def name(self) -> str:

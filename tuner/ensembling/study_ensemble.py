@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyEnsemble:
     """An ensemble of a study's trials.
 
@@ -45,6 +45,9 @@ class StudyEnsemble:
     best: Trial
     held: HeldOut
     choice: Choice
+
+    def __repr__(self) -> str:
+        return f"{self.ensemble!r}\n  study    {self.study.name}, best single trial {self.best.name}"
 
     @property
     def members(self) -> tuple[Member, ...]:

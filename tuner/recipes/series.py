@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.inputs.arrays import carried_forward
-from spaces.inputs.table.dates import moments_of
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
@@ -279,6 +278,19 @@ def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
     return Split.of({"folds": 3, "gap": gap, **given}, "time")
 
 
+def _stamps(given: pd.Series[Any]) -> pd.Series[Any]:
+    """Return time stamps; of texts that name their offset from Greenwich those there, as clocks that change repeat."""
+    if given.dtype.kind == "M":
+        return pd.to_datetime(given)
+    try:
+        stamps = pd.to_datetime(given, errors="coerce", format="ISO8601")
+        if stamps.dt.tz is None:
+            return stamps
+    except ValueError:  # several offsets
+        pass
+    return pd.to_datetime(given, errors="coerce", format="ISO8601", utc=True)
+
+
 def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
     """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
     frame = frame.rename(columns=str)
@@ -306,14 +318,6 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Time
     flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
     filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
     return filled.rename_axis(time).reset_index(), step
-
-
-def _stamps(given: pd.Series[Any]) -> pd.Series[Any]:
-    """Return time stamps, missing where there is none: of one offset as they are, of several in UTC."""
-    try:
-        return pd.to_datetime(given, errors="coerce", format=None if given.dtype.kind == "M" else "ISO8601")
-    except ValueError:  # the offsets of one place change with summer time
-        return pd.Series(moments_of(given), given.index)
 
 
 def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:

@@ -85,6 +85,27 @@ class Split:
         return asdict(self)
 
 
+def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | None, time: str | None) -> None:
+    """Refuse a split that shuffles rows of which it is said that they are in time order.
+
+    Raises:
+        ValueError: It is another one than `"time"`, or `"grouped"` beside a group column and not written out.
+    """
+    if time is None:
+        return
+    kind = given.kind if isinstance(given, Split) else given if isinstance(given, str) else (given or {}).get("kind")
+    if group is not None and kind != "grouped":
+        raise ValueError(
+            f"group={group!r} keeps groups whole, and time={time!r} trains on the past only: a split does one of them. "
+            "Leave one out, or write split='grouped' if groups may be trained on what came later"
+        )
+    if group is None and kind not in (None, "time"):
+        raise ValueError(
+            f"time={time!r} says that rows are in time order, and a {kind} split trains on what came later: leave out "
+            "time, or use split='time' ({'kind': 'time', 'folds': 1} holds out the last rows)"
+        )
+
+
 def fold_indices(
     split: Split, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, seed: int
 ) -> list[tuple[Index, Index]]:

@@ -14,13 +14,25 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Follows, Target, TargetKind
 from tuner.scoring.metrics import DEFAULT_METRICS, metric_named
 from tuner.scoring.score import Metric
+from tuner.task.labels import (
+    MARKERS,
+    are_codes,
+    are_numbers,
+    first_of,
+    is_text,
+    labels_of,
+    numbers_of_texts,
+    refuse_infinite,
+)
+from tuner.task.names import is_name
 from tuner.task.reading import DataError
 
 _FEW_VALUES = 20
+_MIXED_SHARE = 0.5  # of texts that are written as numbers, above which the others are strays
 MULTILABEL = "multilabel"
 
 
-def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[str]]:
+def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the data with the targets as columns, and the names of those.
 
     Args:
@@ -28,16 +40,17 @@ def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
         target: A column's name, or several; values `(rows,)` or `(rows, targets)`, a data frame among them. Of a
             column of lists of labels, each label becomes a target, there or not. Where there is none, the target is how
             far models are from the rows themselves, which is to be zero.
+        kind: The kind of target that the user named, if any.
     """
     frame = frame.rename(columns=str)
     if target is None:
         return _with_values(frame, pd.DataFrame({ITSELF: np.zeros(len(frame))}))
-    if isinstance(target, str):
-        names = [target]
+    if is_name(target):
+        names = [str(target)]
     elif (named := _names(target, frame)) is not None:
         names = named
     elif isinstance(target, list | tuple) and target and all(map(_is_labels, target)):
-        frame, names = _with_values(frame, pd.Series(target, frame.index, name="target", dtype=object).to_frame())
+        frame, names = _with_values(frame, _as_frame(pd.Series(target, name="target", dtype=object), len(frame)))
     else:
         frame, names = _with_values(frame, _as_frame(target, len(frame)))
     for name in names:
@@ -49,6 +62,8 @@ def with_targets(frame: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
             raise DataError(f"target {name!r} is named twice")
     lists = [name for name in names if _of_lists(frame[name])]
     if not lists:
+        frame = frame.assign(**{name: labels_of(frame[name], name) for name in names})
+        _refuse_one_hot(frame[names], kind)
         return frame, names
     if len(names) > 1:
         raise DataError(f"target {lists[0]!r} holds lists of labels, which are several targets already: name it alone")
@@ -62,9 +77,11 @@ def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
     """Return what a list of names names; a list of as many labels as there are rows is none, nor are values."""
     if not isinstance(target, list | tuple | pd.Index) or not len(target):
         return None
-    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in target):
+    if not all(map(is_name, target)):
         return None
     names = [str(one) for one in target]
+    if len(set(names)) < len(names) == len(frame):
+        return None
     known = set(names) & set(frame.columns)
     if all(isinstance(one, str) for one in target):
         return names if known or len(names) != len(frame) else None
@@ -111,15 +128,42 @@ def _as_frame(target: Any, rows: int) -> pd.DataFrame:
     if isinstance(target, pd.DataFrame):
         values = target.rename(columns=str)
     else:
-        array = np.asarray(target)
+        array = _as_array(target)
         if array.ndim not in (1, 2) or len(array) != rows:
             raise DataError(f"target must be a column's name, several, or {rows} values, got shape {array.shape}")
-        one = [str(getattr(target, "name", None) or "target")]
+        name = getattr(target, "name", None)
+        one = ["target" if name is None else str(name)]
         names = one if array.ndim == 1 else [f"target_{i}" for i in range(array.shape[1])]
-        values = pd.DataFrame(array.reshape(rows, -1), columns=names)
+        values = pd.DataFrame({name: array if array.ndim == 1 else array[:, i] for i, name in enumerate(names)})
     if len(values) != rows:
         raise DataError(f"target must have {rows} rows, as the data, got {len(values)}")
     return values
+
+
+def _as_array(target: Any) -> Any:
+    """Return values as an array; masked ones are missing, and objects stay what they are."""
+    if isinstance(target, pd.Series | pd.Index):
+        return target.array
+    if isinstance(target, np.ma.MaskedArray):
+        objects = np.array(target.data, dtype=object)
+        objects[np.ma.getmaskarray(target)] = None
+        return objects
+    if isinstance(target, list | tuple) and target and not all(map(_is_list, target)):
+        return pd.Series(list(target), dtype=object).array  # numpy would make texts of numbers beside texts
+    return np.asarray(target)
+
+
+def _refuse_one_hot(values: pd.DataFrame, kind: Any) -> None:
+    """Refuse labels of which each row has exactly one, as Keras wants classes: several targets are something else."""
+    if values.shape[1] < 2 or kind is not None or not all(dtype.kind in "biuf" for dtype in values.dtypes):
+        return
+    numbers = values.to_numpy(np.float64)
+    if np.isin(numbers, (0, 1)).all() and (numbers.sum(axis=1) == 1).all() and (numbers.sum(axis=0) > 0).all():
+        raise DataError(
+            f"target: every row has a single 1 in {', '.join(values.columns[:4])}{', ...' * (values.shape[1] > 4)}, as "
+            "one-hot labels have: pass the classes, target.argmax(axis=1) or target.idxmax(axis=1); if a row may have "
+            "many of these labels, kind='multilabel'"
+        )
 
 
 def _with_values(frame: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -129,6 +173,17 @@ def _with_values(frame: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.DataFram
                 f"the target {name!r} is among the inputs too: drop that column, or pass its name as target"
             )
     return pd.concat([frame, values.set_axis(frame.index)], axis=1), list(values.columns)
+
+
+def check_alignment(data: Any, target: Any) -> None:
+    """Refuse values whose index is the data's in another order: rows are taken as they stand."""
+    if not isinstance(data, pd.DataFrame) or not isinstance(target, pd.Series | pd.DataFrame):
+        return
+    if len(data) == len(target) and not target.index.equals(data.index) and set(target.index) == set(data.index):
+        raise DataError(
+            "target: its index is the data's in another order: pass target.loc[data.index], or target.to_numpy() if "
+            "its rows stand as those of the data do"
+        )
 
 
 def check_columns(
@@ -202,31 +257,55 @@ def targets_of(
 def _target_of(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> Target:
     if kind is not None and kind not in DEFAULT_METRICS:
         raise ValueError(f"kind: {unknown_name(str(kind), [*DEFAULT_METRICS, MULTILABEL])}")
+    refuse_infinite(labels, f"target {name!r}")
     n_values = labels.nunique()
+    if is_text(labels) and kind in (None, "regression"):
+        _refuse_strays(labels, name, kind, metric)
     if kind is None:
         kind = _guess_kind(labels, n_values, metric)
     if kind == "regression":
-        values = pd.to_numeric(labels, errors="coerce")
-        if (wrong := labels[values.isna() | np.isinf(values)]).size:
-            raise DataError(f"target {name!r} must hold finite numbers for regression, got {wrong.iloc[0]!r}")
         return Target(name, "regression")
     if kind == "binary" and n_values != 2:
         raise DataError(f"target {name!r} has {n_values} classes, a binary target has two: use kind='multiclass'")
-    types = {"text" if isinstance(v, str) else "number" for v in labels.unique()}
-    if len(types) > 1:
-        raise DataError(f"target {name!r} mixes text and numbers as labels: make them one type")
     return Target(name, kind, tuple(getattr(v, "item", lambda v=v: v)() for v in sorted(labels.unique())))
 
 
 def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) -> TargetKind:
-    numeric = pd.api.types.is_numeric_dtype(labels.dtype) and not pd.api.types.is_bool_dtype(labels.dtype)
     classes: TargetKind = "binary" if n_values == 2 else "multiclass"
-    if metric is not None and numeric and len(metric.kinds) and metric.kinds == ("regression",):
+    if is_text(labels) and are_numbers(labels).all() and (_for_numbers(metric) or not are_codes(labels)):
+        labels = numbers_of_texts(labels)
+    numeric = labels.dtype.kind in "iuf"
+    if numeric and _for_numbers(metric):
         return "regression"
     whole = numeric and bool((labels == labels.round()).all())
     if metric is not None and "regression" not in metric.kinds and (not numeric or whole or n_values <= _FEW_VALUES):
         return classes
     return classes if not numeric or (whole and n_values <= _FEW_VALUES) else "regression"
+
+
+def _for_numbers(metric: Metric | None) -> bool:
+    return metric is not None and metric.kinds == ("regression",)
+
+
+def _refuse_strays(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> None:
+    """Refuse a text among numbers, unless these are labels: few, whole, and the text is a word."""
+    plain = are_numbers(labels)
+    regression = kind == "regression" or (_for_numbers(metric) and plain.any())
+    if plain.all() or (not regression and (plain.mean() < _MIXED_SHARE or are_codes(labels))):
+        return
+    numbers, strays = numbers_of_texts(labels[plain]), labels[~plain]
+    labelled = numbers.nunique() <= _FEW_VALUES and bool((numbers == numbers.round()).all())
+    if not regression and labelled and any(map(_says_something, strays.unique())):
+        return
+    value, row = first_of(labels, ~plain)
+    raise DataError(
+        f"target {name!r} must hold finite numbers, and {len(strays)} of its {len(labels)} values are texts, the first "
+        f"{value!r} in row {row}: mend it or leave the row out; if all are classes, kind='multiclass'"
+    )
+
+
+def _says_something(text: str) -> bool:
+    return text not in MARKERS and any(letter.isalnum() for letter in text)
 
 
 def continuing(target: Target, follows: Mapping[str, Follows]) -> Target:
@@ -241,7 +320,7 @@ def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
         return np.stack([codes_of(frame, part).astype(np.float64) for part in target.parts], axis=1)
     labels = frame[target.name]
     if target.kind in ("regression", ITSELF):
-        return labels.to_numpy(dtype=np.float64)
+        return (numbers_of_texts(labels) if is_text(labels) else labels).to_numpy(dtype=np.float64)
     index = {label: code for code, label in enumerate(target.classes)}
     codes = labels.map(index)
     if codes.isna().any():

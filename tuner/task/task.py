@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.inputs.border import encode, learn_schema, names_of
+from spaces.inputs.border import encode, learn_schema
 from spaces.inputs.given import read_given
 from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
@@ -27,10 +27,15 @@ from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
+from tuner.task.described import Known, described, hints
+from tuner.task.groups import check_groups, group_names
+from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
+from tuner.task.names import column_name, column_names
 from tuner.task.reading import DataError, Given, image_columns, in_order, read_inputs, with_images, without_nameless
-from tuner.task.splits import Index, Split, blocks, fold_indices, split_off
+from tuner.task.splits import Index, Split, blocks, check_order, fold_indices, split_off
 from tuner.task.storage import arrays_of, load_rows, save_rows
 from tuner.task.targets import (
+    check_alignment,
     check_columns,
     check_sequence,
     check_target,
@@ -41,11 +46,13 @@ from tuner.task.targets import (
     targets_of,
     with_targets,
 )
+from tuner.task.times import time_order
+from tuner.task.written import written_columns
 
 _VECTORS = "vectors.npz"
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Task:
     """Data, a metric and a split.
 
@@ -55,7 +62,8 @@ class Task:
             `(rows, height, width, channels)`. Of several named inputs a mapping from their names to such, or the path
             of an npz file. Or a folder with a folder of images for each
             class: its columns are `image` and `class` (see `tuner.image_folder`).
-        target: The name of the target's column, or an array `(rows,)`. For several targets a list of columns, a data
+        target: The name of the target's column, or an array `(rows,)`; what kind of target it is, is told from its
+            values. For several targets a list of columns, a data
             frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists. None
             where rows have no target: autoencoders and what else learns the rows themselves.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
@@ -67,10 +75,11 @@ class Task:
         split: A `tuner.Split`, a mapping such as `{"kind": "kfold", "folds": 3}`, or a kind. When left out: grouped
             if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
         test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
-        group: A column that says which rows belong together; it is no feature.
+        group: A column that says which rows belong together; it is no feature, and cannot be missing.
         sequence: A column that says which rows are the steps of one sequence, standing together in order: words of
             a sentence, say. Sequences are kept whole, as groups are.
-        time: A column that orders the rows.
+        time: A column that orders the rows: dates or numbers, texts of them too (see `tuner.task.times`). The split is
+            then one in time; beside a group column, `split="grouped"` must be written out.
         categories: Columns to be read as categories whatever their values look like; those of a CSV file as they are
             written, `007` and `NA` included.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
@@ -142,22 +151,30 @@ class Task:
         continues: Mapping[str, Follows] | None = None,
         series: Mapping[str, Column] | None = None,
     ) -> None:
-        drop, categories, text = (
-            names_of(what, one) for what, one in (("drop", drop), ("categories", categories), ("text", text))
+        group, time, sequence = (
+            column_name(one, argument) for one, argument in ((group, "group"), (time, "time"), (sequence, "sequence"))
         )
-        as_written = [*categories, *text, *(str(one) for one in (group, sequence) if one is not None)]
-        given = read_inputs(data, missing=missing, texts=as_written, labels=_target_names(target))
+        drop, categories, text = (
+            column_names(some, argument)
+            for some, argument in ((drop, "drop"), (categories, "categories"), (text, "text"))
+        )
+        texts = [*categories, *text, *(one for one in (group, sequence) if one is not None)]
+        given = _as_written(read_inputs(data, missing=missing, texts=texts), written_columns(data, target, missing))
         given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
-        frame, names = with_targets(given.frame, target)
+        check_alignment(data, target)
+        frame, names = with_targets(given.frame, target, kind)
         arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
         check_columns(
             frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
         )
+        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
+        check_order(split, group=group, time=time)
+        if group is not None:
+            check_groups(frame[group], group)
         if time is not None:
-            order = frame[time].reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+            order = time_order(frame[time], time)
             frame = frame.iloc[order].reset_index(drop=True)
             arrays = {name: take(array, order) for name, array in arrays.items()}
-        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
         features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
         features = without_nameless(features, named=[*categories, *text, *(one for one in (time, sequence) if one)])
         check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
@@ -166,12 +183,12 @@ class Task:
         if features.shape[1] == (sequence is not None) and not arrays:
             raise DataError(f"no column is left to predict {spec.name!r} from")
         whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
-        groups = frame[whole].astype(str).to_numpy(dtype=object) if whole else None
+        groups = group_names(frame[whole]) if whole else None
         division = _division(split, spec, groups is not None, time is not None, sequence is not None)
         codes, off = codes_of(frame, spec), _share(test)
         kept, rest = np.arange(len(frame)), np.arange(0)
         if off:
-            ordered = division.kind == "time" or time is not None
+            ordered = division.kind == "time"
             classes = spec.of_classes
             kept, rest = split_off(
                 codes, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
@@ -187,7 +204,7 @@ class Task:
         )
         schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
         rows = Rows(encode(schema, features, arrays), codes)
-        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec)
+        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec, time)
         if off:
             rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
         for values, part in () if target is None else zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
@@ -215,6 +232,16 @@ class Task:
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return described(self._known)
+
+    def __str__(self) -> str:
+        return "\n".join([described(self._known), *hints(self._known)])
+
+    @property
+    def _known(self) -> Known:
+        return Known(*(getattr(self, name) for name in Known._fields))
 
     @property
     def ordered(self) -> bool:
@@ -325,11 +352,10 @@ class Task:
         return task
 
 
-def _target_names(target: Any) -> list[str]:
-    """Return the names of columns that a target may be of."""
-    if isinstance(target, str | int):
-        return [str(target)]
-    return [one for one in target if isinstance(one, str)] if isinstance(target, list | tuple) else []
+def _as_written(given: Given, texts: Mapping[str, pd.Series[Any]]) -> Given:
+    """Return what was read with a file's targets as they were written."""
+    labels = {name: written_labels(column).to_numpy() for name, column in texts.items() if name in given.frame.columns}
+    return given._replace(frame=given.frame.assign(**labels)) if labels else given
 
 
 def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
@@ -378,30 +404,39 @@ def _tables(schema: Schema) -> list[Input]:
     return tables
 
 
-def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target) -> Rows:
-    texts = {part.name: None for part in target.each if part.classes and isinstance(part.classes[0], str)}
-    given = read_given(test[0] if isinstance(test, tuple) else test, schema=schema, missing=missing, texts=texts)
+def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target, time: str | None) -> Rows:
+    given = read_given(test[0] if isinstance(test, tuple) else test, schema=schema, missing=missing)
     shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
     given = with_images(given, shapes, None)  # type: ignore[arg-type]
     frame = given.frame.rename(columns=str)
+    texts = written_columns(test, [part.name for part in target.each], missing)
+    frame = frame.assign(**{name: column.to_numpy() for name, column in texts.items()})
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
         values = np.asarray(test[1]) if len(test) == 2 else np.empty(0)
         if values.shape not in {(len(frame), len(target.each)), (len(frame),)[: 2 - (len(target.each) > 1)]}:
             raise DataError(f"test: a pair of inputs and targets of {len(frame)} rows is needed, got {values.shape}")
-        columns = values.reshape(len(frame), -1).T
-        frame = frame.assign(**{part.name: its for part, its in zip(target.each, columns, strict=True)})
+        its_columns = values.reshape(len(frame), -1).T
+        frame = frame.assign(**{part.name: its for part, its in zip(target.each, its_columns, strict=True)})
+    arrays = given.arrays
+    if time is not None and time in frame.columns:
+        order = time_order(frame[time], time)
+        frame = frame.iloc[order].reset_index(drop=True)
+        arrays = {name: take(array, order) for name, array in arrays.items()}
     if target.kind == ITSELF:
-        return Rows(encode(schema, frame, given.arrays), np.zeros(len(frame)))
+        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)))
     lists = lists_of(target, frame)
     if lists is not None:
-        labels = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
-        frame = pd.concat([frame, labels], axis=1)
+        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
+        frame = pd.concat([frame, flags], axis=1)
     for part in target.each:
         if part.name not in frame.columns:
             raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
-        if frame[part.name].isna().any():
+        labels = labels_as_trained(labels_of(frame[part.name], part.name), part)
+        if labels.isna().any():
             raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
-    return Rows(encode(schema, frame, given.arrays), codes_of(frame, target))
+        refuse_infinite(labels, f"test: target {part.name!r}")
+        frame = frame.assign(**{part.name: labels})
+    return Rows(encode(schema, frame, arrays), codes_of(frame, target))
 
 
 def _with_corpus(rows: Rows, key: str, folder: Path | None = None) -> Rows:

@@ -1,0 +1,156 @@
+"""A task in a few lines: what was understood of the data, and how to say that it is something else."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.rows.columns import Column, ColumnKind, Schema
+from spaces.rows.table import Rows
+from spaces.rows.target import ITSELF, Target
+from tuner.scoring.score import Score
+from tuner.task.splits import Index, Split
+
+_WIDTH, _INDENT, _NAMES, _CLASSES = 110, " " * 10, 6, 6
+
+
+_PLURALS: dict[ColumnKind, tuple[str, str]] = {
+    "number": ("number", "numbers"),
+    "boolean": ("truth value", "truth values"),
+    "date": ("date", "dates"),
+    "category": ("category column", "category columns"),
+    "text": ("text", "texts"),
+    "sequence": ("column of sequences", "columns of sequences"),
+    "series": ("series", "series"),
+    "image": ("image", "images"),
+}
+
+
+# A category column of which nearly each row has its own value is an id; one whose values are sentences is a text.
+_ID_SHARE, _WORDS, _FEWEST = 0.9, 3, 20
+
+
+class Known(NamedTuple):
+    """What is described of a task; the names are the task's."""
+
+    schema: Schema
+    rows: Rows
+    test: Rows | None
+    target: Target
+    scores: tuple[Score, ...]
+    split: Split
+    folds: tuple[tuple[Index, Index], ...]
+    groups: NDArray[Any] | None
+    seed: int
+
+
+def described(task: Known) -> str:
+    """Return rows, columns, target, metric and split of a task, in a few lines."""
+    rows = f"{len(task.rows):,} rows" + (
+        f", {len(task.test):,} set aside for the test" if task.test is not None else ""
+    )
+    if task.groups is not None:
+        rows += f", in {len(np.unique(task.groups)):,} groups"
+    others = [score.name for score in task.scores[1:]]
+    lines = {
+        "rows": rows,
+        "columns": "; ".join(_columns(task.schema.columns)) or "none",
+        "target": _target(task.target, task.rows.target),
+        "metric": task.scores[0].name + (f" (also {_some(others)})" if others else ""),
+        "split": _split(task),
+    }
+    return "\n".join(["Task", *(_line(name, text) for name, text in lines.items())])
+
+
+def hints(task: Known) -> list[str]:
+    """Return what may have been understood otherwise than it is meant, each with the argument that changes it."""
+    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task)]
+    return [textwrap.fill(hint, _WIDTH, initial_indent="  hint: ", subsequent_indent=_INDENT) for hint in found]
+
+
+def _line(name: str, text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=f"  {name:<8}", subsequent_indent=_INDENT)
+
+
+def _some(names: Sequence[str], most: int = _NAMES) -> str:
+    """Return some names, the first ones, and how many others there are."""
+    short = [textwrap.shorten(str(name), 40, placeholder="...") for name in names[:most]]
+    return ", ".join([*short, *([f"and {len(names) - most:,} more"] if len(names) > most else [])])
+
+
+def _columns(columns: Sequence[Column]) -> Iterator[str]:
+    for kind, (one, many) in _PLURALS.items():
+        its = [column for column in columns if column.kind == kind]
+        if its:
+            yield f"{len(its):,} {one if len(its) == 1 else many} ({_some([_named(column) for column in its])})"
+
+
+def _named(column: Column) -> str:
+    if column.kind == "category":
+        return f"{column.name}: {len(column.categories):,}"
+    return f"{column.name}: {' x '.join(map(str, column.shape))}" if column.shape else column.name
+
+
+def _target(target: Target, values: NDArray[np.generic]) -> str:
+    if target.kind == ITSELF:
+        return "none: models learn the rows themselves"
+    if target.parts:
+        few = "; ".join(_one(part, target.column(values, i)) for i, part in enumerate(target.parts[:_NAMES]))
+        more = len(target.parts) - _NAMES
+        return f"{len(target.parts)} targets: {few}" + (f"; and {more:,} more" if more > 0 else "")
+    return _one(target, values)
+
+
+def _one(target: Target, values: NDArray[np.generic]) -> str:
+    name = textwrap.shorten(target.name, 40, placeholder="...")
+    if not target.classes:
+        numbers = values.astype(np.float64)
+        return f"{name}, {target.kind}, from {numbers.min():.12g} to {numbers.max():.12g}"
+    counts = np.bincount(values.astype(np.int64), minlength=len(target.classes))
+    each = [f"{label!r} {count:,}" for label, count in zip(target.classes, counts, strict=True)]
+    classes = "two classes" if len(each) == 2 else f"{len(each):,} classes"
+    return f"{name}, {classes}: {_some(each, _CLASSES)}"
+
+
+def _split(task: Known) -> str:
+    split = task.split
+    share = f", {split.share:.0%} held out" if len(task.folds) == 1 else f", {split.folds} folds"
+    return f"{split.kind}{share}" + (f", gap {split.gap}" if split.gap else "") + f", seed {task.seed}"
+
+
+def _number_hints(task: Known) -> Iterator[str]:
+    place = 0
+    for column in task.schema.columns:
+        values = task.rows.table.numbers[:, place] if column.kind == "number" and column.tabular else None
+        place += column.n_numbers
+        if values is None or not np.isfinite(values).all() or (values != np.round(values)).any():
+            continue
+        n_values = len(np.unique(values))
+        if n_values == len(values) and np.ptp(values) < 2 * len(values):
+            yield f"{column.name!r} numbers the rows, as an id does: drop=[{column.name!r}] leaves it out"
+
+
+def _category_hints(task: Known) -> Iterator[str]:
+    for column in task.schema.columns:
+        if column.kind != "category" or len(column.categories) < _FEWEST:
+            continue
+        words = np.mean([len(name.split()) for name in column.categories])
+        if words >= _WORDS:
+            yield f"{column.name!r} was taken for a category and reads like a text: text=[{column.name!r}]"
+        elif len(column.categories) >= _ID_SHARE * len(task.rows):
+            yield f"{column.name!r} has nearly a category a row, as an id has: drop=[{column.name!r}] leaves it out"
+
+
+def _date_hints(task: Known) -> Iterator[str]:
+    if task.split.kind == "time":
+        return
+    for column in task.schema.columns:
+        if column.kind == "date":
+            yield (
+                f"{column.name!r} is a date, and the {task.split.kind} split trains on what came later: "
+                f"time={column.name!r} trains on the past only"
+            )
