@@ -169,9 +169,7 @@ def _read_csv(
     absent = {name: [*_absent(kept), *missing] for name, kept in words.items()}
     options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
     verbatim = {name: str for name in names if name in texts}
-    frame = pd.read_csv(
-        path, dtype=verbatim, na_values=absent, low_memory=False, float_precision="round_trip", **options
-    )
+    frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
     doubtful = [name for name in names if name not in texts and (name in labels or _whole(frame[name]))]
     if not doubtful:
         return frame

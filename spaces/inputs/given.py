@@ -233,7 +233,7 @@ def _of_values(data: Any, schema: Schema | None) -> tuple[pd.DataFrame, dict[str
         row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
         raise TableError(
             "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
-            f"width, channels), got {type(data).__name__} of shape {array.shape}{row}"
+            f"width, channels), got shape {array.shape}{row}"
         )
     name = _array_name(schema, "series" if array.ndim == 3 else "image")
     return pd.DataFrame(index=range(len(array))), {name: checked_array(name, array)}, {}
