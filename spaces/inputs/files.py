@@ -196,12 +196,16 @@ def _absent(kept: Collection[str] | None) -> list[str]:
 
 
 def _numeric(values: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+    """Return whether values are numbers, of which one at least is there."""
+    return (
+        bool(values.notna().any())
+        and pd.api.types.is_numeric_dtype(values.dtype)
+        and not pd.api.types.is_bool_dtype(values.dtype)
+    )
 
 
 def _whole(values: pd.Series[Any]) -> bool:
-    present = values.dropna() if _numeric(values) else values.iloc[:0]
-    return len(present) > 0 and bool((present % 1 == 0).all())
+    return _numeric(values) and bool((values.dropna() % 1 == 0).all())
 
 
 def _typed(values: pd.Series[Any], written: pd.Series[Any]) -> bool:
