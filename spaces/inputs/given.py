@@ -257,7 +257,9 @@ def plain_array(data: Any) -> NDArray[Any]:
             return np.asarray(data.astype(np.float64).filled(np.nan))
         if data.dtype.kind in "fcmM":
             return np.asarray(data.filled(np.nan if data.dtype.kind in "fc" else data.dtype.type("NaT")))
-        return np.where(np.ma.getmaskarray(data), None, data.data.astype(object))
+        array: NDArray[Any] = data.data.astype(object)
+        array[np.ma.getmaskarray(data)] = None
+        return array
     try:
         array = np.asarray(data)
         # numpy makes texts of numbers and None that stand beside texts.
