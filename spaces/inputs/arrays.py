@@ -46,8 +46,8 @@ class PreparedArray:
     """A recipe with the mean and deviation of each channel in the training rows, `(channels,)`."""
 
     recipe: ArrayRecipe
-    mean: NDArray[np.float32]
-    deviation: NDArray[np.float32]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
 
     def array(self, table: Table) -> Array:
         """Return the rows as a model reads them."""
@@ -73,11 +73,13 @@ class PreparedArray:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> PreparedArray:
         """Rebuild what `to_json` returned."""
-        mean, deviation = (np.array(data[name], np.float32) for name in ("mean", "deviation"))
+        mean, deviation = (np.array(data[name], np.float64) for name in ("mean", "deviation"))
         return PreparedArray(ArrayRecipe(data["place"], data["kind"], data["flat"]), mean, deviation)
 
     def _standardised(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        standard = (carried_forward(values) - self.mean) / self.deviation
+        # A series far from zero comes in float64, and is near zero before it is narrowed.
+        mean, deviation = self.mean.astype(values.dtype), self.deviation.astype(values.dtype)
+        standard = (carried_forward(values) - mean) / deviation
         return np.nan_to_num(standard, copy=False).astype(np.float32, copy=False)
 
 
@@ -86,7 +88,7 @@ def prepare_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
     given = train.arrays[recipe.place]
     channels = given.shape[-1]
     if recipe.kind == "image":
-        return PreparedArray(recipe, np.zeros(channels, np.float32), np.ones(channels, np.float32))
+        return PreparedArray(recipe, np.zeros(channels), np.ones(channels))
     if isinstance(given, Stretches):
         ends = np.bincount(given.starts, minlength=len(given.base) + 1)
         ends = ends - np.bincount(given.starts + given.length, minlength=len(given.base) + 1)
@@ -98,7 +100,7 @@ def prepare_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
     mean[known] = np.nanmean(values[:, known], axis=0, dtype=np.float64)
     deviation[known] = np.nanstd(values[:, known], axis=0, dtype=np.float64)
     deviation[deviation == 0] = 1  # a constant channel says nothing
-    return PreparedArray(recipe, mean.astype(np.float32), deviation.astype(np.float32))
+    return PreparedArray(recipe, mean, deviation)
 
 
 def carried_forward(values: NDArray[Any]) -> NDArray[Any]:

@@ -269,7 +269,7 @@ def plain_array(data: Any) -> NDArray[Any]:
 
 
 def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a series as float32, images of whole numbers as uint8, other images as float32.
+    """Return a series as float32 or float64, images of whole numbers as uint8, other images as float32.
 
     Raises:
         TableError: It holds no numbers, infinite ones, missing pixels, or nothing.
@@ -285,7 +285,9 @@ def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
                 f"{array.min()} to {array.max()}"
             )
         return array.astype(np.uint8, copy=False)
-    numbers = array.astype(np.float32, copy=False)
+    # What type a series is kept in, the schema says.
+    exact = array.ndim == 3 and array.dtype.kind in "iuf" and array.dtype.itemsize > 2 and array.dtype != np.float32
+    numbers = array.astype(np.float64 if exact else np.float32, copy=False)
     if np.isinf(numbers).any():
         raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
     if array.ndim == 4 and np.isnan(numbers).any():

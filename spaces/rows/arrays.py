@@ -28,7 +28,7 @@ class Stretches:
         length: Steps of a stretch.
     """
 
-    base: NDArray[np.float32]
+    base: NDArray[np.floating[Any]]
     starts: NDArray[np.int64]
     length: int
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
 from spaces.inputs.border import encode, learn_schema, table_of
 from spaces.inputs.files import DataError
 from spaces.inputs.table.centred import Centred
@@ -435,3 +437,21 @@ def test_the_centre_is_that_of_training_rows_and_near_columns_stay():
     outlier = np.concatenate([1.7e9 + np.arange(199.0), [2.5e11]])[:, None]
     assert len(np.unique(Centred().fit(outlier).transform(outlier).astype(np.float32))) == 200
     np.testing.assert_array_equal(centred.transform(np.array([[1e9 + 3, 7.0, 2.0]])), [[1, 7, 2]])
+
+
+@pytest.mark.parametrize("far", [0.0, 1.7e9, -1e12])
+def test_a_series_far_from_zero_keeps_its_digits(far):
+    """A channel counts seconds and another is near zero: both are read as they would be without the distance."""
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(50, 6, 2))
+    given = near + np.array([far, 0.0])
+    schema = learn_schema(pd.DataFrame(index=range(50)), arrays={"waves": given})
+    assert schema.columns[0].dtype == ("float64" if far else "float32")
+    recipe = ArrayRecipe(0, "series", flat=False)
+    table = table_of(schema, {"waves": given})
+    learned = PreparedArray.from_json(json.loads(json.dumps(prepare_array(recipe, table).to_json())))
+    standard = (near - near.mean(axis=(0, 1))) / near.std(axis=(0, 1))
+    np.testing.assert_allclose(learned.array(table), standard, atol=1e-3)
+    alone = table_of(schema, {"waves": given[3]})  # a window by itself is read by the schema too
+    np.testing.assert_array_equal(learned.array(alone), learned.array(table)[3:4])
+    assert learned.array(alone).dtype == np.float32

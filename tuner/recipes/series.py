@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.inputs.arrays import carried_forward
+from spaces.inputs.border import series_dtype
 from spaces.inputs.table.dates import moments_of
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
@@ -107,7 +108,7 @@ def series_task(
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
-    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype="float32")
+    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype=series_dtype(stretches))
     task = Task(
         {"table": rows, PAST: stretches},
         list(values) if len(values) > 1 else next(iter(values)),
@@ -243,12 +244,12 @@ def _count(name: str, value: Any) -> int:
     return int(value)
 
 
-def _channels(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+def _channels(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     """Return columns as a series, `(steps, channels)`; missing steps are NaN."""
     for name in names:
         if not pd.api.types.is_numeric_dtype(frame[name].dtype):  # flags are numbers too
             raise DataError(f"channel {name!r} must hold numbers, got {frame[name].dtype}: leave it out of channels")
-    base = frame[list(names)].to_numpy(np.float32)
+    base = frame[list(names)].to_numpy(np.float64)
     if np.isinf(base).any():
         raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
     return base

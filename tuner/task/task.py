@@ -245,7 +245,7 @@ class Task:
             for name, (words, distinct) in zip(names, self.texts, strict=True)
         ]
         arrays = [
-            Input(one.name, one.kind, one.shape, str(array.dtype), periods=one.periods)  # type: ignore[arg-type]
+            Input(one.name, one.kind, one.shape, _read_as(array.dtype), periods=one.periods)  # type: ignore[arg-type]
             for one, array in zip(self.schema.arrays, self.rows.table.arrays, strict=True)
         ]
         inputs = [*_tables(self.schema), *arrays, *inputs]
@@ -340,6 +340,11 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
                 raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
     named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
     return {**named, **inputs}
+
+
+def _read_as(dtype: np.dtype[Any]) -> str:
+    """Return the type in which models read an array: those of float64 are narrowed when they are near zero."""
+    return "float32" if dtype == np.float64 else str(dtype)
 
 
 def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
