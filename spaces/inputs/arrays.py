@@ -77,7 +77,9 @@ class PreparedArray:
         return PreparedArray(ArrayRecipe(data["place"], data["kind"], data["flat"]), mean, deviation)
 
     def _standardised(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        standard = (carried_forward(values) - self.mean) / self.deviation
+        # A series far from zero comes in float64, and is near zero before it is narrowed.
+        mean, deviation = self.mean.astype(values.dtype), self.deviation.astype(values.dtype)
+        standard = (carried_forward(values) - mean) / deviation
         return np.nan_to_num(standard, copy=False).astype(np.float32, copy=False)
 
 

@@ -17,12 +17,15 @@ import pandas as pd
 from spaces.inputs.given import below, read_given
 from spaces.inputs.image.files import read_images
 from spaces.inputs.table.categories import codes_of_categories
+from spaces.inputs.table.centred import Centred
 from spaces.inputs.table.columns import column_of_values, numbers_of, sequence_numbers
 from spaces.inputs.text.columns import texts_of
 from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import Array
+from spaces.rows.arrays import Array, Stretches
 from spaces.rows.columns import ARRAYS, Column, ColumnKind, Schema, TableError
 from spaces.rows.table import Table
+
+_LOOKED_AT = 1000  # rows of a series, to tell how far it is from zero
 
 
 def learn_schema(
@@ -72,8 +75,25 @@ def learn_schema(
     for name, array in (arrays or {}).items():
         if name in names:
             raise TableError(f"{name!r} is a column and an array too: rename one of them")
-        columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:]), dtype=str(array.dtype)))
+        dtype = series_dtype(array) if array.ndim == 3 else str(array.dtype)
+        columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:]), dtype=dtype))
     return Schema(tuple(replace(column, missing=tuple(missing)) for column in columns))
+
+
+def series_dtype(array: Array) -> str:
+    """Return the type that a series is kept in: float64 where a channel is too far from zero for float32.
+
+    Args:
+        array: `(rows, steps, channels)`.
+    """
+    if array.dtype != np.float64:
+        return "float32"
+    base = array.base if isinstance(array, Stretches) else np.asarray(array[:: max(1, len(array) // _LOOKED_AT)])
+    return (
+        "float64"
+        if Centred().fit(base.reshape(-1, base.shape[-1]).astype(np.float64, copy=False)).centres_.any()
+        else "float32"
+    )
 
 
 def names_of(what: str, given: Any) -> list[str]:
@@ -183,6 +203,8 @@ def _array_of(column: Column, frame: pd.DataFrame, arrays: Mapping[str, Array]) 
         raise TableError(
             f"{column.name!r} must have the shape (rows, {', '.join(map(str, column.shape))}), got {tuple(array.shape)}"
         )
+    if column.kind == "series":
+        return _as_kept(array, column.dtype)
     if column.dtype == "uint8" and array.dtype != np.uint8:
         pixels = np.asarray(array)
         if len(pixels) and not (pixels.max() > 1 and pixels.min() >= 0 and (pixels == pixels.astype(np.uint8)).all()):
@@ -193,6 +215,13 @@ def _array_of(column: Column, frame: pd.DataFrame, arrays: Mapping[str, Array]) 
             f"{column.name!r} must hold numbers with fractions, as in training, got whole ones: scale them"
         )
     return array
+
+
+def _as_kept(series: Array, dtype: str) -> Array:
+    if isinstance(series, Stretches):
+        return replace(series, base=series.base.astype(dtype, copy=False))
+    kept: Array = series.astype(dtype, copy=False) if isinstance(series, np.ndarray) else series
+    return kept
 
 
 def _plain_numbers(schema: Schema, frame: pd.DataFrame) -> Table | None:

@@ -169,9 +169,7 @@ def _read_csv(
     absent = {name: [*_absent(kept), *missing] for name, kept in words.items()}
     options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
     verbatim = {name: str for name in names if name in texts}
-    frame = pd.read_csv(
-        path, dtype=verbatim, na_values=absent, low_memory=False, float_precision="round_trip", **options
-    )
+    frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
     doubtful = [name for name in names if name not in texts and (name in labels or _whole(frame[name]))]
     if not doubtful:
         return frame
@@ -198,12 +196,16 @@ def _absent(kept: Collection[str] | None) -> list[str]:
 
 
 def _numeric(values: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+    """Return whether values are numbers, of which one at least is there."""
+    return (
+        bool(values.notna().any())
+        and pd.api.types.is_numeric_dtype(values.dtype)
+        and not pd.api.types.is_bool_dtype(values.dtype)
+    )
 
 
 def _whole(values: pd.Series[Any]) -> bool:
-    present = values.dropna() if _numeric(values) else values.iloc[:0]
-    return len(present) > 0 and bool((present % 1 == 0).all())
+    return _numeric(values) and bool((values.dropna() % 1 == 0).all())
 
 
 def _typed(values: pd.Series[Any], written: pd.Series[Any]) -> bool:

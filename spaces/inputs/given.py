@@ -233,7 +233,7 @@ def _of_values(data: Any, schema: Schema | None) -> tuple[pd.DataFrame, dict[str
         row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
         raise TableError(
             "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
-            f"width, channels), got {type(data).__name__} of shape {array.shape}{row}"
+            f"width, channels), got shape {array.shape}{row}"
         )
     name = _array_name(schema, "series" if array.ndim == 3 else "image")
     return pd.DataFrame(index=range(len(array))), {name: checked_array(name, array)}, {}
@@ -257,7 +257,9 @@ def plain_array(data: Any) -> NDArray[Any]:
             return np.asarray(data.astype(np.float64).filled(np.nan))
         if data.dtype.kind in "fcmM":
             return np.asarray(data.filled(np.nan if data.dtype.kind in "fc" else data.dtype.type("NaT")))
-        return np.asarray(data.astype(object).filled(None))
+        array: NDArray[Any] = data.data.astype(object)
+        array[np.ma.getmaskarray(data)] = None
+        return array
     try:
         array = np.asarray(data)
         # numpy makes texts of numbers and None that stand beside texts.
@@ -267,7 +269,7 @@ def plain_array(data: Any) -> NDArray[Any]:
 
 
 def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a series as float32, images of whole numbers as uint8, other images as float32.
+    """Return a series as float32 or float64, images of whole numbers as uint8, other images as float32.
 
     Raises:
         TableError: It holds no numbers, infinite ones, missing pixels, or nothing.
@@ -283,7 +285,9 @@ def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
                 f"{array.min()} to {array.max()}"
             )
         return array.astype(np.uint8, copy=False)
-    numbers = array.astype(np.float32, copy=False)
+    # What type a series is kept in, the schema says.
+    exact = array.ndim == 3 and array.dtype.kind in "iuf" and array.dtype.itemsize > 2 and array.dtype != np.float32
+    numbers = array.astype(np.float64 if exact else np.float32, copy=False)
     if np.isinf(numbers).any():
         raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
     if array.ndim == 4 and np.isnan(numbers).any():

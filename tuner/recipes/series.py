@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.inputs.arrays import carried_forward
+from spaces.inputs.border import series_dtype
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
@@ -32,7 +33,6 @@ PAST = "past"
 # Neither the day, which never comes again, nor the month, which few series have seen often: a linear model that counts
 # on them runs away.
 _CALENDAR = ("hour", "day_of_week")
-_LOST = 1e-4  # of a channel's deviation: what float32 may round away
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
@@ -89,7 +89,7 @@ def series_task(
             raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
     read = list(channels) if channels is not None else _numbers(frame, leave_out=[*known, *([time] if time else [])])
     read += [name for name in targets if name not in read]
-    base = _narrowed(_channels(frame, read))
+    base = _channels(frame, read)
     if empty := [name for name, values in zip(read, base.T, strict=True) if np.isnan(values).all()]:
         raise DataError(f"channel {empty[0]!r} holds no number at all")
     moments = np.arange(window - 1, len(frame) - max(horizons), stride)
@@ -107,7 +107,7 @@ def series_task(
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
-    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype=str(base.dtype))
+    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype=series_dtype(stretches))
     task = Task(
         {"table": rows, PAST: stretches},
         list(values) if len(values) > 1 else next(iter(values)),
@@ -161,7 +161,7 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
         else:
             row[name] = [known[origin].iloc[steps - 1]]
     # As in training, what is missing at a window's beginning is carried on from before it.
-    base = carried_forward(_channels(frame, past.categories).astype(past.dtype, copy=False))
+    base = carried_forward(_channels(frame, past.categories))
     window = base[None, -past.shape[0] :]
     said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
@@ -252,18 +252,6 @@ def _channels(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     if np.isinf(base).any():
         raise DataError("the series holds infinite numbers: replace them, or leave the cells empty")
     return base
-
-
-def _narrowed(base: NDArray[np.float64]) -> NDArray[Any]:
-    """Return a series as float32, which is half as large, unless a channel lies so far from zero that it would lose."""
-    with np.errstate(over="ignore"):
-        narrow = base.astype(np.float32)
-    for one, values in zip(narrow.T, base.T, strict=True):
-        known = values[np.isfinite(values)]
-        spread = known.std() if known.size else 0.0
-        if spread and np.abs(one[np.isfinite(values)] - known).max() > _LOST * spread:
-            return base
-    return narrow
 
 
 def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:

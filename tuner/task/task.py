@@ -19,7 +19,7 @@ from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
 from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import Array, pieces, take
+from spaces.rows.arrays import pieces, take
 from spaces.rows.columns import Column, Schema
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
@@ -272,7 +272,7 @@ class Task:
             for name, (words, distinct) in zip(names, self.texts, strict=True)
         ]
         arrays = [
-            Input(one.name, one.kind, one.shape, _read_as(array), periods=one.periods)  # type: ignore[arg-type]
+            Input(one.name, one.kind, one.shape, _read_as(array.dtype), periods=one.periods)  # type: ignore[arg-type]
             for one, array in zip(self.schema.arrays, self.rows.table.arrays, strict=True)
         ]
         inputs = [*_tables(self.schema), *arrays, *inputs]
@@ -368,6 +368,11 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
     return {**named, **inputs}
 
 
+def _read_as(dtype: np.dtype[Any]) -> str:
+    """Return the type in which models read an array: those of float64 are narrowed when they are near zero."""
+    return "float32" if dtype == np.float64 else str(dtype)
+
+
 def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
     """Return how rows are divided: as given, or by what is known of them."""
     single = sequences and not grouped
@@ -385,11 +390,6 @@ def _share(test: Any) -> float | None:
     if not 0 < test < 1:
         raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
     return float(test)
-
-
-def _read_as(array: Array) -> str:
-    """Return the type that models read an array as: series are standardised first, and then float32."""
-    return "uint8" if array.dtype == np.uint8 else "float32"
 
 
 def _tables(schema: Schema) -> list[Input]:

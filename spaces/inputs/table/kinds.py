@@ -77,6 +77,8 @@ def is_code(texts: pd.Series[Any]) -> bool:
 def _kind_of_objects(name: str, present: pd.Series[Any]) -> ColumnKind:
     kinds = {kind: _sort_of(kind) for kind in set(map(type, present))}
     found = set(kinds.values())
+    if odd := sorted(found - {"text", "number", "boolean", "date"}):
+        raise TableError(_unusable(name, present[[kinds[type(value)] == odd[0] for value in present]], odd[0]))
     if "text" in found:
         texts = present[[isinstance(value, str) for value in present]]
         its = _kind_of_texts(name, texts)
@@ -86,10 +88,7 @@ def _kind_of_objects(name: str, present: pd.Series[Any]) -> ColumnKind:
             raise TableError(_mixed(name, texts, types))
     if len(found) > 1:
         raise TableError(_mixed(name, present.iloc[:0], sorted(kind.__name__ for kind in kinds)))
-    (kind,) = found
-    if kind not in ("number", "boolean", "date", "category"):
-        raise TableError(_unusable(name, present, kind))
-    return kind  # type: ignore[return-value]
+    return found.pop()  # type: ignore[return-value]
 
 
 def _sort_of(kind: type) -> str:

@@ -26,6 +26,7 @@ _TRUSTED = [
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.PredefinedSplit",
     "sklearn.model_selection._split.StratifiedKFold",
+    "spaces.inputs.table.centred.Centred",
     "spaces.inputs.table.crosses.HashedCrosses",
     "spaces.inputs.table.piecewise.PiecewiseLinear",
 ]
@@ -43,7 +44,8 @@ class Recipe:
         scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), both with the
             median in place of missing values and an indicator column beside; `"piecewise"`: standardised, with a
             piecewise linear encoding and a column for each frequent value beside, which lets a network see steps and
-            single values as trees do; or `"none"`: as they are, NaN included.
+            single values as trees do; or `"none"`: as they are, NaN included, those far
+            from zero less their median (see `spaces.inputs.table.centred`).
         categories: `"onehot"` up to `ONE_HOT_LIMIT` columns, the mean target beside it above that many; or
             `"codes"`, whole numbers for a model that knows categories.
         cardinalities: The number of categories of each category column.
@@ -244,10 +246,11 @@ def _scaler(scaling: Scaling, rows: int) -> Any:
     from sklearn.pipeline import FeatureUnion, make_pipeline
     from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
+    from spaces.inputs.table.centred import Centred
     from spaces.inputs.table.piecewise import PiecewiseLinear
 
     if scaling == "none":
-        return "passthrough"
+        return Centred()
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     if scaling == "quantile":
         quantiles = QuantileTransformer(
