@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ensembles.ensemble import Ensemble
+    from tuner.study import Study
 
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
@@ -53,8 +54,12 @@ def main() -> None:
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep the study  [default: runs/<name>].")
 @_exits
 def run(study_file: Path, folder: Path | None) -> None:
-    """Run a study file; run it again to resume."""
+    """Run a study file; run it again to resume.
+
+    Exits with 1 where the trials succeeded and no ensemble could be made of them: they are kept and shown.
+    """
     from spaces.rows.target import ITSELF
+    from tuner.ensembling.build import check_method
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, read_study_toml, task_of
 
@@ -62,8 +67,11 @@ def run(study_file: Path, folder: Path | None) -> None:
     _check_method(file.ensemble.method)
     here = study_file.resolve().parent
     families: Any = families_of(file, here)
+    task = task_of(file, here)
+    if task.target.kind != ITSELF:
+        check_method(task, file.ensemble.method)
     study = tune(
-        task_of(file, here),
+        task,
         families,
         sampler=file.study.sampler,
         pruner=file.study.pruner,
@@ -78,8 +86,14 @@ def run(study_file: Path, folder: Path | None) -> None:
         click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
         click.echo(f"See every trial: tuner ui {study.folder}", err=True)
         return
-    combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
-    saved = combined.save(study.folder / "ensemble")
+    try:
+        combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
+        saved = combined.save(study.folder / "ensemble")
+    except (ValueError, OSError) as error:
+        _show_trials(study)
+        click.echo(f"Error: no ensemble could be made: {error}", err=True)
+        click.echo(f"The trials are kept. Try another method: tuner ensemble {study.folder} --method uniform", err=True)
+        sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else FAILED)
     _show_steps(combined.explain())
     _show_report(combined.report(), "table")
     click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
@@ -257,6 +271,12 @@ def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame
         for label, column in zip(part.classes, outputs[:, columns].T, strict=False):
             found[f"probability{name}_{label}"] = column
     return pd.DataFrame(found)
+
+
+def _show_trials(study: Study) -> None:
+    from tuner.archive.report import compact
+
+    _show_frame(compact(study.leaderboard(), study.task.score.name), study.name, "table")
 
 
 def _check_method(method: str) -> None:

@@ -20,13 +20,17 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.duration import seconds
-from tuner.ensembling.pool import HeldOut, candidates, read_held_out
+from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.ensembling.test_rows import score_test_rows, single_ensemble
 from tuner.search.ledger import Trial
+from tuner.task.task import Task
 
 if TYPE_CHECKING:
     from tuner.ensembling.joint import JointTrial
+
+
+_KNOWN: dict[str, Candidate] = {**METHODS, **STACKS}
 
 
 _SMALLEST_WEIGHT = 1e-3
@@ -68,9 +72,7 @@ def build_ensemble(
             "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
             "restores and makes rows"
         )
-    known: dict[str, Candidate] = {**METHODS, **STACKS}
-    if method not in ["auto", "joint", *known]:
-        raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
+    check_method(study.task, method)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     if (joint or method == "joint") and (seeds > 1 or max_mb is not None or max_ms is not None):
@@ -78,8 +80,6 @@ def build_ensemble(
     budget = None if seed_time is None else seconds(seed_time, "seed_time")
     trials = candidates(study, 1 if method == "uniform" else top)
     held = read_held_out(study, trials).without_duplicates()
-    if method in known and not known[method].accepts(held.loss):
-        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
     if seeds > 1:
         from tuner.ensembling.more_models import with_seeds
 
@@ -93,8 +93,21 @@ def build_ensemble(
         case "joint":
             held, choice = _joint(study)
         case _:
-            choice = held.choose({method: known[method]})
+            choice = held.choose({method: _KNOWN[method]})
     return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held, choice)
+
+
+def check_method(task: Task, method: str) -> None:
+    """Refuse a method that is not known, or cannot minimise the task's metric.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    if method not in ["auto", "joint", *_KNOWN]:
+        raise ValueError(f"ensemble method: {unknown_name(method, ['auto', 'joint', *_KNOWN])}")
+    loss = loss_of_task(task)
+    if method in _KNOWN and not _KNOWN[method].accepts(loss):
+        raise ValueError(f"method {method!r} cannot minimise {loss.name}: use nelder_mead or auto")
 
 
 def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:

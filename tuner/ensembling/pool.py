@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -51,7 +51,8 @@ class HeldOut:
         target: `(rows,)`, or of several targets `(rows, targets)`.
         features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
         folds: The fold that held each row out.
-        loss: The deciding metric as a loss.
+        loss: The deciding metric as a loss that weights are fitted to; probabilities are kept from 0 and 1 in it.
+        score: The deciding metric as it is reported, of trials, ensembles and test rows alike.
         parts: Pairs of positions: rows that fit weights, rows scored with them.
         row: One of the rows, to time predictions with.
         seed: The task's.
@@ -67,6 +68,7 @@ class HeldOut:
     features: NDArray[np.float64]
     folds: Index
     loss: Loss
+    score: Score
     parts: list[tuple[Index, Index]]
     row: Table
     seed: int
@@ -97,7 +99,7 @@ class HeldOut:
         rows = np.concatenate([scored for _, scored in self.parts])
         within = [(k, rows[self.folds[rows] == k]) for k in self.scored]
         return tuple(
-            k for k, of in within if len(of) and _is_defined(self.loss, self.target[of], self.predictions[0, of])
+            k for k, of in within if len(of) and _is_defined(self.score.loss, self.target[of], self.predictions[0, of])
         )
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
@@ -114,7 +116,7 @@ class HeldOut:
 
     def _mean(self, folds: Sequence[int], rows: Index, outputs: NDArray[Any]) -> float:
         each = [self.folds[rows] == k for k in folds]
-        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in each]))
+        return float(np.mean([self.score.loss(self.target[rows[of]], outputs[of]) for of in each]))
 
     def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""
@@ -213,16 +215,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
             raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
-    score = task.score
-    targets = _targets(task)
-    if targets:
-        loss = (
-            sum_of_losses(targets)
-            if score.parts
-            else Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
-        )
-    else:
-        loss = _loss(score)
+    score, loss, targets = task.score, loss_of_task(task), _targets(task)
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     groups = None if task.groups is None else task.groups[rows]
     classes = target if task.target.of_classes else None
@@ -240,6 +233,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         features,
         folds,
         loss,
+        score,
         parts,
         row,
         task.seed,
@@ -256,7 +250,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     return held
 
 
-def _is_defined(loss: Loss, target: NDArray[Any], predictions: NDArray[Any]) -> bool:
+def _is_defined(loss: Callable[..., float], target: NDArray[Any], predictions: NDArray[Any]) -> bool:
     try:
         loss(target, predictions)
     except Undefined:
@@ -264,7 +258,18 @@ def _is_defined(loss: Loss, target: NDArray[Any], predictions: NDArray[Any]) -> 
     return True
 
 
+def loss_of_task(task: Task) -> Loss:
+    """Return the loss that weights are fitted to, the sum over the targets where there are several."""
+    targets, score = _targets(task), task.score
+    if not targets:
+        return _loss(score)
+    if score.parts:
+        return sum_of_losses(targets)
+    return Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
+
+
 def _loss(score: Score) -> Loss:
+    """Return the loss that weights are fitted to; scores that are reported are the metric's own."""
     return LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
 
 
