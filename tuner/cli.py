@@ -96,6 +96,8 @@ def run(study_file: Path, folder: Path | None) -> None:
         sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else FAILED)
     _show_steps(combined.explain())
     _show_report(combined.report(), "table")
+    for warning in combined.warnings():
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
     click.echo(f"See every trial: tuner ui {study.folder}", err=True)
 
@@ -306,23 +308,26 @@ def _show_report(report: dict[str, Any], form: str) -> None:
         click.echo(members.to_csv(index=False), nl=False)
         return
     scores, metric = report["scores"], report["metric"]
-    difference = scores["difference"]
+    comparator, difference = scores["comparator"], scores["difference"]
     _show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
     rows = [
         {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": "cross-fitted"},
         {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
         {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
          "scored": "cross-validated"},
-        {"": "best single of other rows", metric: scores["ensemble"]["cross_fitted"] - difference["cross_fitted"],
-         "scored": "cross-fitted: chosen where the weights were fitted"},
-        {"": "ensemble minus that", metric: difference["cross_fitted"],
+        {"": "comparator: one model, chosen on other rows", metric: comparator["cross_fitted"],
+         "scored": f"cross-fitted, {', '.join(comparator['trials'][:3])}"},
+        {"": "ensemble minus comparator", metric: difference["cross_fitted"],
          "scored": f"paired, standard error {difference['standard_error']:.2g}"},
     ]  # fmt: skip
+    for key, its in scores["ensemble"].get("metrics", {}).items():
+        rows.append({"": "ensemble", metric: its["cross_fitted"], "scored": f"cross-fitted, {key}"})
     for name in ("ensemble", "best_single"):
         for key, value in scores[name].get("test", {}).items():
             rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
     title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
     _show_frame(pd.DataFrame(rows), title, "table")
+    click.echo(f"The comparator is {comparator['why']}.", err=True)
 
 
 def _show_frame(frame: pd.DataFrame, title: str, form: str) -> None:

@@ -203,6 +203,18 @@ def test_resamples_that_say_nothing_are_drawn_again_within_strata(grouped):
     assert found == pytest.approx(standard_error(lambda at: float(values[at].mean()), 60, groups=groups), rel=0.2)
 
 
+def test_resamples_that_are_drawn_again_count():
+    """Every class must come six times, as in the rows themselves: no draw at random manages that."""
+    values, classes = np.random.default_rng(0).normal(size=60), np.arange(60) % 10
+
+    def mean(at: NDArray[np.int64]) -> float:
+        if (np.bincount(classes[at], minlength=10) != 6).any():
+            raise Undefined("not six")
+        return float(values[at].mean())
+
+    assert standard_error(mean, 60, strata=classes) == pytest.approx(values.std() / np.sqrt(60), rel=0.25)
+
+
 def test_a_statistic_that_is_defined_nowhere_has_no_standard_error():
     def nothing(at: NDArray[np.int64]) -> float:
         raise Undefined("none")

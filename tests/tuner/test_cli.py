@@ -107,7 +107,7 @@ def test_ensemble_prints_exactly_the_promised_json(folder):
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     assert list(report) == ["method", "metric", "members", "scores", "test_looks"]
-    assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "test"]
+    assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "metrics", "test"]
     assert list(report["scores"]["best_single"]) == ["trial", "cross_validated", "test"]
     assert report["test_looks"] == 1
     assert json.loads(call("ensemble", folder, "--format", "json").stdout)["test_looks"] == 1

@@ -17,7 +17,7 @@ from ensembles.choosing.gate import Choice, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import Part, sum_of_losses
 from ensembles.ensemble import Member
-from ensembles.losses import LOSSES, Loss, Undefined
+from ensembles.losses import LOSSES, Loss, Undefined, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
@@ -25,16 +25,31 @@ from spaces.families.catalog import BASELINE
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
-from tuner.scoring.score import Score
+from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
 from tuner.task.splits import Index, crossfit_parts
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
+FEWEST_BLOCKS = 5
+
+
+FEWEST_ROWS = 10
+
+
 _TIMINGS = 5
 
 
 _MOST_MEMBERS = 30
+
+
+def _wrong(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (predictions.argmax(axis=1) != target).astype(np.float64)
+    return found
+
+
+# Metrics that rank predictions as the mean of these over rows does.
+_BY_ROW = {"accuracy": _wrong, "r2": squares, "perplexity": surprise}
 
 
 class NoModels(StudyError):
@@ -60,6 +75,7 @@ class HeldOut:
         groups: The group of each row, where rows are no independent draws.
         strata: The fold and class of each row, of a single target of classes: a resample needs all of them.
         scored: The folds that the deciding metric can score.
+        compared: The trials that the comparator is chosen among, where they are others than the members.
     """
 
     members: list[Member]
@@ -76,6 +92,7 @@ class HeldOut:
     groups: NDArray[Any] | None = None
     strata: NDArray[Any] | None = None
     scored: tuple[int, ...] = ()
+    compared: tuple[str, ...] = ()
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -113,6 +130,30 @@ class HeldOut:
     def in_sample(self, outputs: NDArray[Any]) -> float:
         """Return the mean loss of all rows over the folds that are scored."""
         return self._mean(self.scored, np.arange(len(outputs)), outputs)
+
+    def metrics(
+        self, scores: Sequence[Score], rows: Index, outputs: NDArray[Any], decided: NDArray[Any]
+    ) -> dict[str, float]:
+        """Return the mean of each score over the folds of some rows.
+
+        Args:
+            scores: The scores.
+            rows: The rows.
+            outputs: What is predicted of them.
+            decided: The same for metrics of labels.
+        """
+        each = [self.folds[rows] == k for k in np.unique(self.folds[rows])]
+        return mean_scores([scored(scores, self.target[rows[of]], outputs[of], decided[of]) for of in each])
+
+    def doubt(self, rows: Index) -> str:
+        """Say why standard errors of some rows are not to be trusted; nothing where they may be."""
+        blocks = 0 if self.groups is None else len(np.unique(self.groups[rows]))
+        if 1 < blocks < FEWEST_BLOCKS:
+            return f"standard errors are not to be trusted: they are of {blocks} groups, fewer than {FEWEST_BLOCKS}"
+        least = min(len(of) for _, of in self.parts)
+        if least < FEWEST_ROWS:
+            return f"standard errors are not to be trusted: a part has {least} rows, fewer than {FEWEST_ROWS}"
+        return ""
 
     def _mean(self, folds: Sequence[int], rows: Index, outputs: NDArray[Any]) -> float:
         each = [self.folds[rows] == k for k in folds]
@@ -270,7 +311,9 @@ def loss_of_task(task: Task) -> Loss:
 
 def _loss(score: Score) -> Loss:
     """Return the loss that weights are fitted to; scores that are reported are the metric's own."""
-    return LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+    by_row = _BY_ROW.get(score.name)
+    own = Loss(score.name, score.loss, of_labels=score.metric.needs == "label", by_row=by_row)
+    return LOSSES.get(score.name) or own
 
 
 def _targets(task: Task) -> tuple[Part, ...]:
