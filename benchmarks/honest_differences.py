@@ -100,8 +100,15 @@ class Found:
         return abs(self.difference - self.truth) <= 2 * self.standard_error + 1e-12
 
 
-def draw(cell: Cell, number: int, fresh: int = FRESH) -> list[Found]:
-    """Return the differences of one draw of a cell: each step against the one held, then the ensemble's."""
+def draw(cell: Cell, number: int, *, fresh: int = FRESH, methods: tuple[str, ...] = METHODS) -> list[Found]:
+    """Return the differences of one draw of a cell: each step against the one held, then the ensemble's.
+
+    Args:
+        cell: The cell.
+        number: The number of the draw, from which everything random is derived.
+        fresh: How many new rows are the truth.
+        methods: Those that pass the gate, the first held from the start.
+    """
     rng = np.random.default_rng([CELLS.index(cell), number])
     predictions, target = problem(cell, cell.rows + fresh, rng)
     known, new = slice(0, cell.rows), slice(cell.rows, None)
@@ -124,10 +131,10 @@ def draw(cell: Cell, number: int, fresh: int = FRESH) -> list[Found]:
             losses.append(loss(target[new], combiner(predictions[:, new])))
         return float(np.average(losses, weights=[len(of) for _, of in parts]))
 
-    steps = {name: of for name, of in ladder(FAMILIES, loss).items() if name in METHODS}
+    steps = {name: of for name, of in ladder(FAMILIES, loss).items() if name in methods}
     fitted = {name: cross_fit(of, predictions[:, known], target[known], loss, parts) for name, of in steps.items()}
     truths = {name: true_loss(of) for name, of in steps.items()}
-    found, held = [], METHODS[0]
+    found, held = [], methods[0]
     for name in list(steps)[1:]:
         gain, error = paired_difference(
             fitted[name].rows, fitted[held].resampled, fitted[name].resampled, by_fold, seed=number

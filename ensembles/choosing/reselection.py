@@ -50,12 +50,10 @@ class Reselected:
 
     def __call__(self, at: Index) -> NDArray[np.float64]:
         """Return `(resampled rows, outputs)`, for positions among the scored rows, some repeated."""
-        weights = self.weights(at)
-        drawn = self.rows[at]
-        outputs = np.empty((len(at), self.predictions.shape[2]))
-        for p, of in enumerate(weights.T):
-            within, members = self._part_of[drawn] == p, np.flatnonzero(of)
-            outputs[within] = np.tensordot(of[members], self.predictions[np.ix_(members, drawn[within])], axes=1)
+        weights, drawn = self.weights(at), self.rows[at]
+        outputs = np.zeros((len(at), self.predictions.shape[2]))
+        for i in np.flatnonzero(weights.any(axis=1)):
+            outputs += weights[i, self._part_of[drawn], None] * self.predictions[i, drawn]
         return outputs
 
     def weights(self, at: Index) -> NDArray[np.float64]:
