@@ -29,6 +29,7 @@ class Loss:
             labels of 0 and 1; predictions are `(rows, outputs)`; sample weights `(rows,)`.
         convex: Whether it is convex in the predictions, so that a local optimum of the weights is the optimum.
         of_labels: Whether it looks only at which class has the largest probability.
+        by_row: `(target, predictions) -> (rows,)`, where it ranks predictions as the mean of these over rows does.
         targets: Where it is of several targets, some of them classes, how many (see `ensembles.combiners.each_target`).
     """
 
@@ -36,6 +37,7 @@ class Loss:
     function: Callable[..., float]
     convex: bool = False
     of_labels: bool = False
+    by_row: Callable[..., NDArray[np.float64]] | None = None
     targets: int = 0
 
     def __call__(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
@@ -50,35 +52,48 @@ def per_output(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(len(values), -1)
 
 
-def _log_loss(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+def surprise(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+    """Return each row's log loss, `(rows,)`, probabilities kept from 0 and 1."""
     true = np.take_along_axis(predictions, target[:, None], axis=1)[:, 0]
-    return float(np.average(-np.log(np.clip(true, SMALLEST, 1 - SMALLEST)), weights=sample_weight))
+    found: NDArray[np.float64] = -np.log(np.clip(true, SMALLEST, 1 - SMALLEST))
+    return found
 
 
-def _multilabel(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+def _surprise_of_labels(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
     true = np.clip(np.where(target == 1, predictions, 1 - predictions), SMALLEST, 1 - SMALLEST)
-    return float(np.average(-np.log(true).mean(axis=1), weights=sample_weight))
+    found: NDArray[np.float64] = -np.log(true).mean(axis=1)
+    return found
 
 
-def _mse(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
-    return float(np.average(((predictions - per_output(target)) ** 2).mean(axis=1), weights=sample_weight))
+def squares(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+    """Return each row's squared error, `(rows,)`, the mean over outputs."""
+    found: NDArray[np.float64] = ((predictions - per_output(target)) ** 2).mean(axis=1)
+    return found
+
+
+def _distances(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.abs(predictions - per_output(target)).mean(axis=1)
+    return found
+
+
+def _mean_of(by_row: Callable[..., NDArray[np.float64]]) -> Callable[..., float]:
+    def function(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+        return float(np.average(by_row(target, predictions), weights=sample_weight))
+
+    return function
 
 
 def _rmse(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
-    return float(np.sqrt(_mse(target, predictions, sample_weight)))
-
-
-def _mae(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
-    return float(np.average(np.abs(predictions - per_output(target)).mean(axis=1), weights=sample_weight))
+    return float(np.sqrt(np.average(squares(target, predictions), weights=sample_weight)))
 
 
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("log_loss", _log_loss, convex=True),
-        Loss("multilabel_log_loss", _multilabel, convex=True),
-        Loss("rmse", _rmse, convex=True),
-        Loss("mse", _mse, convex=True),
-        Loss("mae", _mae, convex=True),
+        Loss("log_loss", _mean_of(surprise), convex=True, by_row=surprise),
+        Loss("multilabel_log_loss", _mean_of(_surprise_of_labels), convex=True, by_row=_surprise_of_labels),
+        Loss("rmse", _rmse, convex=True, by_row=squares),
+        Loss("mse", _mean_of(squares), convex=True, by_row=squares),
+        Loss("mae", _mean_of(_distances), convex=True, by_row=_distances),
     )
 }

@@ -6,9 +6,11 @@ Every weight solver is `(predictions, target, loss, *, sample_weight=None) -> we
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Candidate, Features
@@ -36,6 +38,10 @@ class Solver(Protocol):
         ...
 
 
+Select = Callable[[NDArray[np.float64]], Weights]
+"""Weights `(members,)` of the members' losses `(members,)`."""
+
+
 @dataclass(frozen=True)
 class Method:
     """How members become one by weights: a solver, and the pool that its weights are for.
@@ -44,11 +50,13 @@ class Method:
         solver: The weight solver.
         pool: The name of the pool, a key of `ensembles.pools.POOLS`.
         losses: Names of the losses that the solver can minimise; None for any.
+        select: Where weights depend on each member's own loss and nothing else, how.
     """
 
     solver: Solver
     pool: Pool = "linear"
     losses: tuple[str, ...] | None = None
+    select: Select | None = None
 
     def __call__(
         self, predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None

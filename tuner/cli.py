@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ensembles.ensemble import Ensemble
+    from tuner.study import Study
 
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
@@ -53,8 +54,12 @@ def main() -> None:
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep the study  [default: runs/<name>].")
 @_exits
 def run(study_file: Path, folder: Path | None) -> None:
-    """Run a study file; run it again to resume."""
+    """Run a study file; run it again to resume.
+
+    Exits with 1 where the trials succeeded and no ensemble could be made of them: they are kept and shown.
+    """
     from spaces.rows.target import ITSELF
+    from tuner.ensembling.build import check_method
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, read_study_toml, task_of
 
@@ -62,8 +67,11 @@ def run(study_file: Path, folder: Path | None) -> None:
     _check_method(file.ensemble.method)
     here = study_file.resolve().parent
     families: Any = families_of(file, here)
+    task = task_of(file, here)
+    if task.target.kind != ITSELF:
+        check_method(task, file.ensemble.method)
     study = tune(
-        task_of(file, here),
+        task,
         families,
         sampler=file.study.sampler,
         pruner=file.study.pruner,
@@ -78,10 +86,18 @@ def run(study_file: Path, folder: Path | None) -> None:
         click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
         click.echo(f"See every trial: tuner ui {study.folder}", err=True)
         return
-    combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
-    saved = combined.save(study.folder / "ensemble")
+    try:
+        combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
+        saved = combined.save(study.folder / "ensemble")
+    except (ValueError, OSError) as error:
+        _show_trials(study)
+        click.echo(f"Error: no ensemble could be made: {error}", err=True)
+        click.echo(f"The trials are kept. Try another method: tuner ensemble {study.folder} --method uniform", err=True)
+        sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else FAILED)
     _show_steps(combined.explain())
     _show_report(combined.report(), "table")
+    for warning in combined.warnings():
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
     click.echo(f"See every trial: tuner ui {study.folder}", err=True)
 
@@ -255,6 +271,12 @@ def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame
     return pd.DataFrame(found)
 
 
+def _show_trials(study: Study) -> None:
+    from tuner.archive.report import compact
+
+    _show_frame(compact(study.leaderboard(), study.task.score.name), study.name, "table")
+
+
 def _check_method(method: str) -> None:
     from ensembles.methods import METHODS, STACKS
     from spaces.language.complaints import unknown_name
@@ -282,23 +304,26 @@ def _show_report(report: dict[str, Any], form: str) -> None:
         click.echo(members.to_csv(index=False), nl=False)
         return
     scores, metric = report["scores"], report["metric"]
-    difference = scores["difference"]
+    comparator, difference = scores["comparator"], scores["difference"]
     _show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
     rows = [
         {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": "cross-fitted"},
         {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
         {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
          "scored": "cross-validated"},
-        {"": "best single of other rows", metric: scores["ensemble"]["cross_fitted"] - difference["cross_fitted"],
-         "scored": "cross-fitted: chosen where the weights were fitted"},
-        {"": "ensemble minus that", metric: difference["cross_fitted"],
+        {"": "comparator: one model, chosen on other rows", metric: comparator["cross_fitted"],
+         "scored": f"cross-fitted, {', '.join(comparator['trials'][:3])}"},
+        {"": "ensemble minus comparator", metric: difference["cross_fitted"],
          "scored": f"paired, standard error {difference['standard_error']:.2g}"},
     ]  # fmt: skip
+    for key, its in scores["ensemble"].get("metrics", {}).items():
+        rows.append({"": "ensemble", metric: its["cross_fitted"], "scored": f"cross-fitted, {key}"})
     for name in ("ensemble", "best_single"):
         for key, value in scores[name].get("test", {}).items():
             rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
     title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
     _show_frame(pd.DataFrame(rows), title, "table")
+    click.echo(f"The comparator is {comparator['why']}.", err=True)
 
 
 def _show_frame(frame: pd.DataFrame, title: str, form: str) -> None:

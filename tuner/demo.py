@@ -42,10 +42,12 @@ def main(folder: Path) -> None:
     ensemble = study.ensemble("nelder_mead")
     saved = ensemble.save(folder / "ensemble")
     _print(compare(study, ["uniform", "nelder_mead"], test=True), "Handwritten digits: what came out")
-    difference = ensemble.scores["difference"]
+    scores = ensemble.scores
+    difference, comparator = scores["difference"], scores["comparator"]
     print(
-        f"Weighted ensemble minus best single model, cross-fitted log loss: {difference['cross_fitted']:+.4f} "
-        f"(standard error {difference['standard_error']:.4f}; below zero the ensemble wins)\n"
+        f"Cross-fitted log loss: weighted ensemble {scores['ensemble']['cross_fitted']:.4f}, comparator "
+        f"{comparator['cross_fitted']:.4f}, difference {difference['cross_fitted']:+.4f} (standard error "
+        f"{difference['standard_error']:.4f}; below zero the ensemble wins).\nThe comparator is {comparator['why']}.\n"
     )
     five = folder / "five_rows.csv"
     digits.drop(columns="target").head(5).to_csv(five, index=False)

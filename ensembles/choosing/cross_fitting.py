@@ -1,7 +1,8 @@
 """Honest scores: weights are judged on rows that did not fit them.
 
 Within each part of the held-out rows, weights are fitted on the other parts, and so is the choice of the best single
-member that the ensemble is compared with.
+member that the ensemble is compared with. For the standard error of a difference that choice is made anew in every
+resample; weights are not fitted again.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.choosing.reselection import Index, Reselected
 from ensembles.combiners.combiner import Candidate, Features
 from ensembles.losses import Loss, SampleWeight, Undefined
-from ensembles.pools import Predictions
+from ensembles.methods import Method, Select
+from ensembles.pools import Predictions, Weights
 
-Index = NDArray[np.int64]
+Said = NDArray[np.float64] | Callable[[Index], NDArray[np.float64]]
+"""Predictions `(rows, outputs)`, or what returns them for a resample, given as positions of rows."""
 
 
 Score = Callable[[Index, NDArray[np.float64]], float]
@@ -33,12 +37,24 @@ class CrossFitted:
         outputs: `(rows, outputs)`, blended with weights that did not see the row.
         ensemble: The same as decided, for metrics of labels; elsewhere as they are.
         single: `(rows, outputs)`, of the member that was best on the rows that fitted the weights.
+        chosen: That member, one for each part.
+        resampled: The same as `ensemble` for a resample, in which a method that only chooses members chooses anew.
+        single_resampled: The same as `single` for a resample, in which the member is chosen anew.
     """
 
     rows: Index
     outputs: NDArray[np.float64]
     ensemble: NDArray[np.float64]
     single: NDArray[np.float64]
+    chosen: tuple[int, ...]
+    resampled: Said
+    single_resampled: Said
+
+
+def best_share(losses: NDArray[np.float64]) -> Weights:
+    """Return all weight on the member of the lowest loss, `(members,)`."""
+    best: Weights = np.eye(len(losses))[int(np.argmin(losses))]
+    return best
 
 
 def cross_fit(
@@ -66,6 +82,7 @@ def cross_fit(
     def of(values: NDArray[Any] | None, rows: Index) -> NDArray[Any] | None:
         return None if values is None else values[rows]
 
+    parts, chosen = list(parts), []
     rows, blended, decided, singles = [], [], [], []
     for fit, score in parts:
         counts = of(sample_weight, fit)
@@ -73,19 +90,30 @@ def cross_fit(
             predictions[:, fit], target[fit], loss, sample_weight=counts, features=of(features, fit)
         )
         best = int(np.argmin([loss(target[fit], member[fit], counts) for member in predictions]))
+        chosen.append(best)
         rows.append(score)
         blended.append(combiner(predictions[:, score], of(features, score)))
         decided.append(combiner.decide(blended[-1]))
         singles.append(np.asarray(predictions[best, score], dtype=np.float64))
     order = np.argsort(np.concatenate(rows), kind="stable")
-    outputs, ensemble, single = (np.concatenate(parts)[order] for parts in (blended, decided, singles))
-    return CrossFitted(np.concatenate(rows)[order], outputs, ensemble, single)
+    outputs, ensemble, single = (np.concatenate(of)[order] for of in (blended, decided, singles))
+    scored = np.concatenate(rows)[order]
+
+    def again(select: Select | None, said: NDArray[np.float64]) -> Said:
+        if select is None or len(predictions) == 1:
+            return said
+        return Reselected(select, predictions, target, loss, parts, scored, sample_weight)
+
+    select = candidate.select if isinstance(candidate, Method) else None
+    return CrossFitted(
+        scored, outputs, ensemble, single, tuple(chosen), again(select, ensemble), again(best_share, single)
+    )
 
 
 def paired_difference(
     rows: Index,
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
+    first: Said,
+    second: Said,
     score: Score,
     *,
     groups: NDArray[Any] | None = None,
@@ -96,7 +124,7 @@ def paired_difference(
 
     Args:
         rows: The rows that both predict.
-        first: Predictions `(rows, outputs)`.
+        first: Predictions `(rows, outputs)`, or what returns them for a resample.
         second: Others of the same rows.
         score: `(rows, predictions) -> float`; raises `Undefined` where it says nothing of rows.
         groups: The group of every row there is, where rows belong together; groups are then drawn whole.
@@ -105,9 +133,9 @@ def paired_difference(
     """
 
     def difference(at: Index) -> float:
-        return score(rows[at], first[at]) - score(rows[at], second[at])
+        return score(rows[at], _of(first, at)) - score(rows[at], _of(second, at))
 
-    if np.array_equal(first, second):
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and np.array_equal(first, second):
         return 0.0, 0.0
     error = standard_error(
         difference,
@@ -117,6 +145,10 @@ def paired_difference(
         seed=seed,
     )
     return difference(np.arange(len(rows))), error
+
+
+def _of(said: Said, at: Index) -> NDArray[np.float64]:
+    return said[at] if isinstance(said, np.ndarray) else said(at)
 
 
 def standard_error(

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.choosing.cross_fitting import CrossFitted, Index, Score, cross_fit, paired_difference
+from ensembles.choosing.cross_fitting import CrossFitted, Score, best_share, cross_fit, paired_difference
+from ensembles.choosing.reselection import Index
 from ensembles.combiners.combiner import Candidate, Features
 from ensembles.combiners.tempered import Calibrated
 from ensembles.combiners.threshold import WithThreshold
 from ensembles.losses import Loss, SampleWeight
-from ensembles.methods import METHODS, STACKS, Method, Solver
+from ensembles.methods import METHODS, STACKS, Method, Select, Solver
 from ensembles.pools import Predictions, Weights
 
 _LEAST_GAIN = 1e-6
@@ -71,8 +72,8 @@ def ladder(families: Sequence[str], loss: Loss, *, with_features: bool = False) 
         with_features: Whether there are features of the rows, for methods that look at them.
     """
     steps: dict[str, Candidate] = {
-        "family_average": Method(family_average(families)),
-        "best_single": Method(best_single),
+        "family_average": Method(family_average(families), select=family_shares(families)),
+        "best_single": Method(best_single, select=best_share),
         **{name: METHODS[name] for name in ("regularized", "nelder_mead", "log_linear")},
         **{name: stack for name, stack in STACKS.items() if with_features or not stack.with_features},
     }
@@ -142,7 +143,7 @@ def choose(
             steps.append(Step(name, value, None, 0.0, 0.0, True))
         else:
             gain, error = paired_difference(
-                fitted.rows, held.fitted.ensemble, fitted.ensemble, score, groups=groups, strata=strata, seed=seed
+                fitted.rows, held.fitted.resampled, fitted.resampled, score, groups=groups, strata=strata, seed=seed
             )
             # Two methods that agree to the last digits have a standard error of next to nothing.
             worthwhile = gain > max(error, _LEAST_GAIN * abs(value))
@@ -171,9 +172,7 @@ def best_single(
         loss: What decides which is best.
         sample_weight: `(rows,)`, how much each row counts; all the same when left out.
     """
-    losses = [loss(target, member, sample_weight) for member in predictions]
-    best: Weights = np.eye(len(predictions))[int(np.argmin(losses))]
-    return best
+    return best_share(np.array([loss(target, member, sample_weight) for member in predictions]))
 
 
 def family_average(families: Sequence[str]) -> Solver:
@@ -182,16 +181,29 @@ def family_average(families: Sequence[str]) -> Solver:
     Args:
         families: Each member's family.
     """
-    names = np.array(families)
+    shares = family_shares(families)
 
     def solve(
         predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
     ) -> Weights:
-        losses = np.array([loss(target, member, sample_weight) for member in predictions])
+        return shares(np.array([loss(target, member, sample_weight) for member in predictions]))
+
+    return solve
+
+
+def family_shares(families: Sequence[str]) -> Select:
+    """Return what gives equal weights to the member of the lowest loss of each family.
+
+    Args:
+        families: Each member's family.
+    """
+    names = np.array(families)
+
+    def select(losses: NDArray[np.float64]) -> Weights:
         weights = np.zeros(len(names))
         for family in dict.fromkeys(families):
             of = np.flatnonzero(names == family)
             weights[of[int(np.argmin(losses[of]))]] = 1.0
         return weights / weights.sum()
 
-    return solve
+    return select

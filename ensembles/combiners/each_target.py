@@ -46,8 +46,20 @@ def sum_of_losses(parts: Sequence[Part]) -> Loss:
             part.weight * part.loss(part.of(target), predictions[:, part.columns], sample_weight) for part in parts
         )
 
+    def by_row(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+        return np.sum(
+            [
+                part.weight * part.loss.by_row(part.of(target), predictions[:, part.columns])
+                for part in parts
+                if part.loss.by_row
+            ],
+            axis=0,
+        )
+
+    added = all(part.loss.by_row and part.loss.name != "rmse" for part in parts)  # of which only the squares add up
     convex = all(part.loss.convex for part in parts)
-    return Loss("the losses of several targets", function, convex=convex, targets=len(parts))
+    name = "the losses of several targets"
+    return Loss(name, function, convex=convex, by_row=by_row if added else None, targets=len(parts))
 
 
 @dataclass(frozen=True)

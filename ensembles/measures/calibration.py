@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import LOSSES
-
 _BINS = 15
 
 
@@ -31,13 +29,14 @@ class Calibration:
 
 def calibration(probabilities: NDArray[Any], target: NDArray[Any]) -> Calibration:
     """Measure the calibration of probabilities `(rows, classes)` against class indices `(rows,)`."""
-    from sklearn.metrics import brier_score_loss
+    from sklearn.metrics import brier_score_loss, log_loss
 
     classes = probabilities.shape[1]
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)  # of float32 rounding
-    brier = brier_score_loss(target, probabilities, labels=np.arange(classes), scale_by_half="auto")
+    labels = np.arange(classes)
+    brier = brier_score_loss(target, probabilities, labels=labels, scale_by_half="auto")
     error = expected_calibration_error(probabilities, target)
-    return Calibration(LOSSES["log_loss"](target, probabilities), float(brier), error)
+    return Calibration(float(log_loss(target, probabilities, labels=labels)), float(brier), error)
 
 
 def expected_calibration_error(probabilities: NDArray[Any], target: NDArray[Any]) -> float:

@@ -189,17 +189,30 @@ def standard_error_of(target, predictions, loss):
 def test_resamples_that_say_nothing_are_drawn_again_within_strata(grouped):
     """Two rows of sixty are rare: a draw that has neither is drawn again, and then has them."""
     values, rare = np.random.default_rng(0).normal(size=60), np.arange(60) < 2
-    groups, said = np.repeat(np.arange(30), 2) if grouped else None, []
+    groups, nothing, something = np.repeat(np.arange(30), 2) if grouped else None, [], []
 
     def mean(at: NDArray[np.int64]) -> float:
+        (something if rare[at].any() else nothing).append(at)
         if not rare[at].any():
-            said.append(at)
             raise Undefined("none")
         return float(values[at].mean())
 
     found = standard_error(mean, 60, groups=groups, strata=rare)
-    assert 10 < len(said) < 120, "some draws had none, and each was mended by one more"
+    assert len(nothing) > 10
+    assert len(something) == 200, "each was mended by one more draw"
     assert found == pytest.approx(standard_error(lambda at: float(values[at].mean()), 60, groups=groups), rel=0.2)
+
+
+def test_resamples_that_are_drawn_again_count():
+    """Every class must come six times, as in the rows themselves: no draw at random manages that."""
+    values, classes = np.random.default_rng(0).normal(size=60), np.arange(60) % 10
+
+    def mean(at: NDArray[np.int64]) -> float:
+        if (np.bincount(classes[at], minlength=10) != 6).any():
+            raise Undefined("not six")
+        return float(values[at].mean())
+
+    assert standard_error(mean, 60, strata=classes) == pytest.approx(values.std() / np.sqrt(60), rel=0.25)
 
 
 def test_a_statistic_that_is_defined_nowhere_has_no_standard_error():

@@ -107,7 +107,7 @@ def test_ensemble_prints_exactly_the_promised_json(folder):
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     assert list(report) == ["method", "metric", "members", "scores", "test_looks"]
-    assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "test"]
+    assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "metrics", "test"]
     assert list(report["scores"]["best_single"]) == ["trial", "cross_validated", "test"]
     assert report["test_looks"] == 1
     assert json.loads(call("ensemble", folder, "--format", "json").stdout)["test_looks"] == 1
@@ -216,6 +216,25 @@ def test_only_the_baseline_succeeded_exits_with_3(place):
     result = call("run", place / "bad.toml")
     assert result.exit_code == 3, result.output
     assert "no trial beside the baseline succeeded" in result.stderr
+
+
+def test_trials_without_an_ensemble_are_shown_and_exit_with_1(place):
+    """The joint model needs a network, and the study has none."""
+    (place / "alone.toml").write_text(STUDY.replace('"small"', '"alone"').replace('"greedy"', '"joint"'))
+    result = call("run", place / "alone.toml")
+    assert result.exit_code == 1, result.output
+    assert "xgboost-000000" in result.stdout
+    assert "no ensemble could be made: a joint model needs a network" in result.stderr
+    assert call("ensemble", place / "runs" / "alone", "--method", "uniform").exit_code == 0
+
+
+def test_a_method_that_cannot_minimise_the_metric_is_refused_before_the_first_trial(place):
+    text = STUDY.replace('"small"', '"never"').replace('"greedy"', '"convex"').replace('"log_loss"', '"roc_auc"')
+    (place / "never.toml").write_text(text.replace('["roc_auc", "accuracy"]', '["accuracy"]'))
+    result = call("run", place / "never.toml")
+    assert result.exit_code == 2
+    assert "'convex' cannot minimise roc_auc" in result.stderr
+    assert not (place / "runs" / "never").exists()
 
 
 def test_help_and_imports_load_nothing_heavy():

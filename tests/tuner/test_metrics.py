@@ -14,6 +14,9 @@ P2 = rng.dirichlet([1, 1], size=200)
 P3 = rng.dirichlet([1, 1, 1], size=200)
 
 EXPECTED = {
+    "brier_score": lambda y, p: sklearn.metrics.brier_score_loss(
+        y, p, labels=np.arange(p.shape[1]), scale_by_half="auto"
+    ),
     "log_loss": lambda y, p: sklearn.metrics.log_loss(y, p),
     "roc_auc": lambda y, p: sklearn.metrics.roc_auc_score(
         y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr", average="macro"
@@ -24,6 +27,7 @@ EXPECTED = {
     "matthews_corrcoef": lambda y, p: sklearn.metrics.matthews_corrcoef(y, p.argmax(1)),
 }
 VALUE_METRICS = {
+    "mse": sklearn.metrics.mean_squared_error,
     "rmse": sklearn.metrics.root_mean_squared_error,
     "mae": sklearn.metrics.mean_absolute_error,
     "r2": sklearn.metrics.r2_score,
@@ -96,3 +100,10 @@ def test_ranking_metrics_are_scikit_learns_with_and_without_ties(name, digits):
     p = np.random.default_rng(1).random(200).round(digits)
     expected = getattr(sklearn.metrics, f"{name}_score")(BINARY, p)
     assert METRICS[name].function(BINARY, np.stack([1 - p, p], axis=1)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_probability_of_zero_counts_as_it_does_in_scikit_learn():
+    target, sure = np.array([0, 1, 1]), np.array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
+    expected = sklearn.metrics.log_loss(target, sure)
+    assert METRICS["log_loss"].function(target, sure) == pytest.approx(expected, rel=1e-12)
+    assert expected > 12

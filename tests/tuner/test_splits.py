@@ -75,6 +75,33 @@ def test_a_class_of_one_row_does_not_stop_a_split():
     assert len(kept) + len(off) == 51
 
 
+@pytest.mark.parametrize("folds", [2, 3, 5])
+@pytest.mark.parametrize("rows", [41, 1000])
+def test_in_time_order_the_first_fold_trains_on_half_of_the_rows(rows, folds):
+    target = target_of(rows, 0)
+    cut = fold_indices(Split("time", folds), target, classes=True, groups=None, seed=0)
+    assert len(cut[0][0]) >= rows / 2
+    assert len(cut[0][0]) < rows / 2 + folds, "and hardly more"
+    assert len(cut[-1][0]) + len(cut[-1][1]) == rows
+    early = fold_indices(Split("time", folds, first=0.0), target, classes=True, groups=None, seed=0)
+    assert len(early[0][0]) < 0.45 * rows
+
+
+@pytest.mark.parametrize(("n_folds", "rows"), [(1, 50), (3, 60), (3, 3000), (5, 100)])
+def test_in_time_order_a_third_of_the_rows_precedes_every_scored_part(n_folds, rows):
+    parts = list(crossfit_parts(rows, np.array_split(np.arange(rows), n_folds), ordered=True, seed=0))
+    assert min(len(fit) for fit, _ in parts) >= rows / 3
+    assert min(score.min() for _, score in parts) <= rows / 3 + rows / n_folds
+    assert max(score.max() for _, score in parts) == rows - 1
+
+
+def test_a_split_of_time_is_stored_with_its_first_share():
+    assert Split("time", 3).to_json()["first"] == 0.5
+    assert "first" not in Split("kfold", 3).to_json()
+    with pytest.raises(ValueError, match="first must be a share"):
+        Split("time", 3, first=1.0)
+
+
 @pytest.mark.parametrize("rows", [40, 5000])
 @pytest.mark.parametrize("ordered", [False, True])
 def test_weights_never_see_the_rows_they_are_scored_on(rows, ordered):

@@ -114,10 +114,7 @@ def test_inner_rows_without_a_class_tell_the_pruner_nothing(tmp_path):
     frame = few(120, 1).assign(y=(np.arange(120) % 20 == 0).astype(int))
     task = tuner.Task(frame, "y", metric="roc_auc", split={"kind": "time", "folds": 3})
     study = tuner.tune(task, {"xgboost": {"n_estimators": 16}}, trials=1, folder=tmp_path / "s", **QUIET)
-    assert [(trial.family, trial.state) for trial in study.complete] == [
-        ("xgboost", "complete"),
-        ("baseline", "complete"),
-    ]
+    assert {trial.family for trial in study.complete} == {"xgboost", "baseline"}
 
 
 def test_test_rows_of_one_class_cost_no_look(tmp_path):

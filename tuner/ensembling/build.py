@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.choosing.gate import Choice, Step, ladder, refinements
-from ensembles.combiners.combiner import Candidate
+from ensembles.combiners.combiner import Candidate, Combiner
 from ensembles.combiners.each_target import EachTarget
 from ensembles.ensemble import Ensemble, Member
 from ensembles.methods import METHODS, STACKS
@@ -20,13 +21,17 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.duration import seconds
-from tuner.ensembling.pool import HeldOut, candidates, read_held_out
+from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.ensembling.test_rows import score_test_rows, single_ensemble
 from tuner.search.ledger import Trial
+from tuner.task.task import Task
 
 if TYPE_CHECKING:
     from tuner.ensembling.joint import JointTrial
+
+
+_KNOWN: dict[str, Candidate] = {**METHODS, **STACKS}
 
 
 _SMALLEST_WEIGHT = 1e-3
@@ -68,9 +73,7 @@ def build_ensemble(
             "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
             "restores and makes rows"
         )
-    known: dict[str, Candidate] = {**METHODS, **STACKS}
-    if method not in ["auto", "joint", *known]:
-        raise ValueError(f"method: {unknown_name(method, ['auto', 'joint', *known])}")
+    check_method(study.task, method)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     if (joint or method == "joint") and (seeds > 1 or max_mb is not None or max_ms is not None):
@@ -78,8 +81,6 @@ def build_ensemble(
     budget = None if seed_time is None else seconds(seed_time, "seed_time")
     trials = candidates(study, 1 if method == "uniform" else top)
     held = read_held_out(study, trials).without_duplicates()
-    if method in known and not known[method].accepts(held.loss):
-        raise ValueError(f"method {method!r} cannot minimise {held.loss.name}: use nelder_mead or auto")
     if seeds > 1:
         from tuner.ensembling.more_models import with_seeds
 
@@ -93,8 +94,21 @@ def build_ensemble(
         case "joint":
             held, choice = _joint(study)
         case _:
-            choice = held.choose({method: known[method]})
+            choice = held.choose({method: _KNOWN[method]})
     return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held, choice)
+
+
+def check_method(task: Task, method: str) -> None:
+    """Refuse a method that is not known, or cannot minimise the task's metric.
+
+    Raises:
+        ValueError: It is one of these.
+    """
+    if method not in ["auto", "joint", *_KNOWN]:
+        raise ValueError(f"ensemble method: {unknown_name(method, ['auto', 'joint', *_KNOWN])}")
+    loss = loss_of_task(task)
+    if method in _KNOWN and not _KNOWN[method].accepts(loss):
+        raise ValueError(f"method {method!r} cannot minimise {loss.name}: use nelder_mead or auto")
 
 
 def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
@@ -125,12 +139,15 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial)
     """Return the joint model as the only candidate, and the step that compares it with an earlier choice."""
     predictions, rows = made.predictions, choice.fitted.rows
     folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
-    alone = replace(held, members=[Member("joint", "joint", 1.0, folders)], predictions=predictions[None])
-    fitted = replace(choice.fitted, outputs=predictions[rows], ensemble=predictions[rows])
+    compared = tuple(member.trial for member in held.members)
+    member = Member("joint", "joint", 1.0, folders)
+    alone = replace(held, members=[member], predictions=predictions[None], compared=compared)
+    of = predictions[rows]
+    fitted = replace(choice.fitted, outputs=of, ensemble=of, resampled=of)
     gain, error = paired_difference(
         rows,
-        choice.fitted.ensemble,
-        fitted.ensemble,
+        choice.fitted.resampled,
+        of,
         held.by_fold,
         groups=held.groups,
         strata=held.strata,
@@ -148,8 +165,8 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
     sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
     difference, error = paired_difference(
         fitted.rows,
-        fitted.ensemble,
-        fitted.single,
+        fitted.resampled,
+        fitted.single_resampled,
         held.by_fold,
         groups=held.groups,
         strata=held.strata,
@@ -161,8 +178,13 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
             "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
         },
         "best_single": {"trial": best.name, "cross_validated": best.value},
+        "comparator": _comparator(held, choice, best, sign),
         "difference": {"cross_fitted": sign * difference, "standard_error": error},
     }
+    if len(task.scores) > 1:
+        scores["ensemble"]["metrics"] = _metrics(held, choice, task, combiner)
+    if doubt := held.doubt(fitted.rows):
+        scores["difference"]["doubt"] = doubt
     if len(held.cross_fitted_folds) < len(task.folds):
         scores["ensemble"]["folds"] = f"{len(held.cross_fitted_folds)} of {len(task.folds)} folds scored"
     order = np.argsort(-combiner.weights, kind="stable")
@@ -171,6 +193,30 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
     off = held.distances(fitted.rows, fitted.outputs)
     made = Ensemble(name, task.score.name, members, task.schema, task.target, scores, combiner.only(order), off)
     return StudyEnsemble(made, study, best, held, choice)
+
+
+def _metrics(held: HeldOut, choice: Choice, task: Task, combiner: Combiner) -> dict[str, dict[str, float]]:
+    """Return what the further metrics say, of the rows that fitted the weights and cross-fitted."""
+    fitted, outputs = choice.fitted, combiner(held.predictions, held.features)
+    in_sample = held.metrics(task.scores[1:], np.arange(len(outputs)), outputs, combiner.decide(outputs))
+    cross_fitted = held.metrics(task.scores[1:], fitted.rows, fitted.outputs, fitted.ensemble)
+    return {name: {"in_sample": in_sample[name], "cross_fitted": value} for name, value in cross_fitted.items()}
+
+
+def _comparator(held: HeldOut, choice: Choice, best: Trial, sign: int) -> dict[str, Any]:
+    """Describe the single model that the ensemble is compared with: its score, which trials it was, and why those."""
+    fitted = choice.fitted
+    names = held.compared or [member.trial for member in held.members]
+    counts = Counter(names[i] for i in fitted.chosen)
+    return {
+        "cross_fitted": sign * held.by_fold(fitted.rows, fitted.single),
+        "trials": [name for name, _ in counts.most_common()],
+        "why": (
+            "within each part of the rows the single model that was best on the other parts, as weights are fitted "
+            f"there: what choosing one model is worth on new rows. {best.name} was chosen on the rows that score it, "
+            "and so looks better than it is"
+        ),
+    }
 
 
 def compare(study: Archive, methods: Sequence[str] = ("uniform", "nelder_mead"), *, test: bool = False) -> pd.DataFrame:
@@ -182,23 +228,28 @@ def compare(study: Archive, methods: Sequence[str] = ("uniform", "nelder_mead"),
         test: Score the test rows too, in one look.
 
     Returns:
-        Columns `model`, `members`, the deciding metric cross-validated (or cross-fitted; in time order without
-        the first part, so that the two do not compare there), and with `test` every metric as `test ...`, by how much
+        Columns `model`, `members`, every metric cross-validated (or cross-fitted; in time order without the first
+        parts, so that the two do not compare there), and with `test` every metric as `test ...`, by how much
         the deciding one is better than the baseline's, and the standard error of that.
     """
-    rows: dict[str, tuple[Ensemble, float | None]] = {}
+    rows: dict[str, tuple[Ensemble, dict[str, float | None]]] = {}
+    metric, others = study.task.score.name, [score.name for score in study.task.scores[1:]]
     for trial in reversed(study.best_of_each_family):
-        rows[trial.name] = (single_ensemble(study, trial), trial.value)
+        known = trial.outcome.scores.get("held_out", {}) if trial.outcome else {}
+        found = {metric: trial.value, **{name: known.get(name) for name in others}}
+        rows[trial.name] = (single_ensemble(study, trial), found)
     for method in methods:
         combined = build_ensemble(study, method)
-        rows[f"ensemble ({method})"] = (combined.ensemble, combined.scores["ensemble"]["cross_fitted"])
+        its = combined.scores["ensemble"]
+        more = {name: value["cross_fitted"] for name, value in its.get("metrics", {}).items()}
+        rows[f"ensemble ({method})"] = (combined.ensemble, {metric: its["cross_fitted"], **more})
     table = pd.DataFrame(
         {
             "model": name,
             "members": len(ensemble.members),
-            f"{study.task.score.name} (cross-fitted)": value,
+            **{f"{one} (cross-fitted)": value for one, value in values.items()},
         }
-        for name, (ensemble, value) in rows.items()
+        for name, (ensemble, values) in rows.items()
     )
     if not test:
         return table

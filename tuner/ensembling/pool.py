@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from ensembles.choosing.gate import Choice, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import Part, sum_of_losses
 from ensembles.ensemble import Member
-from ensembles.losses import LOSSES, Loss, Undefined
+from ensembles.losses import LOSSES, Loss, Undefined, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
@@ -25,14 +25,29 @@ from spaces.families.catalog import BASELINE
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
-from tuner.scoring.score import Score
+from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
 from tuner.task.splits import Index, crossfit_parts
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
+FEWEST_BLOCKS = 5
+
+
+FEWEST_ROWS = 10
+
+
 _TIMINGS = 5
 _MOST_MEMBERS = 30
+
+
+def _wrong(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (predictions.argmax(axis=1) != target).astype(np.float64)
+    return found
+
+
+# Metrics that rank predictions as the mean of these over rows does.
+_BY_ROW = {"accuracy": _wrong, "r2": squares, "perplexity": surprise}
 
 
 class NoModels(StudyError):
@@ -49,7 +64,8 @@ class HeldOut:
         target: `(rows,)`, or of several targets `(rows, targets)`.
         features: The rows themselves, `(rows, columns)`, for models of a second level that look at them.
         folds: The fold that held each row out.
-        loss: The deciding metric as a loss.
+        loss: The deciding metric as a loss that weights are fitted to; probabilities are kept from 0 and 1 in it.
+        score: The deciding metric as it is reported, of trials, ensembles and test rows alike.
         parts: Pairs of positions: rows that fit weights, rows scored with them.
         row: One of the rows, to time predictions with.
         seed: The task's.
@@ -57,6 +73,7 @@ class HeldOut:
         groups: The group of each row, where rows are no independent draws.
         strata: The fold and class of each row, of a single target of classes: a resample needs all of them.
         scored: The folds that the deciding metric can score.
+        compared: The trials that the comparator is chosen among, where they are others than the members.
     """
 
     members: list[Member]
@@ -65,6 +82,7 @@ class HeldOut:
     features: NDArray[np.float64]
     folds: Index
     loss: Loss
+    score: Score
     parts: list[tuple[Index, Index]]
     row: Table
     seed: int
@@ -72,6 +90,7 @@ class HeldOut:
     groups: NDArray[Any] | None = None
     strata: NDArray[Any] | None = None
     scored: tuple[int, ...] = ()
+    compared: tuple[str, ...] = ()
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -95,7 +114,7 @@ class HeldOut:
         rows = np.concatenate([scored for _, scored in self.parts])
         within = [(k, rows[self.folds[rows] == k]) for k in self.scored]
         return tuple(
-            k for k, of in within if len(of) and _is_defined(self.loss, self.target[of], self.predictions[0, of])
+            k for k, of in within if len(of) and _is_defined(self.score.loss, self.target[of], self.predictions[0, of])
         )
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
@@ -110,9 +129,33 @@ class HeldOut:
         """Return the mean loss of all rows over the folds that are scored."""
         return self._mean(self.scored, np.arange(len(outputs)), outputs)
 
+    def metrics(
+        self, scores: Sequence[Score], rows: Index, outputs: NDArray[Any], decided: NDArray[Any]
+    ) -> dict[str, float]:
+        """Return the mean of each score over the folds of some rows.
+
+        Args:
+            scores: The scores.
+            rows: The rows.
+            outputs: What is predicted of them.
+            decided: The same for metrics of labels.
+        """
+        each = [self.folds[rows] == k for k in np.unique(self.folds[rows])]
+        return mean_scores([scored(scores, self.target[rows[of]], outputs[of], decided[of]) for of in each])
+
+    def doubt(self, rows: Index) -> str:
+        """Say why standard errors of some rows are not to be trusted; nothing where they may be."""
+        blocks = 0 if self.groups is None else len(np.unique(self.groups[rows]))
+        if 1 < blocks < FEWEST_BLOCKS:
+            return f"standard errors are not to be trusted: they are of {blocks} groups, fewer than {FEWEST_BLOCKS}"
+        least = min(len(of) for _, of in self.parts)
+        if least < FEWEST_ROWS:
+            return f"standard errors are not to be trusted: a part has {least} rows, fewer than {FEWEST_ROWS}"
+        return ""
+
     def _mean(self, folds: Sequence[int], rows: Index, outputs: NDArray[Any]) -> float:
         each = [self.folds[rows] == k for k in folds]
-        return float(np.mean([self.loss(self.target[rows[of]], outputs[of]) for of in each]))
+        return float(np.mean([self.score.loss(self.target[rows[of]], outputs[of]) for of in each]))
 
     def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""
@@ -211,16 +254,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
             raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
-    score = task.score
-    targets = _targets(task)
-    if targets:
-        loss = (
-            sum_of_losses(targets)
-            if score.parts
-            else Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
-        )
-    else:
-        loss = _loss(score)
+    score, loss, targets = task.score, loss_of_task(task), _targets(task)
     positions = [np.flatnonzero(of) for of in _each_fold(folds)]
     groups = None if task.groups is None else task.groups[rows]
     classes = target if task.target.of_classes else None
@@ -238,6 +272,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         features,
         folds,
         loss,
+        score,
         parts,
         row,
         task.seed,
@@ -254,7 +289,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     return held
 
 
-def _is_defined(loss: Loss, target: NDArray[Any], predictions: NDArray[Any]) -> bool:
+def _is_defined(loss: Callable[..., float], target: NDArray[Any], predictions: NDArray[Any]) -> bool:
     try:
         loss(target, predictions)
     except Undefined:
@@ -262,8 +297,21 @@ def _is_defined(loss: Loss, target: NDArray[Any], predictions: NDArray[Any]) -> 
     return True
 
 
+def loss_of_task(task: Task) -> Loss:
+    """Return the loss that weights are fitted to, the sum over the targets where there are several."""
+    targets, score = _targets(task), task.score
+    if not targets:
+        return _loss(score)
+    if score.parts:
+        return sum_of_losses(targets)
+    return Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
+
+
 def _loss(score: Score) -> Loss:
-    return LOSSES.get(score.name) or Loss(score.name, score.loss, of_labels=score.metric.needs == "label")
+    """Return the loss that weights are fitted to; scores that are reported are the metric's own."""
+    by_row = _BY_ROW.get(score.name)
+    own = Loss(score.name, score.loss, of_labels=score.metric.needs == "label", by_row=by_row)
+    return LOSSES.get(score.name) or own
 
 
 def _targets(task: Task) -> tuple[Part, ...]:

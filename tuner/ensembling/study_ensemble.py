@@ -56,7 +56,11 @@ class StudyEnsemble:
 
     @property
     def scores(self) -> dict[str, Any]:
-        """In-sample and cross-fitted score, the best single model's, and their paired difference."""
+        """In-sample and cross-fitted score, the best single model's, and the paired difference to the comparator.
+
+        The comparator is the single model chosen anew for each part of the rows; ensemble minus comparator is the
+        difference.
+        """
         return dict(self.ensemble.scores)
 
     def predict(self, rows: Any) -> Any:
@@ -107,6 +111,10 @@ class StudyEnsemble:
 
     def warnings(self) -> list[str]:
         """Return what should make one doubt the ensemble."""
+        doubt = self.scores["difference"].get("doubt")
+        return [*self._no_better(), *([doubt] if doubt else [])]
+
+    def _no_better(self) -> list[str]:
         baseline = next((trial for trial in self.study.complete if trial.family == BASELINE), None)
         better = self.study.task.score.better
         if baseline is None or better(self.scores["ensemble"]["cross_fitted"], baseline.value or 0.0):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
 from tuner.archive.study_folder import Archive, StudyError
-from tuner.ensembling.pool import member_of
+from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
 from tuner.scoring.constant import constant_prediction
 from tuner.scoring.score import Undefined, scored
 from tuner.search.ledger import Trial
@@ -56,20 +56,24 @@ class Tested:
     def better(self, one: str, other: str) -> tuple[float, float]:
         """Return by how much the deciding metric is better for one than for another, and the standard error of that.
 
-        The bootstrap draws rows, or blocks of time where rows are in order.
+        The bootstrap draws rows, or blocks of time where rows are in order; of fewer than ten rows or five blocks the
+        standard error is NaN.
         """
         task = self.study.task
         assert task.test is not None
         target = task.test.target
-        return paired_difference(
+        blocks = task.test_drawn_together
+        few = len(target) < FEWEST_ROWS or (blocks is not None and len(np.unique(blocks)) < FEWEST_BLOCKS)
+        gain, error = paired_difference(
             np.arange(len(target)),
             self.outputs[other],
             self.outputs[one],
             lambda rows, outputs: task.score.loss(target[rows], outputs),
-            groups=task.test_drawn_together,
+            groups=blocks,
             strata=target if task.target.of_classes else None,
             seed=task.seed,
         )
+        return gain, float("nan") if few else error
 
 
 def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Tested:

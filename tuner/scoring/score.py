@@ -6,7 +6,7 @@ promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -161,6 +161,12 @@ class Score:
         if self.metric.needs == "label":
             return np.array(self.classes)[probabilities.argmax(axis=1)]
         return probabilities[:, 1] if self.kind == "binary" else probabilities
+
+
+def mean_scores(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of scores over the folds that have them."""
+    names = dict.fromkeys(name for fold in folds for name in fold)
+    return {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
 
 
 def scored(

@@ -38,18 +38,21 @@ class Split:
         share: The part held out, of a single fold.
         gap: Of a time split, so many rows before each cut are left out of training, as the targets of windows reach
             beyond it.
+        first: Of a time split of several folds, the share of rows that the first fold trains on at least. What a model
+            of few early rows does says little about one that is trained on all of them.
 
     Raises:
         ValueError: An argument is out of range.
 
     >>> Split("kfold", folds=3)
-    Split(kind='kfold', folds=3, share=0.2, gap=0)
+    Split(kind='kfold', folds=3, share=0.2, gap=0, first=0.5)
     """
 
     kind: SplitKind = "stratified"
     folds: int = 5
     share: float = 0.2
     gap: int = 0
+    first: float = 0.5
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -61,6 +64,8 @@ class Split:
             raise ValueError(f"a {self.kind} split needs folds of at least {least}, got {self.folds!r}")
         if not 0 < self.share < 1:
             raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
+        if not 0 <= self.first < 1:
+            raise ValueError(f"split first must be a share of at least 0 and below 1, got {self.first!r}")
         if isinstance(self.gap, bool) or not isinstance(self.gap, int) or self.gap < 0:
             raise ValueError(f"split gap must be a number of rows, got {self.gap!r}")
         if self.gap and self.kind != "time":
@@ -81,8 +86,9 @@ class Split:
         return Split(**settings)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the split as JSON values."""
-        return asdict(self)
+        """Return the split as JSON values; `first` only where it means something."""
+        found = asdict(self)
+        return found if self.kind == "time" and self.folds > 1 else {k: v for k, v in found.items() if k != "first"}
 
 
 def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | None, time: str | None) -> None:
@@ -144,9 +150,10 @@ def fold_indices(
                 raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
             splitter = model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
         case _:
-            if len(rows) - split.folds * (len(rows) // (split.folds + 1)) <= split.gap:  # nothing before the first cut
+            size = min(len(rows) // (split.folds + 1), int((1 - split.first) * len(rows) / split.folds))
+            if not size or len(rows) - split.folds * size <= split.gap:  # nothing before the first cut
                 raise _too_few(len(rows), split.gap)
-            splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap)
+            splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)
     return [
         (train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in splitter.split(rows, target, groups)
     ]
@@ -245,8 +252,8 @@ def crossfit_parts(
     """Yield `(rows that fit weights, rows scored with them)`, as positions among the held-out rows.
 
     Few folds or few rows are cut finer, to ten parts, each within its fold and of whole groups. Rows of rare classes
-    are spread over the parts of a fold. In time order, weights are fitted on earlier rows only, so the first part is
-    never scored.
+    are spread over the parts of a fold. In time order, weights are fitted on earlier rows only, and only parts
+    that at least a third of the rows precede are scored.
 
     Args:
         n_rows: The number of held-out rows.
@@ -274,7 +281,7 @@ def crossfit_parts(
             parts += [np.sort(part) for part in np.array_split(rows, count) if len(part)]
     for i, part in enumerate(parts):
         others = parts[:i] if ordered else parts[:i] + parts[i + 1 :]
-        if others:
+        if others and (not ordered or 3 * sum(map(len, others)) >= n_rows):
             yield np.sort(np.concatenate(others)), part
 
 

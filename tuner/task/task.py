@@ -330,7 +330,7 @@ class Task:
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
         rows = _with_corpus(load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
-        split = Split(**stored["split"])
+        split = Split(**{"first": 0.0, **stored["split"]})  # of studies from before there was one
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
             schema=schema,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fitted, Fold
 from spaces.families.family import Family
 from spaces.rows.table import Rows
-from tuner.scoring.score import Score, Undefined, scored
+from tuner.scoring.score import Score, Undefined, mean_scores, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.outcome import Job, Outcome, seal
@@ -122,7 +122,7 @@ def _train(
         watch.next_fold()
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
-    means = {part: _means(rows) for part, rows in scores.items()}
+    means = {part: mean_scores(rows) for part, rows in scores.items()}
     outcome = Outcome("complete", fold_values=tuple(values), scores=means)
     value = float(np.mean(outcome.scored))
     return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
@@ -184,12 +184,6 @@ def _checked(fitted: Fitted, rows: Rows, what: str) -> NDArray[Any]:
     if not np.isfinite(predictions).all():
         raise NotFinite(f"predictions of {what} hold NaN or infinite values")
     return predictions
-
-
-def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the means of scores over the folds that have them."""
-    names = dict.fromkeys(name for fold in folds for name in fold)
-    return {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
 
 
 def _write_predictions(folder: Path, task: Task, predictions: Sequence[NDArray[Any]]) -> None:

@@ -1,0 +1,208 @@
+"""Are differences and their standard errors honest? A simulation whose truth is known.
+
+Six models predict some rows, and 40,000 new rows are the truth. Weights are cross-fitted, and so is the choice of the
+single model that the ensemble is compared with. How often does the true difference lie within two standard errors, and
+is it right on average? Asked of each step of the gate, and of the difference reported after it.
+
+The true difference is that of what was cross-fitted: in each part the method fitted on the other parts, judged on
+the new rows, the mean over parts weighted by their rows.
+
+    python -m benchmarks.honest_differences --draws 100
+
+The cells were listed before any was run: every second of {equal models, one clear best} x {light, heavy tails} x
+{150, 500, 2,000 rows} x {3, 5 folds} x {classes, numbers}, the one in which an even number of the five choices is the
+second (of the rows, 500).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.results import save
+from ensembles import LOSSES
+from ensembles.choosing.cross_fitting import cross_fit, paired_difference
+from ensembles.choosing.gate import ladder
+from ensembles.combiners.combiner import Candidate
+from tuner.task.splits import crossfit_parts
+
+MEMBERS, FRESH = 6, 40_000
+
+
+FAMILIES = ("a", "a", "b", "b", "c", "c")
+
+
+METHODS = ("family_average", "best_single", "regularized", "log_linear")
+
+
+class Cell(NamedTuple):
+    """One setting of the simulation."""
+
+    best: str
+    tails: str
+    rows: int
+    folds: int
+    target: str
+
+
+CELLS = (
+    Cell("equal", "light", 150, 3, "classes"),
+    Cell("equal", "light", 150, 5, "numbers"),
+    Cell("equal", "light", 500, 3, "numbers"),
+    Cell("equal", "light", 500, 5, "classes"),
+    Cell("equal", "light", 2000, 3, "classes"),
+    Cell("equal", "light", 2000, 5, "numbers"),
+    Cell("equal", "heavy", 150, 3, "numbers"),
+    Cell("equal", "heavy", 150, 5, "classes"),
+    Cell("equal", "heavy", 500, 3, "classes"),
+    Cell("equal", "heavy", 500, 5, "numbers"),
+    Cell("equal", "heavy", 2000, 3, "numbers"),
+    Cell("equal", "heavy", 2000, 5, "classes"),
+    Cell("clear", "light", 150, 3, "numbers"),
+    Cell("clear", "light", 150, 5, "classes"),
+    Cell("clear", "light", 500, 3, "classes"),
+    Cell("clear", "light", 500, 5, "numbers"),
+    Cell("clear", "light", 2000, 3, "numbers"),
+    Cell("clear", "light", 2000, 5, "classes"),
+    Cell("clear", "heavy", 150, 3, "classes"),
+    Cell("clear", "heavy", 150, 5, "numbers"),
+    Cell("clear", "heavy", 500, 3, "numbers"),
+    Cell("clear", "heavy", 500, 5, "classes"),
+    Cell("clear", "heavy", 2000, 3, "classes"),
+    Cell("clear", "heavy", 2000, 5, "numbers"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One difference of one draw.
+
+    Attributes:
+        what: Which difference: a step of the gate, or the one reported.
+        difference: As estimated.
+        standard_error: Of that.
+        truth: On new rows.
+    """
+
+    what: str
+    difference: float
+    standard_error: float
+    truth: float
+
+    @property
+    def covered(self) -> bool:
+        """Whether the truth lies within two standard errors, or up to rounding where there is no difference."""
+        return abs(self.difference - self.truth) <= 2 * self.standard_error + 1e-12
+
+
+def draw(cell: Cell, number: int, *, fresh: int = FRESH, methods: tuple[str, ...] = METHODS) -> list[Found]:
+    """Return the differences of one draw of a cell: each step against the one held, then the ensemble's.
+
+    Args:
+        cell: The cell.
+        number: The number of the draw, from which everything random is derived.
+        fresh: How many new rows are the truth.
+        methods: Those that pass the gate, the first held from the start.
+    """
+    rng = np.random.default_rng([CELLS.index(cell), number])
+    predictions, target = problem(cell, cell.rows + fresh, rng)
+    known, new = slice(0, cell.rows), slice(cell.rows, None)
+    loss = LOSSES["log_loss" if cell.target == "classes" else "mse"]
+    held_out = np.array_split(rng.permutation(cell.rows), cell.folds)
+    folds = np.empty(cell.rows, dtype=np.int64)
+    for k, of in enumerate(held_out):
+        folds[of] = k
+    classes = target[known] if cell.target == "classes" else None
+    parts = list(crossfit_parts(cell.rows, held_out, ordered=False, seed=number, classes=classes))
+
+    def by_fold(rows: NDArray[np.int64], outputs: NDArray[np.float64]) -> float:
+        each = [folds[rows] == k for k in range(cell.folds)]
+        return float(np.mean([loss(target[known][rows[of]], outputs[of]) for of in each]))
+
+    def true_loss(candidate: Candidate) -> float:
+        losses = []
+        for fit, _ in parts:
+            combiner = candidate.fit(predictions[:, fit], target[fit], loss)
+            losses.append(loss(target[new], combiner(predictions[:, new])))
+        return float(np.average(losses, weights=[len(of) for _, of in parts]))
+
+    steps = {name: of for name, of in ladder(FAMILIES, loss).items() if name in methods}
+    fitted = {name: cross_fit(of, predictions[:, known], target[known], loss, parts) for name, of in steps.items()}
+    truths = {name: true_loss(of) for name, of in steps.items()}
+    found, held = [], methods[0]
+    for name in list(steps)[1:]:
+        gain, error = paired_difference(
+            fitted[name].rows, fitted[held].resampled, fitted[name].resampled, by_fold, seed=number
+        )
+        found.append(Found(f"gate: {name}", gain, error, truths[held] - truths[name]))
+        held = name if gain > error else held
+    taken = fitted[held]
+    difference, error = paired_difference(taken.rows, taken.resampled, taken.single_resampled, by_fold, seed=number)
+    found.append(Found("reported", difference, error, truths[held] - truths["best_single"]))
+    return found
+
+
+def problem(cell: Cell, rows: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return predictions `(members, rows, outputs)` and the target of a cell."""
+    shape = (MEMBERS, rows)
+    noise = rng.normal(size=shape) if cell.tails == "light" else rng.standard_t(3, size=shape) / np.sqrt(3)
+    spread = np.ones(MEMBERS)
+    if cell.best == "clear":
+        spread[0] = 0.5
+    noise = spread[:, None] * (noise + 0.5 * rng.normal(size=rows))
+    if cell.target == "numbers":
+        target = rng.normal(size=rows)
+        return (target + noise)[:, :, None], target
+    logits = rng.normal(size=rows)
+    classes = (rng.random(rows) < 1 / (1 + np.exp(-1.5 * logits))).astype(np.int64)
+    positive = 1 / (1 + np.exp(-1.5 * (logits + noise)))
+    return np.stack([1 - positive, positive], axis=2), classes
+
+
+def summarised(cell: Cell, found: list[Found]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each difference of a cell: how many draws were covered, and how far they were off on average."""
+    for what in dict.fromkeys(one.what for one in found):
+        of = [one for one in found if one.what == what]
+        off = np.array([one.difference - one.truth for one in of])
+        yield {
+            **cell._asdict(),
+            "what": what,
+            "draws": len(of),
+            "covered": float(np.mean([one.covered for one in of])),
+            "mean error": float(off.mean()),
+            "its standard error": float(off.std(ddof=1) / np.sqrt(len(of))) if len(of) > 1 else float("nan"),
+            "standard error": float(np.mean([one.standard_error for one in of])),
+        }
+
+
+def main() -> None:
+    """Run all cells and print a row for each difference."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=100, help="draws of each cell  [default: 100]")
+    parser.add_argument("--cells", type=int, nargs="*", default=list(range(len(CELLS))), help="places of cells; all")
+    parser.add_argument("--keep", action="store_true", help="keep the numbers in benchmarks/results")
+    given = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for cell in (CELLS[i] for i in given.cells):
+        found = [one for number in range(given.draws) for one in draw(cell, number)]
+        for row in summarised(cell, found):
+            rows.append(row)
+            print(
+                "  ".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()),
+                flush=True,
+            )
+    for what in dict.fromkeys(row["what"] for row in rows):
+        covered = [row["covered"] for row in rows if row["what"] == what]
+        off = [abs(row["mean error"]) / row["its standard error"] for row in rows if row["what"] == what]
+        print(f"{what}: covered {np.mean(covered):.3f}, least {min(covered):.2f}; mean error up to {max(off):.1f} s.e.")
+    if given.keep:
+        save("honest_differences", {"cells": rows})
+
+
+if __name__ == "__main__":
+    main()
