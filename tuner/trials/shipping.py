@@ -25,6 +25,7 @@ from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
+from tuner.trials.guests import restored_state
 from tuner.trials.worker import Setup
 
 _ROWS = 64
@@ -60,7 +61,8 @@ def build(folder: Path, setup: Setup) -> None:
     if "epochs" in config:
         config["epochs"] = 1
     few = _head(held_out)
-    (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
+    with restored_state(family.library):
+        (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
     expected = fitted.predict(few.table)
     if expected.shape != (len(few), task.target.outputs):
         raise ShippingError(

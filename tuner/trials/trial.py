@@ -19,6 +19,7 @@ from spaces.rows.table import Rows
 from tuner.scoring.score import Score, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
+from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, Outcome, seal
 
 RUNGS = (0.125, 0.25, 0.5)
@@ -67,10 +68,11 @@ def run_trial(
         The outcome, which is also sealed as `result.json` in the job's folder, written last.
     """
     started, clock = time.time(), time.monotonic()
-    folder = Path(job.folder)
+    folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        outcome = _train(job, task, folds, family, report, log, deadline)
+        with restored_state(family.library):
+            outcome = _train(job, folder, task, folds, family, report, log, deadline)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -88,6 +90,7 @@ def run_trial(
 
 def _train(
     job: Job,
+    folder: Path,
     task: Task,
     folds: Sequence[tuple[Fold, Rows]],
     family: Family,
@@ -95,7 +98,6 @@ def _train(
     log: Log,
     deadline: float,
 ) -> Outcome:
-    folder = Path(job.folder)
     model = family.build(job.config, task.signature)
     seeded = [replace(fold, seed=derive_seed(job.seed, "fold", k)) for k, (fold, _) in enumerate(folds)]
     watch = _Watch(task.score, seeded, report, log, deadline)
