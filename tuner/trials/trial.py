@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold
+from spaces.engines.contract import Fitted, Fold, ShippingError
 from spaces.families.family import Family
+from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from tuner.scoring.score import Score, scored
 from tuner.seeds import derive_seed
@@ -106,6 +107,8 @@ def _train(
     for k, fitted in enumerate(model.fit(seeded, watch)):
         held_out = folds[k][1]
         predictions.append(_checked(fitted, held_out, "held-out rows"))
+        if complaint := no_probabilities(predictions[-1], task.target):
+            raise ShippingError(complaint)
         scores["held_out"].append(scored(task.scores, held_out.target, predictions[-1]))
         scores["train"].append(
             scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
