@@ -23,6 +23,7 @@ from spaces.inputs.arrays import MOST_PIXELS, flat_width
 from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
+from spaces.layers.at_rest import AtRest
 from spaces.layers.heads import activated, loss_for
 from spaces.rows.signature import Signature
 from spaces.rows.target import Target
@@ -156,7 +157,7 @@ def _whole(top: keras.Model, body: keras.Model) -> keras.Model:
     """Build the joint model: the network's layers under the top."""
     beside = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in top.inputs[:-1]]
     tower = [keras.Input(one.shape[1:], dtype=one.dtype, name=f"tower_{i}") for i, one in enumerate(body.inputs)]
-    units = body(tuple(tower) if len(tower) > 1 else tower[0], training=False)
+    units = AtRest(body, name="tower")(tuple(tower) if len(tower) > 1 else tower[0])
     return keras.Model((*beside, *tower), top((*beside, units)), name="joint")
 
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spaces.engines.contract import Store
-from spaces.engines.keras.fitted import KerasFitted, inference_view
+from spaces.engines.keras.fitted import KerasFitted, inference_view, load_network
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.xgboost import XGBoostFitted
@@ -172,7 +172,7 @@ class JointFitted:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> JointFitted:
         """Read what `save` wrote."""
-        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        model = load_network(folder)
         tree, tower = store.fitted(folder / "tree"), store.fitted(folder / "tower")
         assert isinstance(tree, XGBoostFitted)
         assert isinstance(tower, KerasFitted)
