@@ -27,8 +27,9 @@ def family(
             does not name them. The model's output must be `(rows, 1)` values for regression (trained on
             standardised targets), `(rows, 1)` sigmoid or `(rows, classes)` softmax probabilities for classes
             (trained on class indices); of several targets these side by side, `signature.target.outputs` columns, with
-            a softmax of two columns for two classes. An uncompiled model gets the loss of the task and the optimizer of
-            the config.
+            a softmax of two columns for two classes. Logits are refused. It is a functional or Sequential model that
+            begins with `keras.Input`, and has one output. An uncompiled model gets the loss of the task and the
+            optimizer of the config.
         space: The space, or a function from the signature to it. These names are read by the training loop where
             they occur: `epochs`, `batch_size`, `patience`, `schedule`, `optimizer`, `learning_rate`, `scaling`,
             `class_weight`, `vocabulary`, `length`, `dropped_features` (train on the rows twice, the second time with

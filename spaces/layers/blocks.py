@@ -92,9 +92,31 @@ def convolutions(
 
 
 def recurrent_layers(
-    x: Any, *, cell: str, units: int, depth: int, direction: str, dropout: float, recurrent_dropout: float
-) -> Any:
-    """Stack recurrent layers that return every step; the first reads backward where that is asked for."""
+    x: Any,
+    *,
+    cell: str,
+    units: int,
+    depth: int,
+    direction: str,
+    dropout: float,
+    recurrent_dropout: float,
+    mask: Any = None,
+) -> tuple[Any, Any]:
+    """Stack recurrent layers that return every step; the first reads backward where that is asked for.
+
+    Args:
+        x: `(rows, steps, features)`.
+        cell: A name of `CELLS`.
+        units: Units of each layer and direction.
+        depth: How many layers.
+        direction: `"forward"`, `"backward"` or `"bidirectional"`.
+        dropout: Share of what a layer reads.
+        recurrent_dropout: Share of what a layer remembers.
+        mask: `(rows, steps)`, which steps are read; all when left out.
+
+    Returns:
+        All steps in the order in which they were read, and their mask.
+    """
     kind = CELLS[cell]
     for i in range(depth):
         backward = direction == "backward" and i == 0
@@ -105,32 +127,49 @@ def recurrent_layers(
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
         )
-        x = (keras.layers.Bidirectional(layer) if direction == "bidirectional" else layer)(x)
-    return x
+        x = (keras.layers.Bidirectional(layer) if direction == "bidirectional" else layer)(x, mask=mask)
+        if backward and mask is not None:
+            mask = keras.ops.flip(mask, axis=1)
+    return x, mask
 
 
-def pooled(x: Any, how: str, direction: str = "forward") -> Any:
+def pooled(x: Any, how: str, direction: str = "forward", mask: Any = None) -> Any:
     """Make one vector of steps `(rows, steps, units)`.
 
     `"last"` takes the step that was read last, of each direction where there are two; `"attention"` a mean with learned
-    weights; `"flatten"` puts all steps side by side; `"max"` and `"average"` are over steps.
+    weights; `"flatten"` puts all steps side by side; `"max"` and `"average"` are over steps. All but `"flatten"` leave
+    out the steps that a mask `(rows, steps)` leaves out; these stand in front, or behind where x was read backward.
     """
     match how:
         case "max":
-            return keras.layers.GlobalMaxPooling1D()(x)
+            return keras.layers.GlobalMaxPooling1D()(x if mask is None else _where(mask, x, -1e9))
         case "average":
-            return keras.layers.GlobalAveragePooling1D()(x)
+            return keras.layers.GlobalAveragePooling1D()(x, mask=mask)
         case "flatten":
             return keras.layers.Flatten()(x)
         case "attention" if x.shape[1] == 1:
             return keras.layers.Flatten()(x)
         case "attention":
-            weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1)(x))
+            counted = None if mask is None else keras.ops.expand_dims(mask, -1)
+            weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1)(x), mask=counted)
             return keras.layers.Flatten()(keras.layers.Dot(axes=(1, 1))([weights, x]))
     if direction != "bidirectional":
         return x[:, -1]
     half = x.shape[-1] // 2
-    return keras.layers.Concatenate()([x[:, -1, :half], x[:, 0, half:]])
+    return keras.layers.Concatenate()([x[:, -1, :half], _first(x, mask)[:, half:]])
+
+
+def _first(x: Any, mask: Any) -> Any:
+    """Return the first step that counts."""
+    if mask is None:
+        return x[:, 0]
+    first = keras.ops.equal(keras.ops.cumsum(keras.ops.cast(mask, "int32"), axis=1), 1)
+    return keras.ops.sum(_where(keras.ops.logical_and(first, mask), x, 0.0), axis=1)
+
+
+def _where(mask: Any, x: Any, other: float) -> Any:
+    """Return steps, and a number in place of those that a mask leaves out."""
+    return keras.ops.where(keras.ops.expand_dims(mask, -1), x, other)
 
 
 def hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, shortcuts: bool = False) -> Any:

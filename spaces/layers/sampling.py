@@ -1,4 +1,4 @@
-"""The one layer class of ours: a random code, registered so that Keras can load it."""
+"""A layer class of ours: a random code, registered so that Keras can load it."""
 
 from __future__ import annotations
 

@@ -206,6 +206,55 @@ def test_a_builder_that_returns_no_model_is_refused():
         compiled(3, CONFIG, SIGNATURE.target)
 
 
+class _Subclass(keras.Model):
+    def call(self, x):
+        return x
+
+
+def _ending(outputs, loss=None):
+    """Return a model of so many softmax columns, compiled where a loss is given."""
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(outputs, activation="softmax")(inputs))
+    if loss is not None:
+        model.compile("adam", loss)
+    return model
+
+
+def _several(make):
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, make(keras.layers.Dense(3)(inputs), keras.layers.Dense(1)(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: None, "got None: end it with `return model`"),
+        (lambda: keras.Sequential([keras.layers.Dense(3)]), r"does not know its inputs: begin it with keras.Input"),
+        (_Subclass, r"class of its own \(_Subclass\).*keras.Model\(inputs, outputs\)"),
+        (lambda: _several(lambda a, b: [a, b]), "has a list of 2 outputs; one array is wanted"),
+        (lambda: _several(lambda a, b: [a]), "has a list of one output; one array is wanted"),
+        (lambda: _several(lambda a, b: {"y": a, "z": b}), r"has outputs by name \('y', 'z'\); one array is wanted"),
+        (lambda: _ending(3, "categorical_crossentropy"), "categorical_crossentropy, which reads one-hot labels"),
+        (lambda: _ending(3, keras.losses.CategoricalFocalCrossentropy()), "compile with 'sparse_categorical_cross"),
+        (lambda: _ending(1, ["categorical_crossentropy"]), "labels are class indices: compile with 'binary_cross"),
+        (lambda: _ending(3, "binary_crossentropy"), "its output has 3 columns: compile with 'sparse_categorical_cr"),
+        (lambda: _ending(1, "sparse_categorical_crossentropy"), "its output has 1 column: compile with 'binary_cross"),
+        (
+            lambda: _ending(3, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+            r"SparseCategoricalCrossentropy\(from_logits=True\), but predictions are to be probabilities: end the",
+        ),
+    ],
+)
+def test_a_builder_is_told_what_was_found_and_what_is_wanted(build, message):
+    with pytest.raises(ShippingError, match=message):
+        compiled(build(), CONFIG, Target("y", "multiclass", ("a", "b", "c")))
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy()])
+def test_a_builders_own_loss_of_class_indices_is_kept(loss):
+    assert compiled(_ending(3, loss), CONFIG, Target("y", "multiclass", ("a", "b", "c"))).loss is loss
+
+
 def test_a_network_that_met_dropped_features_knows_what_to_do_without_one():
     """Two columns say nearly the same, and one of them is missing only when it comes to predicting."""
     rng = np.random.default_rng(0)

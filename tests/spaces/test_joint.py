@@ -96,6 +96,26 @@ def test_it_learns_what_the_average_missed(kind, tmp_path):
     assert settings["epochs"] == made.epochs > 0
 
 
+def test_its_network_keeps_its_batch_statistics_and_drops_nothing():
+    fold = Fold(rows_of("binary", 300, 0), rows_of("binary", 300, 0), rows_of("binary", 100, 1), seed=1)
+    tree = trained("binary", "xgboost", fold, n_estimators=3)
+    tower = trained("binary", "dense", fold, epochs=1, units=16, batch_normalization=True, dropout=0.5)
+    said = np.stack([one.predict(fold.train.table) for one in (tree, tower)])
+    given = (np.array([0.5, 0.5]), said, signature_of("binary", 300))
+    made = fit_joint(tree, tower, fold, *given, penalties=(1.0,), epochs=1)
+    layer = made.model.get_layer("tower")
+    before = [one.numpy() for one in layer.variables]
+    rng = np.random.default_rng(0)
+    read = tuple(rng.integers(0, 2, (64, *one.shape[1:])).astype(one.dtype) for one in made.model.inputs)
+    made.model.get_layer("top").get_layer("delta").kernel.assign_add(keras.ops.ones((16, 1)))
+    made.model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+    made.model.fit(read, rng.integers(0, 2, (64, 1)), verbose=0)
+    moved = {one.name for one, old in zip(layer.variables, before, strict=True) if not np.array_equal(one, old)}
+    assert "kernel" in moved
+    assert not {name for name in moved if name.startswith("moving")}
+    np.testing.assert_array_equal(layer(read[-1], training=True), layer(read[-1], training=False))
+
+
 def test_the_penalty_of_least_loss_on_inner_rows_is_chosen():
     """A penalty that leaves nothing of the wide part loses what only crosses can tell."""
     made, _ = joint_of("regression", penalties=(1e4, 0.1))

@@ -13,8 +13,10 @@ from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
 from spaces.families.branches.network import build_functional, build_siamese
+from spaces.inputs.text.networks import _words
 from spaces.inputs.text.vocabulary import measure
 from spaces.language.space import Config
+from spaces.layers.blocks import pooled, recurrent_layers
 from spaces.rows.table import Table
 
 FILLER = ["the", "of", "and", "was", "here", "then", "very", "some", "house", "river", "street", "rain"]
@@ -175,20 +177,93 @@ def test_directions(direction):
         assert cell.go_backwards == (direction == "backward")
 
 
-@pytest.mark.parametrize("direction", ["bidirectional", "forward", "backward"])
-def test_with_masking_padding_does_not_matter_and_without_it_does(direction):
-    """The last step of each direction is the one that was read last, whatever stands in front of the text."""
-    given = {"text.recurrent.recurrent.direction": direction, "text.recurrent.pooling": "last"}
-    for masking in (True, False):
-        keras.utils.set_random_seed(0)
-        short, long = (
-            built("text_recurrent", {**given, "text.recurrent.recurrent.masking": masking, **length})
-            for length in ({"text.recurrent.unit.word.length": 6}, {"text.recurrent.unit.word.length": 12})
+TEXT = np.array([[5, 3, 9, 4, 7]], np.int32)
+SHORT = np.array([[8, 2]], np.int32)
+
+
+def at_lengths(family: str, branch: str, changes: dict[str, Any], *texts: NDArray[np.int32]) -> list[NDArray[Any]]:
+    """Return what one network says of texts that are not padded, padded to 7 and to 12 words, all with its weights."""
+    said, weights = [], None
+    for length in (texts[0].shape[1], 7, 12):
+        given = signature(len(texts))
+        inside = {f"text.{branch}.{name}": value for name, value in changes.items()}
+        config = defaults(
+            narrow(FAMILIES[family].space(given), {"text": [branch], **inside} if len(texts) > 1 else inside)
         )
-        long.set_weights(short.get_weights())
-        ids = np.array([[0, 0, 5, 3, 9, 4]], dtype=np.int32)
-        padded = np.pad(ids, ((0, 0), (6, 0)))
-        assert np.allclose(short(ids), long(padded), atol=1e-6) == masking
+        config["text"][branch]["unit"]["word"]["length"] = length
+        model = build_functional(config, given)
+        weights = weights or [np.random.default_rng(0).normal(0, 0.5, one.shape) for one in model.get_weights()]
+        model.set_weights(weights)
+        read = [np.pad(text, ((0, 0), (length - text.shape[1], 0))) for text in texts]
+        said.append(np.asarray(model(tuple(read) if len(read) > 1 else read[0])))
+    return said
+
+
+def alike(said: list[NDArray[Any]]) -> bool:
+    return bool(np.allclose(said[0], said[1], atol=1e-6) and np.allclose(said[0], said[2], atol=1e-6))
+
+
+def at_poolings(cell: str, direction: str, depth: int) -> keras.Model:
+    """Return a network of texts of any length whose outputs are pooled in every way."""
+    ids = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(20, 6, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0))(ids)
+    none = {"dropout": 0.0, "recurrent_dropout": 0.0}
+    x, mask = recurrent_layers(embedded, cell=cell, units=4, depth=depth, direction=direction, mask=_words(ids), **none)
+    return keras.Model(ids, [pooled(x, how, direction, mask) for how in ("last", "max", "average", "attention")])
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("direction", ["bidirectional", "forward", "backward"])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "simple"])
+def test_under_a_mask_padding_does_not_matter(cell, direction, depth):
+    model = at_poolings(cell, direction, depth)
+    alone = model(TEXT)
+    for padding in (2, 7):
+        for said, expected in zip(model(np.pad(TEXT, ((0, 0), (padding, 0)))), alone, strict=True):
+            np.testing.assert_allclose(said, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("direction", "pooling"), [("bidirectional", "last"), ("backward", "max")])
+def test_with_masking_padding_does_not_matter(direction, pooling):
+    changes = {"recurrent.direction": direction, "recurrent.depth": 2, "pooling": pooling, "recurrent.masking": True}
+    assert alike(at_lengths("text_recurrent", "recurrent", changes, TEXT))
+
+
+def test_without_masking_padding_is_read():
+    changes = {"recurrent.direction": "forward", "pooling": "last", "recurrent.masking": False}
+    assert not alike(at_lengths("text_recurrent", "recurrent", changes, TEXT))
+
+
+@pytest.mark.parametrize("pooling", ["average", "max", "attention"])
+def test_embedded_words_are_pooled_without_padding(pooling):
+    assert alike(at_lengths("text_embedding", "embedding", {"pooling": pooling}, TEXT))
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+@pytest.mark.parametrize("direction", ["bidirectional", "backward"])
+def test_attention_between_texts_skips_padding(direction, hops):
+    changes = {"merge.attention.hops": hops, "merge": ["attention"], "pooling": "last", "recurrent.masking": True}
+    texts = (TEXT, np.pad(SHORT, ((0, 0), (0, 3)), constant_values=6))
+    assert alike(at_lengths("functional", "recurrent", {**changes, "recurrent.direction": direction}, *texts))
+    changes = {"merge.attention.hops": hops, "merge": ["attention"], "embedding.positions": False}
+    assert alike(at_lengths("functional", "embedding", changes, *texts))
+
+
+def test_both_directions_are_trained_under_a_mask():
+    changes = {"direction": "bidirectional", "masking": True, "units": 8}
+    model = built("text_recurrent", {f"text.recurrent.recurrent.{name}": one for name, one in changes.items()})
+    model.compile("sgd", "mse")
+    before = {one.path: one.numpy() for one in model.trainable_variables}
+    ids = np.pad(np.concatenate([TEXT, TEXT + 1]), ((0, 0), (7, 0)))
+    model.fit(ids, np.array([[1.0], [-1.0]]), verbose=0)
+    moved = [one.path for one in model.trainable_variables if not np.array_equal(before[one.path], one.numpy())]
+    assert [path for path in moved if "backward" in path and "kernel" in path]
+
+
+def test_a_text_without_words_is_read_as_something_finite():
+    for pooling in ("average", "max", "attention"):
+        model = built("text_embedding", {"text.embedding.pooling": pooling})
+        assert np.isfinite(model(np.zeros((1, 12), np.int32))).all()
 
 
 @pytest.mark.parametrize("branch", ["ngrams", "embedding", "conv", "recurrent", "conv_recurrent"])

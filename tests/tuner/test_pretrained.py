@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -32,13 +33,19 @@ def _own_cache(tmp_path_factory):
 
 
 def edges(kernel: np.ndarray | None = None) -> keras.Model:
-    """Return a base that sees edges: differences to the right and downward, batch statistics, and two stages."""
+    """Return a base that sees edges: differences to the right and downward, batch statistics, and two stages.
+
+    As that of VGG, it ends in a pooling layer, which has no weights.
+    """
     images = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="edges")(images)
     x = keras.layers.MaxPooling2D(2, name="half")(x)
     y = keras.layers.Conv2D(4, 3, padding="same", name="second")(x)
     x = keras.layers.Add(name="shortcut")([x, keras.layers.BatchNormalization(name="statistics")(y)])
     x = keras.layers.MaxPooling2D(2, name="quarter")(x)
+    y = keras.layers.Conv2D(4, 3, padding="same", name="third")(x)
+    y = keras.layers.Dropout(0.5)(keras.layers.BatchNormalization(name="later_statistics")(y))
+    x = keras.layers.MaxPooling2D(2, name="eighth")(keras.layers.Add(name="second_shortcut")([x, y]))
     model = keras.Model(images, x)
     if kernel is None:
         kernel = np.zeros((3, 3, 3, 4), np.float32)
@@ -72,7 +79,19 @@ def config_of(task: tuner.Task, family: Family, changes: Config) -> Config:
 
 def test_stages_end_where_images_become_smaller_and_nothing_passes_by(base):
     model = keras.models.clone_model(keras.saving.load_model(base), input_tensors=keras.Input((16, 16, 3)))
-    assert stage_ends(model) == ["shortcut", "quarter"]
+    assert stage_ends(model) == ["shortcut", "eighth"]
+
+
+@pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", "EfficientNetB0"])
+def test_each_stage_has_weights_and_none_ends_in_padding(name):
+    model = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(64, 64, 3))
+    ends = [model.get_layer(end) for end in stage_ends(model)]
+    assert ends[-1] is model.layers[-1]
+    assert len(ends) == (4 if name == "VGG16" else 5)
+    assert not any(isinstance(end, keras.layers.ZeroPadding2D) for end in ends)
+    places = [-1, *(model.layers.index(end) for end in ends)]
+    for begin, end in pairwise(places):
+        assert [weight for layer in model.layers[begin + 1 : end + 1] for weight in layer.trainable_weights]
 
 
 @pytest.mark.parametrize("head", ["network", "trees"])
@@ -114,11 +133,14 @@ def test_fine_tuning_moves_the_last_stage_and_no_batch_statistics(base, tmp_path
     assert [step for step, _, _ in seen][-4:] == [len(seen) - 4, 60, 61, 62]
     assert {steps for _, steps, _ in seen} == {63}
     assert {shape for _, _, shape in seen} == {(len(fold.inner), 2)}
-    before, after = keras.saving.load_model(base), fitted.model.get_layer("base")
+    before, after = keras.saving.load_model(base), fitted.model.get_layer("base").model
     for layer, names, same in (
         ("edges", ["kernel", "bias"], True),
         ("second", ["kernel"], True),
+        ("third", ["kernel"], False),
         ("statistics", ["moving_mean", "moving_variance"], True),
+        ("later_statistics", ["moving_mean", "moving_variance"], True),
+        ("later_statistics", ["gamma", "beta"], False),
     ):
         mine = {weight.name: weight.numpy() for weight in after.get_layer(layer).weights}
         theirs = {weight.name: weight.numpy() for weight in before.get_layer(layer).weights}
@@ -180,7 +202,7 @@ def test_so_many_stages_are_trained_as_are_asked_for(base, stages, moves):
     (fitted,) = model.fit([make_folds(task)[0][0]], lambda *_: None)
     before, after = (
         one.get_layer("edges").get_weights()[0]
-        for one in (keras.saving.load_model(base), fitted.model.get_layer("base"))
+        for one in (keras.saving.load_model(base), fitted.model.get_layer("base").model)
     )
     assert np.array_equal(before, after) != moves
 
@@ -195,7 +217,7 @@ def test_a_base_cut_earlier_says_other_things(base):
         model = family.build(config_of(task, family, changes), task.signature)
         (fitted,) = model.fit([make_folds(task)[0][0]], lambda *_: None)
         shapes[cut] = fitted.prepared.model.get_layer("base").output_shape
-    assert shapes == {0: (None, 4, 4, 4), 1: (None, 8, 8, 4), 3: (None, 8, 8, 4)}
+    assert shapes == {0: (None, 2, 2, 4), 1: (None, 8, 8, 4), 3: (None, 8, 8, 4)}
 
 
 def test_a_base_is_made_of_weights_and_their_builder(tmp_path):

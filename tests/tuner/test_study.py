@@ -18,7 +18,9 @@ from ensembles.methods import METHODS, STACKS
 from spaces import Choice, Float
 from tuner.ensembling.build import compare
 from tuner.launch.loop import _elapsed
-from tuner.trials.outcome import Outcome
+from tuner.task.folds import make_folds
+from tuner.trials.outcome import Job, Outcome
+from tuner.trials.trial import run_trial
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 
@@ -317,6 +319,30 @@ def test_a_builder_that_raises_fails_before_the_first_trial(task, tmp_path):
     broken = tuner.family(lambda config, signature: keras.Nonsense(), {"epochs": 1}, name="broken")
     with pytest.raises(ValueError, match=r"'broken' fails before the first trial.*Nonsense"):
         tuner.tune(task, [broken], folder=tmp_path / "s", **QUIET)
+
+
+def test_logits_are_refused_before_the_first_trial(task, tmp_path):
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(inputs))
+
+    logits = tuner.family(build, {"epochs": 1}, name="logits")
+    with pytest.raises(ValueError, match=r"'logits' fails .*outside \[0, 1\] .*as logits do: end the model with a sig"):
+        tuner.tune(task, [logits], folder=tmp_path / "s", **QUIET)
+
+
+def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        model = keras.Model(inputs, keras.layers.Dense(2, activation="sigmoid", bias_initializer="ones")(inputs))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    sigmoids = tuner.family(build, {"epochs": 1}, name="sigmoids")
+    job = Job("sigmoids", 0, 1, {"epochs": 1}, 7, str(tmp_path / "trial"))
+    outcome = run_trial(job, task, make_folds(task), sigmoids, report=lambda *_: False, log=lambda *_: None)
+    assert outcome.reason == "error"
+    assert "rows do not add up to 1" in outcome.error
 
 
 def test_a_sampler_of_ones_own_and_a_sampler_object(task, tmp_path):

@@ -21,10 +21,12 @@ import numpy as np
 from spaces.engines.contract import Fold, ShippingError
 from spaces.families.family import Family
 from spaces.language.space import defaults
+from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
+from tuner.trials.guests import restored_state
 from tuner.trials.worker import Setup
 
 _ROWS = 64
@@ -58,13 +60,16 @@ def build(folder: Path, setup: Setup) -> None:
     if "epochs" in config:
         config["epochs"] = 1
     few = _head(held_out)
-    (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
+    with restored_state(family.library):
+        (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
     expected = fitted.predict(few.table)
     if expected.shape != (len(few), task.target.outputs):
         raise ShippingError(
             f"the model's output has {expected.shape[1]} columns; {_target(task.target.kind)} needs "
             f"{'1 or 2' if task.target.kind == 'binary' else task.target.outputs}"
         )
+    if np.isfinite(expected).all() and (complaint := no_probabilities(expected, task.target)):
+        raise ShippingError(complaint)
     fitted.save(folder)
     texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
     rows: dict[str, Any] = {

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold
+from spaces.engines.contract import Fitted, Fold, ShippingError
 from spaces.families.family import Family
+from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from tuner.scoring.score import Score, Undefined, mean_scores, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
+from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, Outcome, seal
 from tuner.trials.scored_folds import scored_folds
 
@@ -68,10 +70,11 @@ def run_trial(
         The outcome, which is also sealed as `result.json` in the job's folder, written last.
     """
     started, clock = time.time(), time.monotonic()
-    folder = Path(job.folder)
+    folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        outcome = _train(job, task, folds, family, report, log, deadline)
+        with restored_state(family.library):
+            outcome = _train(job, folder, task, folds, family, report, log, deadline)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -89,6 +92,7 @@ def run_trial(
 
 def _train(
     job: Job,
+    folder: Path,
     task: Task,
     folds: Sequence[tuple[Fold, Rows]],
     family: Family,
@@ -96,7 +100,6 @@ def _train(
     log: Log,
     deadline: float,
 ) -> Outcome:
-    folder = Path(job.folder)
     model = family.build(job.config, task.signature)
     seeded = [replace(fold, seed=derive_seed(job.seed, "fold", k)) for k, (fold, _) in enumerate(folds)]
     watch = _Watch(task.score, seeded, report, log, deadline)
@@ -107,6 +110,8 @@ def _train(
     for k, fitted in enumerate(model.fit(seeded, watch)):
         held_out = folds[k][1]
         predictions.append(_checked(fitted, held_out, "held-out rows"))
+        if complaint := no_probabilities(predictions[-1], task.target):
+            raise ShippingError(complaint)
         scores["held_out"].append(scored(task.scores, held_out.target, predictions[-1]))
         scores["train"].append(
             scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))

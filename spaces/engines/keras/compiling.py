@@ -19,9 +19,13 @@ DEFAULT_LEARNING_RATE = 1e-3
 
 
 def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
-    """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer."""
-    if not isinstance(model, keras.Model):
-        raise ShippingError(f"build must return a keras.Model, got {type(model).__name__}")
+    """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer.
+
+    Raises:
+        ShippingError: What the builder returned cannot be trained; the message says what was found and what is wanted.
+    """
+    if found := _no_model(model) or _no_single_output(model):
+        raise ShippingError(found)
     if target.parts and model.output_shape[-1] != target.outputs:
         raise ShippingError(
             f"the model's output has {model.output_shape[-1]} columns; these targets need {target.outputs} in a row"
@@ -29,7 +33,72 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     if not model.compiled:
         loss = loss_for(target, model.output_shape[-1], config.get("loss_weights"))
         model.compile(optimizer=optimizer(config), loss=loss)
+    elif target.of_classes:
+        for loss in keras.tree.flatten(model.loss):
+            if found := _wrong_loss(loss, model.output_shape[-1]):
+                raise ShippingError(found)
     return model
+
+
+_WANTED = (
+    "give it its inputs and outputs: keras.Model(inputs, outputs) with inputs = keras.Input(signature.input.shape)"
+)
+
+
+def _no_model(model: Any) -> str:
+    """Say why what a builder returned is no model that can be trained and saved, or nothing."""
+    if model is None:
+        return "build must return a keras.Model, got None: end it with `return model`"
+    if not isinstance(model, keras.Model):
+        return f"build must return a keras.Model, got {type(model).__name__}"
+    if isinstance(model, keras.Sequential):
+        begun = "begin it with keras.Input(signature.input.shape)"
+        return "" if model.built else f"the Sequential model {model.name!r} does not know its inputs: {begun}"
+    if getattr(model, "outputs", None) is None:
+        return (
+            f"the model is of a class of its own ({type(model).__name__}), which no fresh process could load: {_WANTED}"
+        )
+    return ""
+
+
+def _no_single_output(model: keras.Model) -> str:
+    """Say that a model has several outputs, or one in a list or under a name, or nothing."""
+    outputs = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+    if isinstance(outputs, Mapping):
+        found = "outputs by name (" + ", ".join(map(repr, outputs)) + ")"
+    elif isinstance(outputs, Sequence):
+        found = f"a list of {len(outputs)} outputs" if len(outputs) > 1 else "a list of one output"
+    else:
+        return ""
+    return (
+        f"the model has {found}; one array is wanted: keras.Model(inputs, output), where output is "
+        "keras.layers.Concatenate()([...]) if there are several targets"
+    )
+
+
+_ONE_HOT = ("categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence")
+
+
+def _wrong_loss(loss: Any, outputs: int) -> str:
+    """Say why the loss of a compiled model cannot be that of class indices and probabilities, or nothing."""
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    name = getattr(loss, "__name__", type(loss).__name__)
+    plain = name.replace("_", "").lower()
+    wanted = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    mended = f"compile with {wanted!r}, or leave the model uncompiled"
+    if plain in _ONE_HOT:
+        return f"the model is compiled with {name}, which reads one-hot labels; labels are class indices: {mended}"
+    if plain.startswith("sparse" if outputs == 1 else "binary"):
+        columns = "1 column" if outputs == 1 else f"{outputs} columns"
+        return f"the model is compiled with {name}, but its output has {columns}: {mended}"
+    if isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits"):
+        ending = "sigmoid" if outputs == 1 else "softmax"
+        return (
+            f"the model is compiled with {name}(from_logits=True), but predictions are to be probabilities: end the "
+            f"model with a {ending} and leave from_logits out"
+        )
+    return ""
 
 
 def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:

@@ -83,14 +83,20 @@ class KerasFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> KerasFitted:
         """Read what `save` wrote; needs neither the builder nor the training data."""
-        importlib.import_module("spaces.layers.sampling")  # registers a layer of ours
         try:
-            model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+            model = load_network(folder)
         except (TypeError, ValueError) as error:
             raise ShippingError(_advice(str(error))) from error
         prepared = store.prepared(folder, settings["prepared"])
         scale = TargetScale.from_json(settings)
         return KerasFitted(model, prepared, tuple(settings["widths"]), settings["kind"], scale, {})
+
+
+def load_network(folder: Path) -> keras.Model:
+    """Load `model.keras`, which may hold layers of ours."""
+    for ours in ("sampling", "at_rest"):  # importing registers them
+        importlib.import_module(f"spaces.layers.{ours}")
+    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
 def padded(read: Columns, widths: tuple[int, ...]) -> Columns:

@@ -20,11 +20,11 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
     """Build a network with a branch for each input, those of one kind all of one kind too."""
     inputs: list[Any] = []
     vectors: list[Any] = []
-    states: list[Any] = []
+    states: list[list[Any]] = []
     for i, one in enumerate(signature.inputs):
         read = _inputs(one, config, f"input_{i}")
         vector, *sequence = encoder(one, config, signature, f"branch_{i}")(_alone(read))
-        inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *sequence]
+        inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *([sequence] if sequence else [])]
     # With texts, whether attention can be asked for depends on the branch that reads them.
     where = next(iter(config["text"].values())) if signature.texts else config
     ((how, its),) = where.get("merge", {"concatenate": {}}).items()
@@ -54,7 +54,7 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
 
 
 def encoder(one: Input, config: Config, signature: Signature, name: str) -> keras.Model:
-    """Build the branch that reads an input, `inputs -> [vector]`; of a text also its states, one a step."""
+    """Build the branch that reads an input, `inputs -> [vector]`; of a text also its states and which of them count."""
     if one.kind == "table":
         table = keras.Input(one.shape)
         return keras.Model(table, [hidden(table, {**config, **config["table"]})], name=name)
@@ -64,12 +64,12 @@ def encoder(one: Input, config: Config, signature: Signature, name: str) -> kera
     return (series_encoder if one.kind == "series" else image_encoder)(kind, settings, one, name)
 
 
-def merge(how: str, vectors: list[Any], states: list[Any], *, hops: int = 1) -> Any:
+def merge(how: str, vectors: list[Any], states: list[list[Any]], *, hops: int = 1) -> Any:
     """Make one vector of several: side by side, their sum or product after a linear layer, or by attention.
 
     With attention, each text's vector asks every other text's steps, and the answers stand beside the vectors. With
     several hops, what was answered becomes part of the next question, as when one fact leads to another (Sukhbaatar
-    et al., "End-to-end memory networks", NIPS 2015).
+    et al., "End-to-end memory networks", NIPS 2015). States are `[steps]`, or `[steps, mask]` where some do not count.
     """
     if len(vectors) == 1:
         return vectors[0]
@@ -79,7 +79,7 @@ def merge(how: str, vectors: list[Any], states: list[Any], *, hops: int = 1) -> 
             for steps in (*states[:i], *states[i + 1 :]):
                 asked = query
                 for hop in range(hops):
-                    answers.append(_attend(asked, steps))
+                    answers.append(_attend(asked, *steps))
                     if hop + 1 < hops:
                         asked = keras.layers.Dense(query.shape[-1])(keras.layers.Concatenate()([asked, answers[-1]]))
         return keras.layers.Concatenate()([*vectors, *answers])
@@ -102,12 +102,12 @@ def compare(how: str, left: Any, right: Any) -> Any:
     return keras.layers.Concatenate()([left, right, difference, product])
 
 
-def _attend(query: Any, steps: Any) -> Any:
-    """Return the mean of steps, weighted by how well each fits the query (Luong et al., EMNLP 2015)."""
+def _attend(query: Any, steps: Any, mask: Any = None) -> Any:
+    """Return the mean of steps that count, weighted by how well each fits the query (Luong et al., EMNLP 2015)."""
     if steps.shape[1] == 1:
         return keras.layers.Flatten()(steps)
     asked = keras.layers.Dense(steps.shape[-1])(query)
-    weights = keras.layers.Softmax()(keras.layers.Dot(axes=(2, 1))([steps, asked]))
+    weights = keras.layers.Softmax()(keras.layers.Dot(axes=(2, 1))([steps, asked]), mask=mask)
     return keras.layers.Dot(axes=(1, 1))([steps, weights])
 
 

@@ -23,6 +23,7 @@ from spaces.inputs.arrays import MOST_PIXELS, flat_width
 from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
+from spaces.layers.at_rest import AtRest
 from spaces.layers.heads import activated, loss_for
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -179,7 +180,7 @@ def _on_body(correction: keras.Model, body: keras.Model) -> keras.Model:
     """Build the correction with the network's layers under it."""
     given = [keras.Input(one.shape[1:], dtype=one.dtype, name=one.name) for one in correction.inputs[:-1]]
     tower = [keras.Input(one.shape[1:], dtype=one.dtype, name=f"tower_{i}") for i, one in enumerate(body.inputs)]
-    units = body(tuple(tower) if len(tower) > 1 else tower[0], training=False)
+    units = AtRest(body, name="tower")(tuple(tower) if len(tower) > 1 else tower[0])
     return keras.Model((*given, *tower), correction((*given, units)), name="joint")
 
 

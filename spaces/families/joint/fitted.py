@@ -31,7 +31,7 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from spaces.engines.contract import Array, InSteps, Read, Store
-from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view
+from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view, load_network
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.inputs.prepared import Columns, Prepared
@@ -169,7 +169,7 @@ class JointFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> JointFitted:
         """Read what `save` wrote."""
-        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        model = load_network(folder)
         tree, tower = store.fitted(folder / "tree"), store.fitted(folder / "tower")
         assert isinstance(tree, XGBoostFitted)
         assert isinstance(tower, KerasFitted)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -156,7 +156,7 @@ def base_features(cut: Cut, image: Input) -> BaseFeatures:
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
             pixels = keras.Input(image.shape, dtype=image.dtype)
-            model = keras.Model(pixels, pooled_vector(colours(pixels), cut, *cut_base(cut, image)))
+            model = keras.Model(pixels, pooled_vector(colours(pixels), cut, cut_base(cut, image)[0]))
             part = file.with_suffix(f".{uuid4().hex}.keras")
             model.save(part)
             os.replace(part, file)
@@ -183,11 +183,11 @@ def colours(pixels: Any) -> Any:
     return keras.layers.Concatenate()([x, x, x]) if x.shape[-1] == 1 else x
 
 
-def pooled_vector(pixels: Any, cut: Cut, base: keras.Model, ends: Sequence[str]) -> Any:
+def pooled_vector(pixels: Any, cut: Cut, base: keras.layers.Layer) -> Any:
     """Return what a cut base makes of pixels from 0 to 255, pooled to a vector."""
     scale, offset = _SCALES[cut.preprocessing]
     x = pixels[..., ::-1] if cut.preprocessing == "caffe" else pixels
-    x = base(keras.layers.Rescaling(scale, offset)(x), training=False)  # batch statistics stay those of the base
+    x = base(keras.layers.Rescaling(scale, offset)(x))
     average, largest = keras.layers.GlobalAveragePooling2D(), keras.layers.GlobalMaxPooling2D()
     match cut.pooling:
         case "average":
@@ -221,9 +221,31 @@ def cut_base(cut: Cut, image: Input) -> tuple[keras.Model, list[str]]:
 def stage_ends(model: keras.Model) -> list[str]:
     """Return the last layer of each stage: behind it images become smaller, and all that follows depends on it alone.
 
+    A stage has weights: padding alone belongs to the next one, and pooling behind the last one to that.
+
     Raises:
         ValueError: No layer of the model makes images of images.
     """
+    names = [layer.name for layer in model.layers]
+    places = _narrow_places(model)
+    stages: list[int] = []
+    begin = 0
+    for place in places:
+        if any(map(_learns, model.layers[begin : place + 1])):
+            stages.append(place)
+            begin = place + 1
+    if not places:
+        raise ValueError("none of its layers makes smaller images of images")
+    return [names[place] for place in (*stages[:-1], places[-1])]
+
+
+def _learns(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer has weights of its own, frozen or not; mean and variance of pixels are none."""
+    return bool(layer.weights) and not isinstance(layer, keras.layers.Normalization)
+
+
+def _narrow_places(model: keras.Model) -> list[int]:
+    """Return the place of the last layer of each height on which alone all that follows depends."""
     layers = model.layers
     made_by = {id(tensor): i for i, layer in enumerate(layers) for tensor in keras.tree.flatten(layer.output)}
     last_use = list(range(len(layers)))
@@ -231,14 +253,12 @@ def stage_ends(model: keras.Model) -> list[str]:
         for tensor in keras.tree.flatten(layer.input):
             place = made_by[id(tensor)]
             last_use[place] = max(last_use[place], i)
-    ends: dict[int, str] = {}
+    ends: dict[int, int] = {}
     furthest, height = 0, layers[0].output.shape[1]
     for i, layer in enumerate(layers):
         alone = furthest <= i  # nothing before it is used behind it
         furthest = max(furthest, last_use[i])
         shape: tuple[int, ...] = getattr(layer.output, "shape", ())
         if alone and len(shape) == 4 and shape[1] != height:
-            ends[shape[1]] = layer.name
-    if not ends:
-        raise ValueError("none of its layers makes smaller images of images")
-    return list(ends.values())
+            ends[shape[1]] = i
+    return sorted(ends.values())

@@ -29,6 +29,7 @@ from spaces.families.pretrained.features import BaseFeatures, Cut, base_features
 from spaces.inputs.image.networks import augmented
 from spaces.inputs.prepared import Reading, array_recipes, learn
 from spaces.language.space import Config
+from spaces.layers.at_rest import AtRest
 from spaces.layers.blocks import hidden
 from spaces.layers.heads import head
 from spaces.rows.signature import Input, Signature
@@ -108,10 +109,10 @@ class PretrainedModel:
         base, ends = cut_base(cut, image)
         names = [layer.name for layer in base.layers]
         first = names.index(ends[-1 - tuning["stages"]]) + 1 if tuning["stages"] < len(ends) else 0
-        for layer in base.layers[:first]:
-            layer.trainable = False
+        for i, layer in enumerate(base.layers):  # the file may hold frozen layers
+            layer.trainable = i >= first
         pixels = keras.Input(image.shape, dtype=image.dtype)
-        vector = pooled_vector(augmented(colours(pixels), tuning["augmentation"]), cut, base, ends)
+        vector = pooled_vector(augmented(colours(pixels), tuning["augmentation"]), cut, AtRest(base, name="base"))
         top = keras.models.clone_model(fitted)
         top.set_weights(fitted.get_weights())
         model = keras.Model(pixels, top(vector))

@@ -22,5 +22,5 @@ def series_encoder(kind: str, config: Config, series: Input, name: str) -> keras
         x = convolutions(x, **config["conv"])
     if "recurrent" in config:
         direction = config["recurrent"]["direction"]
-        x = recurrent_layers(x, **config["recurrent"])
+        x, _ = recurrent_layers(x, **config["recurrent"])
     return keras.Model(steps, [pooled(x, config["pooling"], direction)], name=name)

@@ -27,7 +27,8 @@ def text_inputs(recipe: TextRecipe, name: str) -> list[Any]:
 def text_encoder(kind: str, config: Config, signature: Signature, name: str) -> keras.Model:
     """Build the branch that reads a text: `inputs -> (vector, states)`, the states one a step, `(rows, steps, units)`.
 
-    A bag of n-grams has no steps: its states are the vector, as a single step.
+    A bag of n-grams has no steps: its states are the vector, as a single step. Where padding is left out, a third
+    output `(rows, steps)` says which states count. Convolutions read padding, and so does what reads their steps.
     """
     recipe = text_recipe({"text": {kind: config}})
     inputs = text_inputs(recipe, "text")
@@ -37,21 +38,28 @@ def text_encoder(kind: str, config: Config, signature: Signature, name: str) -> 
         vector = keras.layers.Dot(axes=(1, 1))([rows(inputs[0]), inputs[1]])
         vector = keras.layers.Dropout(config["dropout"])(keras.layers.Activation("relu")(vector))
         return keras.Model(inputs, (vector, keras.layers.Reshape((1, config["units"]))(vector)), name=name)
-    averaged = kind == "embedding" and config["pooling"] == "average"  # of the words alone, without padding
-    masking = averaged or config.get("recurrent", {}).get("masking", False)
-    embedded = _embedding(config["embedding"], recipe, signature, mask_zero=masking)(inputs[0])
+    embedded = _embedding(config["embedding"], recipe, signature)(inputs[0])
     if config["embedding"].get("positions"):  # counted from the first step, padding included: the last are the latest
         places = keras.ops.cumsum(keras.ops.ones_like(inputs[0]), axis=1) - 1
         embedded = keras.layers.Add()([embedded, keras.layers.Embedding(recipe.length, embedded.shape[-1])(places)])
     x = keras.layers.SpatialDropout1D(config["embedding"]["dropout"])(embedded)
     if "conv" in config:
         x = convolutions(x, **config["conv"])
+    masking = kind == "embedding" or config.get("recurrent", {}).get("masking", False)
+    mask = _words(inputs[0]) if masking else None
     direction = "forward"
     if "recurrent" in config:
         direction = config["recurrent"]["direction"]
         layers = {key: value for key, value in config["recurrent"].items() if key != "masking"}
-        x = recurrent_layers(x, **layers)[:, :]  # slicing ends the mask: what follows sees every step
-    return keras.Model(inputs, (pooled(x, config["pooling"], direction), x[:, :]), name=name)
+        x, mask = recurrent_layers(x, **layers, mask=mask)
+    vector = pooled(x, config["pooling"], direction, mask)
+    return keras.Model(inputs, (vector, x) if mask is None else (vector, x, mask), name=name)
+
+
+def _words(ids: Any) -> Any:
+    """Return which steps are words, `(rows, steps)`; the last one counts also in a text without any."""
+    words = keras.ops.not_equal(ids, 0)
+    return keras.ops.concatenate([words[:, :-1], keras.ops.ones_like(words[:, -1:])], axis=1)
 
 
 def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vectors) -> None:
@@ -63,7 +71,7 @@ def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vect
             layer.embeddings.assign(vectors.fill(layer.embeddings.numpy(), vocabulary.terms, FIRST_TERM))
 
 
-def _embedding(config: Config, recipe: Tokens, signature: Signature, *, mask_zero: bool) -> keras.layers.Layer:
+def _embedding(config: Config, recipe: Tokens, signature: Signature) -> keras.layers.Layer:
     rows = recipe.vocabulary + FIRST_TERM
     match config:
         case {"from": {"vectors": {"trainable": trainable}}} if recipe.unit == "word":
@@ -71,11 +79,9 @@ def _embedding(config: Config, recipe: Tokens, signature: Signature, *, mask_zer
             assert vectors is not None
             # As far apart as the vectors are, so that an unknown word is not the loudest.
             drawn = keras.initializers.RandomNormal(stddev=float(vectors.matrix.std()))
-            return keras.layers.Embedding(
-                rows, vectors.width, drawn, trainable=trainable, mask_zero=mask_zero, name=_FROM_VECTORS
-            )
+            return keras.layers.Embedding(rows, vectors.width, drawn, trainable=trainable, name=_FROM_VECTORS)
         case {"from": {"vectors": _}}:  # characters have none
-            return keras.layers.Embedding(rows, _CHARACTER_UNITS, mask_zero=mask_zero)
+            return keras.layers.Embedding(rows, _CHARACTER_UNITS)
         case {"from": {"learned": {"units": units}}} | {"units": units}:
-            return keras.layers.Embedding(rows, units, mask_zero=mask_zero)
+            return keras.layers.Embedding(rows, units)
     raise ValueError(f"embedding: {config!r}")
