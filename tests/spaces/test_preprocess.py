@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -398,3 +399,18 @@ def test_infinite_training_values_are_refused():
     frame = pd.DataFrame({"a": [1.0, np.inf, 2.0]}, index=["x", "y", "z"])
     with pytest.raises(TableError, match="first in row y; replace them with a number, or leave the cell empty"):
         encode(learn_schema(frame), frame)
+
+
+def test_classes_of_ours_have_names_in_files_that_stay(tmp_path):
+    """A class that moves must not make files unreadable: they name modules that PINNED leads to the right ones."""
+    rng = np.random.default_rng(0)
+    table = Table(rng.normal(size=(60, 2)) + 1e9, np.zeros((60, 0), np.int32))
+    recipe = Recipe("piecewise", "onehot", (), crosses=4)
+    prepared = prepare(recipe, table, rng.normal(size=60), "regression")
+    settings = prepared.save(tmp_path)
+    with zipfile.ZipFile(tmp_path / settings["file"]) as stored:
+        schema = stored.read("schema.json").decode()
+    assert '"spaces.piecewise"' in schema
+    assert '"spaces.crosses"' in schema
+    assert "spaces.inputs" not in schema
+    np.testing.assert_array_equal(PreparedTable.load(tmp_path, settings).matrix(table), prepared.matrix(table))

@@ -15,23 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.inputs.table.stored import dump, load
 from spaces.machine.memory import cached, remembered
 from spaces.rows.table import Table
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
 ONE_HOT_LIMIT = 32
 FREQUENT_VALUE_ROWS, FREQUENT_VALUE_LIMIT = 20, 96
-_TRUSTED = [
-    "numpy.dtype",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.PredefinedSplit",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "spaces.inputs.table.centred.Centred",
-    "spaces.inputs.table.crosses.HashedCrosses",
-    "spaces.inputs.table.piecewise.PiecewiseLinear",
-]
-
-
 _FILE = "preprocess.skops"
 _CROSS_FITTED = "|training rows"  # beside the key of what was learned of them
 
@@ -109,17 +99,13 @@ class PreparedTable:
 
     def save(self, folder: Path, file: str = _FILE) -> dict[str, Any]:
         """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""
-        import skops.io
-
-        skops.io.dump(self.transformer, folder / file)
+        dump(self.transformer, folder / file)
         return {"kind": "table", "width": self.width, "key": self.key, "columns": list(self.columns), "file": file}
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Any = None) -> PreparedTable:
         """Read what `save` wrote and returned; nothing else is opened for it."""
-        import skops.io
-
-        transformer = skops.io.load(folder / settings["file"], trusted=_TRUSTED)
+        transformer = load(folder / settings["file"])
         return PreparedTable(transformer, settings["width"], settings["key"], tuple(settings["columns"]))
 
 
