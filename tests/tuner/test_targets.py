@@ -306,3 +306,7 @@ def test_an_ensemble_says_labels_as_they_were(labels, kind, tmp_path):
     said = study.ensemble().predict(X.head(20)).tolist()
     assert {type(one) for one in said} == {kind}
     assert np.mean([one == true for one, true in zip(said, target, strict=False)]) > 0.8
+
+
+def test_whole_numbers_beside_texts_of_such_stay_whole():
+    assert [repr(one) for one in tuner.Task(X, [1, "2"] * 40, split=KFOLD).target.classes] == ["1", "2"]

@@ -87,6 +87,10 @@ SHIFTED = {
     "column with a zone": hours("2020-10-24T23:30", "Europe/Berlin"),
     "objects of two offsets": list(hours("2020-10-24T23:30", "Europe/Berlin").to_pydatetime()),
     "texts of two offsets": [time.isoformat() for time in hours("2020-10-24T23:30", "Europe/Berlin")],
+    "objects of many offsets": [
+        time.astimezone(datetime.timezone(datetime.timedelta(hours=-i)))
+        for i, time in enumerate(hours("2020-10-24T23:30", "UTC").to_pydatetime())
+    ],
     "texts of many offsets": [
         time.astimezone(datetime.timezone(datetime.timedelta(hours=i % 5 - 2))).isoformat()
         for i, time in enumerate(hours("2020-10-24T23:30", "UTC").to_pydatetime())
@@ -103,7 +107,7 @@ SHIFTED = {
 
 @pytest.mark.parametrize("name", SHIFTED)
 def test_instants_decide_not_what_the_clock_says(name):
-    values = pd.Series(SHIFTED[name])
+    values = pd.Series(SHIFTED[name], dtype=object if isinstance(SHIFTED[name], list) else None)
     shuffled = values.sample(frac=1, random_state=3)
     assert shuffled.index[time_order(shuffled, "when")].tolist() == list(range(8))
 

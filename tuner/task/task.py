@@ -62,10 +62,10 @@ class Task:
             `(rows, height, width, channels)`. Of several named inputs a mapping from their names to such, or the path
             of an npz file. Or a folder with a folder of images for each
             class: its columns are `image` and `class` (see `tuner.image_folder`).
-        target: The name of the target's column, or an array `(rows,)`; what kind of target it is, is told from its
-            values. For several targets a list of columns, a data
-            frame or an array `(rows, targets)`; for labels of which a row has any number, also a column of lists. None
-            where rows have no target: autoencoders and what else learns the rows themselves.
+        target: The name of the target's column, or an array `(rows,)`; its values decide whether it is a number (see
+            docs/targets.md). For several targets a list of columns, a data frame or an array `(rows, targets)`; for
+            labels of which a row has any number, also a column of lists. None where rows have no target: autoencoders
+            and what else learns the rows themselves.
         metric: What decides: a name (see `tuner.METRICS`) or a `tuner.Metric`; RMSE or log loss when left out. Of
             several targets its mean over them, or `{target: metric}` or `{target: (metric, weight)}` (see
             `tuner.scoring.several_targets`, also for what is taken when left out).
