@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import tuner
+from spaces.inputs.border import table_of
 from spaces.inputs.files import read_file
 from spaces.rows.columns import MISSING, UNSEEN
 from tuner import Task
@@ -229,6 +230,17 @@ def test_words_for_missing_values_are_known_when_rows_are_predicted(tmp_path):
     ensemble = study.ensemble("uniform").ensemble
     assert rows.codes.tolist() == [[MISSING], [UNSEEN]]
     np.testing.assert_array_equal(ensemble.predict_proba(new), ensemble.outputs(rows))
+
+
+def test_a_word_for_missing_is_a_category_only_where_training_had_it(tmp_path):
+    path, new = tmp_path / "rows.csv", tmp_path / "new.csv"
+    path.write_text(
+        "a,b,y\n" + "".join(f"{'NA' if i % 5 == 0 else 'x'},{'NA' if i % 3 else 'z'},{i % 2}\n" for i in range(40))
+    )
+    task = tuner.Task(path, "y", categories=["b"], split=KFOLD)
+    assert [one.categories for one in task.schema.columns] == [("x",), ("NA", "z")]
+    new.write_text("a,b\nNA,NA\nx,null\n,\n")
+    assert table_of(task.schema, new).codes.tolist() == [[MISSING, 0], [0, MISSING], [MISSING, MISSING]]
 
 
 def test_a_parquet_file_keeps_long_ids_categories_and_decimals(tmp_path):
