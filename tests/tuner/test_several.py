@@ -12,7 +12,8 @@ import xgboost
 from sklearn.metrics import f1_score, label_ranking_average_precision_score, log_loss, mean_absolute_error
 
 import tuner
-from ensembles.combiners.each_target import EachCombined, EachTarget, Part, sum_of_losses
+from ensembles.combiners.each_target import EachTarget, Part, sum_of_losses
+from ensembles.combiners.registry import combiner_from_json
 from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
 from spaces.families.catalog import FAMILIES, fitting
@@ -130,7 +131,7 @@ def test_weights_of_each_target_find_who_knows_it(seed):
     assert each.combiners[1].weights[1] > 0.999
     shared = SOLVERS["nelder_mead"].fit(members, target, loss)
     assert loss(target, each(members)) < loss(target, shared(members)) - 0.05
-    again = EachCombined.from_json(each.to_json())
+    again = combiner_from_json(each.to_json())
     np.testing.assert_array_equal(again(members), each(members))
     assert loss(target, each(members)) == pytest.approx(
         np.mean((each(members)[:, 0] - target[:, 0]) ** 2) + 2 * log_loss(target[:, 1], each(members)[:, 1:])

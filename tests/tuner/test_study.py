@@ -181,13 +181,14 @@ def test_other_data_in_the_folder_are_refused(study, frame):
         tuner.tune(task, ["linear"], folder=study.folder, seed=3, **QUIET)
 
 
-def test_a_study_of_an_earlier_version_is_read_and_not_continued(study, tmp_path):
+def test_a_study_of_an_earlier_version_is_refused_by_name(study, tmp_path):
     folder = tmp_path / "old"
     shutil.copytree(study.folder, folder)
     path = folder / "study.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
-    assert tuner.load_study(folder).complete
-    with pytest.raises(ValueError, match="begun by an earlier version"):
+    with pytest.raises(ValueError, match="written by an earlier version"):
+        tuner.load_study(folder)
+    with pytest.raises(ValueError, match="written by an earlier version"):
         tuner.tune(study.task, {"linear": {}}, folder=folder, seed=3, **QUIET)
 
 
@@ -405,3 +406,15 @@ def test_models_over_the_disk_budget_go_worst_first_and_the_best_of_each_family_
 def test_outcomes_survive_json():
     outcome = Outcome("complete", value=0.5, fold_values=(0.4, 0.6), scores={"train": {"a": 1.0}}, duplicate_of=3)
     assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
+
+
+def test_what_was_understood_is_said_once_before_the_first_trial(task, tmp_path, capfd):
+    quiet = {"workers": 0, "tracking": None, "folder": tmp_path / "s", "seed": 3}
+    tuner.tune(task, {"linear": {}}, trials=1, time="1h", **quiet)
+    said = capfd.readouterr().err
+    assert "rows" in said
+    assert "target  label, two classes" in said
+    assert "families linear\n  budget  1 trials, or 3600 seconds, 0 workers" in said
+    assert said.index("families linear") < said.index("baseline-000000")
+    tuner.tune(task, {"linear": {}}, trials=2, **quiet)
+    assert "families linear" not in capfd.readouterr().err

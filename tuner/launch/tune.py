@@ -6,6 +6,7 @@ moment and started again by the same call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import filelock
 
+from spaces.families.catalog import BASELINE
 from tuner.archive.study_folder import StudyError
 from tuner.launch.loop import Launch
-from tuner.launch.plan import Families, make_plan
+from tuner.launch.plan import Families, Plan, make_plan
 from tuner.launch.progress import Display
 from tuner.launch.tracking import default_uri
 from tuner.plain_names import plain
@@ -92,6 +94,7 @@ def tune(
         if what := left_out(task):
             display.say(what)
         if fresh:
+            display.say(_understood(task, plan, place))
             try:
                 launch.check_own_families()
             except Exception:
@@ -101,6 +104,15 @@ def tune(
         constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
         launch.run(default_uri(place) if tracking == "auto" else tracking, constants)
     return study
+
+
+def _understood(task: Task, plan: Plan, folder: Path) -> str:
+    """Say what was understood, before the first trial: the task, with hints, what runs on it, and where it is kept."""
+    families = ", ".join(name for name in plan.families if name != BASELINE)
+    trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
+    time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:g} seconds"
+    budget = ", or ".join(limit for limit in (trials, time) if limit)
+    return f"{task}\n  families {families}\n  budget  {budget}, {plan.workers} workers\n  folder  {folder}"
 
 
 def _name_of(given: Any) -> str:
