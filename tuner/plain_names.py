@@ -1,4 +1,4 @@
-"""Names of columns as other places let names be."""
+"""Names of columns with only the signs that MLflow and folders accept."""
 
 from __future__ import annotations
 

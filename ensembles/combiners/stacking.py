@@ -108,7 +108,7 @@ class Stacking:
             callbacks=[xgboost.callback.EarlyStopping(rounds=_PATIENCE)],
             verbose_eval=False,
         )
-        # Of no tree at all there is no score: where the first one is the best, it counts as one too many.
+        # XGBoost has no score for zero trees: where the first tree is the best, it is left out too.
         rounds = watched.best_iteration + 1 if watched.best_iteration else 0
         booster = xgboost.train(parameters, matrix(np.arange(len(target))), rounds)
         return TreeStack(booster, len(predictions), used, outputs, features is not None)

@@ -151,7 +151,7 @@ def _fit_fold(
 
 
 def _pair(study: Archive) -> tuple[tuple[Trial, Trial], bool]:
-    """Return the best trees and the best network that both predict levels, or both changes, and whether it is these."""
+    """Return the best pair of trees and network, and whether both predict changes rather than levels."""
     found: dict[tuple[bool, str], Trial] = {}
     for trial in study.complete:
         # Trees that stand on a network of their own say nothing of the columns.

@@ -27,6 +27,7 @@ from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
 from tuner.seeds import derive_seed
 from tuner.task.folds import make_folds
+from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, sealed
 from tuner.trials.trial import run_trial
 
@@ -90,10 +91,11 @@ def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
     some = Rows(task.rows.table.take(np.arange(1)), task.rows.target[:1])  # not looked at
     steps = _steps(study, trial)
     fold = Fold(everything, everything, some, _seed(study, trial, 0), max(steps, default=None), steps)
-    model = family.build(study.config(trial), task.signature)
-    fitted = next(iter(model.fit([fold], lambda *_: None)))
-    folder.mkdir(parents=True, exist_ok=True)
-    fitted.save(folder)
+    with restored_state(family.library):
+        model = family.build(study.config(trial), task.signature)
+        fitted = next(iter(model.fit([fold], lambda *_: None)))
+        folder.mkdir(parents=True, exist_ok=True)
+        fitted.save(folder.absolute())
 
 
 def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:

@@ -158,7 +158,7 @@ def _part(target: Target, place: int, metric: Metric, factor: float) -> Part:
 
 
 def _name(part: Target, score: Score) -> str:
-    """Name a target's own score as MLflow, which shows what stands before a slash as a group, lets names be."""
+    """Return the name of a target's own score, `target/metric`: MLflow groups by what stands before a slash."""
     return f"{plain(part.name, '-. ')}/{score.name}"
 
 

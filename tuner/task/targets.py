@@ -74,7 +74,7 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
 
 
 def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
-    """Return what a list of names names; a list of as many labels as there are rows is none, nor are values."""
+    """Return the columns that a list names; None where it holds values, such as a label for each row."""
     if not isinstance(target, list | tuple | pd.Index) or not len(target):
         return None
     if not all(map(is_name, target)):

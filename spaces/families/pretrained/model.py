@@ -152,7 +152,7 @@ def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np
 
 
 def _scale(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and variance of features; of those that never change one, as they may change elsewhere."""
+    """Return mean and variance of each feature; a constant one gets variance 1, as it may change on other rows."""
     features = np.asarray(rows.table.arrays[0])
     variance = features.var(axis=0)
     return features.mean(axis=0), np.where(variance > 0, variance, 1)

@@ -11,7 +11,7 @@ from spaces.rows.signature import Signature
 
 
 def pretrained_space(signature: Signature) -> Space:
-    """Return the space of what stands on a pretrained base, cut and pooled; which, and what it expects, is to be told.
+    """Return the space of heads on a pretrained base. The user names the base, and the preprocessing it expects.
 
     A network may then be trained further together with the last stages of the base, at a lower rate.
     """
