@@ -315,7 +315,7 @@ def _loss(score: Score) -> Loss:
 
 
 def _targets(task: Task) -> tuple[Part, ...]:
-    """Return the parts of a task with several targets: each with its share of the deciding score, or with its own loss."""
+    """Return the parts of several targets: each with its share of the deciding score, or with its own loss."""
     if not task.target.parts:
         return ()
     each = zip(task.target.parts, task.target.columns, strict=True)
