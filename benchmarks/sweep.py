@@ -26,7 +26,7 @@ import tuner
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
 from tuner.archive.study_folder import StudyError
-from tuner.ensembling.test_rows import single_ensemble
+from tuner.ensembling.looks import single_ensemble
 from tuner.study import Study, load_study
 
 FAMILIES = ("dense", "wide_and_deep", "xgboost", "random_forest", "linear")

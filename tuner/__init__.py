@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spaces.families.own import family as family
     from spaces.families.pretrained.bases import pretrained_base as pretrained_base
     from tuner.ensembling.build import compare as compare
-    from tuner.ensembling.test_rows import single_ensemble as single_ensemble
+    from tuner.ensembling.looks import single_ensemble as single_ensemble
     from tuner.launch.tune import tune as tune
     from tuner.recipes.best_model import best_model as best_model
     from tuner.recipes.language import generate as generate
@@ -67,7 +67,7 @@ _WHERE = {
     "pretrained_base": "spaces.families.pretrained.bases",
     "sequence_task": "tuner.recipes.sequences",
     "series_task": "tuner.recipes.series",
-    "single_ensemble": "tuner.ensembling.test_rows",
+    "single_ensemble": "tuner.ensembling.looks",
     "tune": "tuner.launch.tune",
 }
 __all__ = list(_WHERE)

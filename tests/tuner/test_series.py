@@ -285,7 +285,7 @@ def test_flags_stay_channels_where_time_has_gaps():
 
 def test_a_series_that_is_too_short_within_a_fold_is_refused_at_once():
     with pytest.raises(ValueError, match="rows are too few to be cut with 26 left out"):
-        make_task(weather(8), test=None)
+        make_task(weather(6), test=None)
 
 
 @pytest.mark.parametrize("split", ["time", {"folds": 2}, tuner.Split("time", folds=2), None])

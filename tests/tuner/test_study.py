@@ -288,7 +288,7 @@ def test_a_users_own_family_is_tuned_and_its_failures_are_data(own_study):
 
 
 def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(own_study, frame, tmp_path):
-    from tuner.ensembling.test_rows import single_ensemble
+    from tuner.ensembling.looks import single_ensemble
 
     (mine,) = [trial for trial in own_study.best_of_each_family if trial.family == "mine"]
     combined = single_ensemble(own_study, mine)

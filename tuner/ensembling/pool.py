@@ -155,7 +155,10 @@ class HeldOut:
 
     def _mean(self, folds: Sequence[int], rows: Index, outputs: NDArray[Any]) -> float:
         each = [self.folds[rows] == k for k in folds]
-        return float(np.mean([self.score.loss(self.target[rows[of]], outputs[of]) for of in each]))
+        there = [of for of in each if of.any()]  # a resample may hold no row of some fold
+        if not there:
+            raise Undefined("no row of a fold that is scored was drawn")
+        return float(np.mean([self.score.loss(self.target[rows[of]], outputs[of]) for of in there]))
 
     def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""

@@ -20,8 +20,8 @@ from ensembles.methods import METHODS, Method
 from ensembles.solvers.convex import CERTIFIED, certificate
 from spaces.families.catalog import BASELINE
 from tuner.archive.study_folder import Archive
+from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
 from tuner.ensembling.pool import HeldOut
-from tuner.ensembling.test_rows import score_test_rows, single_ensemble, test_looks
 from tuner.search.ledger import Trial
 
 if TYPE_CHECKING:
