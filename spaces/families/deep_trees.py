@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
-from spaces.engines.folds import unwatched, with_watched_rows
+from spaces.engines.folds import named, unwatched, with_watched_rows
 from spaces.engines.keras.fitted import KerasFitted, KerasNetwork
 from spaces.engines.keras.model import KerasModel
 from spaces.engines.keras.prediction import predict
 from spaces.engines.xgboost import XGBoostFitted, XGBoostModel
-from spaces.inputs.prepared import Columns, Reader
+from spaces.inputs.prepared import Columns, Reader, learn
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -129,11 +129,24 @@ class DeepTreesModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[DeepTreesFitted]:
         """Train on each fold in turn; the pruner looks at the trees."""
         model = XGBoostModel(self.trees, self.signature)
+        folds = [named(fold) for fold in folds]
         networks = self.network.fit([with_watched_rows(fold) for fold in folds], unwatched)
         for fold, network in zip(folds, networks, strict=True):
             columns = DeepColumns(_kept(network))
-            trees = model.fit_columns(fold, columns, columns.matrix(fold.train.table), watch)
+            trees = model.fit_columns(fold, columns, self.training_columns(fold, columns), watch)
             yield DeepTreesFitted(columns, trees)
+
+    def training_columns(self, fold: Fold, columns: DeepColumns) -> NDArray[np.float32]:
+        """Return what the trees train on: of columns that encode the target, the training rows' own, cross-fitted ones.
+
+        What a row's own target went into would be believed far too much.
+        """
+        reading = self.network.reading()
+        if fold.steps is not None or not any(recipe.learns_target for recipe in reading.tables):
+            return columns.matrix(fold.train.table)
+        _, own = learn(reading, fold.train.table, fold.train.target, self.network.signature.target.kind)
+        (fed,) = columns.network.feeds((own,))
+        return beside_units(predict(columns.body, fed), fed)
 
 
 def _kept(fitted: KerasFitted) -> KerasFitted:

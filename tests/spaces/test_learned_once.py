@@ -109,3 +109,19 @@ def test_the_training_rows_own_matrix_is_never_taken_for_the_plain_one():
     np.testing.assert_array_equal(plain, prepared._transform(table))
     assert not np.allclose(plain, cross_fitted)
     np.testing.assert_array_equal(training_matrix(recipe, table, task.rows.target, "regression")[1], cross_fitted)
+
+
+def test_trees_on_a_network_never_train_on_a_rows_own_target():
+    """Of forty streets that say nothing, mean targets that a row's own target went into would tell it."""
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"street": [f"s{k}" for k in np.arange(240) % 40], "t": rng.normal(size=240)})
+    task = tuner.Task(frame, "t", split={"folds": 2})
+    fold, _ = make_folds(task)[0]
+    space = FAMILIES["deep_trees"].space(task.signature)
+    config = defaults(narrow(space, {"network": {"epochs": 1}, "trees": {"n_estimators": 3}}))
+    model = FAMILIES["deep_trees"].build(config, task.signature)
+    (fitted,) = model.fit([fold], lambda *_: None)
+    own, plain = model.training_columns(fold, fitted.columns), fitted.columns.matrix(fold.train.table)
+    telling = [abs(np.corrcoef(columns[:, -1], fold.train.target)[0, 1]) for columns in (own, plain)]
+    assert telling[0] < 0.25
+    assert telling[1] > 0.35

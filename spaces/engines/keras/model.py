@@ -54,7 +54,7 @@ class KerasModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.engines.contract.Model.fit`."""
-        reading, kind = self._reading(), self.signature.target.kind
+        reading, kind = self.reading(), self.signature.target.kind
         if share := self.config.get("dropped_features"):
             if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
                 raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
@@ -83,7 +83,8 @@ class KerasModel:
             fitted = self._fit_fold(trainer, reading, fold, widths, watch)
             yield fitted
 
-    def _reading(self) -> Reading:
+    def reading(self) -> Reading:
+        """Return how rows become what the network reads."""
         config, text = self.config, None
         scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
         tables = tuple(
