@@ -149,7 +149,7 @@ MUTANTS = (
         "spaces/engines/xgboost.py",
         "np.hstack([1 - outputs, outputs])",
         "np.hstack([outputs, 1 - outputs])",
-        (TRIAL, "-k", "held_out_rows_are_apart or a_study or training or rungs", "tests/spaces/test_together.py"),
+        ("tests/spaces/test_together.py", "-k", "order_of_the_classes"),
     ),
     Mutant(
         "numbers are scaled by all rows' statistics",
@@ -161,7 +161,7 @@ MUTANTS = (
     Mutant(
         "time is shuffled",
         "tuner/task/splits.py",
-        "splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap)",
+        "splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)",
         "splitter = model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
         ("tests/tuner/test_splits.py",),
     ),
