@@ -7,7 +7,7 @@ called. Statistics are learned later, fold by fold, in `spaces.inputs.table.matr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,6 @@ def learn_schema(
         raise TableError(
             f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
         )
-    categories, text = names_of("categories", categories), names_of("text", text)
     for what, given in (("categories", categories), ("text", text)):
         for name in given:
             if name not in names:
@@ -99,17 +98,6 @@ def _loses(values: NDArray[np.float64]) -> bool:
     with np.errstate(over="ignore"):
         rounded = np.abs(values.astype(np.float32) - values)
     return bool(values.size and rounded.max() > _MOST_LOST * values.std())
-
-
-def names_of(what: str, given: Any) -> list[str]:
-    """Return a list of columns as their names, which are texts though a user may write whole numbers.
-
-    Raises:
-        TableError: It is no list.
-    """
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TableError(f"{what} must be a list of columns: {what}=[{given!r}]")
-    return [str(name) for name in given]
 
 
 def _with_inputs(columns: list[Column], inputs: Mapping[str, Sequence[str]]) -> list[Column]:

@@ -43,7 +43,6 @@ def read_file(
     *,
     missing: Sequence[str] = (),
     texts: Mapping[str, Collection[str] | None] | None = None,
-    labels: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read a CSV, TSV or Parquet file.
 
@@ -52,16 +51,13 @@ def read_file(
         missing: Texts that stand for missing values in a CSV file, beside the usual ones.
         texts: Columns of a CSV file that are read as they are written, each with the words that are values of it though
             they usually stand for a missing one, as "NA" and "None"; None for all of them. An empty cell is missing.
-        labels: Columns that are read as numbers if every value is one and none has a zero before another digit, else as
-            they are written.
 
     Raises:
         DataError: There is no such file, or it is empty or of an unknown type.
     """
     if not path.exists() and not path.suffix:
         raise DataError(f"there is no file or folder {path}")
-    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
-    kind = suffixes[-1] if suffixes else ""
+    kind = _kind(path)
     if kind not in READERS:
         raise DataError(
             f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed, as data of a "
@@ -73,7 +69,7 @@ def read_file(
         raise DataError(f"there is no file {path}{hint}")
     separator = READERS[kind]
     try:
-        frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts or {}, labels)
+        frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts or {})
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty: a header and rows were expected") from None
     except (OSError, ValueError, EOFError) as error:
@@ -83,6 +79,17 @@ def read_file(
     if frame.empty:
         raise DataError(f"{path} holds no rows, only the columns {', '.join(map(str, frame.columns))}")
     return frame
+
+
+def knows_no_types(path: Path) -> bool:
+    """Return whether a file holds text, of which nobody can tell whether 007 is a number."""
+    return READERS.get(_kind(path)) is not None
+
+
+def _kind(path: Path) -> str:
+    """Return what a file's name says it is, compressed or not."""
+    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
+    return suffixes[-1] if suffixes else ""
 
 
 def image_folder(folder: str | Path) -> pd.DataFrame:
@@ -162,7 +169,6 @@ def _read_csv(
     separator: str,
     missing: Sequence[str],
     texts: Mapping[str, Collection[str] | None],
-    labels: Collection[str],
 ) -> pd.DataFrame:
     names = _header(path, separator)
     words = {name: texts.get(name, ()) for name in names}
@@ -170,13 +176,12 @@ def _read_csv(
     options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
     verbatim = {name: str for name in names if name in texts}
     frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
-    doubtful = [name for name in names if name not in texts and (name in labels or _whole(frame[name]))]
+    doubtful = [name for name in names if name not in texts and _whole(frame[name])]
     if not doubtful:
         return frame
-    absent |= {name: ["", *missing] for name in doubtful if name in labels and not _numeric(frame[name])}
     written = pd.read_csv(path, usecols=doubtful, dtype=str, na_values=absent, **options)
     for name in doubtful:
-        if not _typed(frame[name], written[name]):
+        if is_code(written[name].dropna()):
             frame[name] = written[name].to_numpy()
     return frame
 
@@ -206,10 +211,3 @@ def _numeric(values: pd.Series[Any]) -> bool:
 
 def _whole(values: pd.Series[Any]) -> bool:
     return _numeric(values) and bool((values.dropna() % 1 == 0).all())
-
-
-def _typed(values: pd.Series[Any], written: pd.Series[Any]) -> bool:
-    """Return whether values mean what is written: numbers that are no codes, or True and False, spelt so."""
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return set(written.unique()) <= {"True", "False"}
-    return _numeric(values) and not is_code(written.dropna())

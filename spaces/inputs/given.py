@@ -15,7 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from spaces.inputs.files import IMAGE, MISSING_WORDS, arrow_frame, image_folder, read_arrays, read_file
+from spaces.inputs.files import (
+    IMAGE,
+    MISSING_WORDS,
+    arrow_frame,
+    image_folder,
+    knows_no_types,
+    read_arrays,
+    read_file,
+)
 from spaces.rows.arrays import Array, Stretches
 from spaces.rows.columns import ARRAYS, TABLE, Column, Schema, TableError
 
@@ -26,7 +34,8 @@ Words = Mapping[str, Collection[str] | None]
 class Given(NamedTuple):
     """What a user handed over: rows, series and images by name, and the columns of each named table.
 
-    `images` are columns that name files, `folder` where these are looked for.
+    `images` are columns that name files, `folder` where these are looked for; `written` are columns of a text file that
+    are as they are written.
     """
 
     frame: pd.DataFrame
@@ -34,6 +43,7 @@ class Given(NamedTuple):
     inputs: dict[str, list[str]]
     images: tuple[str, ...] = ()
     folder: Path | None = None
+    written: tuple[str, ...] = ()
 
 
 def read_given(
@@ -42,7 +52,6 @@ def read_given(
     schema: Schema | None = None,
     missing: Sequence[str] = (),
     texts: Words | None = None,
-    labels: Collection[str] = (),
 ) -> Given:
     """Return what a user handed over; rows for a model by its schema.
 
@@ -54,7 +63,6 @@ def read_given(
         schema: What a model was trained on, where there is one.
         missing: As for `spaces.inputs.files.read_file`, beside the schema's.
         texts: As for `read_file`, beside the schema's.
-        labels: As for `read_file`.
 
     Raises:
         DataError, TableError: It cannot be used.
@@ -64,10 +72,10 @@ def read_given(
     if isinstance(data, Given):
         return data
     if isinstance(data, str | Path):
-        return _of_path(Path(data), missing, texts, labels)
+        return _of_path(Path(data), missing, texts)
     if isinstance(data, Mapping):
         if _names_inputs(data, schema):
-            return Given(*_named_inputs(data, missing, texts, labels))
+            return _named_inputs(data, missing, texts)
         return Given(*_columns_of(data, schema))
     if isinstance(data, pd.Series):
         return Given(_of_series(data, schema), {}, {})
@@ -105,12 +113,13 @@ def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:
     return found
 
 
-def _of_path(path: Path, missing: Sequence[str], texts: Words, labels: Collection[str]) -> Given:
+def _of_path(path: Path, missing: Sequence[str], texts: Words) -> Given:
     if path.is_dir():
         return Given(image_folder(path), {}, {}, (IMAGE,))
     if path.suffix == ".npz":
-        return Given(*_named_inputs(read_arrays(path), missing, texts, labels))
-    return Given(read_file(path, missing=missing, texts=texts, labels=labels), {}, {}, folder=path.parent)
+        return _named_inputs(read_arrays(path), missing, texts)
+    frame = read_file(path, missing=missing, texts=texts)
+    return Given(frame, {}, {}, folder=path.parent, written=_written(path, frame, texts))
 
 
 def _names_inputs(data: Mapping[Any, Any], schema: Schema | None) -> bool:
@@ -146,14 +155,13 @@ def _is_column(value: Any) -> bool:
     )
 
 
-def _named_inputs(
-    data: Mapping[Any, Any], missing: Sequence[str], texts: Words, labels: Collection[str]
-) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words) -> Given:
     """Return inputs side by side: columns of named tables have the table's name before their own."""
     frames: list[pd.DataFrame] = []
     arrays: dict[str, Array] = {}
     columns: dict[str, list[str]] = {}
     rows: dict[str, int] = {}
+    written: list[str] = []
     for name, given in data.items():
         if not isinstance(name, str) or isinstance(given, Mapping):
             raise TableError(
@@ -162,7 +170,8 @@ def _named_inputs(
         prefix = "" if name == TABLE else f"{name}."
         if isinstance(given, str | Path):
             its_texts = {one.removeprefix(prefix): kept for one, kept in texts.items() if one.startswith(prefix)}
-            given = read_file(Path(given), missing=missing, texts=its_texts, labels=labels)
+            path, given = Path(given), read_file(Path(given), missing=missing, texts=its_texts)
+            written += [f"{prefix}{one}" for one in _written(path, given, its_texts)]
         frame, its, _ = _of_values(given, None)
         rows[name] = len(frame)
         if its:
@@ -175,7 +184,12 @@ def _named_inputs(
     if len(set(rows.values())) != 1:
         raise TableError(f"inputs must have the same rows, got {rows}")
     index = pd.RangeIndex(next(iter(rows.values())))
-    return pd.concat([pd.DataFrame(index=index), *frames], axis=1), arrays, columns
+    frame = pd.concat([pd.DataFrame(index=index), *frames], axis=1)
+    return Given(frame, arrays, columns, written=tuple(written))
+
+
+def _written(path: Path, frame: pd.DataFrame, texts: Words) -> tuple[str, ...]:
+    return tuple(name for name in texts if name in frame.columns) if knows_no_types(path) else ()
 
 
 def _columns_of(

@@ -291,14 +291,6 @@ def test_a_named_category_may_be_missing_altogether(dtype):
     assert read(frame, categories=["a"]).codes.tolist() == [[MISSING], [MISSING]]
 
 
-def test_columns_are_named_by_whole_numbers_too():
-    frame = pd.DataFrame([[1, "x", "good film"], [2, "y", "bad film"]])
-    schema = learn_schema(frame, categories=[0], text=[np.int64(2)])
-    assert [(one.name, one.kind) for one in schema.columns] == [("0", "category"), ("1", "category"), ("2", "text")]
-    with pytest.raises(TableError, match=r"categories must be a list of columns: categories=\[0\]"):
-        learn_schema(frame, categories=0)
-
-
 # Rows to predict.
 
 TRAINED = pd.DataFrame(

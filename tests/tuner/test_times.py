@@ -239,3 +239,12 @@ def test_a_series_of_texts_knows_that_the_clocks_go_back():
     assert task.rows.target.tolist() == list(range(5, 60))  # no moment is missing, none comes twice
     hours = task.rows.table.numbers[:, task.schema.names.index("time.hour+1")]
     assert hours[:30].tolist() == [hour % 24 for hour in range(5, 35)]
+
+
+def test_categories_and_texts_are_named_by_whole_numbers_too():
+    given = pd.DataFrame([[1, "x", "good film"], [2, "y", "bad film"]] * 10)
+    task = tuner.Task(given, np.arange(20) / 7, categories=[0], text=[np.int64(2)])
+    kinds = [(one.name, one.kind) for one in task.schema.columns]
+    assert kinds == [("0", "category"), ("1", "category"), ("2", "text")]
+    with pytest.raises(tuner.DataError, match=r"categories must be a list of columns: categories=\['0'\]"):
+        tuner.Task(given, np.arange(20) / 7, categories=0)

@@ -15,7 +15,7 @@ from spaces.inputs.files import DataError as DataError
 from spaces.inputs.files import image_folder as image_folder
 from spaces.inputs.files import read_file
 from spaces.inputs.given import Given as Given
-from spaces.inputs.given import below, frame_of, read_given
+from spaces.inputs.given import below, frame_of
 from spaces.inputs.image.files import common_shape, kept_images
 from spaces.language.complaints import unknown_name
 
@@ -37,24 +37,6 @@ def read_frame(data: Any, *, missing: Sequence[str] = ()) -> pd.DataFrame:
     if (frame := frame_of(data)) is not None:
         return frame
     raise DataError(f"data must be a data frame, a path, an array or a mapping of those, got {type(data).__name__}")
-
-
-def read_inputs(
-    data: Any, *, missing: Sequence[str] = (), texts: Sequence[str] = (), labels: Sequence[str] = ()
-) -> Given:
-    """Return what `Task` was given.
-
-    Args:
-        data: A data frame, a file, a folder of images, an array of a row, series or image each, or a mapping from
-            names of inputs to such.
-        missing: As for `read_frame`.
-        texts: Columns of a CSV file that are read as they are written.
-        labels: Columns of a CSV file that are read as numbers if all their values are, else as they are written.
-
-    Raises:
-        DataError, TableError: It cannot be used.
-    """
-    return read_given(data, missing=missing, texts=dict.fromkeys(texts), labels=labels)
 
 
 def image_columns(given: Given, image: Sequence[str], size: Sequence[int] | None, target: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.inputs.border import encode, learn_schema
-from spaces.inputs.given import read_given
-from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
-from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import pieces, take
+from spaces.rows.arrays import pieces
 from spaces.rows.columns import Column, Schema
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
@@ -27,27 +23,23 @@ from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
-from tuner.task.described import Known, described, hints
-from tuner.task.groups import check_groups, group_names
-from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
-from tuner.task.names import column_name, column_names
-from tuner.task.reading import DataError, Given, image_columns, in_order, read_inputs, with_images, without_nameless
-from tuner.task.splits import Index, Split, blocks, check_order, fold_indices, split_off
-from tuner.task.storage import arrays_of, load_rows, save_rows
-from tuner.task.targets import (
-    check_alignment,
-    check_columns,
-    check_sequence,
-    check_target,
-    codes_of,
-    continuing,
-    label_columns,
-    lists_of,
-    targets_of,
-    with_targets,
+from tuner.task.build import (
+    Divided,
+    Encoded,
+    Roles,
+    check_split,
+    divide,
+    encode,
+    label,
+    read,
+    share_of,
+    with_corpus,
 )
-from tuner.task.times import time_order
-from tuner.task.written import written_columns
+from tuner.task.described import Known, described, hints
+from tuner.task.reading import DataError
+from tuner.task.splits import Index, Split, blocks, fold_indices
+from tuner.task.storage import arrays_of, load_rows, save_rows
+from tuner.task.targets import check_target
 
 _VECTORS = "vectors.npz"
 
@@ -151,83 +143,65 @@ class Task:
         continues: Mapping[str, Follows] | None = None,
         series: Mapping[str, Column] | None = None,
     ) -> None:
-        group, time, sequence = (
-            column_name(one, argument) for one, argument in ((group, "group"), (time, "time"), (sequence, "sequence"))
-        )
-        drop, categories, text = (
-            column_names(some, argument)
-            for some, argument in ((drop, "drop"), (categories, "categories"), (text, "text"))
-        )
-        texts = [*categories, *text, *(one for one in (group, sequence) if one is not None)]
-        given = _as_written(read_inputs(data, missing=missing, texts=texts), written_columns(data, target, missing))
-        given = with_images(given, dict.fromkeys(image_columns(given, image, image_size, target)), image_size)
-        check_alignment(data, target)
-        frame, names = with_targets(given.frame, target, kind)
-        arrays, inputs = given.arrays, _named_tables(given, inputs or {}, {*names, *drop, *([group] if group else [])})
-        check_columns(
-            frame, [*drop, *(one for one in (group, time, sequence) if one)], names, inputs=[*text, *categories]
-        )
-        spec = continuing(targets_of(frame, names, kind, metric), continues or {})
-        check_order(split, group=group, time=time)
-        if group is not None:
-            check_groups(frame[group], group)
-        if time is not None:
-            order = time_order(frame[time], time)
-            frame = frame.iloc[order].reset_index(drop=True)
-            arrays = {name: take(array, order) for name, array in arrays.items()}
-        features = frame.drop(columns=[*names, *drop, *([group] if group else [])])
-        features = without_nameless(features, named=[*categories, *text, *(one for one in (time, sequence) if one)])
-        check_sequence(frame, sequence, group=group, time=time, others=[*drop, *text, *categories])
-        if inputs:
-            features = features[in_order(list(features.columns), inputs)]
-        if features.shape[1] == (sequence is not None) and not arrays:
-            raise DataError(f"no column is left to predict {spec.name!r} from")
-        whole = group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
-        groups = group_names(frame[whole]) if whole else None
-        division = _division(split, spec, groups is not None, time is not None, sequence is not None)
-        codes, off = codes_of(frame, spec), _share(test)
-        kept, rest = np.arange(len(frame)), np.arange(0)
-        if off:
-            ordered = division.kind == "time"
-            classes = spec.of_classes
-            kept, rest = split_off(
-                codes, off, classes=classes, groups=groups, ordered=ordered, seed=seed, gap=division.gap
-            )
-        schema = learn_schema(  # test rows tell nothing, not even a name
-            features.iloc[kept] if off else features,
+        roles = Roles.of(
+            group=group,
+            time=time,
+            sequence=sequence,
             categories=categories,
             text=text,
-            sequence=sequence,
+            drop=drop,
+            image=image,
+            image_size=image_size,
             inputs=inputs,
-            arrays=arrays,
             missing=missing,
         )
-        schema = Schema(tuple((series or {}).get(column.name, column) for column in schema.columns))
-        rows = Rows(encode(schema, features, arrays), codes)
-        test_rows = None if test is None or off else _test_rows(test, missing, schema, spec, time)
-        if off:
-            rows, test_rows, groups = _take(rows, kept), _take(rows, rest), None if groups is None else groups[kept]
-        for values, part in () if target is None else zip(rows.target.reshape(len(rows), -1).T, spec.each, strict=True):
-            check_target(pd.Series(values), part.name)
-        spec, scores = scores_of(spec, rows.target, metric or (UNLABELLED if target is None else None), metrics)
+        check_split(split, roles)
+        given = read(data, target, roles)
+        labelled = label(given, target, roles, kind=kind, metric=metric, continues=continues or {})
+        share = share_of(test)
+        divided = divide(labelled, roles, split, share=share, seed=seed)
+        made = encode(labelled, divided, roles, test=None if share else test, series=series or {})
+        metric = metric or (UNLABELLED if target is None else None)
+        self._finish(made, labelled.target, divided, metric=metric, metrics=metrics, vectors=vectors, seed=seed)
+
+    def _finish(
+        self,
+        made: Encoded,
+        target: Target,
+        divided: Divided,
+        *,
+        metric: str | Metric | Mapping[str, Any] | None,
+        metrics: Sequence[str | Metric],
+        vectors: str | Path | None,
+        seed: int,
+    ) -> None:
+        """Bind metrics, cut folds, and name the rows by a digest of everything."""
+        rows, groups = made.rows, divided.groups
+        if groups is not None:
+            groups = groups[divided.kept]
+        for values, part in zip(rows.target.reshape(len(rows), -1).T, target.each, strict=True):
+            if part.kind != ITSELF:
+                check_target(pd.Series(values), part.name)
+        target, scores = scores_of(target, rows.target, metric, metrics)
+        folds = fold_indices(divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed)
         self._set(
-            schema=schema,
+            schema=made.schema,
             rows=rows,
-            test=test_rows,
-            target=spec,
+            test=made.test,
+            target=target,
             score=scores[0],
             scores=scores,
-            split=division,
-            folds=tuple(fold_indices(division, rows.target, classes=spec.of_classes, groups=groups, seed=seed)),
+            split=divided.split,
+            folds=tuple(folds),
             groups=groups,
-            texts=_measured(rows.table, schema),
+            texts=_measured(rows.table, made.schema),
             vectors=_vectors(vectors, rows.table),
             seed=int(seed),
         )
         self._set(digest=_digest(self))
-        self._set(rows=_with_corpus(rows, self.digest))
-        if test_rows is not None:
-            self._set(test=_with_corpus(test_rows, f"{self.digest}/test"))
+        self._set(rows=with_corpus(rows, self.digest))
+        if made.test is not None:
+            self._set(test=with_corpus(made.test, f"{self.digest}/test"))
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -329,13 +303,13 @@ class Task:
         scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
         groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
-        rows = _with_corpus(load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
-        split = Split(**{"first": 0.0, **stored["split"]})  # of studies from before there was one
+        rows = with_corpus(load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
+        split = Split(**stored["split"])
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])
         task._set(
             schema=schema,
             rows=rows,
-            test=_with_corpus(load_rows(folder, "test", schema), f"{stored['digest']}/test")
+            test=with_corpus(load_rows(folder, "test", schema), f"{stored['digest']}/test")
             if stored["test_rows"]
             else None,
             target=target,
@@ -344,7 +318,7 @@ class Task:
             split=split,
             folds=tuple(folds),
             groups=groups,
-            texts=tuple((words, distinct) for words, distinct in stored.get("texts", ())),
+            texts=tuple((words, distinct) for words, distinct in stored["texts"]),
             vectors=load_vectors(folder / _VECTORS) if (folder / _VECTORS).exists() else None,
             seed=stored["seed"],
             digest=stored["digest"],
@@ -352,44 +326,9 @@ class Task:
         return task
 
 
-def _as_written(given: Given, texts: Mapping[str, pd.Series[Any]]) -> Given:
-    """Return what was read with a file's targets as they were written."""
-    labels = {name: written_labels(column).to_numpy() for name, column in texts.items() if name in given.frame.columns}
-    return given._replace(frame=given.frame.assign(**labels)) if labels else given
-
-
-def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
-    """Return the columns of each named table, without those that are the target, the group or dropped."""
-    for name, its in inputs.items():
-        for column in its if not isinstance(its, str) else ():
-            if column in taken:
-                raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
-    named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
-    return {**named, **inputs}
-
-
 def _read_as(dtype: np.dtype[Any]) -> str:
     """Return the type in which models read an array: those of float64 are narrowed when they are near zero."""
     return "float32" if dtype == np.float64 else str(dtype)
-
-
-def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
-    """Return how rows are divided: as given, or by what is known of them."""
-    single = sequences and not grouped
-    default = "grouped" if grouped else "time" if timed or single else "stratified" if target.of_classes else "kfold"
-    division = Split.of(given, default)  # type: ignore[arg-type]
-    if single and division.kind != "time":
-        raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
-    return division
-
-
-def _share(test: Any) -> float | None:
-    """Return the share of rows to be set aside, if test is one."""
-    if not isinstance(test, int | float) or isinstance(test, bool):
-        return None
-    if not 0 < test < 1:
-        raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
-    return float(test)
 
 
 def _tables(schema: Schema) -> list[Input]:
@@ -402,49 +341,6 @@ def _tables(schema: Schema) -> list[Input]:
         kinds = tuple(column.kind for column in its)
         tables.append(Input(name, "table", (len(its),), cardinalities=cardinalities, columns=places, kinds=kinds))
     return tables
-
-
-def _test_rows(test: Any, missing: Sequence[str], schema: Schema, target: Target, time: str | None) -> Rows:
-    given = read_given(test[0] if isinstance(test, tuple) else test, schema=schema, missing=missing)
-    shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
-    given = with_images(given, shapes, None)  # type: ignore[arg-type]
-    frame = given.frame.rename(columns=str)
-    texts = written_columns(test, [part.name for part in target.each], missing)
-    frame = frame.assign(**{name: column.to_numpy() for name, column in texts.items()})
-    if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
-        values = np.asarray(test[1]) if len(test) == 2 else np.empty(0)
-        if values.shape not in {(len(frame), len(target.each)), (len(frame),)[: 2 - (len(target.each) > 1)]}:
-            raise DataError(f"test: a pair of inputs and targets of {len(frame)} rows is needed, got {values.shape}")
-        its_columns = values.reshape(len(frame), -1).T
-        frame = frame.assign(**{part.name: its for part, its in zip(target.each, its_columns, strict=True)})
-    arrays = given.arrays
-    if time is not None and time in frame.columns:
-        order = time_order(frame[time], time)
-        frame = frame.iloc[order].reset_index(drop=True)
-        arrays = {name: take(array, order) for name, array in arrays.items()}
-    if target.kind == ITSELF:
-        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)))
-    lists = lists_of(target, frame)
-    if lists is not None:
-        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
-        frame = pd.concat([frame, flags], axis=1)
-    for part in target.each:
-        if part.name not in frame.columns:
-            raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
-        labels = labels_as_trained(labels_of(frame[part.name], part.name), part)
-        if labels.isna().any():
-            raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
-        refuse_infinite(labels, f"test: target {part.name!r}")
-        frame = frame.assign(**{part.name: labels})
-    return Rows(encode(schema, frame, arrays), codes_of(frame, target))
-
-
-def _with_corpus(rows: Rows, key: str, folder: Path | None = None) -> Rows:
-    """Return rows whose texts are cut up and counted once for all folds, and in a folder once for all processes."""
-    if rows.table.texts is None:
-        return rows
-    corpus = Corpus(rows.table.texts, key, folder)
-    return replace(rows, table=replace(rows.table, origin=(corpus, np.arange(len(rows)))))
 
 
 def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:
@@ -461,10 +357,6 @@ def _vectors(given: str | Path | None, table: Table) -> Vectors | None:
     if table.texts is None:
         raise ValueError("vectors are of words, and the task has no text: name columns, Task(..., text=['review'])")
     return read_vectors(Path(given), distinct_words(table.texts))
-
-
-def _take(rows: Rows, index: Index) -> Rows:
-    return Rows(rows.table.take(index), rows.target[index])
 
 
 def _digest(task: Task) -> str:

@@ -1,0 +1,312 @@
+"""How a task is made, in four steps: data are read, targets told, rows divided, and encoded.
+
+Rows are divided before they are encoded, as what a schema knows must not come from rows that are set aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.inputs.border import encode as encoded
+from spaces.inputs.border import learn_schema
+from spaces.inputs.given import Given, read_given
+from spaces.inputs.text.corpus import Corpus
+from spaces.language.complaints import unknown_name
+from spaces.rows.arrays import Array, take
+from spaces.rows.columns import Column, Schema
+from spaces.rows.table import Rows
+from spaces.rows.target import ITSELF, Follows, Target
+from tuner.scoring.score import Metric
+from tuner.task.groups import check_groups, group_names
+from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
+from tuner.task.names import column_name, column_names, is_name
+from tuner.task.reading import DataError, image_columns, in_order, with_images, without_nameless
+from tuner.task.splits import Index, Split, check_order, split_off
+from tuner.task.targets import (
+    check_alignment,
+    check_columns,
+    check_sequence,
+    codes_of,
+    continuing,
+    label_columns,
+    lists_of,
+    targets_of,
+    with_targets,
+)
+from tuner.task.times import time_order
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What a user says of columns; see `tuner.Task`, whose arguments have these names."""
+
+    group: str | None
+    time: str | None
+    sequence: str | None
+    categories: list[str]
+    text: list[str]
+    drop: list[str]
+    image: Sequence[str]
+    image_size: Sequence[int] | None
+    inputs: Mapping[str, Sequence[str]]
+    missing: Sequence[str]
+
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """Check names of columns, which may be written as whole numbers.
+
+        Raises:
+            DataError: One is no name, or a list is none.
+        """
+        one = {name: column_name(given[name], name) for name in ("group", "time", "sequence")}
+        several = {name: column_names(given[name], name) for name in ("categories", "text", "drop")}
+        return cls(**{**given, **one, **several, "inputs": given["inputs"] or {}})
+
+    @property
+    def named(self) -> list[str]:
+        """The features that an argument names."""
+        return [*self.categories, *self.text, *(one for one in (self.time, self.sequence) if one)]
+
+
+class Labelled(NamedTuple):
+    """Rows in their order, with the targets among the columns.
+
+    `inputs` are the columns of each named table.
+    """
+
+    frame: pd.DataFrame
+    arrays: dict[str, Array]
+    inputs: dict[str, Sequence[str]]
+    names: list[str]
+    target: Target
+
+    @property
+    def codes(self) -> NDArray[Any]:
+        """True values or class indices; see `codes_of`."""
+        return codes_of(self.frame, self.target)
+
+
+class Divided(NamedTuple):
+    """How rows are divided: positions that are kept and that are set aside for the test, and each row's group."""
+
+    split: Split
+    kept: Index
+    aside: Index
+    groups: NDArray[Any] | None
+
+
+class Encoded(NamedTuple):
+    """The schema that the kept rows taught, and these rows, and those of the test."""
+
+    schema: Schema
+    rows: Rows
+    test: Rows | None
+
+
+def read(data: Any, target: Any, roles: Roles) -> Given:
+    """Read data, a file's columns by what is known of them, and images from their files.
+
+    Raises:
+        DataError, TableError: They cannot be used.
+    """
+    check_alignment(data, target)
+    names = [str(one) for one in ([target] if is_name(target) else _listed(target)) if is_name(one)]
+    verbatim = [*roles.categories, *roles.text, *(one for one in (roles.group, roles.sequence) if one), *names]
+    given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim))
+    written = {name: written_labels(given.frame[name]) for name in names if name in given.written}
+    given = given._replace(frame=given.frame.assign(**written))
+    images = dict.fromkeys(image_columns(given, roles.image, roles.image_size, target))
+    return with_images(given, images, roles.image_size)
+
+
+def label(
+    given: Given,
+    target: Any,
+    roles: Roles,
+    *,
+    kind: str | Mapping[str, str] | None,
+    metric: str | Metric | Mapping[str, Any] | None,
+    continues: Mapping[str, Follows],
+) -> Labelled:
+    """Tell what is predicted, and put rows in the order of time.
+
+    Raises:
+        DataError, ValueError: The target cannot be predicted, or columns contradict each other.
+    """
+    frame, names = with_targets(given.frame, target, kind)
+    taken = {*names, *roles.drop, *([roles.group] if roles.group else [])}
+    inputs = _named_tables(given, roles.inputs, taken)
+    ordering = [one for one in (roles.group, roles.time, roles.sequence) if one]
+    check_columns(frame, [*roles.drop, *ordering], names, inputs=[*roles.text, *roles.categories])
+    told = continuing(targets_of(frame, names, kind, metric), continues)
+    if roles.group is not None:
+        check_groups(frame[roles.group], roles.group)
+    others = [*roles.drop, *roles.text, *roles.categories]
+    check_sequence(frame, roles.sequence, group=roles.group, time=roles.time, others=others)
+    frame, arrays = _ordered(frame, given.arrays, roles.time)
+    return Labelled(frame, arrays, inputs, names, told)
+
+
+def divide(labelled: Labelled, roles: Roles, split: Any, *, share: float | None, seed: int) -> Divided:
+    """Set test rows aside, if a share of the rows is to be.
+
+    Raises:
+        ValueError: The split contradicts what is said of the rows.
+    """
+    frame, target = labelled.frame, labelled.target
+    sequence = roles.sequence
+    whole = roles.group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
+    groups = group_names(frame[whole]) if whole else None
+    division = _division(split, target, groups is not None, roles.time is not None, sequence is not None)
+    if share is None:
+        return Divided(division, np.arange(len(frame)), np.arange(0), groups)
+    kept, aside = split_off(
+        labelled.codes,
+        share,
+        classes=target.of_classes,
+        groups=groups,
+        ordered=division.kind == "time",
+        seed=seed,
+        gap=division.gap,
+    )
+    return Divided(division, kept, aside, groups)
+
+
+def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, series: Mapping[str, Column]) -> Encoded:
+    """Learn the schema from the kept rows, names of categories included, and encode all.
+
+    Args:
+        labelled: The rows.
+        divided: Which are kept.
+        roles: What is said of columns.
+        test: Test rows that were handed over, or None.
+        series: What is known of series beside their shapes.
+
+    Raises:
+        DataError, TableError: A column cannot be used, or none is left.
+    """
+    features = labelled.frame.drop(columns=[*labelled.names, *roles.drop, *([roles.group] if roles.group else [])])
+    features = without_nameless(features, named=roles.named)
+    if labelled.inputs:
+        features = features[in_order(list(features.columns), labelled.inputs)]
+    if features.shape[1] == (roles.sequence is not None) and not labelled.arrays:
+        raise DataError(f"no column is left to predict {labelled.target.name!r} from")
+    learned = learn_schema(
+        features.iloc[divided.kept] if len(divided.aside) else features,
+        categories=roles.categories,
+        text=roles.text,
+        sequence=roles.sequence,
+        inputs=labelled.inputs,
+        arrays=labelled.arrays,
+        missing=roles.missing,
+    )
+    schema = Schema(tuple(series.get(column.name, column) for column in learned.columns))
+    rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes)
+    if len(divided.aside):
+        kept, aside = (Rows(rows.table.take(at), rows.target[at]) for at in (divided.kept, divided.aside))
+        return Encoded(schema, kept, aside)
+    return Encoded(schema, rows, None if test is None else _test_rows(test, schema, labelled.target, roles))
+
+
+def with_corpus(rows: Rows, key: str, folder: Any = None) -> Rows:
+    """Return rows whose texts are cut up and counted once for all folds, and in a folder once for all processes."""
+    if rows.table.texts is None:
+        return rows
+    corpus = Corpus(rows.table.texts, key, folder)
+    return replace(rows, table=replace(rows.table, origin=(corpus, np.arange(len(rows)))))
+
+
+def share_of(test: Any) -> float | None:
+    """Return the share of rows to be set aside, if test is one.
+
+    Raises:
+        ValueError: It is a number that is no share.
+    """
+    if not isinstance(test, int | float) or isinstance(test, bool):
+        return None
+    if not 0 < test < 1:
+        raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
+    return float(test)
+
+
+def check_split(split: Any, roles: Roles) -> None:
+    """Refuse a split that contradicts an order in time; see `check_order`."""
+    check_order(split, group=roles.group, time=roles.time)
+
+
+def _listed(target: Any) -> Sequence[Any]:
+    return list(target) if isinstance(target, list | tuple | pd.Index) else ()
+
+
+def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[str]) -> dict[str, Sequence[str]]:
+    """Return the columns of each named table, without those that are the target, the group or dropped."""
+    for name, its in inputs.items():
+        for column in its if not isinstance(its, str) else ():
+            if column in taken:
+                raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
+    named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
+    return {**named, **inputs}
+
+
+def _ordered(frame: pd.DataFrame, arrays: dict[str, Array], time: str | None) -> tuple[pd.DataFrame, dict[str, Array]]:
+    """Return rows in the order of a column, if there is one."""
+    if time is None or time not in frame.columns:
+        return frame, arrays
+    order = time_order(frame[time], time)
+    return frame.iloc[order].reset_index(drop=True), {name: take(array, order) for name, array in arrays.items()}
+
+
+def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
+    """Return how rows are divided: as given, or by what is known of them."""
+    single = sequences and not grouped
+    default = "grouped" if grouped else "time" if timed or single else "stratified" if target.of_classes else "kfold"
+    division = Split.of(given, default)  # type: ignore[arg-type]
+    if single and division.kind != "time":
+        raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
+    return division
+
+
+def _test_rows(test: Any, schema: Schema, target: Target, roles: Roles) -> Rows:
+    """Read test rows that were handed over, by the schema of the training rows."""
+    inputs, values = test if isinstance(test, tuple) and len(test) == 2 else (test, None)
+    verbatim = dict.fromkeys(part.name for part in target.each)
+    given = read_given(inputs, schema=schema, missing=roles.missing, texts=verbatim)
+    shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
+    given = with_images(given, shapes, None)  # type: ignore[arg-type]
+    frame = given.frame.rename(columns=str)
+    if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
+        frame = frame.assign(**_values_of_pair(values, target, len(frame)))
+    frame, arrays = _ordered(frame, given.arrays, roles.time)
+    if target.kind == ITSELF:
+        return Rows(encoded(schema, frame, arrays), np.zeros(len(frame)))
+    lists = lists_of(target, frame)
+    if lists is not None:
+        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
+        frame = pd.concat([frame, flags], axis=1)
+    frame = frame.assign(**{part.name: _test_labels(frame, part) for part in target.each})
+    return Rows(encoded(schema, frame, arrays), codes_of(frame, target))
+
+
+def _values_of_pair(given: Any, target: Target, rows: int) -> dict[str, NDArray[Any]]:
+    """Return the targets that stand beside test inputs, by name."""
+    values = np.empty(0) if given is None else np.asarray(given)
+    several = len(target.each) > 1
+    if values.shape != (rows, len(target.each)) and (several or values.shape != (rows,)):
+        raise DataError(f"test: a pair of inputs and targets of {rows} rows is needed, got {values.shape}")
+    return {part.name: its for part, its in zip(target.each, values.reshape(rows, -1).T, strict=True)}
+
+
+def _test_labels(frame: pd.DataFrame, part: Target) -> pd.Series[Any]:
+    if part.name not in frame.columns:
+        raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
+    labels = labels_as_trained(labels_of(frame[part.name], part.name), part)
+    if labels.isna().any():
+        raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
+    refuse_infinite(labels, f"test: target {part.name!r}")
+    return labels
