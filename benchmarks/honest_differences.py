@@ -35,8 +35,6 @@ MEMBERS, FRESH = 6, 40_000
 
 
 FAMILIES = ("a", "a", "b", "b", "c", "c")
-
-
 METHODS = ("family_average", "best_single", "regularized", "log_linear")
 
 

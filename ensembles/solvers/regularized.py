@@ -21,8 +21,6 @@ from ensembles.solvers.greedy import greedy
 SIZES = (2, 3, 5, 10, 20)
 PULLS = (0.0, 0.1, 0.3, 0.6, 1.0)
 _FOLDS = 5
-
-
 _ENOUGH_OF_A_CLASS = 10
 
 

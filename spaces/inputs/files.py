@@ -19,11 +19,7 @@ from spaces.inputs.table.kinds import is_code
 from spaces.rows.columns import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
-
-
 IMAGE = "image"
-
-
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 

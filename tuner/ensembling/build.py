@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 _KNOWN: dict[str, Candidate] = {**METHODS, **STACKS}
-
-
 _SMALLEST_WEIGHT = 1e-3
 
 

@@ -32,11 +32,7 @@ from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
 FEWEST_BLOCKS = 5
-
-
 FEWEST_ROWS = 10
-
-
 _TIMINGS = 5
 _MOST_MEMBERS = 30
 

@@ -194,8 +194,6 @@ def _mean(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
 
 
 _STEP = float(np.finfo(np.float64).eps)
-
-
 DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 UNLABELLED = "reconstruction_error"
 METRICS: dict[str, Metric] = {

@@ -17,14 +17,8 @@ from spaces.rows.target import Target
 from tuner.task.reading import DataError
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-
-
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
-
-
 _CODE = re.compile(r"\s*[+-]?0\d.*", re.ASCII | re.DOTALL)  # a zero before another digit: 007 is no number
-
-
 _LONGEST = 18  # digits of a whole number that int64 surely holds
 
 
@@ -52,11 +46,7 @@ MARKERS = frozenset(
 
 
 _NUMBERS: Any = (int, float, np.integer, np.floating, decimal.Decimal, fractions.Fraction)
-
-
 _TRUTH = {"True": True, "False": False}
-
-
 _ADVICE: tuple[tuple[tuple[type, ...], str, str], ...] = (
     (
         (datetime.date, np.datetime64),

@@ -21,8 +21,6 @@ from tuner.task.labels import are_numbers
 from tuner.task.reading import DataError
 
 _EXAMPLES = "2020-01-31, 31/01/2020, Jan 31 2020, numbers"
-
-
 _MONTHS = {
     name: i + 1
     for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
@@ -36,8 +34,6 @@ _MONTH = (
 
 
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
-
-
 _CLOCK = (
     r"(?:(?:\s*,?\s+|[tT_])(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?"
     r"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>[zZ]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
@@ -50,8 +46,6 @@ _YEAR_FIRST = re.compile(
 
 
 _COMPACT = re.compile(rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_CLOCK}", re.IGNORECASE)
-
-
 _NAMED = [
     re.compile(f"{_WEEKDAY}{shape}{_CLOCK}", re.IGNORECASE)
     for shape in (
@@ -64,14 +58,8 @@ _NAMED = [
 
 
 _QUARTER = re.compile(r"(?:(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])|Q(?P<quarter2>[1-4])[\s-]?(?P<year2>\d{4}))", re.I)
-
-
 _SLASHED = re.compile(rf"(?P<a>\d{{1,2}})(?P<sign>[-/.])(?P<b>\d{{1,2}})(?P=sign)(?P<c>\d{{4}}|\d{{2}}){_CLOCK}", re.I)
-
-
 _ORDERS = {"day first": "dmy", "month first": "mdy", "year first": "ymd"}
-
-
 _NANO = 10**9
 
 

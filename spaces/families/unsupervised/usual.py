@@ -18,8 +18,6 @@ from spaces.inputs.table.matrix import Recipe
 from spaces.rows.signature import Signature
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
-
-
 _SURE = 1e-4
 
 

@@ -16,11 +16,7 @@ from spaces.inputs.table.kinds import NUMBER_TYPES
 from spaces.rows.columns import MISSING, UNSEEN, Column, TableError
 
 _NAMED = (str, bool, np.bool_, *NUMBER_TYPES, *DATE_TYPES)
-
-
 _WRITTEN_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # a whole number, as pandas writes it beside an empty cell
-
-
 _MIDNIGHT = " 00:00:00"
 
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from spaces.rows.columns import TableError
 
 DATE_TYPES = (datetime.date, np.datetime64, pd.Period)
-
-
 _ISO = r"\s*\d{4}-\d{2}-\d{2}"
 
 
