@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.derived_command import DerivedCommand
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -49,12 +51,12 @@ def main() -> None:
     """Tune networks and gradient-boosted trees, and end in an ensemble."""
 
 
-@main.command()
+@main.command(cls=DerivedCommand, function="tuner.launch.tune:tune", without=("task", "families", "folder"))
 @click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep the study  [default: runs/<name>].")
 @_exits
-def run(study_file: Path, folder: Path | None) -> None:
-    """Run a study file; run it again to resume.
+def run(study_file: Path, folder: Path | None, **given: Any) -> None:
+    """Run a study file; run it again to resume. Options stand in place of what the file says.
 
     Exits with 1 where the trials succeeded and no ensemble could be made of them: they are kept and shown.
     """
@@ -63,31 +65,21 @@ def run(study_file: Path, folder: Path | None) -> None:
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, read_study_toml, task_of
 
-    file = read_study_toml(study_file)
-    _check_method(file.ensemble.method)
+    file = read_study_toml(study_file, **_told(given))
+    method = file.ensemble.get("method", "auto")
+    _check_method(method)
     here = study_file.resolve().parent
     families: Any = families_of(file, here)
     task = task_of(file, here)
     if task.target.kind != ITSELF:
-        check_method(task, file.ensemble.method)
-    study = tune(
-        task,
-        families,
-        sampler=file.study.sampler,
-        pruner=file.study.pruner,
-        seed=file.study.seed,
-        workers=file.study.workers,
-        weights=file.study.weights,
-        tracking=None if file.study.tracking == "none" else file.study.tracking,
-        folder=folder or here / "runs" / file.study.name,
-        **file.budget.model_dump(),
-    )
+        check_method(task, method)
+    study = tune(task, families, folder=folder or here / "runs" / file.name, **file.launch)
     if study.task.target.kind == ITSELF:
         click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
         click.echo(f"See every trial: tuner ui {study.folder}", err=True)
         return
     try:
-        combined = study.ensemble(file.ensemble.method, top=file.ensemble.top)
+        combined = study.ensemble(**file.ensemble)
         saved = combined.save(study.folder / "ensemble")
     except (ValueError, OSError) as error:
         _show_trials(study)
@@ -127,40 +119,19 @@ def leaderboard(folder: Path, form: str) -> None:
     click.echo(study.summary(), err=True)
 
 
-@main.command()
+@main.command(cls=DerivedCommand, function="tuner.study:Study.ensemble", without=("self",))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--method", default="auto", show_default=True, help="auto, uniform, greedy, nelder_mead, convex, joint, ..."
-)
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Candidates of each family.")
-@click.option("--joint", is_flag=True, help="Let auto try the joint wide-and-deep model, which takes training.")
-@click.option("--max-mb", type=click.FloatRange(0, min_open=True), help="Members of at most so many megabytes.")
-@click.option(
-    "--max-ms", type=click.FloatRange(0, min_open=True), help="Members of at most so many milliseconds a call."
-)
-@click.option("--seeds", type=click.IntRange(1), default=1, help="Train the best of each family with so many seeds.")
 @click.option("--refit", is_flag=True, help="Train each member once more, on all rows.")
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @_format
 @_exits
-def ensemble(
-    folder: Path,
-    method: str,
-    top: int,
-    joint: bool,
-    max_mb: float | None,
-    max_ms: float | None,
-    seeds: int,
-    refit: bool,
-    test: bool,
-    form: str,
-) -> None:
+def ensemble(folder: Path, refit: bool, test: bool, form: str, **given: Any) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.study import load_study
 
-    _check_method(method)
+    _check_method(given["method"] or "auto")
     study = load_study(folder)
-    combined = study.ensemble(method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds)
+    combined = study.ensemble(**_told(given))
     if refit:
         combined = combined.refit()
     report = combined.test() if test else combined.report()
@@ -256,6 +227,11 @@ def ui(folder: Path, port: int) -> None:
     quiet_environment()
     click.echo(f"MLflow at http://127.0.0.1:{port} (experiment {folder.resolve().name}); Ctrl-C ends it", err=True)
     sys.exit(subprocess.run(ui_command(uri, port), check=False).returncode)
+
+
+def _told(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given; `none` says None."""
+    return {name: None if value == "none" else value for name, value in given.items() if value is not None}
 
 
 def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame:

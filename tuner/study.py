@@ -13,6 +13,7 @@ import pandas as pd
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
 from spaces.language.space import Space, digest, from_json, to_json
+from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import leaderboard, summary
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.scoring.score import Metric
@@ -43,12 +44,12 @@ class Study(Archive):
         self,
         method: str = "auto",
         *,
-        top: int = 5,
+        top: Count = 5,
         joint: bool = False,
-        max_mb: float | None = None,
-        max_ms: float | None = None,
-        seeds: int = 1,
-        seed_time: float | str | None = None,
+        max_mb: Positive | None = None,
+        max_ms: Positive | None = None,
+        seeds: Count = 1,
+        seed_time: Duration | None = None,
     ) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions.
 

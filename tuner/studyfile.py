@@ -1,4 +1,7 @@
-"""Study files: TOML, validated before anything is read or started."""
+"""Study files: TOML, validated before anything is read or started.
+
+What a section takes is what the function takes that it is for (see `tuner.options`).
+"""
 
 from __future__ import annotations
 
@@ -6,123 +9,106 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.families.own import family
 from spaces.language.complaints import unknown_name
+from tuner.launch.tune import tune
+from tuner.options import options_of, section
 from tuner.recipes.language import language_task
 from tuner.recipes.series import series_task
 from tuner.scoring.metrics import ITSELF_METRICS
-from tuner.task.splits import SplitKind
+from tuner.study import Study
+from tuner.task.splits import Split
 from tuner.task.task import Task
+
+_BUDGET = ("trials", "time", "trial_time", "max_failures")
+_STATED = ("data", "target", "text", "seed")  # by the study file itself, or in another section
+_SHARED = ("metric", "metrics", "split", "test", "time", "missing")  # by tasks of rows and of series
 
 
 class StudyFileError(ValueError):
     """A study file that cannot be used; the message names the key."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+_tune = options_of(tune, without=["task", "families", "folder"])
+StudySection = section(
+    "StudySection",
+    {name: option for name, option in _tune.items() if name not in _BUDGET},
+    name=(Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")], ...),
+)
+BudgetSection = section("BudgetSection", {name: _tune[name] for name in _BUDGET})
+SplitSection = section("SplitSection", options_of(Split))
+LanguageSection = section("LanguageSection", options_of(language_task, without=[*_STATED, "test"]))
+SeriesSection = section("SeriesSection", options_of(series_task, without=[*_STATED, *_SHARED]))
+DataSection = section(
+    "DataSection",
+    options_of(Task, without=["data", "seed"]),
+    train=(str, ...),
+    target=(str | list[str] | None, None),
+    split=(SplitSection | str | None, None),
+    language=(LanguageSection | None, None),
+    series=(SeriesSection | None, None),
+)
+EnsembleSection = section("EnsembleSection", options_of(Study.ensemble, without=["self"]))
 
 
-class StudySection(_Section):
-    """`[study]`."""
-
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
-    sampler: str = "optuna.tpe"
-    pruner: str = "percentile"
-    seed: int = Field(0, ge=0)
-    workers: int | None = Field(None, ge=0)
-    tracking: str = "auto"
-    weights: dict[str, float] = {}
-
-
-class BudgetSection(_Section):
-    """`[budget]`."""
-
-    trials: int | None = Field(None, ge=1)
-    time: str | float | int | None = None
-    trial_time: str | float | int | None = None
-    max_failures: int | None = Field(None, ge=1)
-
-
-class SplitSection(_Section):
-    """`split` in `[data]`."""
-
-    kind: SplitKind | None = None
-    folds: int = 5
-    share: float = 0.2
-    gap: int = 0
+_File = section(
+    "StudyFile",
+    {},
+    study=(StudySection, ...),
+    budget=(BudgetSection, Field(default_factory=BudgetSection)),
+    data=(DataSection, ...),
+    families=(dict[str, dict[str, Any]], {}),
+    ensemble=(EnsembleSection, Field(default_factory=EnsembleSection)),
+)
+_SECTIONS = {
+    "study": StudySection,
+    "budget": BudgetSection,
+    "data": DataSection,
+    "ensemble": EnsembleSection,
+    "data.split": SplitSection,
+    "data.series": SeriesSection,
+    "data.language": LanguageSection,
+}
 
 
-class LanguageSection(_Section):
-    """`language` in `[data]`: the file is a text, and every token is to be told from those before it."""
+@dataclass(frozen=True)
+class StudyFile:
+    """A checked study file.
 
-    unit: Literal["character", "word"] = "character"
-    vocabulary: int = Field(2000, ge=2)
-    held_out: float = Field(0.1, gt=0, lt=1)
+    Attributes:
+        name: The study's name.
+        launch: Arguments of `tuner.tune`.
+        data: `[data]`, as it was written.
+        families: Changes of spaces by family.
+        ensemble: Arguments of `Study.ensemble`.
+    """
 
+    name: str
+    launch: dict[str, Any]
+    data: dict[str, Any]
+    families: dict[str, dict[str, Any]]
+    ensemble: dict[str, Any]
 
-class SeriesSection(_Section):
-    """`series` in `[data]`: rows are steps of a series, and the target is to be forecast from the steps before."""
-
-    window: int = Field(ge=1)
-    horizon: int | list[int] = 1
-    stride: int = Field(1, ge=1)
-    channels: list[str] | None = None
-    known: list[str] = []
-    calendar: bool = True
-
-
-class DataSection(_Section):
-    """`[data]`."""
-
-    train: str
-    target: str | list[str] | None = None
-    language: LanguageSection | None = None
-    series: SeriesSection | None = None
-    test: str | float | None = None
-    metric: str | dict[str, Any] | None = None
-    metrics: list[str] = []
-    kind: str | dict[str, str] | None = None
-    split: SplitSection | str | None = None
-    group: str | None = None
-    sequence: str | None = None
-    time: str | None = None
-    categories: list[str] = []
-    text: list[str] = []
-    image: list[str] = []
-    image_size: list[int] | None = None
-    vectors: str | None = None
-    inputs: dict[str, list[str]] = {}
-    drop: list[str] = []
-    missing: list[str] = []
+    @property
+    def seed(self) -> int:
+        """The seed of task and study."""
+        return int(self.launch.get("seed", 0))
 
 
-class EnsembleSection(_Section):
-    """`[ensemble]`."""
-
-    method: str = "auto"
-    top: int = Field(5, ge=1)
-
-
-class StudyFile(_Section):
-    """A whole study file."""
-
-    study: StudySection
-    budget: BudgetSection = BudgetSection()
-    data: DataSection
-    families: dict[str, dict[str, Any]] = {}
-    ensemble: EnsembleSection = EnsembleSection()
-
-
-def read_study_toml(path: Path) -> StudyFile:
+def read_study_toml(path: Path, **given: Any) -> StudyFile:
     """Read and check a study file.
+
+    Args:
+        path: The file.
+        given: Arguments of `tuner.tune` that stand in place of the file's.
 
     Raises:
         StudyFileError: There is none, it is no TOML, or a key is unknown, missing or of the wrong type.
@@ -133,10 +119,28 @@ def read_study_toml(path: Path) -> StudyFile:
         raw = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise StudyFileError(f"{path} is not valid TOML: {error}") from None
+    for name, value in given.items():
+        raw.setdefault("budget" if name in _BUDGET else "study", {})[name] = value
     try:
-        return StudyFile.model_validate(raw)
+        return checked(raw)
+    except StudyFileError as error:
+        raise StudyFileError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+
+def checked(raw: Mapping[str, Any]) -> StudyFile:
+    """Check what a study file holds.
+
+    Raises:
+        StudyFileError: A key is unknown, missing or of the wrong type; a line each.
+    """
+    try:
+        file = _File.model_validate(raw).model_dump(exclude_unset=True)
     except ValidationError as error:
-        raise StudyFileError("\n".join(f"{path}: {_explain(raw, dict(e))}" for e in error.errors())) from None
+        raise StudyFileError("\n".join(_explain(dict(e)) for e in error.errors())) from None
+    launch = {**file["study"], **file.get("budget", {})}
+    if launch.get("tracking") == "none":  # TOML has no None
+        launch["tracking"] = None
+    return StudyFile(launch.pop("name"), launch, file["data"], file.get("families", {}), file.get("ensemble", {}))
 
 
 def task_of(file: StudyFile, folder: Path) -> Task:
@@ -150,30 +154,30 @@ def task_of(file: StudyFile, folder: Path) -> Task:
         StudyFileError: There is no target, or something beside `language` or `series` that these have no use for.
         DataError, TableError, ValueError: As for `tuner.Task`.
     """
-    given = file.data.model_dump(exclude_unset=True)
+    given = dict(file.data)
     train, language = folder / given.pop("train"), given.pop("language", None)
     if language is not None:
         if others := [name for name in given if name != "test"]:
             raise StudyFileError(f"[data] {others[0]}: a text has no use for it beside language; leave it out")
-        if isinstance(file.data.test, str):
-            raise StudyFileError(f"[data] test: of a text it is the share at its end, got {file.data.test!r}")
-        return language_task(train, **language, test=file.data.test, seed=file.study.seed)
-    if file.data.target is None and (not isinstance(metric := file.data.metric, str) or metric not in ITSELF_METRICS):
+        if isinstance(given.get("test"), str):
+            raise StudyFileError(f"[data] test: of a text it is the share at its end, got {given['test']!r}")
+        return language_task(train, **language, **given, seed=file.seed)
+    target, metric = given.pop("target", None), given.get("metric")
+    if target is None and (not isinstance(metric, str) or metric not in ITSELF_METRICS):
         raise StudyFileError(
             "[data] target is missing: name a column, or several; for a text, language = {}; where rows are to be "
             f"learned without one, metric must be one of {', '.join(ITSELF_METRICS)}"
         )
     if (series := given.pop("series", None)) is not None:
-        taken = ("target", "time", "metric", "metrics", "split", "test", "missing")
-        if others := [name for name in given if name not in taken]:
+        if others := [name for name in given if name not in _SHARED]:
             raise StudyFileError(f"[data] {others[0]}: a series has no use for it; leave it out")
-        if isinstance(file.data.test, str):
-            raise StudyFileError(f"[data] test: of a series it is the share at its end, got {file.data.test!r}")
-        return series_task(train, given.pop("target"), **series, **given, seed=file.study.seed)
+        if isinstance(given.get("test"), str):
+            raise StudyFileError(f"[data] test: of a series it is the share at its end, got {given['test']!r}")
+        return series_task(train, target, **series, **given, seed=file.seed)
     for name in ("test", "vectors"):
         if isinstance(given.get(name), str):
             given[name] = folder / given[name]
-    return Task(train, given.pop("target", None), seed=file.study.seed, **given)
+    return Task(train, target, seed=file.seed, **given)
 
 
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:
@@ -221,24 +225,12 @@ def _imported(where: Any, key: str, folder: Path) -> Any:
     return getattr(module, name)
 
 
-def _explain(raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    *parents, last = [part for part in error["loc"] if isinstance(part, str) and part not in ("str", "SplitSection")]
+def _explain(error: Mapping[str, Any]) -> str:
+    kinds = ("str", "float", "int", "SplitSection")  # of a union: no part of the file
+    *parents, last = [part for part in error["loc"] if isinstance(part, str) and part not in kinds]
     place = f"[{'.'.join(parents)}] " if parents else ""
     if error["type"] == "extra_forbidden":
-        return f"{place}{unknown_name(last, _known(parents))}"
+        return f"{place}{unknown_name(last, list(_SECTIONS.get('.'.join(parents), _File).model_fields))}"
     if error["type"] == "missing":
         return f"{place}{last} is missing"
     return f"{place}{last}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
-
-
-def _known(parents: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "study": StudySection,
-        "budget": BudgetSection,
-        "data": DataSection,
-        "ensemble": EnsembleSection,
-        "data.split": SplitSection,
-        "data.series": SeriesSection,
-        "data.language": LanguageSection,
-    }
-    return list(sections.get(".".join(parents), StudyFile).model_fields)

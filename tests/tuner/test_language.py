@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import tuner
-from tuner.studyfile import StudyFile, StudyFileError, task_of
+from tuner.studyfile import StudyFileError, checked, task_of
 from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
@@ -173,7 +173,7 @@ def test_unknown_words_are_never_written(tmp_path):
 
 
 def study_file(**data):
-    return StudyFile.model_validate({"study": {"name": "text"}, "data": {"train": "text.txt", **data}})
+    return checked({"study": {"name": "text"}, "data": {"train": "text.txt", **data}})
 
 
 def test_a_study_file_names_a_text(tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 import filelock
 
 from spaces.families.catalog import BASELINE
+from tuner.amounts import Count, Duration, Natural
 from tuner.archive.study_folder import StudyError
 from tuner.launch.loop import Launch
 from tuner.launch.plan import Families, Plan, make_plan
@@ -30,14 +31,14 @@ def tune(
     task: Task,
     families: Families | None = None,
     *,
-    sampler: Any = "optuna.tpe",
-    pruner: Any = "percentile",
-    trials: int | None = None,
-    time: float | str | None = None,
-    trial_time: float | str | None = None,
-    max_failures: int | None = None,
-    workers: int | None = None,
-    seed: int = 0,
+    sampler: str | Any = "optuna.tpe",
+    pruner: str | Any = "percentile",
+    trials: Count | None = None,
+    time: Duration | None = None,
+    trial_time: Duration | None = None,
+    max_failures: Count | None = None,
+    workers: Natural | None = None,
+    seed: Natural = 0,
     folder: str | Path | None = None,
     tracking: str | None = "auto",
     weights: Mapping[str, float] | None = None,

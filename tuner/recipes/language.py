@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from annotated_types import Ge
 
 from ensembles.ensemble import Ensemble
+from tuner.amounts import Share
 from tuner.task.reading import DataError
 from tuner.task.task import Task
 
@@ -31,8 +33,8 @@ def language_task(
     text: str | Path,
     *,
     unit: Literal["character", "word"] = "character",
-    vocabulary: int = 2000,
-    held_out: float = 0.1,
+    vocabulary: Annotated[int, Ge(2)] = 2000,
+    held_out: Share = 0.1,
     test: float | None = None,
     seed: int = 0,
 ) -> Task:

@@ -22,6 +22,7 @@ from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
 from spaces.rows.target import Follows
+from tuner.amounts import Count
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.scoring.score import Metric
 from tuner.task.folds import fold_parts
@@ -40,9 +41,9 @@ def series_task(
     data: Any,
     target: str | Sequence[str],
     *,
-    window: int,
-    horizon: int | Sequence[int] = 1,
-    stride: int = 1,
+    window: Count,
+    horizon: Count | Sequence[int] = 1,
+    stride: Count = 1,
     time: str | None = None,
     channels: Sequence[str] | None = None,
     known: Sequence[str] = (),

@@ -20,6 +20,7 @@ from spaces.rows.columns import Column, Schema
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
 from spaces.rows.target import ITSELF, Follows, Target
+from tuner.amounts import Natural
 from tuner.scoring.metrics import METRICS, UNLABELLED
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
@@ -127,7 +128,7 @@ class Task:
         metrics: Sequence[str | Metric] = (),
         kind: str | Mapping[str, str] | None = None,
         split: Split | Mapping[str, Any] | str | None = None,
-        test: Any = None,
+        test: float | str | Path | Any = None,
         group: str | None = None,
         sequence: str | None = None,
         time: str | None = None,
@@ -139,7 +140,7 @@ class Task:
         inputs: Mapping[str, Sequence[str]] | None = None,
         drop: Sequence[str] = (),
         missing: Sequence[str] = (),
-        seed: int = 0,
+        seed: Natural = 0,
         continues: Mapping[str, Follows] | None = None,
         series: Mapping[str, Column] | None = None,
     ) -> None:
