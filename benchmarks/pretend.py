@@ -69,7 +69,7 @@ class PretendModel:
 
 def pretend_dense() -> Family:
     """Return the `dense` family, its space untouched, that builds models which train nothing."""
-    return replace(FAMILIES["dense"], build=_build, library="numpy")
+    return replace(FAMILIES["dense"], build=_build, engines=())
 
 
 def pretend_task() -> Task:

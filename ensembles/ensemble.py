@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
@@ -21,15 +21,16 @@ from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
 from ensembles.combiners.registry import combiner_from_json
 from ensembles.measures.conformal import intervals, label_sets
+from spaces.engines.engine import ENGINES, Engine, engine_named, hand_over
 from spaces.engines.together import Together
 from spaces.inputs.text.corpus import Corpus
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
-from spaces.store import load_fitted
+from spaces.store import load_fitted, made_of
 
 FORMAT = 3
-_LIBRARIES = ("tuned-ensembles", "numpy", "scikit-learn", "keras", "tensorflow", "xgboost", "skops")
+_PACKAGES = ("tuned-ensembles", "numpy")
 _CHUNK = 50_000
 _DISTANCES = "distances.npy"
 _COMBINER = "combiner.json"
@@ -262,7 +263,7 @@ class Ensemble:
             "schema": self.schema.to_json(),
             "target": self.target.to_json(),
             "scores": self.scores,
-            "versions": {name: metadata.version(name) for name in _LIBRARIES if _installed(name)},
+            "versions": {name: metadata.version(name) for name in _packages(self.members) if _installed(name)},
             "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
         }
         (part / "ensemble.json").write_text(json.dumps(description, indent=1))
@@ -309,14 +310,21 @@ class Ensemble:
         return table_of(self.schema, rows)
 
 
-def load(folder: str | Path) -> Ensemble:
+def load(folder: str | Path, *, engines: Sequence[str | Engine] = ()) -> Ensemble:
     """Load an ensemble that was saved, or the one saved in a study's folder.
 
     It needs neither the builders of the models nor the training data.
 
+    Args:
+        folder: The folder.
+        engines: Engines of your own that trained some of the models, each or its name, `"module:name"`; their modules
+            are imported. Nothing else is, whatever the folder says.
+
     Raises:
         BundleError: There is none, a file is missing or was changed, or the format is newer.
+        EngineError: A model is of an engine that is neither ours nor imported, or an engine is not there.
     """
+    hand_over(engines)
     folder = Path(folder)
     if not (folder / "ensemble.json").is_file() and (folder / "ensemble" / "ensemble.json").is_file():
         folder = folder / "ensemble"
@@ -339,6 +347,8 @@ def load(folder: str | Path) -> Ensemble:
         )
         for m in stored["members"]
     )
+    for member in members:  # refuse an unknown engine now, and not at the first prediction
+        _engines_of(member)
     target = Target.from_json(stored["target"])
     schema = Schema.from_json(stored["schema"])
     off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
@@ -366,6 +376,18 @@ def _description(path: Path) -> dict[str, Any]:
     if missing := [key for key in _KEYS if key not in stored]:
         raise BundleError(f"{path} is damaged ({missing[0]!r} is missing); copy the bundle again")
     return dict(stored)
+
+
+def _packages(members: Sequence[Member]) -> list[str]:
+    """Return the distributions that predictions depend on."""
+    engines = ENGINES | {engine.name: engine for member in members for engine in _engines_of(member)}
+    return list(dict.fromkeys([*_PACKAGES, *(package for one in engines.values() for package in one.packages)]))
+
+
+def _engines_of(member: Member) -> list[Engine]:
+    """Return a member's engines that do not come with us."""
+    names = {name for folder in member.folders for name in made_of(folder) if ":" in name}
+    return [engine_named(name) for name in sorted(names)]
 
 
 def _sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 import os
 
 from spaces.engines.contract import Fitted, Fold, Model
+from spaces.engines.engine import Engine
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.families.own import family
@@ -19,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __all__ = [
     "FAMILIES",
     "Choice",
+    "Engine",
     "Family",
     "Fitted",
     "Float",

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from spaces.engines.contract import Fitted
+from spaces.engines.engine import ENGINES, at, engine_named
 from spaces.inputs.prepared import Prepared
 
 FITTED = {
-    "keras": "spaces.engines.keras.fitted:KerasFitted",
-    "xgboost": "spaces.engines.xgboost:XGBoostFitted",
-    "sklearn": "spaces.engines.sklearn:EstimatorFitted",
+    **{engine.name: engine.fitted for engine in ENGINES.values()},
     "each": "spaces.families.each_target:EachFitted",
     "deep_trees": "spaces.families.deep_trees:DeepTreesFitted",
     "joint": "spaces.families.joint.fitted:JointFitted",
@@ -41,12 +39,14 @@ class _Store:
     """Opens what was stored; see `spaces.engines.contract.Store`."""
 
     def fitted(self, folder: Path) -> Fitted:
-        settings = json.loads((folder / "model.json").read_text())
-        loaded: Fitted = _found(FITTED, settings["library"], folder).load(folder, settings, self)
+        settings = _settings(folder)
+        name = settings["library"]
+        where = engine_named(name).fitted if ":" in name else _known(FITTED, name, folder)
+        loaded: Fitted = at(where).load(folder, settings, self)
         return loaded
 
     def prepared(self, folder: Path, settings: Mapping[str, Any]) -> Prepared:
-        loaded: Prepared = _found(PREPARED, settings["kind"], folder).load(folder, settings, self)
+        loaded: Prepared = at(_known(PREPARED, settings["kind"], folder)).load(folder, settings, self)
         return loaded
 
 
@@ -58,12 +58,24 @@ def load_fitted(folder: Path) -> Fitted:
 
     Raises:
         ValueError: The folder is of a library that this version does not know.
+        EngineError: It is of a user's own engine, whose module is not imported.
     """
     return STORE.fitted(folder)
 
 
-def _found(known: Mapping[str, str], name: str, folder: Path) -> Any:
+def made_of(folder: Path) -> tuple[str, ...]:
+    """Return the stored name of a fitted model and, behind it, those of what it wraps; nothing is loaded."""
+    settings = _settings(folder)
+    wrapped = settings.get("wraps")
+    return (settings["library"], *(made_of(folder / wrapped) if wrapped else ()))
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return settings
+
+
+def _known(known: Mapping[str, str], name: str, folder: Path) -> str:
     if name not in known:
         raise ValueError(f"{folder} holds a {name!r}, which this version cannot load; it loads {', '.join(known)}")
-    module, _, kind = known[name].partition(":")
-    return getattr(import_module(module), kind)
+    return known[name]

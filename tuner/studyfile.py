@@ -181,7 +181,9 @@ def task_of(file: StudyFile, folder: Path) -> Task:
 
 
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:
-    """Return names with changes of their spaces; a family with `build = "module:function"` is the user's own.
+    """Return names with changes of their spaces.
+
+    A user's own family is `build = "module:function"` beside `space`, or all in one: `family = "module:name"`.
 
     Args:
         file: The study file.
@@ -194,8 +196,8 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
         return None
     chosen: dict[str, dict[str, Any]] = {}
     for name, changes in file.families.items():
-        own = "build" in changes and name not in FAMILIES
-        rest = {key: value for key, value in changes.items() if not own or key not in ("build", "space")}
+        own = ("build" in changes or "family" in changes) and name not in FAMILIES
+        rest = {key: value for key, value in changes.items() if not own or key not in ("build", "space", "family")}
         if isinstance(base := rest.get("base"), str) and (folder / base).is_file():
             rest["base"] = str((folder / base).resolve())
         chosen[name] = {**rest, "family": _own_family(name, changes, folder)} if own else rest
@@ -203,6 +205,11 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
 
 
 def _own_family(name: str, changes: Mapping[str, Any], folder: Path) -> Family:
+    if "family" in changes:
+        found = _imported(changes["family"], f"[families.{name}] family", folder)
+        if not isinstance(found, Family) or found.name != name:
+            raise StudyFileError(f"[families.{name}] family must be a family of this name, got {found!r}")
+        return found
     if "space" not in changes:
         raise StudyFileError(f'[families.{name}] needs space = "module:name" beside build')
     build = _imported(changes["build"], f"[families.{name}] build", folder)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.engine import SKLEARN
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, Scaling
@@ -38,7 +39,7 @@ class EstimatorFitted(InSteps):
         centre: What was subtracted from values to be predicted before training.
     """
 
-    library: ClassVar[str] = "sklearn"
+    library: ClassVar[str] = SKLEARN.name
     estimator: Any
     prepared: Prepared
     outputs: int

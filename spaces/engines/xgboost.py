@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.engine import XGBOOST
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, category_columns
@@ -42,7 +43,7 @@ class XGBoostFitted(InSteps):
         centre: What was subtracted from values to be predicted, before they became float32.
     """
 
-    library: ClassVar[str] = "xgboost"
+    library: ClassVar[str] = XGBOOST.name
     booster: xgboost.Booster
     prepared: Prepared
     classes: tuple[int, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from typing import Any
 
+from spaces.engines.engine import KERAS, SKLEARN, XGBOOST, at
 from spaces.families import fits
 from spaces.families.branches.space import functional_space, image_space, series_space, siamese_space, text_space
 from spaces.families.dense.space import dense_space, wide_and_deep_space
@@ -30,12 +30,6 @@ from spaces.rows.target import ITSELF, followed
 
 BASELINE = "baseline"
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
-
-
-def _builder(where: str) -> Any:
-    """Return the function that `module:function` names."""
-    module, function = where.split(":")
-    return getattr(import_module(module), function)
 
 
 def _network(
@@ -64,9 +58,9 @@ def _network(
         from spaces.engines.keras.model import KerasModel
 
         twins = pairs and signature.pair is not None and signature.pair[0].kind == "table"
-        return KerasModel(_builder(builder), config, signature.joined if joined else signature, twins)
+        return KerasModel(at(builder), config, signature.joined if joined else signature, twins)
 
-    return forecasting(Family(name, space, build if heads else each_target(build), library="keras", unfit=unfit))
+    return forecasting(Family(name, space, build if heads else each_target(build), engines=(KERAS,), unfit=unfit))
 
 
 def _text_family(branch: str) -> Family:
@@ -128,10 +122,10 @@ def _itself(name: str, space: Callable[[Signature], Space], builder: str, loss: 
     def build(config: Config, signature: Signature) -> Any:
         from spaces.engines.keras.model import KerasModel
 
-        return KerasModel(_builder(f"spaces.families.unsupervised.networks:{builder}"), config, signature)
+        return KerasModel(at(f"spaces.families.unsupervised.networks:{builder}"), config, signature)
 
     kinds = ("image", "series", "table")
-    return Family(name, space, build, library="keras", unfit=partial(fits.no_target, loss, kinds))
+    return Family(name, space, build, engines=(KERAS,), unfit=partial(fits.no_target, loss, kinds))
 
 
 def _build_gan(config: Config, signature: Signature) -> Any:
@@ -152,9 +146,9 @@ def _step_family(
     def build(config: Config, signature: Signature) -> Any:
         from spaces.families.sequences.model import StepModel
 
-        return StepModel(_builder(f"spaces.families.sequences.network:{builder}"), config, signature)
+        return StepModel(at(f"spaces.families.sequences.network:{builder}"), config, signature)
 
-    return Family(name, space, build, library="keras", unfit=unfit)
+    return Family(name, space, build, engines=(KERAS,), unfit=unfit)
 
 
 _SUPERVISED: dict[str, Family] = {
@@ -172,23 +166,25 @@ _SUPERVISED: dict[str, Family] = {
         *map(_text_family, BRANCHES),
         *(_array_family("series", series_space, branch) for branch in SERIES_BRANCHES),
         *(_array_family("image", image_space, branch) for branch in IMAGE_BRANCHES),
-        Family("image_pretrained", pretrained_space, _build_pretrained, "keras", None, fits.photographs, _no_base),
+        Family(
+            "image_pretrained", pretrained_space, _build_pretrained, (KERAS, XGBOOST), None, fits.photographs, _no_base
+        ),
         _network("functional", functional_space, _FUNCTIONAL, fits.several_inputs),
         _network("siamese", siamese_space, "spaces.families.branches.network:build_siamese", fits.pairs, pairs=True),
         _step_family("sequence_labels", sequence_labels_space, "build_steps", fits.step_labels),
         _step_family("language_model", language_model_space, "build_steps", fits.step_labels),
         _step_family("seq2seq", seq2seq_space, "build_seq2seq", fits.pairs_of_sequences),
         *(
-            forecasting(Family(name, space, each_target(build), library, unfit=unfit))
-            for name, space, build, library, unfit in (
-                ("deep_trees", _deep_trees_space, _build_deep_trees, "keras", lambda signature: ""),
-                ("xgboost", xgboost_space, build_xgboost, "xgboost", fits.lines_of_numbers),
-                ("random_forest", random_forest_space, build_random_forest, "sklearn", fits.lines_of_numbers),
-                ("linear", linear_space, build_linear, "sklearn", fits.few_pixels),
+            forecasting(Family(name, space, each_target(build), engines, unfit=unfit))
+            for name, space, build, engines, unfit in (
+                ("deep_trees", _deep_trees_space, _build_deep_trees, (KERAS, XGBOOST), lambda signature: ""),
+                ("xgboost", xgboost_space, build_xgboost, (XGBOOST,), fits.lines_of_numbers),
+                ("random_forest", random_forest_space, build_random_forest, (SKLEARN,), fits.lines_of_numbers),
+                ("linear", linear_space, build_linear, (SKLEARN,), fits.few_pixels),
             )
         ),
-        Family("series_anomaly", anomaly_space, _build_anomaly, "keras", unfit=fits.windows_of_two_classes),
-        Family("series_baseline", naive_space, NaiveModel, library="sklearn", unfit=fits.forecasts),
+        Family("series_anomaly", anomaly_space, _build_anomaly, (KERAS,), unfit=fits.windows_of_two_classes),
+        Family("series_baseline", naive_space, NaiveModel, engines=(), unfit=fits.forecasts),
     )
 }
 
@@ -196,7 +192,7 @@ _SUPERVISED: dict[str, Family] = {
 _UNSUPERVISED = (
     _itself("autoencoder", autoencoder_space, "build_autoencoder", "reconstruction"),
     _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
-    Family("gan", gan_space, _build_gan, "keras", unfit=partial(fits.no_target, "two_sample", ("image",))),
+    Family("gan", gan_space, _build_gan, (KERAS,), unfit=partial(fits.no_target, "two_sample", ("image",))),
 )
 
 
@@ -204,7 +200,7 @@ UNSUPERVISED = [family.name for family in _UNSUPERVISED]
 FAMILIES: dict[str, Family] = {
     **_SUPERVISED,
     **{family.name: family for family in _UNSUPERVISED},
-    BASELINE: Family(BASELINE, lambda signature: {}, _baseline, library="sklearn"),
+    BASELINE: Family(BASELINE, lambda signature: {}, _baseline, engines=(SKLEARN,)),
 }
 
 

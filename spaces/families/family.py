@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spaces.engines.contract import Model
+from spaces.engines.engine import Engine
 from spaces.language.space import Config, Space
 from spaces.rows.signature import Signature
 
@@ -18,7 +19,7 @@ class Family:
         name: What studies call it.
         space: The search space for a task's signature.
         build: Makes a model of one configuration.
-        library: The package that a worker imports before its first trial, so that no trial pays for it.
+        engines: What its models are trained with.
         source: A digest of a user's own builder; None for the families that come with us.
         unfit: Says why it cannot be used for a task, or nothing where it can.
         lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
@@ -27,7 +28,7 @@ class Family:
     name: str
     space: Callable[[Signature], Space]
     build: Callable[[Config, Signature], Model]
-    library: str
+    engines: tuple[Engine, ...]
     source: str | None = None
     unfit: Callable[[Signature], str] = lambda signature: ""
     lacking: Callable[[Space, Signature], str] = lambda space, signature: ""

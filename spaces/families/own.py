@@ -8,15 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from spaces.engines.contract import Model
+from spaces.engines.engine import ENGINES, KERAS, Engine, at, hand_over
 from spaces.families.family import Family
 from spaces.language.space import Config, Space, check
 from spaces.rows.signature import Signature
 
 
 def family(
-    build: Callable[[Config, Signature], Any], space: Space | Callable[[Signature], Space], *, name: str
+    build: Callable[[Config, Signature], Any],
+    space: Space | Callable[[Signature], Space],
+    *,
+    name: str,
+    engine: Engine = KERAS,
 ) -> Family:
-    """Make a family of your own Keras function.
+    """Make a family of your own Keras function, or of one for another engine.
 
     Args:
         build: Takes a config of your space and the task's signature and returns a `keras.Model`, compiled or not.
@@ -35,9 +40,11 @@ def family(
             `class_weight`, `vocabulary`, `length`, `dropped_features` (train on the rows twice, the second time with
             this share of a table's values missing).
         name: What studies call the family.
+        engine: What trains the model; a `spaces.Engine` of your own may take and return anything in place of a
+            `keras.Model` (see `spaces/engines/engine.py`).
 
     Raises:
-        ValueError: The space or the name is not one.
+        ValueError: The space or the name is not one, or the engine is not called by where it stands.
     """
     if not callable(build):
         raise ValueError(f"build must be a function (config, signature) -> keras.Model, got {build!r}")
@@ -46,15 +53,17 @@ def family(
     if not callable(space):
         check(space)
 
+    if engine.name not in ENGINES:
+        hand_over([engine])
+
     def space_of(signature: Signature) -> Space:
         return space(signature) if callable(space) else space
 
     def build_model(config: Config, signature: Signature) -> Model:
-        from spaces.engines.keras.model import KerasModel
+        model: Model = at(engine.model)(build, config, signature)
+        return model
 
-        return KerasModel(build, config, signature)
-
-    return Family(name, space_of, build_model, library="keras", source=_source_digest(build))
+    return Family(name, space_of, build_model, engines=(engine,), source=_source_digest(build))
 
 
 def _source_digest(function: Callable[..., Any]) -> str:

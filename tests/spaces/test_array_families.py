@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
+from spaces.engines.engine import KERAS
 from spaces.families.branches.network import build_functional, build_siamese
 from spaces.inputs.arrays import ArrayRecipe, carried_forward, flat_width, prepare_array
 from spaces.rows.arrays import Stretches
@@ -124,7 +125,7 @@ def test_each_family_learns_what_it_is_made_for(name):
         for i, one in enumerate(arrays)
     )
     table = Table(np.empty((len(rows), 0)), np.empty((len(rows), 0), np.int32), arrays=arrays)
-    if FAMILIES[family].library == "keras":
+    if KERAS in FAMILIES[family].engines:
         changes = {**QUICK, **changes}
     check_it_learns(family, changes, Signature(inputs, YES_OR_NO, rows=ROWS), table, target)
 

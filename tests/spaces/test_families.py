@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, family, narrow, sample
+from spaces.engines.engine import KERAS
 from spaces.families.catalog import family_named
 from spaces.language.space import check, from_json, to_json
 from spaces.store import load_fitted
@@ -68,7 +69,7 @@ _STEPS = ("sequence_labels", "language_model", "seq2seq")
 _ITSELF = ("autoencoder", "variational_autoencoder", "gan")
 _ELSEWHERE = (*_STEPS, "series_baseline", "image_pretrained", "series_anomaly", *_ITSELF)
 WITHOUT_STEPS = [name for name in FAMILIES if name not in _ELSEWHERE]
-NETWORKS = [name for name in WITHOUT_STEPS if FAMILIES[name].library == "keras" and name != "deep_trees"]
+NETWORKS = [name for name in WITHOUT_STEPS if KERAS in FAMILIES[name].engines and name != "deep_trees"]
 READS = {
     name: next((kind for kind in ("series", "image") if name.startswith(f"{kind}_")), "text")
     for name in WITHOUT_STEPS

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
+from spaces.engines.engine import KERAS
 from spaces.families.branches.network import build_functional, build_siamese
 from spaces.inputs.text.networks import _words
 from spaces.inputs.text.vocabulary import measure
@@ -111,7 +112,7 @@ def drawn(task: Callable[[Any], Drawn]) -> tuple[Signature, Table, NDArray[np.in
 def test_each_family_learns_what_it_is_made_for(name):
     task, changes = TASKS[name]
     signature, table, target = drawn(task)
-    if FAMILIES[name].library == "keras":
+    if KERAS in FAMILIES[name].engines:
         changes = {**changes, "batch_size": 32, "optimizer.adam.learning_rate": 5e-3, "patience": 5}
     check_it_learns(name, changes, signature, table, target)
 

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 import tuner
 from spaces import FAMILIES
+from spaces.engines.engine import SKLEARN
 from spaces.language.space import defaults
 from tuner.task.folds import make_folds
 from tuner.trials.guests import restored_state
@@ -112,7 +113,7 @@ def test_seeds_of_keras_and_tensorflow_go_on_where_they_were(task):
     for between in (lambda: None, lambda: keras.utils.set_random_seed(9), drawn):
         keras.utils.set_random_seed(5)
         first = drawn()
-        with restored_state(family.library):
+        with restored_state(family.engines):
             between()
         expected.append(first + drawn())
     assert expected[0] == expected[1] == expected[2]
@@ -129,7 +130,7 @@ def test_a_trial_logs_nothing_to_the_users_run(task, store):
 
 def test_a_run_that_a_builder_ended_goes_on(store):
     run = mlflow.active_run().info.run_id
-    with restored_state("sklearn"):
+    with restored_state([SKLEARN]):
         mlflow.end_run()
         mlflow.start_run()
     assert mlflow.active_run().info.run_id == run

@@ -9,6 +9,7 @@ from small import make_frame
 
 import tuner
 from spaces import FAMILIES, Family, Float, defaults, narrow
+from spaces.engines.engine import SKLEARN
 from spaces.engines.keras.compiling import callbacks, compiled
 from spaces.families.sequences.network import build_steps
 from spaces.layers.heads import loss_for
@@ -64,7 +65,7 @@ def build(signature, seen):
 
 def test_every_fold_and_every_trial_has_a_seed_of_its_own(task, tmp_path):
     seen = []
-    family = Family("spy", lambda signature: {}, lambda config, signature: build(signature, seen), "sklearn")
+    family = Family("spy", lambda signature: {}, lambda config, signature: build(signature, seen), (SKLEARN,))
     for number in range(2):
         job = Job("spy", number, 1, {}, derive_seed(0, "spy", number, 1), str(tmp_path / str(number)))
         run_trial(job, task, make_folds(task), family, report=lambda *_: False, log=lambda *_: None)
@@ -75,7 +76,7 @@ def test_every_fold_and_every_trial_has_a_seed_of_its_own(task, tmp_path):
 def test_a_study_gives_each_trial_a_seed_of_its_own(task, tmp_path):
     seen = []
     space = {"x": Float(0.0, 1.0)}
-    family = Family("spy", lambda signature: space, lambda config, signature: build(signature, seen), "sklearn")
+    family = Family("spy", lambda signature: space, lambda config, signature: build(signature, seen), (SKLEARN,))
     tuner.tune(task, [family], trials=3, workers=0, folder=tmp_path / "s", tracking=None, progress=False)
     seeds = [fold.seed for folds in seen for fold in folds]
     assert len(seeds) == 9

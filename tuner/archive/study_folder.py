@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spaces.language.space import Config, configure, from_json
+from spaces.store import made_of
 from tuner.search.ledger import Ledger, Trial
 from tuner.task.task import Task
 
@@ -90,9 +91,9 @@ class Archive:
         stored = read_study_file(self.folder)["families"][trial.family]["space"]
         return configure(from_json(stored), trial.params)
 
-    def library(self, trial: Trial) -> str:
-        """Return what a trial's models are of: `"keras"`, `"xgboost"` or `"sklearn"`."""
-        return str(json.loads((self.attempt_folder(trial) / "fold-0" / "model.json").read_text())["library"])
+    def made_of(self, trial: Trial) -> tuple[str, ...]:
+        """Return the stored name of a trial's models and, behind it, those of what they wrap."""
+        return made_of(self.attempt_folder(trial) / "fold-0")
 
     @property
     def best_of_each_family(self) -> list[Trial]:

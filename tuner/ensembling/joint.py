@@ -10,7 +10,6 @@ Of a forecast, trees and network may predict changes from the last known value; 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,8 @@ from ensembles.losses import LOSSES
 from ensembles.solvers.convex import convex
 from ensembles.solvers.log_linear import log_linear
 from spaces.engines.contract import Fitted, Fold
+from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.forecasts.change import ChangeFitted, changed
 from spaces.families.forecasts.naive import last_values
 from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
@@ -152,23 +153,22 @@ def _fit_fold(
 
 def _pair(study: Archive) -> tuple[tuple[Trial, Trial], bool]:
     """Return the best pair of trees and network, and whether both predict changes rather than levels."""
+    trees, network = XGBoostFitted.library, KerasFitted.library
     found: dict[tuple[bool, str], Trial] = {}
     for trial in study.complete:
-        # Trees that stand on a network of their own say nothing of the columns.
-        if study.has_models(trial) and trial.family != "deep_trees":
-            library = study.library(trial)
-            inner = study.attempt_folder(trial) / "fold-0" / "change" / "model.json"
-            changes = library == "change"
-            found.setdefault((changes, json.loads(inner.read_text())["library"] if changes else library), trial)
+        if study.has_models(trial):
+            *wrappers, plain = study.made_of(trial)
+            if wrappers in ([], [ChangeFitted.library]):
+                found.setdefault((bool(wrappers), plain), trial)
     pairs = [
-        ((found[changes, "xgboost"], found[changes, "keras"]), changes)
+        ((found[changes, trees], found[changes, network]), changes)
         for changes in (True, False)
-        if (changes, "xgboost") in found and (changes, "keras") in found
+        if (changes, trees) in found and (changes, network) in found
     ]
     if pairs:
         sign = study.task.score.sign
         return min(pairs, key=lambda pair: sum(sign * (trial.value or 0.0) for trial in pair[0]))
-    for library, what in (("xgboost", "boosted trees (xgboost)"), ("keras", "a network")):
+    for library, what in ((trees, "boosted trees (xgboost)"), (network, "a network")):
         if not any(library == one for _, one in found):
             raise StudyError(
                 f"a joint model needs {what}, and no trial of that kind has succeeded with its models still there"

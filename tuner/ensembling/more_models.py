@@ -91,7 +91,7 @@ def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
     some = Rows(task.rows.table.take(np.arange(1)), task.rows.target[:1])  # not looked at
     steps = _steps(study, trial)
     fold = Fold(everything, everything, some, _seed(study, trial, 0), max(steps, default=None), steps)
-    with restored_state(family.library):
+    with restored_state(family.engines):
         model = family.build(study.config(trial), task.signature)
         fitted = next(iter(model.fit([fold], lambda *_: None)))
         folder.mkdir(parents=True, exist_ok=True)

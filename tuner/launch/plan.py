@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spaces.engines.engine import ENGINES, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
 from spaces.families.family import Family
 from spaces.language.narrow import narrow
@@ -127,6 +128,7 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
             raise ValueError(f"family {family.name!r} is given twice")
         if family.name in FAMILIES and family.source is not None:
             raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
+        hand_over(engine for engine in family.engines if engine.name not in ENGINES)
         if complaint := family.unfit(task.signature):
             names = [name for name in fitting(task.signature) if name != BASELINE]
             raise ValueError(f"family {family.name!r} does not fit: {complaint}. These fit: {', '.join(names)}")

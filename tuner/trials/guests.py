@@ -7,34 +7,27 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import import_module
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from spaces.engines.engine import Engine, restored
+
 
 @contextmanager
-def restored_state(library: str) -> Iterator[None]:
+def restored_state(engines: Iterable[Engine]) -> Iterator[None]:
     """Restore the state of the process after a trial, however the trial ends.
 
     Kept are the working directory, the environment, warning filters, the recursion limit, the seeds of Python and
-    NumPy, NumPy's reactions to floating point errors, what Keras keeps for the whole process, and MLflow's active
+    NumPy, NumPy's reactions to floating point errors, what engines keep for the whole process, and MLflow's active
     runs and autologging, which is off in the meantime.
 
     Args:
-        library: The trial's library. It is imported first, so that what the import sets stays.
+        engines: The trial's. They are imported first, so that what an import sets stays.
     """
-    import_module(library)
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_restored_process())
-        stack.enter_context(_restored_mlflow())
-        if "keras" in sys.modules:
-            from spaces.engines.keras.global_state import restored_keras
-
-            stack.enter_context(restored_keras())
+    with restored(engines), warnings.catch_warnings(), _restored_process(), _restored_mlflow():
         yield
 
 

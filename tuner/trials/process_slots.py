@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from spaces.engines.engine import environment_of
 from spaces.families.family import Family
 from spaces.machine.cores import cores
 from tuner.scoring.metrics import own_metrics
@@ -54,6 +55,7 @@ class ProcessSlots:
     ) -> None:
         self._threads = max(1, cores() // workers)
         payload = pack(families, own_metrics(task.scores))
+        self._environment = environment_of(engine for family in families.values() for engine in family.engines)
         self._setup = Setup(
             [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads
         )
@@ -132,8 +134,7 @@ class ProcessSlots:
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+            **self._environment,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         with theirs, log.open("wb") as output:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import cloudpickle
 import numpy as np
 
 from spaces.engines.contract import Fold, ShippingError
+from spaces.engines.engine import environment_of, hand_over
 from spaces.families.family import Family
 from spaces.language.space import defaults
 from spaces.rows.outputs import no_probabilities
@@ -45,8 +47,8 @@ def check_shipping(family: Family, data: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         setup = Setup([path for path in sys.path if path] + [os.getcwd()], str(data), cloudpickle.dumps(family), 1)
-        _run("build", folder, family.name, cloudpickle.dumps(setup))
-        _run("load", folder, family.name, b"")
+        _run("build", folder, family, cloudpickle.dumps(setup))
+        _run("load", folder, family, json.dumps([engine.name for engine in family.engines]).encode())
 
 
 def build(folder: Path, setup: Setup) -> None:
@@ -60,7 +62,7 @@ def build(folder: Path, setup: Setup) -> None:
     if "epochs" in config:
         config["epochs"] = 1
     few = _head(held_out)
-    with restored_state(family.library):
+    with restored_state(family.engines):
         (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
     expected = fitted.predict(few.table)
     if expected.shape != (len(few), task.target.outputs):
@@ -82,10 +84,11 @@ def build(folder: Path, setup: Setup) -> None:
     np.savez(folder / "expected.npz", allow_pickle=False, **rows)
 
 
-def load(folder: Path) -> None:
+def load(folder: Path, engines: Sequence[str]) -> None:
     """Load the model and compare its predictions."""
     from spaces.rows.table import Table
 
+    hand_over(engines)
     stored = np.load(folder / "expected.npz")
     texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
     arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored.files)))
@@ -99,8 +102,9 @@ def _target(kind: str) -> str:
     return "side by side, what is predicted of several targets" if kind == "several" else f"a {kind} target"
 
 
-def _run(step: str, folder: str, name: str, given: bytes) -> None:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+def _run(step: str, folder: str, family: Family, given: bytes) -> None:
+    name, path = family.name, os.pathsep.join(p for p in sys.path if p)
+    environment = os.environ | environment_of(family.engines) | {"PYTHONPATH": path}
     command = [sys.executable, "-m", "tuner.trials.shipping", step, folder]
     try:
         done = subprocess.run(command, input=given, capture_output=True, env=environment, timeout=_SECONDS, check=False)
@@ -139,7 +143,7 @@ if __name__ == "__main__":
         if sys.argv[1] == "build":
             build(Path(sys.argv[2]), cloudpickle.loads(sys.stdin.buffer.read()))
         else:
-            load(Path(sys.argv[2]))
+            load(Path(sys.argv[2]), json.loads(sys.stdin.buffer.read()))
     except Exception as error:
         text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}"
         print(json.dumps({"error": text}))

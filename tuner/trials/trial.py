@@ -73,7 +73,7 @@ def run_trial(
     folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with restored_state(family.library):
+        with restored_state(family.engines):
             outcome = _train(job, folder, task, folds, family, report, log, deadline)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))

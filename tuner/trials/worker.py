@@ -8,7 +8,6 @@ cloudpickle bytes. It leaves when its driver is gone, also in the middle of a tr
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 import cloudpickle
 
+from spaces.engines.engine import begin
 from spaces.families.family import Family
 from tuner.scoring.score import Metric
 from tuner.task.folds import make_folds
@@ -109,7 +109,7 @@ def main(descriptor: int) -> None:
     setup: Setup = session.receive()
     sys.path[:] = setup.path
     families, metrics = cloudpickle.loads(setup.payload)
-    warm_up(families, setup.threads)
+    begin((engine for family in families.values() for engine in family.engines), setup.threads)
     task = Task.open(Path(setup.data), metrics)
     folds = make_folds(task)
     session.send("ready", _resident_bytes())
@@ -121,24 +121,6 @@ def main(descriptor: int) -> None:
         outcome: Outcome = run_trial(job, task, folds, families[job.family], report=session.report, log=session.log)
         session.drop()
         session.send("done", outcome, _resident_bytes())
-
-
-def warm_up(families: Mapping[str, Family], threads: int) -> None:
-    """Import what the families need, so that no trial pays for it."""
-    libraries = {family.library for family in families.values()}
-    for module in (
-        *sorted(libraries),
-        "sklearn.compose",
-        "sklearn.dummy",
-        "sklearn.impute",
-        "sklearn.metrics",
-        "skops.io",
-    ):
-        importlib.import_module(module)
-    if "keras" in libraries:
-        from spaces.engines.keras.device import use_threads
-
-        use_threads(threads)
 
 
 def _resident_bytes() -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, InSteps, Read, ShippingError, Store
+from spaces.engines.engine import KERAS
 from spaces.engines.keras.prediction import fuse, predict
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.inputs.prepared import (
@@ -42,7 +43,7 @@ class KerasNetwork:
 class KerasFitted(InSteps):
     """A network trained on one fold."""
 
-    library: ClassVar[str] = "keras"
+    library: ClassVar[str] = KERAS.name
     model: keras.Model
     prepared: Prepared
     widths: tuple[int, ...]

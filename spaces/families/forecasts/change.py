@@ -92,7 +92,7 @@ class ChangeFitted(InSteps):
         """Write the model of changes into a folder of its own, and `model.json`."""
         (folder / "change").mkdir(exist_ok=True)
         self.fitted.save(folder / "change")
-        settings = {"library": self.library, "target": self.target.to_json()}
+        settings = {"library": self.library, "wraps": "change", "target": self.target.to_json()}
         (folder / "model.json").write_text(json.dumps(settings))
 
     @staticmethod

@@ -1,0 +1,162 @@
+"""An engine: all that the house knows of a library that trains models.
+
+Nobody asks which library it is. A worker process asks what to import and how to begin; the store asks how fitted models
+are loaded; a user's family asks what trains its builder; a trial asks what to restore behind it; a bundle asks which
+versions to note. How many models predict at once is asked of their networks (`spaces.engines.contract.Network.fuse`),
+and which classes a file may hold is for the engine's own `load` to say.
+
+Everything is named as `"module:name"`, so that this file imports no library, and engines travel to worker processes.
+
+A user's own engine is handed over with a family. It is called by where it stands, `"module:name"`, since that name is
+stored with its models. It is never looked for: to load such a model, a process must have imported the module. Else a
+folder from a stranger could say what is to be imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from spaces.language.complaints import unknown_name
+
+
+class EngineError(ValueError):
+    """An engine that is not there, or is not what it says."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A library that trains models.
+
+    Attributes:
+        name: What its fitted models are stored under; of a user's own engine `"module:name"`, where it stands.
+        fitted: The class of fitted models, whose `load(folder, settings, store)` reads what their `save` wrote.
+        modules: What a worker imports before its first trial, so that no trial pays for it.
+        model: Makes a model of a user's builder, `(build, config, signature)`; nothing where users cannot bring one.
+        begin: Called with a number of threads in a fresh process, before anything is computed: threads, determinism.
+        restored: A context that restores at its end what the library keeps for the whole process.
+        environment: What must stand in the environment of a process before it starts.
+        packages: Distributions whose versions a bundle notes.
+
+    >>> ENGINES["xgboost"].modules
+    ('xgboost',)
+    """
+
+    name: str
+    fitted: str
+    modules: tuple[str, ...] = ()
+    model: str = ""
+    begin: str = ""
+    restored: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+
+
+KERAS = Engine(
+    "keras",
+    "spaces.engines.keras.fitted:KerasFitted",
+    modules=("keras",),
+    model="spaces.engines.keras.model:KerasModel",
+    begin="spaces.engines.keras.device:use_threads",
+    restored="spaces.engines.keras.global_state:restored_keras",
+    environment={"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
+    packages=("keras", "tensorflow"),
+)
+XGBOOST = Engine("xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",))
+SKLEARN = Engine(
+    "sklearn",
+    "spaces.engines.sklearn:EstimatorFitted",
+    modules=("sklearn.compose", "sklearn.dummy", "sklearn.impute", "sklearn.metrics", "skops.io"),
+    packages=("scikit-learn", "skops"),
+)
+ENGINES = {engine.name: engine for engine in (KERAS, XGBOOST, SKLEARN)}
+
+
+def at(where: str) -> Any:
+    """Return what `"module:name"` names; the module is imported."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
+
+
+def engine_named(name: str) -> Engine:
+    """Return the engine that a stored model is of.
+
+    Raises:
+        EngineError: There is none, or it is a user's own whose module is not imported; nothing is imported here.
+    """
+    if name in ENGINES:
+        return ENGINES[name]
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        raise EngineError(f"engine: {unknown_name(name, list(ENGINES))}")
+    if module not in sys.modules:
+        raise EngineError(
+            f"the engine {name} does not come with us, and {module} is not imported here: import it if you trust it, "
+            f"or hand the engine over, as in tuner.load(folder, engines=[{name!r}])"
+        )
+    found = getattr(sys.modules[module], attribute, None)
+    if not isinstance(found, Engine) or found.name != name:
+        raise EngineError(f"{name} must be an Engine of that name, got {found!r}")
+    return found
+
+
+def hand_over(engines: Iterable[str | Engine]) -> None:
+    """Import the modules of a user's own engines, so that models of theirs can be loaded.
+
+    Raises:
+        EngineError: One of them is not there, or is not called by where it stands.
+    """
+    for one in engines:
+        name = one.name if isinstance(one, Engine) else one
+        module = name.partition(":")[0]
+        if module == "__main__":
+            raise EngineError(f"the engine {name} must stand in a module, since other processes are to load its models")
+        if name not in ENGINES:
+            try:
+                import_module(module)
+            except ImportError as error:
+                raise EngineError(
+                    f"the engine {name} must be called by where it stands, module:name: {error}"
+                ) from error
+        engine_named(name)
+
+
+def begin(engines: Iterable[Engine], threads: int) -> None:
+    """Make a fresh process ready for models of some engines, with so many threads each."""
+    chosen = list({engine.name: engine for engine in engines}.values())
+    hand_over(chosen)
+    for engine in chosen:
+        for module in engine.modules:
+            import_module(module)
+    for engine in chosen:
+        if engine.begin:
+            at(engine.begin)(threads)
+
+
+def environment_of(engines: Iterable[Engine]) -> dict[str, str]:
+    """Return what must stand in the environment of a process before models of some engines are trained there."""
+    return {name: value for engine in engines for name, value in engine.environment.items()}
+
+
+@contextmanager
+def restored(engines: Iterable[Engine]) -> Iterator[None]:
+    """Restore at the end what libraries keep for the whole process.
+
+    Args:
+        engines: The trial's. They are imported first, so that what an import sets stays. Of the other engines that come
+            with us, those that are imported already are restored too: a builder may use any library.
+    """
+    chosen = {engine.name: engine for engine in engines}
+    for engine in chosen.values():
+        for module in engine.modules:
+            import_module(module)
+    loaded = {name: engine for name, engine in ENGINES.items() if all(one in sys.modules for one in engine.modules)}
+    with ExitStack() as stack:
+        for engine in (loaded | chosen).values():
+            if engine.restored:
+                stack.enter_context(at(engine.restored)())
+        yield
