@@ -161,8 +161,8 @@ MUTANTS = (
     Mutant(
         "time is shuffled",
         "tuner/task/splits.py",
-        "splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)",
-        "splitter = model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
+        "return model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)",
+        "return model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
         ("tests/tuner/test_splits.py",),
     ),
     Mutant(

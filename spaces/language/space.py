@@ -125,16 +125,9 @@ def flatten(space: Space, config: Mapping[str, Any]) -> Params:
 
     def node(value: Any, given: Any, name: str) -> None:
         if isinstance(value, Mapping):
-            if not isinstance(given, Mapping):
-                raise ValueError(f"{name or 'config'} must be a mapping with {sorted(value)}, got {given!r}")
-            for key in given:
-                if key not in value:
-                    known = [f"{name}.{other}" if name else other for other in value]
-                    raise ValueError(unknown_name(f"{name}.{key}" if name else key, known))
+            _check_keys(value, given, name)
             for key, child in value.items():
-                if key not in given:
-                    raise ValueError(f"parameter {f'{name}.{key}' if name else key!r} is missing")
-                node(child, given[key], f"{name}.{key}" if name else key)
+                node(child, given[key], _dotted(name, key))
         elif isinstance(value, Choice) and value.conditional:
             if not isinstance(given, Mapping) or len(given) != 1:
                 raise ValueError(f"{name} must be a mapping of one of {list(value.options)}, got {given!r}")
@@ -148,6 +141,21 @@ def flatten(space: Space, config: Mapping[str, Any]) -> Params:
 
     node(space, config, "")
     return params
+
+
+def _check_keys(space: Space, given: Any, name: str) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name or 'config'} must be a mapping with {sorted(space)}, got {given!r}")
+    for key in given:
+        if key not in space:
+            raise ValueError(unknown_name(_dotted(name, key), [_dotted(name, other) for other in space]))
+    for key in space:
+        if key not in given:
+            raise ValueError(f"parameter {_dotted(name, key)!r} is missing")
+
+
+def _dotted(name: str, key: str) -> str:
+    return f"{name}.{key}" if name else key
 
 
 def leaves(space: Space) -> dict[str, Leaf]:

@@ -120,8 +120,6 @@ def fold_indices(
     Raises:
         ValueError: There are fewer rows, groups, or rows of a class than the split needs.
     """
-    from sklearn import model_selection
-
     rows = np.arange(len(target))
     if len(target) < 2 * max(split.folds, 2):
         raise ValueError(
@@ -136,27 +134,32 @@ def fold_indices(
     if split.kind == "time" and split.folds == 1:
         cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
         return [cut]
-    splitter: Any
+    cuts = _splitter(split, target, classes=classes, groups=groups, seed=seed).split(rows, target, groups)
+    return [(train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in cuts]
+
+
+def _splitter(split: Split, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, seed: int) -> Any:
+    """Return scikit-learn's splitter of several folds."""
+    from sklearn import model_selection
+
     match split.kind:
         case "kfold":
-            splitter = model_selection.KFold(split.folds, shuffle=True, random_state=seed)
+            return model_selection.KFold(split.folds, shuffle=True, random_state=seed)
         case "stratified":
             _check_classes(target, split.folds, classes)
-            splitter = model_selection.StratifiedKFold(split.folds, shuffle=True, random_state=seed)
+            return model_selection.StratifiedKFold(split.folds, shuffle=True, random_state=seed)
         case "grouped":
             if groups is None:
                 raise ValueError("a grouped split needs a group column: Task(..., group='column')")
             if len(np.unique(groups)) < split.folds:
                 raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
-            splitter = model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
+            return model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
         case _:
-            size = min(len(rows) // (split.folds + 1), int((1 - split.first) * len(rows) / split.folds))
-            if not size or len(rows) - split.folds * size <= split.gap:  # nothing before the first cut
-                raise _too_few(len(rows), split.gap)
-            splitter = model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)
-    return [
-        (train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in splitter.split(rows, target, groups)
-    ]
+            rows = len(target)
+            size = min(rows // (split.folds + 1), int((1 - split.first) * rows / split.folds))
+            if not size or rows - split.folds * size <= split.gap:  # nothing before the first cut
+                raise _too_few(rows, split.gap)
+            return model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)
 
 
 def split_off(

@@ -53,13 +53,7 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
         frame, names = _with_values(frame, _as_frame(pd.Series(target, name="target", dtype=object), len(frame)))
     else:
         frame, names = _with_values(frame, _as_frame(target, len(frame)))
-    for name in names:
-        if name not in frame.columns:
-            raise DataError(f"target: {unknown_name(name, list(frame.columns))}")
-        if isinstance(frame[name], pd.DataFrame):
-            raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
-        if names.count(name) > 1:
-            raise DataError(f"target {name!r} is named twice")
+    _check_names(frame, names)
     lists = [name for name in names if _of_lists(frame[name])]
     if not lists:
         frame = frame.assign(**{name: labels_of(frame[name], name) for name in names})
@@ -71,6 +65,16 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
     if labels.empty:
         raise DataError(f"target {lists[0]!r} holds empty lists only: there is nothing to predict")
     return _with_values(frame.drop(columns=names), labels)
+
+
+def _check_names(frame: pd.DataFrame, names: list[str]) -> None:
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(f"target: {unknown_name(name, list(frame.columns))}")
+        if isinstance(frame[name], pd.DataFrame):
+            raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
+        if names.count(name) > 1:
+            raise DataError(f"target {name!r} is named twice")
 
 
 def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:

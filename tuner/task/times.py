@@ -128,6 +128,34 @@ def _distinct(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[Any]]:
 
 def _moments(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> list[Any]:
     """Return what can be compared: exact numbers, or nanoseconds since 1970."""
+    match _one_kind(values, name, row):
+        case "number":
+            return _exact(values, name, row)
+        case "duration":
+            return [pd.Timedelta(value) for value in values]
+        case "period":
+            moments = [_of_date(value.to_timestamp()) for value in values]
+        case "text":
+            if are_numbers(pd.Series(values, dtype=object)).all():
+                return [fractions.Fraction(text.strip()) for text in values]
+            moments = _read(values, name, row)
+        case _:
+            moments = [_of_date(value) for value in values]
+    for place, (_, zoned) in enumerate(moments):
+        if zoned != moments[0][1]:
+            raise DataError(
+                f"time column {name!r} holds times with and without an offset from Greenwich: {values[0]!r} in row "
+                f"{row(0)}, {values[place]!r} in row {row(place)}; give all of them one, or none"
+            )
+    return [moment for moment, _ in moments]
+
+
+def _one_kind(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> str:
+    """Return the kind that all values are of.
+
+    Raises:
+        DataError: One is no time, or they are of several kinds.
+    """
     kinds = [_kind(value) for value in values]
     for place, kind in enumerate(kinds):
         if kind is None:
@@ -137,25 +165,7 @@ def _moments(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> lis
                 f"time column {name!r} mixes {kinds[0]}s and {kind}s: {values[0]!r} in row {row(0)}, {values[place]!r} "
                 f"in row {row(place)}; make them one type"
             )
-    if kinds[0] == "number":
-        return _exact(values, name, row)
-    if kinds[0] == "duration":
-        return [pd.Timedelta(value) for value in values]
-    if kinds[0] == "period":
-        values = [value.to_timestamp() for value in values]
-    if kinds[0] == "text":
-        if are_numbers(pd.Series(values, dtype=object)).all():
-            return [fractions.Fraction(text.strip()) for text in values]
-        moments = _read(values, name, row)
-    else:
-        moments = [_of_date(value) for value in values]
-    for place, (_, zoned) in enumerate(moments):
-        if zoned != moments[0][1]:
-            raise DataError(
-                f"time column {name!r} holds times with and without an offset from Greenwich: {values[0]!r} in row "
-                f"{row(0)}, {values[place]!r} in row {row(place)}; give all of them one, or none"
-            )
-    return [moment for moment, _ in moments]
+    return str(kinds[0])
 
 
 def _kind(value: Any) -> str | None:
