@@ -246,5 +246,7 @@ def test_categories_and_texts_are_named_by_whole_numbers_too():
     task = tuner.Task(given, np.arange(20) / 7, categories=[0], text=[np.int64(2)])
     kinds = [(one.name, one.kind) for one in task.schema.columns]
     assert kinds == [("0", "category"), ("1", "category"), ("2", "text")]
-    with pytest.raises(DataError, match=r"categories must be a list of columns: categories=\['0'\]"):
+    with pytest.raises(DataError, match=r"categories must be a list of columns: categories=\[0\]"):
         tuner.Task(given, np.arange(20) / 7, categories=0)
+    with pytest.raises(DataError, match=r"text must be a list of columns, got 1.5"):
+        tuner.Task(given, np.arange(20) / 7, text=1.5)

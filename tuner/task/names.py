@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,11 @@ def column_names(given: Any, argument: str) -> list[str]:
     Raises:
         DataError: They are no list of names.
     """
-    if isinstance(given, str):
+    if is_name(given):
         raise DataError(f"{argument} must be a list of columns: {argument}=[{given!r}]")
-    names: Sequence[Any] = list(given)
+    if not isinstance(given, Iterable):
+        raise DataError(f"{argument} must be a list of columns, got {given!r}")
+    names = list(given)
     for name in names:
         if not is_name(name):
             raise DataError(f"{argument} must be a list of columns, got {name!r} in it")
