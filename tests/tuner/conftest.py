@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from small import SMALL_XGBOOST, make_frame
 
 import tuner
+from tuner.ensembling.study_ensemble import StudyEnsemble
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +27,26 @@ def task(frame: pd.DataFrame) -> tuner.Task:
 
 
 @pytest.fixture(scope="session")
-def study(task: tuner.Task, tmp_path_factory: pytest.TempPathFactory) -> tuner.Study:
-    """A finished study of two quick families, run in this process."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    return tuner.tune(
-        task,
-        {"linear": {}, "xgboost": SMALL_XGBOOST},
-        trials=8,
-        workers=0,
-        seed=3,
-        folder=folder,
-        tracking=None,
-        progress=False,
-    )
+def study(task: tuner.Task, made_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> tuner.Study:
+    """A finished study of two quick families, run in one of the test processes."""
+
+    def make(folder: Path) -> None:
+        tuner.tune(
+            task,
+            {"linear": {}, "xgboost": SMALL_XGBOOST},
+            trials=8,
+            workers=0,
+            seed=3,
+            folder=folder,
+            tracking=None,
+            progress=False,
+        )
+
+    own = tmp_path_factory.mktemp("runs") / "small"  # an ensemble writes to its study
+    return tuner.load_study(shutil.copytree(made_once("small", make), own))
+
+
+@pytest.fixture(scope="session")
+def automatic(study: tuner.Study) -> StudyEnsemble:
+    """What the study ends in when no method is named: all of them tried."""
+    return study.ensemble()

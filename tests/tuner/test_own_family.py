@@ -1,0 +1,136 @@
+"""Families of a user's own: shipped before the first trial, tuned, and their failures are data."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import cloudpickle
+import keras
+import numpy as np
+import pytest
+
+import tuner
+from spaces import Choice
+from spaces.engines.contract import ShippingError
+from tuner.task.folds import make_folds
+from tuner.trials.outcome import Job
+from tuner.trials.shipping import build, load
+from tuner.trials.trial import run_trial
+from tuner.trials.worker import Setup
+
+QUIET = {"workers": 0, "tracking": None, "progress": False}
+
+
+def build_small(config, signature):
+    if config["trouble"] == "raise":
+        raise RuntimeError("this configuration cannot be built")
+    inputs = keras.Input(signature.input.shape)
+    x = keras.layers.Dense(4, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+    if config["trouble"] == "nan":
+        model.compile(optimizer=keras.optimizers.SGD(1e30), loss=lambda y, p: keras.ops.mean(p) * float("nan"))
+    return model
+
+
+SMALL_SPACE = {"trouble": Choice(["none", "raise", "nan"]), "epochs": 2, "batch_size": 64}
+
+
+@pytest.fixture(scope="module")
+def own_study(task, tmp_path_factory):
+    """All three configurations there are, of a family whose shipping was not tried before."""
+    mine = replace(tuner.family(build_small, SMALL_SPACE, name="mine"), source=None)
+    folder = tmp_path_factory.mktemp("own") / "study"
+    return tuner.tune(task, [mine], trials=30, folder=folder, sampler="optuna.random", seed=5, **QUIET)
+
+
+def test_a_users_own_family_is_tuned_and_its_failures_are_data(own_study):
+    mine = [trial for trial in own_study.trials if trial.family == "mine" and not trial.duplicate]
+    reasons = {trial.params["trouble"]: trial.outcome.reason for trial in mine}
+    assert reasons == {"none": None, "raise": "error", "nan": "nan"}
+    raised = next(trial for trial in mine if trial.params["trouble"] == "raise")
+    assert "this configuration cannot be built" in raised.outcome.error
+    board = own_study.leaderboard()
+    assert set(board[board["state"] == "failed"]["reason"]) == {"error", "nan"}
+    assert "failed: error, nan" in own_study.summary()
+
+
+@pytest.mark.slow
+def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(task, frame, tmp_path):
+    mine = tuner.family(build_small, {**SMALL_SPACE, "trouble": "none"}, name="mine")
+    study = tuner.tune(task, [mine], trials=1, folder=tmp_path / "s", **QUIET)
+    combined = study.ensemble("uniform")
+    saved = combined.save(tmp_path / "bundle")
+    frame.to_parquet(tmp_path / "rows.parquet")
+    script = (
+        "import sys, numpy, pandas, tuner;"
+        f"e = tuner.load({str(saved)!r});"
+        f"rows = pandas.read_parquet({str(tmp_path / 'rows.parquet')!r});"
+        f"numpy.save({str(tmp_path / 'out.npy')!r}, e.predict_proba(rows));"
+        f"assert {__name__!r} not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+    assert np.allclose(np.load(tmp_path / "out.npy"), combined.predict_proba(frame), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def stored(task, tmp_path_factory):
+    """The task as it lies in a study's folder."""
+    folder = tmp_path_factory.mktemp("stored") / "data"
+    task.save(folder)
+    return folder
+
+
+def shipped(build_model, stored, folder):
+    """Take the two steps of shipping, each of which a process of its own takes before the first trial."""
+    own = tuner.family(build_model, {"epochs": 1}, name="own")
+    build(folder, Setup(list(sys.path), str(stored), cloudpickle.dumps(own), 1))
+    load(folder)
+
+
+def test_a_model_that_can_be_shipped_is_no_complaint(stored, tmp_path):
+    def model(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+
+    shipped(model, stored, tmp_path)
+    assert (tmp_path / "model.keras").exists()
+
+
+def test_a_model_that_cannot_be_loaded_elsewhere_is_refused(stored, tmp_path):
+    def model(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        doubled = keras.layers.Lambda(lambda x: 2 * x)(inputs)
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(doubled))
+
+    with pytest.raises(ShippingError, match=r"cannot be loaded in a fresh process.*no Lambda layers"):
+        shipped(model, stored, tmp_path)
+
+
+def test_logits_are_refused(stored, tmp_path):
+    def model(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(inputs))
+
+    with pytest.raises(ShippingError, match=r"outside \[0, 1\] .*as logits do: end the model with a sig"):
+        shipped(model, stored, tmp_path)
+
+
+def test_a_builder_that_raises_fails_before_the_first_trial(task, tmp_path):
+    broken = tuner.family(lambda config, signature: keras.Nonsense(), {"epochs": 1}, name="broken")
+    with pytest.raises(ValueError, match=r"'broken' fails before the first trial.*Nonsense"):
+        tuner.tune(task, [broken], folder=tmp_path / "s", **QUIET)
+    assert not list((tmp_path / "s").glob("trials/*"))
+
+
+def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        model = keras.Model(inputs, keras.layers.Dense(2, activation="sigmoid", bias_initializer="ones")(inputs))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    sigmoids = tuner.family(build, {"epochs": 1}, name="sigmoids")
+    job = Job("sigmoids", 0, 1, {"epochs": 1}, 7, str(tmp_path / "trial"))
+    outcome = run_trial(job, task, make_folds(task), sigmoids, report=lambda *_: False, log=lambda *_: None)
+    assert outcome.reason == "error"
+    assert "rows do not add up to 1" in outcome.error
