@@ -28,12 +28,16 @@ def run(code, folder):
     return done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_the_first_study_runs(tmp_path):
     printed = run(blocks("python")[0], tmp_path)
     assert "baseline-000000" in printed
     assert "cross_fitted" in printed
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_the_family_of_ones_own_builds(tmp_path):
     code = blocks("python")[1] + (
         "\nfrom spaces import Input, Signature, Target, sample\nimport numpy\n"
@@ -45,21 +49,29 @@ def test_the_family_of_ones_own_builds(tmp_path):
     assert len(run(code, tmp_path).split()) == 5
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_ensembles_of_plain_arrays(tmp_path):
     code = blocks("python", (ROOT / "docs" / "ensembling.md").read_text())[-1]
     assert "[" in run(code, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_texts_from_strings_to_probabilities(tmp_path):
     code = blocks("python", (ROOT / "docs" / "text.md").read_text())[0]
     assert "[[" in run(code, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_several_targets(tmp_path):
     code = blocks("python", (ROOT / "docs" / "targets.md").read_text())[0]
     assert "colour" in run(code, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 @pytest.mark.parametrize(
     ("page", "printed"), [("inputs", "["), ("series", "load+6"), ("vision", "["), ("unlabelled", "(2, 8, 8, 1)")]
 )
@@ -68,6 +80,8 @@ def test_inputs_of_every_kind(page, printed, tmp_path):
     assert printed in run(code, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_labels_for_every_step(tmp_path):
     code = blocks("python", (ROOT / "docs" / "sequences.md").read_text())[0]
     assert "other" in run(code, tmp_path)

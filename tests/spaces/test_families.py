@@ -6,6 +6,7 @@ import functools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ from pathlib import Path
 import numpy as np
 from spaces.store import load_fitted
 from spaces.rows.table import Table
-for folder in sorted(Path(sys.argv[1]).iterdir()):
+for folder in map(Path, sys.argv[1:]):
     rows = np.load(folder / "rows.npz", allow_pickle=False)
     fitted = load_fitted(folder)
     texts = rows["texts"].astype(object) if rows["texts"].shape[1] else None
@@ -83,13 +84,28 @@ CASES = [
     for kind in KINDS
     if name not in READS or kind == KINDS[i % len(KINDS)]
 ]
+# One network of each kind of input is the first guard; all others, and what is sampled of networks, are slow.
+FIRST = ("dense", "text_embedding", "series_conv", "image_conv", "deep_trees")
+
+
+def is_slow(name: str, kind: str, number: int = 0) -> bool:
+    """Return whether a case runs in `make test-slow` only."""
+    network = name in NETWORKS or name == "deep_trees"
+    return network and (name not in FIRST or number > 0 or (name == "deep_trees" and kind != "regression"))
+
+
+def marked(*case: Any) -> Any:
+    """Return a case with its marker."""
+    return pytest.param(*case, marks=[pytest.mark.slow] if is_slow(*case) else [])
+
+
 CONFIGURATIONS = [
-    (name, kind, number)
+    marked(name, kind, number)
     for name, kind in CASES
     for number in (0, 1, 2)
     if number == 0 or name not in NETWORKS or (kind, number) in (("binary", 1), ("multiclass", 2))
 ]
-every_case = pytest.mark.parametrize(("name", "kind"), CASES)
+every_case = pytest.mark.parametrize(("name", "kind"), [marked(*case) for case in CASES])
 
 
 def quick(name: str) -> dict[str, Any]:
@@ -176,22 +192,31 @@ def _save(fitted: Any, rows: Any, predictions: NDArray[np.float32], folder: Path
 
 
 @pytest.fixture(scope="session")
-def loaded(run: Any, saved: Path) -> tuple[Path, list[str]]:
-    """Loads the models of all families in one fresh process that has neither their builders nor their data."""
-    for name, kind in CASES:
-        run(name, kind, 0)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(saved)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return saved, json.loads(done.stdout.strip().splitlines()[-1].replace("'", '"'))
+def loaded(run: Any, saved: Path) -> Callable[[str, str], tuple[Path, list[str]]]:
+    """Loads the models of all quick cases, or all slow ones, in one fresh process without builders or data."""
+
+    @functools.cache
+    def load(slow: bool) -> list[str]:
+        folders = []
+        for name, kind in CASES:
+            if is_slow(name, kind) == slow:
+                run(name, kind, 0)
+                folders.append(saved / f"{name}-{kind}")
+        done = subprocess.run(
+            [sys.executable, "-c", LOAD, *map(str, folders)],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        known: list[str] = json.loads(done.stdout.strip().splitlines()[-1].replace("'", '"'))
+        return known
+
+    return lambda name, kind: (saved / f"{name}-{kind}", load(is_slow(name, kind)))
 
 
-@every_case
+@pytest.mark.parametrize(("name", "kind"), CASES)
 def test_a_space_is_a_space_and_survives_storage(data, name, kind):
     space = FAMILIES[name].space(data(kind, READS.get(name, "table")).signature)
     check(space)
@@ -241,7 +266,7 @@ def test_models_that_stop_early_show_their_progress(run, name, kind):
         assert {name.removeprefix("val_") for name in watched} <= set(curves) - watched
 
 
-@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if case[0] != "baseline"])
+@pytest.mark.parametrize(("name", "kind"), [marked(*case) for case in CASES if case[0] != "baseline"])
 def test_what_is_learned_beats_the_baseline(run, data, name, kind):
     """On the rows of the fold: a check that inputs and targets are matched, not of quality."""
     target = data(kind).folds[0].full.target
@@ -256,18 +281,16 @@ def test_what_is_learned_beats_the_baseline(run, data, name, kind):
 
 @every_case
 def test_a_saved_model_predicts_the_same_in_a_fresh_process(loaded, name, kind):
-    folder, _ = loaded
-    once, again = (np.load(folder / f"{name}-{kind}" / f"{which}.npy") for which in ("once", "again"))
+    folder, known = loaded(name, kind)
+    once, again = (np.load(folder / f"{which}.npy") for which in ("once", "again"))
     np.testing.assert_allclose(again, once, rtol=1e-5, atol=1e-6)
-
-
-def test_loading_needs_no_builders(loaded):
-    assert loaded[1] == []
+    assert known == []  # no builder is needed
 
 
 @every_case
-def test_nothing_on_disk_is_pickled(loaded, name, kind):
-    folder = loaded[0] / f"{name}-{kind}"
+def test_nothing_on_disk_is_pickled(run, saved, name, kind):
+    run(name, kind, 0)
+    folder = saved / f"{name}-{kind}"
     files = [path for path in folder.rglob("*.*") if path.name not in ("rows.npz", "once.npy", "again.npy")]
     learned = {"vocabulary.json"} if READS.get(name) == "text" else set()
     columns = "preprocess-0.skops" if name in READS else "preprocess.skops"
