@@ -93,12 +93,8 @@ def test_a_joint_model_keeps_what_differs(data, tmp_path):
     np.testing.assert_allclose(said[1], said[0], atol=0.02 * np.std(given.rows.target))
 
 
-def rmse(said, true):
-    return float(np.sqrt(np.mean((said - true) ** 2)))
-
-
-def series(offset: float) -> tuner.Task:
-    rng = np.random.default_rng(0)
+def series(offset: float, seed: int = 0) -> tuner.Task:
+    rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"load": offset + 5 * np.sin(np.arange(200) / 4) + rng.normal(0, 0.3, 200)})
     return tuner.series_task(frame, "load", window=8, horizon=2, split={"folds": 2})
 
@@ -117,16 +113,23 @@ def test_a_naive_forecast_keeps_what_differs(how):
 @pytest.mark.parametrize("predicts", ["change", "level"])
 @pytest.mark.parametrize("name", ["linear", "xgboost"])
 def test_forecasts_of_a_series_far_from_zero(name, predicts):
-    errors = []
-    for offset in (0.0, 1.7e9):
-        task = series(offset)
-        (fold, held_out), *_ = make_folds(task)
-        family, signature = FAMILIES[name], task.signature
-        config = defaults(narrow(family.space(signature), {**QUICK[name], "predicts": [predicts]}))
-        model = family.build(config, signature)
-        assert isinstance(model, ChangeModel) == (predicts == "change")
-        errors.append(rmse(fitted_on(model, fold).predict(held_out.table)[:, 0], held_out.target))
-    assert errors[1] == pytest.approx(errors[0], rel=0.1)  # trees may break ties otherwise, by the last digits
+    """Row by row the same as of the series near zero, but where trees break a tie of two splits by the last digits.
+
+    Levels meet such a tie in about one of five series: of four series one at least has none.
+    """
+    apart = []
+    for seed in range(4 if (name, predicts) == ("xgboost", "level") else 1):
+        said = []
+        for offset in (0.0, 1.7e9):
+            task = series(offset, seed)
+            (fold, held_out), *_ = make_folds(task)
+            family, signature = FAMILIES[name], task.signature
+            config = defaults(narrow(family.space(signature), {**QUICK[name], "predicts": [predicts]}))
+            model = family.build(config, signature)
+            assert isinstance(model, ChangeModel) == (predicts == "change")
+            said.append(fitted_on(model, fold).predict(held_out.table)[:, 0] - offset)
+        apart.append(np.abs(said[1] - said[0]).max())
+    assert min(apart) < 1e-5
 
 
 def test_a_series_is_kept_as_float64_only_where_float32_would_lose():

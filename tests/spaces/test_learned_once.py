@@ -6,35 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import spaces.inputs.prepared as prepared_inputs
-import spaces.inputs.table.matrix as matrix
-import spaces.inputs.text.vocabulary as vocabulary
 import tuner
 from spaces import FAMILIES, defaults, narrow
 from spaces.engines.folds import named
 from spaces.engines.together import Together
 from spaces.inputs.table.matrix import Recipe, prepare, training_matrix
+from spaces.machine.memory import remembered
 from tuner.task.folds import make_folds
-
-
-@pytest.fixture
-def learned(monkeypatch):
-    """Count what is learned, by the functions that really learn it."""
-    counts = {"scaler": 0, "vocabulary": 0, "channels": 0}
-
-    def counting(module, name, what):
-        real = getattr(module, name)
-
-        def counted(*args, **kwargs):
-            counts[what] += 1
-            return real(*args, **kwargs)
-
-        monkeypatch.setattr(module, name, counted)
-
-    counting(matrix, "_learn", "scaler")
-    counting(vocabulary, "_learn", "vocabulary")
-    counting(prepared_inputs, "prepare_array", "channels")
-    return counts
 
 
 def a_task(targets, *, seed):
@@ -53,36 +31,42 @@ def fitted_of(task, name, fold, **changes):
     return fitted
 
 
-@pytest.mark.parametrize("targets", [1, 3])
 @pytest.mark.parametrize("name", ["xgboost", "linear"])
-def test_one_vocabulary_and_one_scaler_a_fold_whatever_the_number_of_targets(name, targets, learned):
-    task = a_task(targets, seed=targets)
+def test_one_vocabulary_and_one_scaler_a_fold_whatever_the_number_of_targets(name):
+    """What was learned twice would be two objects."""
+    task = a_task(3, seed=3)
     fold, held_out = make_folds(task)[0]
-    fitted = fitted_of(task, name, fold, **({"n_estimators": 3} if name == "xgboost" else {}))
-    assert learned == {"scaler": 1, "vocabulary": 1, "channels": 0}
-    together = Together([fitted, fitted])
+    changes = {"n_estimators": 3} if name == "xgboost" else {}
+    each = fitted_of(task, name, fold, **changes).fitted
+    again = fitted_of(task, name, fold, **changes).fitted
+    assert len(each) == 3
+    first = each[0].prepared
+    for one in (*each, *again):
+        assert one.prepared.tables[0] is first.tables[0] is remembered(first.tables[0].key)
+        assert one.prepared.texts.vocabulary is first.texts.vocabulary
+    together = Together([*each, *again])
     together(held_out.table)
     assert len(together._readers) == 1  # the rows are read once for all models of all targets
-    assert learned == {"scaler": 1, "vocabulary": 1, "channels": 0}
 
 
-def test_changes_and_levels_of_a_forecast_learn_the_same_once(learned):
+def test_changes_and_levels_of_a_forecast_learn_the_same_once():
     rng = np.random.default_rng(3)
     wave = pd.DataFrame({"load": np.cumsum(rng.normal(size=120)), "wind": rng.normal(size=120)})
     task = tuner.series_task(wave, "load", window=8, horizon=[1, 2], split={"folds": 2})
     fold, _ = make_folds(task)[0]
-    for predicts in ("change", "level"):
-        fitted_of(task, "xgboost", fold, n_estimators=3, predicts=predicts)
-    assert learned["channels"] == 1
+    both = [fitted_of(task, "xgboost", fold, n_estimators=3, predicts=predicts) for predicts in ("change", "level")]
+    channels = [one.readers[0].arrays[0] for one in both]
+    assert channels[0] is channels[1]
 
 
-def test_rows_without_a_name_are_learned_of_once(learned):
+def test_rows_without_a_name_are_learned_of_once():
     rng = np.random.default_rng(4)
     task = tuner.Task(pd.DataFrame({"x": rng.normal(size=80), "t": rng.normal(size=80)}), "t", split={"folds": 2})
     fold, _ = make_folds(task)[0]
     alone = replace(fold.train, table=replace(fold.train.table, key=None))
-    fitted_of(task, "dense", replace(fold, train=alone), epochs=1)
-    assert learned["scaler"] == 1
+    prepared = fitted_of(task, "dense", replace(fold, train=alone), epochs=1).prepared
+    assert prepared.key is not None
+    assert remembered(prepared.key) is prepared
     assert named(replace(fold, train=alone)).train.table.key is not None
 
 
