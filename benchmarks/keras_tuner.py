@@ -103,8 +103,9 @@ def _checked_losses(folder: Path, target: NDArray[Any], epochs: int, n_trials: i
         if not (trial / models).is_file():
             raise RuntimeError(f"{trial.name} left no model file")
         (curves,) = json.loads((trial / "curves.json").read_text())
-        if len(curves["val_loss"]) != epochs:
-            raise RuntimeError(f"{trial.name} ran {len(curves['val_loss'])} epochs, expected {epochs}")
+        (values,) = (one["values"] for one in curves if (one["name"], one["part"]) == ("loss", "validation"))
+        if len(values) != epochs:
+            raise RuntimeError(f"{trial.name} ran {len(values)} epochs, expected {epochs}")
     predictions = [np.load(trial / "held_out.npz")["predictions"].astype(np.float64) for trial in trials]
     return [float(log_loss(target, each / each.sum(axis=1, keepdims=True))) for each in predictions]
 

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
+from spaces.engines.curves import labelled
 
 ROWS = 120
 SEED = 3
@@ -96,7 +97,7 @@ def numbers_of(task: tuner.Task, name: str) -> dict[str, NDArray[Any]]:
     folds = [fold(task, k) for k in range(2)]
     for k, fitted in enumerate(family.build(config, task.signature).fit([one for one, _ in folds], watch)):
         found[f"held_out-{k}"] = np.asarray(fitted.predict(folds[k][1]), np.float64)
-        found |= {f"curves-{k}/{curve}": np.array(values) for curve, values in fitted.curves.items()}
+        found |= {f"curves-{k}/{curve}": np.array(values) for curve, values in labelled(fitted.curves).items()}
     return found | {f"inner-{i}": values for i, values in enumerate(shown)}
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, Watch
+from spaces.engines.curves import Curve, Curves
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.language.space import Config
@@ -27,6 +28,7 @@ from tuner.task.task import Task
 
 TRIAL_SECONDS = 0.6
 EPOCHS_OF_BUDGET, EPOCHS_RUN = 100, 60
+_TRAIN, _INNER = Curve("loss"), Curve("loss", "validation")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PretendFitted:
     """A model that is off by `error`."""
 
     error: float
-    curves: dict[str, list[float]]
+    curves: Curves
 
     def predict(self, table: Table) -> NDArray[np.float64]:
         """Return the target, off by the error."""
@@ -56,12 +58,12 @@ class PretendModel:
         """Yield one model a fold, after as many epochs as early stopping often leaves."""
         for fold in folds:
             time.sleep(TRIAL_SECONDS / len(folds))
-            fitted = PretendFitted(made_up_error(self.config, fold.seed), {"loss": [], "val_loss": []})
+            fitted = PretendFitted(made_up_error(self.config, fold.seed), {_TRAIN: [], _INNER: []})
             for epoch in range(EPOCHS_RUN):
                 loss = fitted.error * (1 + math.exp(-epoch / 10))
-                epoch_curves = {"loss": 0.9 * loss, "val_loss": loss}
-                for name, value in epoch_curves.items():
-                    fitted.curves[name].append(value)
+                epoch_curves = {_TRAIN: 0.9 * loss, _INNER: loss}
+                for curve, value in epoch_curves.items():
+                    fitted.curves[curve].append(value)
                 so_far = PretendFitted(loss, {})
                 watch(epoch, EPOCHS_OF_BUDGET, epoch_curves, lambda: so_far.predict(fold.inner.table))
             yield fitted

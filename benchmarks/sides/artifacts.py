@@ -40,7 +40,15 @@ def keep(folder: Path, model: keras.Model, held_out: NDArray[Any], curves: Mappi
     folder.mkdir(parents=True)
     model.save(folder / "model.keras")
     np.savez(folder / "held_out.npz", predictions=model.predict(held_out, batch_size=len(held_out), verbose=0))
-    (folder / "curves.json").write_text(json.dumps([{name: list(map(float, row)) for name, row in curves.items()}]))
+    stored = [
+        {
+            "name": name.removeprefix("val_"),
+            "part": "validation" if name.startswith("val_") else "train",
+            "values": list(map(float, row)),
+        }
+        for name, row in curves.items()
+    ]
+    (folder / "curves.json").write_text(json.dumps([stored]))
 
 
 def write_times(folder: Path, first_trial: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from spaces.engines.curves import Curve, Curves
 from spaces.inputs.prepared import Columns, Prepared, Reader
 from spaces.rows.table import Rows, Table
 
@@ -48,14 +49,14 @@ class Watch(Protocol):
     """Called while a model trains, at the end of an epoch or after some boosting rounds."""
 
     def __call__(
-        self, step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+        self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
     ) -> None:
         """Look at a model in training; an exception raised here ends the training, as when a trial is pruned.
 
         Args:
             step: The epoch or boosting round that just ended, counted from 0.
             steps: How many there will be at most.
-            curves: The epoch's numbers by name, to be logged.
+            curves: The epoch's numbers, to be logged.
             predict: Predicts the inner rows with the model as it is; called only when it is needed.
         """
 
@@ -108,8 +109,8 @@ class Fitted(Protocol):
         ...
 
     @property
-    def curves(self) -> dict[str, list[float]]:
-        """One number an epoch or round, by name."""
+    def curves(self) -> Curves:
+        """One number an epoch or round."""
         ...
 
     def feeds(self, read: Read, /) -> tuple[Columns, ...]:

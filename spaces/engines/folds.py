@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from spaces.engines.contract import Fold
+from spaces.engines.curves import Curve
 from spaces.rows.columns import MISSING
 from spaces.rows.table import Rows
 
@@ -32,7 +33,7 @@ def named(fold: Fold) -> Fold:
     return replace(fold, train=replace(fold.train, table=replace(fold.train.table, key=uuid4().hex)))
 
 
-def unwatched(step: int, steps: int, curves: Mapping[str, float], predict: Any, /) -> None:
+def unwatched(step: int, steps: int, curves: Mapping[Curve, float], predict: Any, /) -> None:
     """Look at nothing."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
@@ -43,7 +44,7 @@ class EstimatorFitted(InSteps):
     estimator: Any
     prepared: Prepared
     outputs: int
-    curves: dict[str, list[float]] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
     centre: float = 0.0
 
     @property

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xgboost
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import XGBOOST
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
@@ -48,7 +49,7 @@ class XGBoostFitted(InSteps):
     prepared: Prepared
     classes: tuple[int, ...]
     outputs: int
-    curves: dict[str, list[float]]
+    curves: Curves
     centre: float = 0.0
 
     @property
@@ -143,24 +144,22 @@ class XGBoostModel:
             ref=train_rows,
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
-        curves: dict[str, list[float]] = {}
         listener = _Watcher(
             watch, rounds, lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre)
         )
-        history: dict[str, dict[str, list[float]]] = {}
+        history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
             self._parameters(fold.seed, len(classes)),
             train_rows,
             num_boost_round=rounds,
-            evals=[(train_rows, "train"), (inner_rows, "inner")] if watched else [(train_rows, "train")],
+            evals=[(train_rows, "train"), (inner_rows, "validation")] if watched else [(train_rows, "train")],
             evals_result=history,
             callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener]
             if watched
             else [],
             verbose_eval=False,
         )
-        for name, prefix in (("train", ""), ("inner", "val_")) if watched else (("train", ""),):
-            curves |= {f"{prefix}{metric}": values for metric, values in history[name].items()}
+        curves = {Curve(metric, part): values for part, of in history.items() for metric, values in of.items()}
         return XGBoostFitted(booster, prepared, classes, target.outputs, curves, centre)
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
@@ -184,7 +183,7 @@ class _Watcher(xgboost.callback.TrainingCallback):
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         if (epoch + 1) % _LOOK_EVERY == 0:
-            logs = {f"val_{name}": float(values[-1]) for name, values in evals_log["inner"].items()}
+            logs = {Curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
             self._watch(epoch, self._rounds, logs, lambda: self._predict_inner(model))
         return False
 

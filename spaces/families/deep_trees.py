@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.curves import Curves
 from spaces.engines.folds import named, unwatched, with_watched_rows
 from spaces.engines.keras.fitted import KerasFitted, KerasNetwork
 from spaces.engines.keras.model import KerasModel
@@ -87,7 +88,7 @@ class DeepTreesFitted(InSteps):
         return (KerasNetwork(self.columns.body),)
 
     @property
-    def curves(self) -> dict[str, list[float]]:
+    def curves(self) -> Curves:
         """The curves of the trees."""
         return self.trees.curves
 

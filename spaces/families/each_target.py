@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
+from spaces.engines.curves import Curve, Curves, of_target
 from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
@@ -40,10 +41,10 @@ class EachFitted(InSteps):
         return tuple(network for one in self.fitted for network in one.networks)
 
     @property
-    def curves(self) -> dict[str, list[float]]:
-        """The curves of all, `target/curve`."""
+    def curves(self) -> Curves:
+        """The curves of all, each of its target."""
         each = zip(self.names, self.fitted, strict=True)
-        return {f"{name}/{curve}": values for name, one in each for curve, values in one.curves.items()}
+        return {curve: values for name, one in each for curve, values in of_target(one.curves, name).items()}
 
     def feeds(self, read: Read) -> tuple[Columns, ...]:
         """Return what the networks of all are fed."""
@@ -92,12 +93,12 @@ class EachModel:
 
         def watch_of(name: str) -> Watch:
             def watched(
-                step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+                step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
             ) -> None:
                 watch(
                     step,
                     steps if name == names[-1] else _ENDLESS,
-                    {f"{name}/{curve}": value for curve, value in curves.items()},
+                    of_target(curves, name),
                     lambda: np.hstack([*(one.predict(inner) for one in done), predict()]),
                 )
 

@@ -11,6 +11,7 @@ import pytest
 
 from spaces import Input, Signature, Target
 from spaces.engines.contract import Fold, ShippingError
+from spaces.engines.curves import Curve
 from spaces.engines.folds import with_dropped_features
 from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.model import KerasModel
@@ -171,7 +172,7 @@ def rate(fitted: Any) -> float:
 
 def test_schedule_scaling_and_the_number_of_steps(data):
     constant = trained(data, epochs=3, batch_size=40)  # 90 rows: the last batch has 10
-    assert len(constant.curves["loss"]) == 3
+    assert len(constant.curves[Curve("loss")]) == 3
     assert int(constant.model.optimizer.iterations) == 3 * 3
     assert rate(constant) == pytest.approx(0.004)
     cosine = trained(data, schedule="cosine", scaling="quantile", epochs=2, batch_size=90)
@@ -187,7 +188,7 @@ def test_patience_and_reduction_on_a_plateau(data):
     """With a rate too small to move a weight, the loss stands still from the first epoch."""
     still = {"adam": {"learning_rate": 1e-30}}
     stopped = trained(data, schedule="reduce_on_plateau", patience=3, epochs=20, optimizer=still)
-    assert len(stopped.curves["loss"]) == 1 + 3
+    assert len(stopped.curves[Curve("loss")]) == 1 + 3
     assert rate(stopped) == pytest.approx(1e-30 * 0.3**3, rel=1e-3, abs=0)
 
 
@@ -195,7 +196,7 @@ def test_patience_and_reduction_on_a_plateau(data):
 def test_the_model_kept_is_that_of_the_best_epoch(data, averaging):
     large = {"units": 256, "optimizer": {"adam": {"learning_rate": 0.05}}}
     fitted = trained(data, epochs=40, patience=4, weight_averaging=averaging, **large)
-    inner, losses = data("regression").folds[0].inner, fitted.curves["val_loss"]
+    inner, losses = data("regression").folds[0].inner, fitted.curves[Curve("loss", "validation")]
     assert np.argmin(losses) < len(losses) - 1  # the last epochs were worse
     errors = (fitted.predict(inner.table)[:, 0] - inner.target) / fitted.scale.deviation
     assert np.mean(errors**2) == pytest.approx(min(losses), rel=1e-4)

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, family, narrow, sample
+from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import KERAS
 from spaces.families.catalog import family_named
 from spaces.language.space import check, from_json, to_json
@@ -131,7 +132,7 @@ class Run:
     known: NDArray[np.float32]
     watched: list[tuple[int, int, tuple[int, ...]]]
     stops_early: bool
-    curves: list[dict[str, list[float]]]
+    curves: list[Curves]
 
 
 @pytest.fixture(scope="session")
@@ -261,9 +262,9 @@ def test_models_that_stop_early_show_their_progress(run, name, kind):
         assert shape == (20, outputs)
     for curves in one.curves:
         assert all(type(value) is float and np.isfinite(value) for values in curves.values() for value in values)
-        watched = {name for name in curves if name.startswith("val_")}
+        watched = {curve for curve in curves if curve.part == "validation"}
         assert bool(watched) == one.stops_early
-        assert {name.removeprefix("val_") for name in watched} <= set(curves) - watched
+        assert {curve._replace(part="train") for curve in watched} <= set(curves) - watched
 
 
 @pytest.mark.parametrize(("name", "kind"), [marked(*case) for case in CASES if case[0] != "baseline"])
@@ -370,7 +371,7 @@ def test_a_users_builder_becomes_a_family(data):
     predictions = fitted.predict(d.new)
     assert predictions.shape == (25, 2)  # a softmax over two classes
     np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
-    assert len(fitted.curves["loss"]) == 2
+    assert len(fitted.curves[Curve("loss")]) == 2
     assert int(fitted.model.optimizer.iterations) == 2 * 6
 
 

@@ -17,11 +17,15 @@ from scipy.special import softmax
 
 from spaces import Engine, Float, Fold, Int, Signature, family
 from spaces.engines.contract import InSteps, Watch
+from spaces.engines.curves import Curve, Curves
 from spaces.inputs.prepared import Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 
 BEGUN: list[int] = []
 """The threads with which `begin` was called in this process."""
+
+
+_LOSS = Curve("loss")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class ToyFitted(InSteps):
     line: Line
     prepared: Prepared
     centre: float
-    curves: dict[str, list[float]]
+    curves: Curves
 
     @property
     def readers(self) -> tuple[Prepared]:
@@ -98,15 +102,15 @@ class ToyModel:
             )
             widths = self.signature.with_widths([matrix.shape[1]])
             weights = 0.01 * np.random.default_rng(fold.seed).normal(size=self.build(self.config, widths).shape)
-            fitted = ToyFitted(Line(weights), prepared, centre, {"loss": []})
+            fitted = ToyFitted(Line(weights), prepared, centre, {_LOSS: []})
             inner = prepared.matrix(fold.inner.table)
             epochs = fold.steps or self.config["epochs"]
             for epoch in range(epochs):
                 said = fitted.finish((matrix,), (fitted.line.run(matrix),)) - centre
                 slope = np.hstack([matrix, np.ones((len(matrix), 1))]).T @ (said - wanted) / len(matrix)
                 fitted.line = Line(fitted.line.weights - self.config["rate"] * slope)
-                fitted.curves["loss"].append(float(np.mean((said - wanted) ** 2)))
-                watch(epoch, epochs, {"loss": fitted.curves["loss"][-1]}, lambda: fitted.predict_read((inner,)))
+                fitted.curves[_LOSS].append(float(np.mean((said - wanted) ** 2)))
+                watch(epoch, epochs, {_LOSS: fitted.curves[_LOSS][-1]}, lambda: fitted.predict_read((inner,)))
             yield fitted
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, narrow
+from spaces.engines.curves import Curve
 from spaces.families.family import Family
 from spaces.families.pretrained.bases import BaseError, base_file, pretrained_base
 from spaces.families.pretrained.features import BaseFeatures, stage_ends
@@ -181,8 +182,8 @@ def test_a_refit_trains_on_all_rows_and_as_long_as_is_said(base):
     model = family.build(config_of(task, family, changes), task.signature)
     ((fold, _),) = make_folds(task)
     (fitted,) = model.fit([replace(fold, train=fold.full, inner=fold.inner, steps=3)], lambda *_: None)
-    assert len(fitted.curves["loss"]) == 3
-    assert "val_loss" not in fitted.curves
+    assert len(fitted.curves[Curve("loss")]) == 3
+    assert Curve("loss", "validation") not in fitted.curves
 
 
 @pytest.mark.parametrize(("stages", "moves"), [(1, False), (2, True)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from ensembles.combiners.each_target import EachTarget, Part, sum_of_losses
 from ensembles.combiners.registry import combiner_from_json
 from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
+from spaces.engines.curves import Curve
 from spaces.families.catalog import FAMILIES, fitting
 from tuner.ensembling.more_models import refitted
 from tuner.ensembling.pool import member_of, read_held_out
@@ -233,10 +233,10 @@ def test_a_frame_keeps_its_index(study):
 
 def test_refitted_models_train_as_long_as_each_target_needs(study):
     (trial,) = [trial for trial in study.complete if trial.family == "xgboost"]
-    curves = json.loads((study.attempt_folder(trial) / "curves.json").read_text())
+    curves = study.curves(trial)
     best = {
-        name: int(np.median([np.argmin(curve[f"{name}/{metric}"]) + 1 for curve in curves]))
-        for name, metric in (("price", "val_rmse"), ("colour", "val_mlogloss"), ("old", "val_logloss"))
+        name: int(np.median([np.argmin(fold[Curve(metric, "validation", name)]) + 1 for fold in curves]))
+        for name, metric in (("price", "rmse"), ("colour", "mlogloss"), ("old", "logloss"))
     }
     folder = refitted(study, member_of(study, trial, 1.0)).folders[0]
     boosters = [xgboost.Booster(model_file=folder / f"target-{i}" / "model.ubj") for i in range(3)]
@@ -330,9 +330,9 @@ def test_every_target_is_watched_and_the_last_one_pruned_by_all(study):
     seen: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
 
     def watch(step, steps, curves, predict):
-        (name,) = curves
+        (curve,) = curves
         shape = predict().shape if steps < 1000 else ()
-        seen.setdefault(name, []).append((step, shape))
+        seen.setdefault(curve.label, []).append((step, shape))
 
     next(iter(FAMILIES["xgboost"].build(config, study.task.signature).fit([fold], watch)))
     assert list(seen) == ["price/val_rmse", "colour/val_mlogloss", "old/val_logloss"]

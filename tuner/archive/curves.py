@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from spaces.engines.curves import Curves, labelled
 from spaces.language.complaints import unknown_name
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
@@ -33,8 +33,7 @@ def curves(study: Archive, trial: Trial) -> pd.DataFrame:
     Returns:
         Columns `fold`, `step`, and one a curve; no rows for models that are trained in one go.
     """
-    stored = json.loads((study.attempt_folder(trial) / "curves.json").read_text())
-    folds = [_table(fold).assign(fold=k) for k, fold in enumerate(stored) if fold]
+    folds = [_table(fold).assign(fold=k) for k, fold in enumerate(study.curves(trial)) if fold]
     found = pd.concat(folds, ignore_index=True) if folds else pd.DataFrame(columns=["step", "fold"])
     return found[["fold", "step", *(name for name in found.columns if name not in ("fold", "step"))]]
 
@@ -57,7 +56,7 @@ def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None 
     return folder
 
 
-def _table(fold: dict[str, list[float]]) -> pd.DataFrame:
+def _table(fold: Curves) -> pd.DataFrame:
     """Return curves side by side; those of several targets may differ in length."""
-    table = pd.DataFrame({name: pd.Series(values) for name, values in fold.items()})
+    table = pd.DataFrame({name: pd.Series(values) for name, values in labelled(fold).items()})
     return table.rename_axis("step").reset_index()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,17 +13,6 @@ from tuner.archive.study_folder import Archive
 from tuner.search.ledger import Trial
 
 _SHOWN = 15
-
-
-def stored_curves(study: Archive, trial: Trial) -> list[dict[str, list[float]]]:
-    """Return a trial's curves, one mapping a fold; nothing for trials that did not finish."""
-    if trial.outcome is None or trial.duplicate:
-        return []
-    path = study.attempt_folder(trial) / "curves.json"
-    if not path.exists():
-        return []
-    curves: list[dict[str, list[float]]] = json.loads(path.read_text())
-    return curves
 
 
 def markdown_note(study: Archive) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spaces.engines.curves import Curves, curves_from_json
 from spaces.language.space import Config, configure, from_json
 from spaces.store import made_of
 from tuner.search.ledger import Ledger, Trial
@@ -94,6 +95,13 @@ class Archive:
     def made_of(self, trial: Trial) -> tuple[str, ...]:
         """Return the stored name of a trial's models and, behind it, those of what they wrap."""
         return made_of(self.attempt_folder(trial) / "fold-0")
+
+    def curves(self, trial: Trial) -> list[Curves]:
+        """Return a trial's curves, one mapping a fold; nothing of a trial that did not finish."""
+        if trial.outcome is None or trial.duplicate:
+            return []
+        path = self.attempt_folder(trial) / "curves.json"
+        return [curves_from_json(fold) for fold in json.loads(path.read_text())] if path.exists() else []
 
     @property
     def best_of_each_family(self) -> list[Trial]:

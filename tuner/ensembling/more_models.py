@@ -10,7 +10,6 @@ of the fold models, which the ensemble says.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -101,11 +100,10 @@ def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
 def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:
     """Return the median over folds of the best epoch or round, of each target's model; nothing where there is none."""
     best: dict[str, list[int]] = {}
-    for curve in json.loads((study.attempt_folder(trial) / "curves.json").read_text()):
-        for name, values in curve.items():
-            target, _, own = name.rpartition("/")
-            if own.startswith("val_"):
-                best.setdefault(target, []).append(int(np.argmin(values)) + 1)
+    for fold in study.curves(trial):
+        for curve, values in fold.items():
+            if curve.part == "validation":
+                best.setdefault(curve.target, []).append(int(np.argmin(values)) + 1)
     return tuple(int(np.median(steps)) for steps in best.values())
 
 

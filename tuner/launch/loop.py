@@ -15,7 +15,7 @@ from typing import Any
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
 from tuner.archive.model_files import ModelFiles
-from tuner.archive.report import markdown_note, stored_curves
+from tuner.archive.report import markdown_note
 from tuner.archive.study_folder import read_study_file
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display
@@ -258,7 +258,7 @@ class Launch:
                 "profile": {name: description[name] for name in ("rows", "test_rows")},
             },
             note=lambda: markdown_note(study),
-            curves_of=lambda trial: stored_curves(study, trial),
+            curves_of=study.curves,
             complain=self._display.say,
         )
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from spaces.engines.curves import Curves
 from tuner.plain_names import plain
 from tuner.search.ledger import Trial
 
@@ -56,7 +57,7 @@ class Tracker:
         params: Mapping[str, Any],
         dataset: Mapping[str, Any],
         note: Callable[[], str],
-        curves_of: Callable[[Trial], list[dict[str, list[float]]]],
+        curves_of: Callable[[Trial], list[Curves]],
         complain: Callable[[str], None],
     ) -> None:
         self._uri, self._experiment, self._study, self._name = uri, experiment, study, name
@@ -204,9 +205,9 @@ class Tracker:
         self._open(trial, outcome.attempt)
         when = outcome.started + outcome.seconds
         points = [
-            (f"{key}/fold-{fold}", step, values[step], when)
+            (f"{curve.label}/fold-{fold}", step, values[step], when)
             for fold, curves in enumerate(self._curves_of(trial))
-            for key, values in curves.items()
+            for curve, values in curves.items()
             for step in _thinned(len(values))
         ]
         single = {"seconds": outcome.seconds}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fitted, Fold, ShippingError
+from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
@@ -117,7 +118,7 @@ def _train(
             scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
         )
         values.append(_value(task.score, scores["held_out"][-1], k) if k in scoring else None)
-        curves.append(fitted.curves)
+        curves.append(curves_to_json(fitted.curves))
         (folder / f"fold-{k}").mkdir(exist_ok=True)
         fitted.save(folder / f"fold-{k}")
         if model.stops_early and k + 1 < len(seeded):
@@ -141,14 +142,15 @@ class _Watch:
         self._fold = self._rung = 0
 
     def __call__(
-        self, step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /
+        self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
     ) -> None:
         if time.monotonic() > self._deadline:
             raise OutOfTime("the trial ran longer than trial_time")
-        for name, value in curves.items():
+        shown = labelled(curves)
+        for name, value in shown.items():
             if math.isnan(value):
                 raise NotFinite(f"{name} is NaN in epoch {step} of fold {self._fold}")
-        self._log(self._fold, step, curves)
+        self._log(self._fold, step, shown)
         fraction = (step + 1) / steps
         if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
             while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 from numpy.typing import NDArray
 
 from spaces.engines.contract import ShippingError, Watch
+from spaces.engines.curves import Curve
 from spaces.language.space import Config
 from spaces.layers.heads import loss_for
 from spaces.rows.target import Target
@@ -146,6 +147,18 @@ def average_steps(config: Config) -> int:
     return 0
 
 
+_VALIDATION = "val_"  # Keras's own word for what is computed of inner rows
+_Value = TypeVar("_Value")
+
+
+def named_curves(history: Mapping[str, _Value]) -> dict[Curve, _Value]:
+    """Return curves, or a number of each, by what they tell in place of Keras's names."""
+    return {
+        Curve(name.removeprefix(_VALIDATION), "validation" if name.startswith(_VALIDATION) else "train"): value
+        for name, value in history.items()
+    }
+
+
 class Listener(keras.callbacks.Callback):
     """Shows every epoch to the trial."""
 
@@ -155,7 +168,7 @@ class Listener(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Show the epoch."""
-        self._watch(epoch, self._epochs, logs or {}, self._predict_inner)
+        self._watch(epoch, self._epochs, named_curves(logs or {}), self._predict_inner)
 
 
 class _Schedule(keras.callbacks.Callback):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, InSteps, Read, ShippingError, Store
+from spaces.engines.curves import Curves
 from spaces.engines.engine import KERAS
 from spaces.engines.keras.prediction import fuse, predict
 from spaces.engines.keras.scale import TargetScale, finished
@@ -49,7 +50,7 @@ class KerasFitted(InSteps):
     widths: tuple[int, ...]
     kind: str
     scale: TargetScale
-    curves: dict[str, list[float]]
+    curves: Curves
 
     @property
     def readers(self) -> tuple[Prepared]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import keras
-import numpy as np
 
 from spaces.engines.contract import Fold, Watch
 from spaces.engines.folds import named, with_dropped_features
-from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
+from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import KerasFitted, padded
-from spaces.engines.keras.prediction import undisturbed
+from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import row_weights
@@ -64,24 +63,20 @@ class KerasModel:
         learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
         signature = self.signature.with_widths(widths)
-        trainer: Trainer | None = None
-        fitted: KerasFitted | None = None
-        for fold in folds:
-            keras.utils.set_random_seed(fold.seed)
+
+        def built(fold: Fold) -> keras.Model:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
             for text in signature.texts[:1]:  # texts share a vocabulary, and so their vectors
                 if text.vectors and reading.text:
-                    from spaces.inputs.text.networks import (
-                        start_from_vectors,  # builders are not needed to load
-                    )
+                    from spaces.inputs.text.networks import start_from_vectors  # builders are not needed to load
 
                     start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
-            if trainer is None or fitted is None:
-                trainer = Trainer(fresh)
-            else:
-                fitted.model = trainer.begin_again(fresh)
-            fitted = self._fit_fold(trainer, reading, fold, widths, watch)
-            yield fitted
+            return fresh
+
+        def fit(trainer: Trainer, fold: Fold, _: Fold) -> KerasFitted:
+            return self._fit_fold(trainer, reading, fold, widths, watch)
+
+        yield from each_fold(zip(folds, folds, strict=True), built, fit)
 
     def reading(self) -> Reading:
         """Return how rows become what the network reads."""
@@ -105,15 +100,14 @@ class KerasModel:
         scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
         inner = padded(prepared.matrix(fold.inner.table), widths)
-        epochs = int(setting(self.config, "epochs"))
-        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_read((inner,))))
-        fitted.curves = trainer.train(
+        fitted.curves = fit_network(
+            trainer,
             self._arrays(padded(matrix, widths), fold.train, scale, trainer.model),
-            self._arrays(inner, fold.inner, scale, trainer.model) if fold.steps is None else None,
-            epochs=fold.steps or epochs,
-            batch_size=min(int(setting(self.config, "batch_size")), len(fold.train)),
-            callbacks=[*callbacks(self.config, epochs, watched=fold.steps is None), listener],
-            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+            self._arrays(inner, fold.inner, scale, trainer.model),
+            fold=fold,
+            config=self.config,
+            watch=watch,
+            predict_inner=lambda: fitted.predict_read((inner,)),
         )
         return fitted
 

@@ -3,7 +3,6 @@
 A model stays an ordinary compiled Keras model: every step is its own `train_step`, with its optimizer, losses,
 metrics, gradient clipping and weights of samples, so the numbers are those of `model.fit` on the same batches.
 Callbacks see the beginnings and ends of training, epochs and tests; batches are never left to Python.
-This and `adversarial.py` are the only files that know TensorFlow.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
+from spaces.engines.curves import Curve, Curves
 from spaces.families.family import Family
 from spaces.families.forecasts.naive import last_values
 from spaces.inputs.prepared import Columns, Reader
@@ -75,7 +76,7 @@ class ChangeFitted(InSteps):
         return self.fitted.networks
 
     @property
-    def curves(self) -> dict[str, list[float]]:
+    def curves(self) -> Curves:
         """The curves of the model of changes."""
         return self.fitted.curves
 
@@ -117,7 +118,9 @@ class ChangeModel:
         """Train on each fold in turn; whoever watches sees levels."""
         last = np.zeros((0, 1))
 
-        def watched(step: int, steps: int, curves: Mapping[str, float], predict: Callable[[], NDArray[Any]], /) -> None:
+        def watched(
+            step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
+        ) -> None:
             watch(step, steps, curves, lambda: predict() + last)
 
         training = self.model.fit([self._changes(fold) for fold in folds], watched)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
+from spaces.engines.curves import Curves
 from spaces.inputs.arrays import carried_forward
 from spaces.language.leaves import Choice
 from spaces.language.space import Config, Space
@@ -73,7 +74,7 @@ class NaiveFitted(InSteps):
     library: ClassVar[str] = "naive"
     how: Mapping[str, Any]
     follows: tuple[Follows, ...]
-    curves: dict[str, list[float]] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
 
     @property
     def readers(self) -> tuple[_Past]:

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spaces.engines.contract import Fitted, Fold
+from spaces.engines.curves import Curves
+from spaces.engines.folds import unwatched
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
@@ -89,9 +92,7 @@ def fit_joint(
         keras.utils.set_random_seed(fold.seed)
         correction = _correction(wide, columns.shape[1], body.output_shape[-1], outputs)
         top = _on_average(correction, target)
-        trained = _train(
-            top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, seed=fold.seed
-        )
+        trained = _train(top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, fold=fold)
         frozen.append((trained, correction))
     best, correction = min(frozen, key=lambda one: one[0].loss)
     whole = _on_body(correction, body)
@@ -103,7 +104,7 @@ def fit_joint(
         penalty=best.penalty,
         rate=_RATE / 10,
         epochs=epochs,
-        seed=fold.seed,
+        fold=fold,
     )
     curves = {name: values + tuned.curves[name] for name, values in best.curves.items()}
     return JointFitted(average, wide, whole, target.kind, best.penalty, best.epochs + tuned.epochs, curves)
@@ -197,7 +198,7 @@ class _Trained(NamedTuple):
     penalty: float
     loss: float
     epochs: int
-    curves: dict[str, list[float]]
+    curves: Curves
 
 
 def _train(
@@ -209,7 +210,7 @@ def _train(
     penalty: float,
     rate: float,
     epochs: int,
-    seed: int,
+    fold: Fold,
 ) -> _Trained:
     """Train, and keep the best state, the first one included."""
     ftrl = keras.optimizers.Ftrl(_WIDE_RATE * rate / _RATE, l1_regularization_strength=penalty)
@@ -219,13 +220,16 @@ def _train(
     model.compile(optimizer=both, loss=loss)
     before = keras.losses.get(loss)(inner.y.reshape(len(inner.y), -1), predict(model, inner.x))
     keeper = _KeepBest(float(keras.ops.mean(before)))
-    rng = np.random.default_rng(seed)
-    curves = Trainer(model).train(
+    rng = np.random.default_rng(fold.seed)
+    curves = fit_network(
+        Trainer(model),
         train,
         inner,
-        epochs=epochs,
-        batch_size=_BATCH,
-        callbacks=[keeper],
+        fold=fold,
+        config={"epochs": epochs, "batch_size": _BATCH},
+        watch=unwatched,
+        predict_inner=lambda: predict(model, inner.x),
+        own_callbacks=[keeper],
         order=lambda epoch: rng.permutation(len(train.y)),
     )
     return _Trained(model, penalty, keeper.least, keeper.best_epoch, curves)

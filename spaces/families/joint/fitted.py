@@ -31,6 +31,7 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from spaces.engines.contract import Array, InSteps, Read, Store
+from spaces.engines.curves import Curves
 from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view, load_network
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.xgboost import XGBoostFitted
@@ -123,7 +124,7 @@ class JointFitted(InSteps):
     kind: str
     penalty: float
     epochs: int
-    curves: dict[str, list[float]] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
 
     @property
     def readers(self) -> tuple[Prepared, ...]:

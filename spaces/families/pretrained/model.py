@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fitted, Fold, Watch
+from spaces.engines.curves import Curve
 from spaces.engines.folds import with_watched_rows
-from spaces.engines.keras.compiling import Listener, callbacks, compiled
+from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import KerasFitted
+from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.model import KerasModel
-from spaces.engines.keras.prediction import undisturbed
 from spaces.engines.keras.scale import scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import row_weights
@@ -68,19 +69,15 @@ class PretrainedModel:
             settings,
             lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
         )
-        trainer: Trainer | None = None
-        fitted: KerasFitted | None = None
-        for fold, top in zip(folds, heads, strict=True):
-            keras.utils.set_random_seed(fold.seed)
-            fresh = self._whole(cut, top.model, tuning)
-            if trainer is None or fitted is None:
-                trainer = Trainer(fresh)
-            else:
-                fitted.model = trainer.begin_again(fresh)
-            later = _later(watch, epochs)
-            its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
-            fitted = self._tuned(trainer, fold, top, its, later)
-            yield fitted
+        its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
+
+        def built(top: KerasFitted) -> keras.Model:
+            return self._whole(cut, top.model, tuning)
+
+        def fit(trainer: Trainer, fold: Fold, top: KerasFitted) -> KerasFitted:
+            return self._tuned(trainer, fold, top, its, _later(watch, epochs))
+
+        yield from each_fold(zip(folds, heads, strict=True), built, fit)
 
     def _on_features(
         self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
@@ -120,7 +117,7 @@ class PretrainedModel:
 
     def _tuned(self, trainer: Trainer, fold: Fold, fitted: KerasFitted, settings: Config, watch: Watch) -> KerasFitted:
         """Train base and head together."""
-        target, epochs = self.signature.target, int(settings["epochs"])
+        target = self.signature.target
         reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, flat=False))
         prepared, images = learn(reading, fold.train.table, fold.train.target, target.kind)
         whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
@@ -130,14 +127,14 @@ class PretrainedModel:
             wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
             return Arrays(read, wanted, row_weights(settings, rows.target))
 
-        listener = Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: whole.predict_read((inner,))))
-        whole.curves = trainer.train(
+        whole.curves = fit_network(
+            trainer,
             arrays(images, fold.train),
-            arrays(inner, fold.inner) if fold.steps is None else None,
-            epochs=fold.steps or epochs,
-            batch_size=min(int(settings["batch_size"]), len(fold.train)),
-            callbacks=[*callbacks(settings, epochs, watched=fold.steps is None), listener],
-            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(fold.train)),
+            arrays(inner, fold.inner),
+            fold=fold,
+            config=settings,
+            watch=watch,
+            predict_inner=lambda: whole.predict_read((inner,)),
         )
         return whole
 
@@ -161,7 +158,7 @@ def _scale(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def _later(watch: Watch, before: int) -> Watch:
     """Return a watch whose epochs come after others."""
 
-    def shifted(step: int, steps: int, curves: Mapping[str, float], inner: Callable[[], NDArray[Any]], /) -> None:
+    def shifted(step: int, steps: int, curves: Mapping[Curve, float], inner: Callable[[], NDArray[Any]], /) -> None:
         watch(before + step, before + steps, curves, inner)
 
     return shifted

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
-from spaces.engines.keras.compiling import Listener, callbacks, compiled, setting
+from spaces.engines.curves import Curves
+from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import inference_view
-from spaces.engines.keras.prediction import step_function, undisturbed
+from spaces.engines.keras.fitting import each_fold, fit_network
+from spaces.engines.keras.prediction import step_function
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import row_weights
@@ -36,7 +38,7 @@ class StepFitted(InSteps):
     prepared: PreparedWindows
     kind: str
     scale: TargetScale
-    curves: dict[str, list[float]]
+    curves: Curves
     _traced: tuple[keras.Model, Callable[..., NDArray[np.float32]]] | None = None
 
     def _run(self, x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -110,35 +112,27 @@ class StepModel:
             for fold in folds
         ]
         width = max(one.width for one in prepared)
-        trainer: Trainer | None = None
-        fitted: StepFitted | None = None
-        for fold, one in zip(folds, prepared, strict=True):
-            keras.utils.set_random_seed(fold.seed)
-            built = self.builder(self.config, self.signature, width)
-            fresh = compiled(built, self.config, self.signature.target)
-            if trainer is None or fitted is None:
-                trainer = Trainer(fresh)
-            else:
-                fitted.model = trainer.begin_again(fresh)
-            fitted = self._fit_fold(trainer, replace(one, width=width), fold, watch)
-            yield fitted
+
+        def built(one: PreparedWindows) -> keras.Model:
+            return compiled(self.builder(self.config, self.signature, width), self.config, self.signature.target)
+
+        def fit(trainer: Trainer, fold: Fold, one: PreparedWindows) -> StepFitted:
+            return self._fit_fold(trainer, replace(one, width=width), fold, watch)
+
+        yield from each_fold(zip(folds, prepared, strict=True), built, fit)
 
     def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
         scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
-        train = self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model)
-        epochs, watched = int(setting(self.config, "epochs")), fold.steps is None
         inner = prepared.matrix(fold.inner.table)
-        fitted.curves = trainer.train(
-            train,
-            self._arrays(inner, fold.inner, scale, trainer.model) if watched else None,
-            epochs=fold.steps or epochs,
-            batch_size=min(int(setting(self.config, "batch_size")), len(train.y)),
-            callbacks=[
-                *callbacks(self.config, epochs, watched=watched),
-                Listener(watch, epochs, lambda: undisturbed(trainer.model, lambda: fitted.predict_read((inner,)))),
-            ],
-            order=lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(len(train.y)),
+        fitted.curves = fit_network(
+            trainer,
+            self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model),
+            self._arrays(inner, fold.inner, scale, trainer.model),
+            fold=fold,
+            config=self.config,
+            watch=watch,
+            predict_inner=lambda: fitted.predict_read((inner,)),
         )
         return fitted
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fold, InSteps, Network, Read, Store, Watch
+from spaces.engines.curves import Curves
 from spaces.engines.folds import unwatched
 from spaces.engines.keras.fitted import KerasFitted
 from spaces.engines.keras.model import KerasModel
@@ -54,7 +55,7 @@ class AnomalyFitted(InSteps):
         return self.network.networks
 
     @property
-    def curves(self) -> dict[str, list[float]]:
+    def curves(self) -> Curves:
         """The network's losses."""
         return self.network.curves
 

@@ -14,8 +14,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
-from spaces.engines.keras.compiling import Listener
+from spaces.engines.curves import Curves
 from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.training import Trainer
 from spaces.families.unsupervised.networks import (
@@ -42,7 +43,7 @@ class GanFitted(InSteps):
     library: ClassVar[str] = "gan"
     generator: keras.Model
     prepared: Prepared
-    curves: dict[str, list[float]]
+    curves: Curves
 
     @property
     def readers(self) -> tuple[Prepared]:
@@ -91,14 +92,15 @@ class GanModel:
             model = Adversarial(generator, build_discriminator(config, image), config["label_noise"])
             model.compile(optimizer=keras.optimizers.Adam(config["learning_rate"], beta_1=config["beta_1"]))
             fitted = GanFitted(generator, prepared, {})
-            inner, epochs = prepared.matrix(fold.inner.table), int(fold.steps or config["epochs"])
-            fitted.curves = Trainer(model).train(
+            inner = prepared.matrix(fold.inner.table)
+            fitted.curves = fit_network(
+                Trainer(model),
                 Arrays(images, np.zeros((len(fold.train), 1), np.float32)),
                 None,
-                epochs=epochs,
-                batch_size=min(int(config["batch_size"]), len(fold.train)),
-                callbacks=[Listener(watch, epochs, lambda at=inner, of=fitted: of.predict_read((at,)))],  # type: ignore[misc]
-                order=lambda epoch, of=fold: np.random.default_rng([of.seed, epoch]).permutation(len(of.train)),  # type: ignore[misc]
+                fold=fold,
+                config=config,
+                watch=watch,
+                predict_inner=lambda: fitted.predict_read((inner,)),
             )
             yield fitted
 

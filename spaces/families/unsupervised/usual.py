@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
+from spaces.engines.curves import Curves
 from spaces.families.unsupervised.two_sample import told_apart
 from spaces.inputs.prepared import Prepared, Reading, array_recipes, learn
 from spaces.inputs.table.matrix import Recipe
@@ -39,7 +40,7 @@ class UsualFitted(InSteps):
     mean: NDArray[np.float32]
     loss: str
     counted: bool
-    curves: dict[str, list[float]] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
 
     @property
     def readers(self) -> tuple[Prepared]:
