@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from small import make_frame
 
 from tuner.cli import main
+from tuner.studyfile import families_of, read_study_toml
 
 STUDY = """
 [study]
@@ -110,7 +112,8 @@ def test_ensemble_prints_exactly_the_promised_json(folder):
     assert list(report["scores"]["ensemble"]) == ["in_sample", "cross_fitted", "metrics", "test"]
     assert list(report["scores"]["best_single"]) == ["trial", "cross_validated", "test"]
     assert report["test_looks"] == 1
-    assert json.loads(call("ensemble", folder, "--format", "json").stdout)["test_looks"] == 1
+    again = call("ensemble", folder, "--method", "uniform", "--format", "json")
+    assert json.loads(again.stdout)["test_looks"] == 1
 
 
 def test_predict_to_a_file_and_to_the_screen(place, folder):
@@ -157,7 +160,20 @@ def test_a_bad_study_file_exits_with_2_and_a_way_out(place, tmp_path, case):
     assert not (place / "runs" / case.replace(" ", "_") / "ledger.db").exists()
 
 
-def test_an_own_family_in_a_study_file(place):
+def test_a_study_file_names_a_builder_and_changes_its_space(tmp_path):
+    (tmp_path / "small_nets.py").write_text(
+        "from spaces import Float\nSPACE = {'learning_rate': Float(1e-3, 1e-1)}\ndef build(config, signature): ...\n"
+    )
+    mine = '[families.mine]\nbuild = "small_nets:build"\nspace = "small_nets:SPACE"\nlearning_rate = { low = 0.01 }'
+    (tmp_path / "own.toml").write_text(STUDY.replace("[ensemble]", f"{mine}\n[ensemble]"))
+    named = families_of(read_study_toml(tmp_path / "own.toml"), tmp_path)
+    assert list(named) == ["linear", "xgboost", "mine"]
+    assert named["mine"].pop("family").name == "mine"
+    assert named["mine"] == {"learning_rate": {"low": 0.01}}
+
+
+@pytest.mark.slow
+def test_an_own_family_in_a_study_file_is_tuned(place):
     (place / "nets.py").write_text(
         "import keras\nfrom spaces import Float\n"
         "SPACE = {'learning_rate': Float(1e-3, 1e-1, log=True), 'epochs': 1}\n"
@@ -202,6 +218,17 @@ def test_rows_that_do_not_fit_are_refused(place, folder):
     assert "must hold numbers, got 'much'" in call("predict", folder, place / "text.csv").stderr
 
 
+def test_a_study_without_models_exits_with_3(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    for model in (copy / "trials").glob("*/*/fold-*"):
+        if not model.parts[-3].startswith("baseline"):
+            shutil.rmtree(model)
+    result = call("ensemble", copy, "--method", "uniform")
+    assert result.exit_code == 3, result.output
+    assert "no trial beside the baseline succeeded" in result.stderr
+
+
+@pytest.mark.slow
 def test_only_the_baseline_succeeded_exits_with_3(place):
     (place / "bad_nets.py").write_text(
         "import sys\nimport keras\nSPACE = {'epochs': 1}\n"

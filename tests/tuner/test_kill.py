@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import psutil
 import pytest
+from drive import run
 
 import tuner
 
@@ -87,11 +88,13 @@ def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
 
 
 def test_a_killed_driver_loses_and_repeats_nothing(tmp_path):
-    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    finish(tmp_path / "straight", 1, "none", 8)
-    kill_driver_often(tmp_path / "killed", kills=3, workers=1, tracking=tracking, trials=8, seed=time.time_ns())
-    killed = check_whole(tmp_path / "killed", tracking, 8)
-    straight = check_whole(tmp_path / "straight", "none", 8)
+    driver = start(tmp_path / "killed", 1, "none", 4)
+    assert wait_for(lambda: len(list((tmp_path / "killed" / "trials").glob("*/1/result.json"))) >= 2)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert wait_for(lambda: not workers_of(tmp_path / "killed")), "workers outlived their driver"
+    finish(tmp_path / "killed", 1, "none", 4)
+    killed, straight = check_whole(tmp_path / "killed", "none", 4), run(tmp_path / "straight", 0, None, 4)
     assert proposals(killed) == proposals(straight)
     assert {t.name: t.value for t in killed.trials} == pytest.approx({t.name: t.value for t in straight.trials})
 
@@ -110,7 +113,7 @@ def kill_workers_often(folder, *, kills, trials):
     driver = start(folder, 2, "none", trials)
     killed = 0
     while killed < kills and driver.poll() is None:
-        time.sleep(random.uniform(0.5, 4.0))
+        time.sleep(random.uniform(0.5, 4.0) if killed else 0.1)
         victims = workers_of(folder)
         if victims:
             random.choice(victims).kill()
@@ -121,11 +124,11 @@ def kill_workers_often(folder, *, kills, trials):
 
 
 def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path):
-    # How many are killed before the study ends is up to the machine; one is enough.
-    assert kill_workers_often(tmp_path / "study", kills=2, trials=16) >= 1
-    check_whole(tmp_path / "study", "none", 16)
+    assert kill_workers_often(tmp_path / "study", kills=1, trials=6) == 1
+    check_whole(tmp_path / "study", "none", 6)
 
 
+@pytest.mark.slow
 def test_workers_killed_while_they_start_are_started_again(tmp_path):
     folder, killed = tmp_path / "study", set()
     driver = start(folder, 1, "none", 2)
@@ -149,7 +152,7 @@ def test_workers_killed_ten_times_over_one_study(tmp_path):
 def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
     folder = tmp_path / "study"
     driver = start(folder, 1, "none", 200)
-    assert wait_for(lambda: len(list((folder / "trials").glob("*/1/result.json"))) >= 3)
+    assert wait_for(lambda: len(list((folder / "trials").glob("*/1/result.json"))) >= 2)
     driver.send_signal(signal.SIGINT)
     _, said = driver.communicate(timeout=120)
     assert driver.returncode != 0
@@ -157,7 +160,7 @@ def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
     before = tuner.load_study(folder).trials
     assert all(trial.state != "running" for trial in before)
     assert wait_for(lambda: not workers_of(folder))
-    finish(folder, 1, "none", len(before) + 1)
+    run(folder, 0, None, len(before) + 1)
     assert tuner.load_study(folder).trials[: len(before)] == before
     assert len(tuner.load_study(folder).trials) > len(before)
 

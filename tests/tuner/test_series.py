@@ -110,7 +110,7 @@ def study(tmp_path_factory):
         "series_conv": {**QUICK, "predicts": ["change"]},
     }
     folder = tmp_path_factory.mktemp("series") / "study"
-    return tuner.tune(make_task(), families, trials=7, folder=folder, seed=1, **QUIET)
+    return tuner.tune(make_task(), families, trials=4, folder=folder, seed=1, **QUIET)
 
 
 def test_models_beat_what_anybody_would_say(study):
@@ -224,6 +224,7 @@ def test_a_constant_channel_says_nothing():
     assert np.isfinite(fitted.predict(held_out.table)).all()
 
 
+@pytest.mark.slow
 def test_a_joint_model_of_changes_begins_as_the_average_in_the_first_fold(study):
     joined = study.ensemble("joint")
     made = JointTrial(next((study.folder / "joint").iterdir()), ("", ""))

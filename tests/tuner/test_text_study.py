@@ -12,14 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 import tuner
+from spaces.families.catalog import fitting
 from spaces.inputs.text.vectors import VectorsError
 from spaces.rows.columns import TableError
 from tuner.cli import main
+from tuner.launch.plan import _families
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 LINEAR = {"text.ngrams.vocabulary": {"high": 40}}
 XGBOOST = {"n_estimators": 30, "patience": 5, "text.ngrams.vocabulary": {"high": 40}}
-NETWORK = {"epochs": 6, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"], "units": 16}
+NETWORK = {"epochs": 4, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"], "units": 16}
 FAMILIES = {"linear": LINEAR, "xgboost": XGBOOST, "text_embedding": NETWORK}
 
 
@@ -41,7 +43,7 @@ def make_task(**changes):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts") / "study"
-    return tuner.tune(make_task(), FAMILIES, trials=6, seed=2, folder=folder, **QUIET)
+    return tuner.tune(make_task(), FAMILIES, trials=3, seed=2, folder=folder, **QUIET)
 
 
 def test_texts_are_tuned_combined_and_better_than_the_baseline(study):
@@ -52,6 +54,7 @@ def test_texts_are_tuned_combined_and_better_than_the_baseline(study):
     assert ensemble.test()["scores"]["ensemble"]["test"]["log_loss"] < 0.7 * baseline.value
 
 
+@pytest.mark.slow
 def test_raw_strings_are_predicted_in_a_fresh_process(study, tmp_path):
     uniform = study.ensemble("uniform")
     uniform.save(tmp_path / "bundle")
@@ -73,6 +76,7 @@ def test_a_number_among_texts_is_refused_at_predict_time(study):
         study.ensemble("uniform").predict(pd.DataFrame({"minutes": [90], "text": [3]}))
 
 
+@pytest.mark.slow
 def test_a_joint_model_reads_texts(study, tmp_path):
     joined = study.ensemble("joint")
     baseline = next(trial for trial in study.complete if trial.family == "baseline")
@@ -118,8 +122,8 @@ def test_the_target_is_no_input():
 
 
 def test_every_family_that_fits_runs_when_none_is_named():
-    from spaces.families.catalog import fitting
-
+    task = make_task()
+    assert set(_families(None, task)) == {"baseline", *fitting(task.signature)}
     assert "text_conv" in fitting(make_task().signature)
     assert "dense" not in fitting(make_task().signature)
     assert "siamese" not in fitting(make_task().signature)
