@@ -116,6 +116,8 @@ def leaderboard(folder: Path, form: str) -> None:
     study = load_study(folder)
     board = study.leaderboard()
     _show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
+    if form == "table":
+        _show_frame(study.spending(), "Seconds of each family", form)
     click.echo(study.summary(), err=True)
 
 

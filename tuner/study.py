@@ -15,6 +15,7 @@ from spaces.families.family import Family
 from spaces.language.space import Space, digest, from_json, to_json
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import leaderboard, summary
+from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
@@ -33,6 +34,10 @@ class Study(Archive):
     def leaderboard(self) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
         return leaderboard(self)
+
+    def spending(self) -> pd.DataFrame:
+        """Return one row a family: its trials, its seconds, what they brought, and why it had its last turn."""
+        return spending(self)
 
     def to_optuna(self, family: str) -> optuna.Study:
         """Return a family's Optuna study, for importances, plots and dashboards."""

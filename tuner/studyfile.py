@@ -28,7 +28,7 @@ from tuner.study import Study
 from tuner.task.splits import Split
 from tuner.task.task import Task
 
-_BUDGET = ("trials", "time", "trial_time", "max_failures")
+_BUDGET = ("trials", "time", "trial_time", "max_failures", "turns")
 _STATED = ("data", "target", "text", "seed")  # by the study file itself, or in another section
 _SHARED = ("metric", "metrics", "split", "test", "time", "missing")  # by tasks of rows and of series
 

@@ -41,6 +41,7 @@ class Engine:
         restored: A context that restores at its end what the library keeps for the whole process.
         environment: What must stand in the environment of a process before it starts.
         packages: Distributions whose versions a bundle notes.
+        cost: A rule of thumb for the seconds of a training, relative to other engines.
 
     >>> ENGINES["xgboost"].modules
     ('xgboost',)
@@ -54,6 +55,7 @@ class Engine:
     restored: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    cost: float = 5.0
 
 
 KERAS = Engine(
@@ -66,12 +68,13 @@ KERAS = Engine(
     environment={"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
     packages=("keras", "tensorflow"),
 )
-XGBOOST = Engine("xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",))
+XGBOOST = Engine("xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0)
 SKLEARN = Engine(
     "sklearn",
     "spaces.engines.sklearn:EstimatorFitted",
     modules=("sklearn.compose", "sklearn.dummy", "sklearn.impute", "sklearn.metrics", "skops.io"),
     packages=("scikit-learn", "skops"),
+    cost=1.0,
 )
 ENGINES = {engine.name: engine for engine in (KERAS, XGBOOST, SKLEARN)}
 

@@ -29,6 +29,15 @@ from spaces.rows.signature import Signature
 from spaces.rows.target import ITSELF, followed
 
 BASELINE = "baseline"
+# Rules of thumb where a family costs more than others of its library; see `Family.cost`.
+_COSTS = {
+    "random_forest": 3.0,
+    "wide_and_deep": 6.0,
+    "functional": 8.0,
+    "deep_trees": 10.0,
+    **{f"{kind}_conv_recurrent": 10.0 for kind in ("text", "series")},
+    **dict.fromkeys(("text_recurrent", "series_recurrent", "image_inception", "image_pretrained", "seq2seq"), 20.0),
+}
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -152,7 +161,7 @@ def _step_family(
 
 
 _SUPERVISED: dict[str, Family] = {
-    family.name: replace(family, unfit=partial(fits.a_target, family.unfit))
+    family.name: replace(family, unfit=partial(fits.a_target, family.unfit), cost=_COSTS.get(family.name))
     for family in (
         _network("dense", dense_space, "spaces.families.dense.network:build_dense", fits.tables_only, joined=True),
         _network(

@@ -23,6 +23,8 @@ class Family:
         source: A digest of a user's own builder; None for the families that come with us.
         unfit: Says why it cannot be used for a task, or nothing where it can.
         lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
+        cost: A rule of thumb for the seconds of a trial, relative to other families, by which a study goes before it
+            knows better; that of its dearest engine when left out.
     """
 
     name: str
@@ -32,3 +34,9 @@ class Family:
     source: str | None = None
     unfit: Callable[[Signature], str] = lambda signature: ""
     lacking: Callable[[Space, Signature], str] = lambda space, signature: ""
+    cost: float | None = None
+
+    @property
+    def expected_cost(self) -> float:
+        """The rule of thumb for its cost."""
+        return max(engine.cost for engine in self.engines) if self.cost is None else self.cost

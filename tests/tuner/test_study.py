@@ -38,6 +38,29 @@ def test_the_leaderboard_is_sorted_and_complete(study):
     assert study.best.name == complete["trial"].iloc[0]
 
 
+def test_what_each_family_took_and_why_it_had_its_turn(study):
+    table = study.spending().set_index("family")
+    assert set(table.index) == {"baseline", "linear", "xgboost"}
+    assert table["share"].sum() == pytest.approx(1.0)
+    assert table.loc["linear", "trials"] == 4
+    assert table.loc["baseline", "why"] == "baseline first"
+    assert table.loc["xgboost", "why"] == "in turn"
+    numbers = [trial.turn.number for trial in study.trials]
+    assert numbers == list(range(len(numbers)))
+    assert study.leaderboard().set_index("trial").loc["baseline-000000", "turn"] == 0
+    assert max(trial.outcome.gain for trial in study.trials) > 0.1
+
+
+def test_turns_by_seconds_begin_with_the_cheapest_and_are_the_same_again(task, tmp_path):
+    again = {"turns": "seconds", "sampler": "optuna.random", "folder": tmp_path / "s", **QUIET}
+    first = tuner.tune(task, {"xgboost": SMALL_XGBOOST, "linear": {}}, trials=4, **again)
+    assert [trial.family for trial in first.trials][:3] == ["baseline", "linear", "xgboost"]
+    told = {trial.name: trial.turn for trial in first.trials}
+    second = tuner.tune(task, {"xgboost": SMALL_XGBOOST, "linear": {}}, trials=5, **again)
+    assert {trial.name: trial.turn for trial in second.trials if trial.name in told} == told
+    assert len(second.trials) > len(told)
+
+
 def test_a_trials_value_is_the_mean_of_its_folds_on_held_out_rows(study):
     for trial in study.complete:
         stored = np.load(study.attempt_folder(trial) / "held_out.npz")
@@ -122,6 +145,7 @@ def test_a_folder_of_something_else_is_refused(task, tmp_path):
         ({"time": "-5m"}, "time must be"),
         ({"time": 0}, "time must be above zero"),
         ({"trial_time": "soon"}, "trial_time must be"),
+        ({"turns": "second"}, "did you mean 'seconds'"),
         ({"max_failures": 0}, "max_failures must be"),
         ({"workers": -1}, "workers must be"),
         ({"seed": -1}, "seed must be"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spaces.families.catalog import BASELINE
+from tuner.archive.spending import gains
 from tuner.archive.study_folder import Archive
 from tuner.search.ledger import Trial
 
@@ -38,7 +39,8 @@ def leaderboard(study: Archive) -> pd.DataFrame:
             row["std"] = float(np.std(outcome.scored)) if outcome.scored else None
             row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.task.score.name}
             row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
-            row |= {"seconds": outcome.seconds, "reason": outcome.reason}
+            row |= {"seconds": outcome.seconds, "gain": outcome.gain, "reason": outcome.reason}
+        row |= {"turn": trial.turn.number, "why": trial.turn.why}
         row |= {f"params.{name}": value for name, value in trial.params.items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -52,7 +54,7 @@ def summary(study: Archive, limit: str | None = None) -> str:
     if failed:
         reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
         parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
-    parts.append(_folds_left_out(study))
+    parts += [_folds_left_out(study), gains(study.trials)]
     first, *more = [part for part in parts if part]
     return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
 
@@ -72,7 +74,7 @@ def compact(board: pd.DataFrame, metric: str) -> pd.DataFrame:
     extra = [
         name
         for name in board.columns
-        if name not in ("trial", "family", "state", metric, "std", "seconds", "reason")
+        if name not in ("trial", "family", "state", metric, "std", "seconds", "reason", "gain", "turn", "why")
         and not name.startswith(("params.", "train_"))
     ]
     columns = ["trial", "state", metric, "std", *extra, "seconds", "reason"]

@@ -14,7 +14,7 @@ from spaces.store import made_of
 from tuner.search.ledger import Ledger, Trial
 from tuner.task.task import Task
 
-FORMAT = 4
+FORMAT = 5
 
 
 class StudyError(ValueError):

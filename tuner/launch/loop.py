@@ -9,6 +9,7 @@ import time as clock
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from spaces.language.space import Config
 from tuner.archive.model_files import ModelFiles
 from tuner.archive.report import markdown_note
 from tuner.archive.study_folder import read_study_file
+from tuner.ensembling.blend import Blend
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display
 from tuner.launch.tracking import Epochs, Tracker
 from tuner.search.ledger import Ledger, Trial
+from tuner.search.turns import Past, by_seconds, by_trials, past_of
 from tuner.seeds import derive_seed
 from tuner.study import Study
 from tuner.trials.inline_slots import InlineSlots
@@ -49,6 +52,7 @@ class Launch:
         self._deaths: dict[str, int] = {}
         self._tracker: Tracker | None = None
         self._spent = _elapsed(study.trials)
+        self._blend = Blend(study.task)
         self._began = clock.monotonic()
         self._interrupts = 0
 
@@ -102,7 +106,7 @@ class Launch:
             return "interrupted"
         if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
             return "trials used up" if self._baseline_asked() else None
-        if self._spent + clock.monotonic() - self._began >= self._plan.budget.time:
+        if self._left() <= 0:
             return "time used up"
         if self._n_failed() >= self._plan.budget.max_failures:
             return f"{self._plan.budget.max_failures:g} trials failed"
@@ -117,27 +121,40 @@ class Launch:
             trial, config = self._ledger.resume(job.family, job.number)
             return self._begin(trial, config)
         while asking and self._limit() is None:
-            family = self._whose_turn()
-            if family is None:
+            turn = self._whose_turn()
+            if turn is None:
                 return None
-            trial, config = self._ledger.ask(family)
+            trial, config = self._ledger.ask(*turn)
             same = self._ledger.equal(trial)
             if same is None:
                 return self._begin(trial, config)
             self._show(self._ledger.tell_duplicate(trial, same))
         return None
 
-    def _whose_turn(self) -> str | None:
+    def _whose_turn(self) -> tuple[str, str] | None:
+        """Return the family whose turn it is, and why; None while or where there is none."""
         if not self._baseline_asked():
-            return BASELINE
+            return BASELINE, "baseline first"
         if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
             return None
-        counts = {
-            name: sum(not trial.duplicate for trial in self._ledger.trials(name)) / self._plan.turns[name]
-            for name in self._searched()
-            if not self._ledger.exhausted(name)
-        }
-        return min(counts, key=lambda name: counts[name]) if counts else None
+        pasts = {name: self._past(name) for name in self._searched() if not self._ledger.exhausted(name)}
+        if not pasts:
+            return None
+        if self._plan.budget.turns == "trials":
+            return by_trials(pasts)
+        number = sum(len(self._ledger.trials(name)) for name in self._plan.families)
+        return by_seconds(pasts, seed=self._plan.seed, number=number, left=self._left())
+
+    def _past(self, family: str) -> Past:
+        return past_of(
+            self._ledger.trials(family),
+            rank=self._plan.families[family].expected_cost,
+            weight=self._plan.weights[family],
+        )
+
+    def _left(self) -> float:
+        """Return the seconds until the study ends."""
+        return self._plan.budget.time - self._spent - (clock.monotonic() - self._began)
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
@@ -165,10 +182,18 @@ class Launch:
         if outcome.reason in ("time", "died"):  # the worker could not seal it
             seal(Path(job.folder), outcome)
         self._running.pop(job.name)
-        self._show(self._ledger.tell(job.family, job.number, outcome))
+        self._tell(job.family, job.number, outcome, Path(job.folder))
+
+    def _tell(self, family: str, number: int, outcome: Outcome, folder: Path) -> None:
+        if outcome.state == "complete":
+            outcome = replace(outcome, gain=self._blend.add(folder))
+        self._show(self._ledger.tell(family, number, outcome))
 
     def _settle(self) -> None:
         """Tell what was sealed but not told, and run again what was cut off, before anything is asked."""
+        for trial in self._study.trials:
+            if trial.value is not None and not trial.duplicate:
+                self._blend.add(self._study.attempt_folder(trial))
         for family in self._plan.families:
             for trial in self._ledger.trials(family):
                 if trial.state == "running":
@@ -185,7 +210,7 @@ class Launch:
             self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
             return
         self._ledger.resume(trial.family, trial.number)
-        self._show(self._ledger.tell(trial.family, trial.number, outcome))
+        self._tell(trial.family, trial.number, outcome, folder / str(attempts[-1]))
 
     def _show(self, trial: Trial) -> None:
         if self._tracker:

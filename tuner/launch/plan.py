@@ -11,12 +11,14 @@ from typing import Any
 from spaces.engines.engine import ENGINES, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
 from spaces.families.family import Family
+from spaces.language.complaints import unknown_name
 from spaces.language.narrow import narrow
 from spaces.language.space import Space, check
 from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
 from tuner.duration import seconds
 from tuner.search.samplers import make_pruner, sampler_maker
+from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
 from tuner.trials.scored_folds import check_metrics
 
@@ -35,12 +37,14 @@ class Budget:
         time: Seconds after which no trial starts.
         trial_time: Seconds after which a trial is killed.
         max_failures: Failed trials.
+        turns: By what families take turns.
     """
 
     trials: int | None
     time: float
     trial_time: float
     max_failures: float
+    turns: Rule
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Plan:
     Attributes:
         families: By name, the baseline first.
         spaces: Their spaces for the task, as the user changed them.
-        turns: How often a family's turn comes.
+        weights: How often a family's turn comes.
         budget: When the study ends.
         workers: Worker processes; 0 for none.
         seed: The study's seed.
@@ -58,7 +62,7 @@ class Plan:
 
     families: dict[str, Family]
     spaces: dict[str, Space]
-    turns: dict[str, float]
+    weights: dict[str, float]
     budget: Budget
     workers: int
     seed: int
@@ -74,6 +78,7 @@ def make_plan(
     time: Any,
     trial_time: Any,
     max_failures: Any,
+    turns: Any,
     workers: Any,
     seed: Any,
     weights: Mapping[str, float] | None,
@@ -83,31 +88,36 @@ def make_plan(
     Raises:
         ValueError: One of them cannot be used, or no trial could be scored.
     """
-    budget = _budget(trials, time, trial_time, max_failures)
+    budget = _budget(trials, time, trial_time, max_failures, turns)
     chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
     n_workers = _workers(workers)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    turns = _turns(weights, list(chosen))
+    each_weight = _weights(weights, list(chosen))
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
     check_metrics(task)
-    return Plan({name: family for name, (family, _) in chosen.items()}, spaces, turns, budget, n_workers, seed)
+    return Plan({name: family for name, (family, _) in chosen.items()}, spaces, each_weight, budget, n_workers, seed)
 
 
-def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any) -> Budget:
+def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any, turns: Any) -> Budget:
     for name, count in (("trials", trials), ("max_failures", max_failures)):
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
     if trials is None and time is None:
         trials = DEFAULT_TRIALS
+    if turns is None:
+        turns = "trials" if time is None else "seconds"
+    if turns not in RULES:
+        raise ValueError(f"turns: {unknown_name(turns, list(RULES))}")
     return Budget(
         trials,
         math.inf if time is None else seconds(time, "time"),
         math.inf if trial_time is None else seconds(trial_time, "trial_time"),
         math.inf if max_failures is None else max_failures,
+        turns,
     )
 
 
@@ -164,7 +174,7 @@ def _workers(workers: int | None) -> int:
     return workers
 
 
-def _turns(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
+def _weights(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
     for name, weight in (weights or {}).items():
         if name not in names:
             raise ValueError(f"weights: there is no family {name!r} in this study; there are {', '.join(names)}")

@@ -22,6 +22,7 @@ from tuner.launch.plan import Families, Plan, make_plan
 from tuner.launch.progress import Display
 from tuner.launch.tracking import default_uri
 from tuner.plain_names import plain
+from tuner.search.turns import Rule
 from tuner.study import Study, begin_or_continue
 from tuner.task.task import Task
 from tuner.trials.scored_folds import left_out
@@ -41,6 +42,7 @@ def tune(
     seed: Natural = 0,
     folder: str | Path | None = None,
     tracking: str | None = "auto",
+    turns: Rule | None = None,
     weights: Mapping[str, float] | None = None,
     disk: float = 8e9,
     progress: bool = True,
@@ -62,6 +64,9 @@ def tune(
         seed: Everything random about the trials is derived from it.
         folder: Where to keep the study; under `runs/`, named after target and data, when left out.
         tracking: An MLflow tracking URI, `"auto"` for `mlflow.db` beside the folder, or None for no MLflow.
+        turns: How families take turns. `"trials"`: one after the other. `"seconds"`: each family once, the cheapest
+            first, then by the seconds that a family needs to gain something for the ensemble; the order is written
+            with the trials, and another run may have another. `"seconds"` where `time` is given, when left out.
         weights: How often a family's turn comes, 1 when left out.
         disk: Bytes to keep fold models in; the worst trials' go first, the best of each family never.
         progress: Print a line for each trial.
@@ -82,6 +87,7 @@ def tune(
         time=time,
         trial_time=trial_time,
         max_failures=max_failures,
+        turns=turns,
         workers=workers,
         seed=seed,
         weights=weights,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import optuna
 from optuna.pruners import BasePruner
@@ -26,8 +26,20 @@ from tuner.seeds import derive_seed
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
-_OUTCOME = "outcome"
+_OUTCOME, _TURN = "outcome", "turn"
 _ONLY = 0  # the id of the only study of a storage in memory
+
+
+class Turn(NamedTuple):
+    """The turn in which a trial was asked.
+
+    Attributes:
+        number: Counts the turns of a study from 0.
+        why: Why it was this family's.
+    """
+
+    number: int
+    why: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Trial:
         state: `"complete"`, `"pruned"`, `"failed"` or `"running"`.
         params: Its parameters, flat.
         outcome: How it ended; None while it runs.
+        turn: The turn in which it was asked.
     """
 
     family: str
@@ -47,6 +60,7 @@ class Trial:
     state: State
     params: Params
     outcome: Outcome | None
+    turn: Turn
 
     @property
     def name(self) -> str:
@@ -133,19 +147,26 @@ class Ledger:
         trials = [_read(family, space, trial) for trial in frozen]
         self._books[family] = _Book(space, make_sampler, study, memory, stored, trials, {}, attributes)
 
-    def ask(self, family: str) -> tuple[Trial, Config]:
-        """Propose the next configuration of a family; its sampler is made anew with the trial's own seed."""
+    def ask(self, family: str, why: str = "") -> tuple[Trial, Config]:
+        """Propose the next configuration of a family; its sampler is made anew with the trial's own seed.
+
+        Args:
+            family: The family.
+            why: Why it is its turn; stored with the trial.
+        """
         book = self._books[family]
         with _quiet():
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, len(book.trials)))
             trial = book.study.ask()
             config = suggest(book.space, trial)
+        turn = Turn(sum(len(book.trials) for book in self._books.values()), why)
+        trial.set_user_attr(_TURN, list(turn))
         frozen = book.memory.get_trial(trial.number)
         stored = self._storage.create_new_trial(book.stored, frozen)
         book.attributes[trial.number] = dict(frozen.system_attrs)
         self._store_notes(book, None)
         book.live[trial.number] = _Live(trial, stored, None)
-        book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None))
+        book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None, turn))
         return book.trials[-1], config
 
     def resume(self, family: str, number: int) -> tuple[Trial, Config]:
@@ -194,7 +215,7 @@ class Ledger:
         self._storage.set_trial_user_attr(live.stored, _OUTCOME, json.dumps(outcome.to_json()))
         self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
         del book.live[number]
-        book.trials[number] = Trial(family, number, outcome.state, book.trials[number].params, outcome)
+        book.trials[number] = replace(book.trials[number], state=outcome.state, outcome=outcome)
         return book.trials[number]
 
     def equal(self, trial: Trial) -> Trial | None:
@@ -207,7 +228,7 @@ class Ledger:
     def tell_duplicate(self, trial: Trial, of: Trial) -> Trial:
         """Commit a trial with the result of an equal one."""
         assert of.outcome is not None
-        return self.tell(trial.family, trial.number, replace(of.outcome, duplicate_of=of.number, seconds=0.0))
+        return self.tell(trial.family, trial.number, replace(of.outcome, duplicate_of=of.number, seconds=0.0, gain=0.0))
 
     def exhausted(self, family: str) -> bool:
         """Return whether the last twenty proposals were all duplicates."""
@@ -256,10 +277,11 @@ def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
     """Turn what Optuna stored into our own record; a failure is a failure again."""
     stored = frozen.user_attrs.get(_OUTCOME)
     params = flatten(space, configure(space, frozen.params))
+    turn = Turn(*frozen.user_attrs[_TURN])
     if not frozen.state.is_finished():
-        return Trial(family, frozen.number, "running", params, None)
+        return Trial(family, frozen.number, "running", params, None, turn)
     outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
-    return Trial(family, frozen.number, outcome.state, params, outcome)
+    return Trial(family, frozen.number, outcome.state, params, outcome, turn)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Outcome:
         attempt: Which attempt this was.
         error: Why it failed, or which step pruned it.
         reason: The failure in one word: error, nan, memory, time, died.
+        gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
         duplicate_of: The number of the trial of the same parameters, which was not run again.
     """
 
@@ -55,6 +56,7 @@ class Outcome:
     attempt: int = 1
     error: str | None = None
     reason: str | None = None
+    gain: float = 0.0
     duplicate_of: int | None = None
 
     @property

@@ -1,0 +1,48 @@
+"""What trials gain for the ensemble, and what is said of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tuner.archive.spending import gains
+from tuner.ensembling.blend import Blend
+from tuner.trials.outcome import Outcome
+
+
+def write(folder, task, predictions):
+    rows = np.concatenate([held_out for _, held_out in task.folds])
+    folds = np.repeat(np.arange(len(task.folds)), [len(held_out) for _, held_out in task.folds])
+    folder.mkdir()
+    np.savez(folder / "held_out.npz", rows=rows, folds=folds, predictions=predictions[rows])
+    return folder
+
+
+def test_a_trial_gains_by_which_share_the_best_mixture_lowers_the_loss(task, tmp_path):
+    rng, target = np.random.default_rng(0), task.rows.target
+    right = np.where(target == 1, 0.8, 0.2)
+    one, other = (np.clip(right + rng.normal(scale=0.2, size=len(right)), 0.01, 0.99) for _ in range(2))
+    wrong = np.full(len(right), 0.5)
+    folders = [
+        write(tmp_path / str(i), task, np.stack([1 - p, p], axis=1)) for i, p in enumerate([wrong, one, other, wrong])
+    ]
+    blend = Blend(task)
+    first, second, third, fourth = [blend.add(folder) for folder in folders]
+    loss = {name: -np.log(np.where(target == 1, p, 1 - p)).mean() for name, p in (("wrong", wrong), ("one", one))}
+    assert first == 0.0
+    assert second == pytest.approx((loss["wrong"] - loss["one"]) / loss["wrong"], abs=0.02)
+    assert 0.0 < third < second
+    assert fourth == 0.0
+    assert blend.add(folders[1]) < 0.01
+
+
+def test_the_end_says_when_something_was_last_gained_and_what_the_last_third_brought():
+    def trial(ended, gain, duplicate=False):
+        outcome = Outcome("complete", value=1.0, seconds=10.0, started=ended - 10.0, gain=gain)
+        return SimpleNamespace(outcome=outcome, duplicate=duplicate)
+
+    trials = [trial(10.0, 0.0), trial(20.0, 0.5), trial(70.0, 0.1), trial(80.0, 0.2), trial(100.0, 0.0)]
+    said = gains([*trials, trial(99.0, 0.4, duplicate=True)])
+    assert "last gained 20 s before the end" in said
+    assert "the last third of the time took 28.0% off its loss" in said
+    assert gains(trials[:1]) == ""

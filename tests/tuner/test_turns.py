@@ -1,0 +1,89 @@
+"""Whose turn it is, decided by records; no study runs here."""
+
+import math
+
+import pytest
+from tuner.search.turns import Past, by_seconds, by_trials, cost_for_improvement, seconds_for_trial
+
+
+def past(*seconds, gained=(), rank=1.0, **others):
+    return Past(rank, seconds=seconds, gained=gained or (False,) * len(seconds), **others)
+
+
+def test_by_trials_the_family_with_the_fewest_for_its_weight_comes_next():
+    assert by_trials({"a": past(1.0, 1.0), "b": past(9.0)})[0] == "b"
+    assert by_trials({"a": past(1.0, 1.0, weight=4.0), "b": past(9.0)})[0] == "a"
+    assert by_trials({"a": past(1.0), "b": past(9.0)})[0] == "a"
+    assert by_trials({"a": past(1.0), "b": past(running=1), "c": past()})[0] == "c"
+
+
+def test_each_family_comes_once_the_cheapest_first():
+    pasts = {"network": past(rank=5.0), "trees": past(rank=2.0), "linear": past(rank=1.0)}
+    order = []
+    while untried := [name for name in pasts if not pasts[name].trials]:
+        name, why = by_seconds(pasts, seed=0, number=len(order))
+        assert name in untried
+        assert "first trial" in why
+        order.append(name)
+        pasts[name] = past(100.0, rank=pasts[name].rank, last_turn=len(order))
+    assert order == ["linear", "trees", "network"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gained", "expected"),
+    [
+        ((4.0,), (True,), 4.0),  # the cost of a trial
+        ((4.0, 4.0, 4.0, 4.0), (True, False, False, False), 12.0),  # since it last gained
+        ((4.0, 4.0, 4.0, 4.0), (True, False, False, True), 12.0),  # between its last two gains
+        ((4.0, 4.0, 4.0), (False, False, False), 12.0),  # never: since it began
+    ],
+)
+def test_cost_for_improvement(seconds, gained, expected):
+    assert cost_for_improvement(past(*seconds, gained=gained)) == expected
+
+
+def test_a_running_trial_counts_as_one_without_gain():
+    assert cost_for_improvement(past(4.0, gained=(True,), running=2)) == 8.0
+
+
+def share_of(name, pasts, turns=400):
+    # Every family has just had its turn, so that none is due for having waited.
+    return sum(by_seconds(pasts, seed=3, number=n, left=1e9)[0] == name for n in range(turns)) / turns
+
+
+def test_turns_are_drawn_by_cost_for_improvement_and_weight():
+    cheap, dear = past(1.0, gained=(True,), last_turn=10**6), past(9.0, gained=(True,), last_turn=10**6)
+    assert share_of("cheap", {"cheap": cheap, "dear": dear}) == pytest.approx(0.9, abs=0.05)
+    heavy = past(9.0, gained=(True,), last_turn=10**6, weight=9.0)
+    assert share_of("cheap", {"cheap": cheap, "heavy": heavy}) == pytest.approx(0.5, abs=0.08)
+
+
+def test_the_draw_follows_from_seed_and_number():
+    pasts = {name: past(cost, last_turn=10**6) for name, cost in (("a", 1.0), ("b", 1.5), ("c", 2.0))}
+    drawn = [[by_seconds(pasts, seed=seed, number=n) for n in range(30)] for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+
+
+def test_no_family_waits_for_longer_than_the_floor():
+    pasts = {"a": past(1.0, gained=(True,), last_turn=20), "b": past(900.0, last_turn=15)}
+    name, why = by_seconds(pasts, seed=0, number=20)
+    assert name == "b"
+    assert why == "no turn since 4 others"
+
+
+def test_a_trial_that_would_not_end_in_time_is_not_begun():
+    pasts = {"a": past(5.0, last_turn=1), "b": past(50.0, last_turn=0)}
+    assert by_seconds(pasts, seed=0, number=99, left=20.0)[0] == "a"
+    assert by_seconds(pasts, seed=0, number=99, left=4.0) is None
+
+
+def test_a_first_trial_leaves_shares_for_the_families_behind_it():
+    assert seconds_for_trial(120.0, past(), [past(3.0), past(), past()]) == 30.0
+    assert seconds_for_trial(120.0, past(), [past(3.0)]) == 60.0
+    assert seconds_for_trial(120.0, past(), [past(), past()], workers=2) == 60.0
+    assert seconds_for_trial(120.0, past(), [], workers=8) == 120.0
+    assert seconds_for_trial(120.0, past(10.0), []) == 60.0
+    assert seconds_for_trial(120.0, past(100.0), []) == 100.0
+    assert seconds_for_trial(120.0, past(500.0), []) == 120.0
+    assert seconds_for_trial(math.inf, past(), [past()]) == math.inf

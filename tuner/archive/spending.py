@@ -1,0 +1,61 @@
+"""Where a study's seconds went, and what they brought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tuner.archive.study_folder import Archive
+from tuner.search.ledger import Trial
+
+
+def spending(study: Archive) -> pd.DataFrame:
+    """Return one row a family, the dearest first.
+
+    Returns:
+        Columns `family`, `trials` (without duplicates), `seconds`, `share` of all seconds, the best value under the
+        metric's name, `gained` (trials that lowered the loss of the ensemble of all trials before them), and `why`: the
+        reason of its last turn.
+    """
+    rows = []
+    for family in study.families:
+        trials = [trial for trial in study.ledger.trials(family) if not trial.duplicate]
+        if not trials:
+            continue
+        ended = [trial.outcome for trial in trials if trial.outcome]
+        values = [study.task.score.sign * trial.value for trial in trials if trial.value is not None]
+        rows.append(
+            {
+                "family": family,
+                "trials": len(trials),
+                "seconds": sum(outcome.seconds for outcome in ended),
+                study.task.score.name: study.task.score.sign * min(values) if values else None,
+                "gained": sum(outcome.gain > 0 for outcome in ended),
+                "why": trials[-1].turn.why,
+            }
+        )
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    table.insert(3, "share", table["seconds"] / max(table["seconds"].sum(), 1e-9))
+    return table.sort_values("seconds", ascending=False, ignore_index=True)
+
+
+def gains(trials: Sequence[Trial]) -> str:
+    """Say when the ensemble of all trials last gained, and what the last third of the time brought; or nothing.
+
+    Args:
+        trials: Trials of a study; those that run, and duplicates, are left out.
+    """
+    ended = [trial.outcome for trial in trials if trial.outcome and not trial.duplicate]
+    gained = {outcome.started + outcome.seconds: outcome.gain for outcome in ended if outcome.gain > 0}
+    if not gained:
+        return ""
+    begin, end = min(o.started for o in ended), max(o.started + o.seconds for o in ended)
+    late = [gain for at, gain in gained.items() if at > end - (end - begin) / 3]
+    brought = 1 - float(np.prod([1 - gain for gain in late]))
+    since = end - max(gained)
+    last = "with the last trial" if since < 1 else f"{since:.0f} s before the end"
+    return f"the ensemble of all trials last gained {last}, the last third of the time took {brought:.1%} off its loss"

@@ -1,0 +1,64 @@
+"""A running ensemble of all trials so far: what each new trial gains for it is known for the price of a few scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.rows.target import ITSELF
+from tuner.scoring.score import Undefined
+from tuner.task.task import Task
+from tuner.trials.scored_folds import scored_folds
+
+_WEIGHTS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05)
+_MOST_NUMBERS = 2_000_000
+
+
+class Blend:
+    """Mixes in the held-out predictions of one trial after the other, each with the best of a few weights.
+
+    That is a Frank-Wolfe step with a coarse line search: no ensemble to predict with, but an honest sign of whether a
+    trial brings anything new. Of large predictions some rows of each fold stand for all.
+
+    Args:
+        task: The task.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._scored = task, scored_folds(task)
+        self._weights = _WEIGHTS[:1] if task.target.kind == ITSELF else _WEIGHTS
+        self._held: NDArray[Any] | None = None
+        self._loss = np.inf
+
+    def add(self, folder: Path) -> float:
+        """Mix in the predictions that an attempt left in its folder.
+
+        Returns:
+            By which share of itself the loss fell; 0 for the first trial, and where nothing was gained.
+        """
+        with np.load(folder / "held_out.npz") as stored:
+            predictions, rows, folds = stored["predictions"], stored["rows"], stored["folds"]
+        kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
+        predictions, target, folds = predictions[kept], self._task.rows.target[rows[kept]], folds[kept]
+        if self._held is None:
+            self._held, self._loss = predictions, self._loss_of(target, predictions, folds)
+            return 0.0
+        mixed = [(1 - weight) * self._held + weight * predictions for weight in self._weights]
+        losses = [self._loss_of(target, one, folds) for one in mixed]
+        best, before = int(np.argmin(losses)), self._loss
+        if not losses[best] < before:
+            return 0.0
+        self._held, self._loss = mixed[best], losses[best]
+        return min(1.0, (before - losses[best]) / abs(before)) if np.isfinite(before) and before else 1.0
+
+    def _loss_of(self, target: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
+        """Return the mean loss of the folds that are scored; infinite where it is undefined."""
+        each = [folds == k for k in self._scored]
+        try:
+            found = float(np.mean([self._task.score.loss(target[of], predictions[of]) for of in each]))
+        except Undefined:
+            return float("inf")
+        return found if np.isfinite(found) else float("inf")

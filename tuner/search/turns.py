@@ -1,0 +1,141 @@
+"""Whose turn it is: pure functions of what is known of each family, so that a study is decided by its records.
+
+By trials, families take turns. By seconds, each family comes once, the cheapest first; then a family is drawn by its
+estimated cost for improvement (Wang, Wu, Weimer, Zhu: "FLAML: A Fast and Lightweight AutoML Library", MLSys 2021), with
+a floor that keeps every family in the study. An improvement is what a trial gained for the ensemble.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tuner.search.ledger import Trial
+from tuner.seeds import derive_seed
+
+Rule = Literal["trials", "seconds"]
+RULES: tuple[Rule, ...] = ("trials", "seconds")
+_LAST = 3
+_GAIN = 0.001
+_FLOOR = 2
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of one family when a turn is decided.
+
+    Attributes:
+        rank: A rule of thumb for its cost, before anything is known.
+        weight: How often its turn comes, relative to the others.
+        seconds: What each ended trial took, in the order in which they were asked, without duplicates.
+        gained: Whether each of them gained something.
+        running: How many of its trials run now.
+        last_turn: The number of its last turn, or -1.
+    """
+
+    rank: float
+    weight: float = 1.0
+    seconds: tuple[float, ...] = ()
+    gained: tuple[bool, ...] = ()
+    running: int = 0
+    last_turn: int = -1
+
+    @property
+    def trials(self) -> int:
+        """How many trials were asked."""
+        return len(self.seconds) + self.running
+
+    @property
+    def cost(self) -> float:
+        """The seconds that a trial takes: the median of the last ones; infinite while none has ended."""
+        return float(np.median(self.seconds[-_LAST:])) if self.seconds else math.inf
+
+
+def past_of(trials: Sequence[Trial], *, rank: float, weight: float) -> Past:
+    """Return what is known of a family.
+
+    Args:
+        trials: All of its trials, by number.
+        rank: A rule of thumb for its cost.
+        weight: How often its turn comes, relative to the others.
+    """
+    own = [trial for trial in trials if not trial.duplicate]
+    ended = [trial.outcome for trial in own if trial.outcome]
+    return Past(
+        rank,
+        weight,
+        tuple(outcome.seconds for outcome in ended),
+        tuple(outcome.gain >= _GAIN for outcome in ended),
+        len(own) - len(ended),
+        max((trial.turn.number for trial in trials), default=-1),
+    )
+
+
+def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
+    """Return the family with the fewest trials for its weight, the first of equals, and why."""
+    return min(pasts, key=lambda name: pasts[name].trials / pasts[name].weight), "in turn"
+
+
+def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
+    """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
+
+    Args:
+        pasts: What is known of each family.
+        seed: The study's seed.
+        number: The number of the turn.
+        left: Seconds until the study ends.
+    """
+    untried = [name for name in pasts if not pasts[name].trials]
+    if untried:
+        return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
+    known = {name: past for name, past in pasts.items() if past.seconds}
+    if not known:  # all first trials still run
+        return by_trials(pasts)
+    fitting = {name: past for name, past in known.items() if past.cost <= left}
+    if not fitting:
+        return None
+    oldest = min(fitting, key=lambda name: fitting[name].last_turn)
+    waited = number - fitting[oldest].last_turn
+    if waited > _FLOOR * len(pasts) / fitting[oldest].weight:
+        return oldest, f"no turn since {waited - 1} others"
+    names = sorted(fitting)
+    cost = {name: cost_for_improvement(fitting[name]) for name in names}
+    chances = np.array([fitting[name].weight / max(cost[name], 1e-3) for name in names])
+    drawn = np.random.default_rng(derive_seed(seed, "turn", number)).choice(len(names), p=chances / chances.sum())
+    return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
+
+
+def cost_for_improvement(past: Past) -> float:
+    """Return the seconds in which a family may be expected to gain again.
+
+    They are the greatest of the seconds since it last gained, the seconds between its last two gains, and the cost of
+    one trial. A family that never gained is taken to have gained at its beginning.
+    """
+    spent = np.cumsum([0.0, *past.seconds])
+    at = [0.0, 0.0, *(float(spent[i + 1]) for i, gained in enumerate(past.gained) if gained)]
+    total = float(spent[-1]) + past.running * past.cost
+    return max(total - at[-1], at[-1] - at[-2], past.cost)
+
+
+def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
+    """Return how long a trial may take of the time that is left.
+
+    A first trial leaves equal shares for all families that have had none, and one for what follows. A later one leaves
+    half of the time, unless trials of its family are known to take longer.
+
+    Args:
+        left: Seconds until the study ends.
+        past: What is known of the trial's family, before the trial.
+        others: The same of the other families.
+        workers: How many trials run at once.
+    """
+    if math.isinf(left):
+        return left
+    if past.trials:
+        return max(left / 2, min(left, past.cost))
+    untried = 1 + sum(not other.trials for other in others)
+    return min(left, max(1, workers) * left / (untried + 1))
