@@ -68,7 +68,9 @@ KERAS = Engine(
     environment={"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
     packages=("keras", "tensorflow"),
 )
-XGBOOST = Engine("xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0)
+XGBOOST = Engine(
+    "xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0
+)
 SKLEARN = Engine(
     "sklearn",
     "spaces.engines.sklearn:EstimatorFitted",
