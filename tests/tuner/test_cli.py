@@ -181,9 +181,13 @@ def test_an_own_family_in_a_study_file_is_tuned(place):
         "    inputs = keras.Input(signature.input.shape)\n"
         "    return keras.Model(inputs, keras.layers.Dense(1, activation='sigmoid')(inputs))\n"
     )
-    text = STUDY.replace('"small"', '"own"').replace(
-        "[families.linear]\nalpha = { low = 0.1, high = 10.0, log = true }",
-        '[families.mine]\nbuild = "nets:build"\nspace = "nets:SPACE"\nlearning_rate = { low = 0.01 }',
+    text = (
+        STUDY.replace('"small"', '"own"')
+        .replace('time = "20m"\ntrial', "trial")
+        .replace(
+            "[families.linear]\nalpha = { low = 0.1, high = 10.0, log = true }",
+            '[families.mine]\nbuild = "nets:build"\nspace = "nets:SPACE"\nlearning_rate = { low = 0.01 }',
+        )
     )
     (place / "own.toml").write_text(text)
     result = call("run", place / "own.toml")

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from tuner.search.turns import Past, by_seconds, by_trials, cost_for_improvement, seconds_for_trial
 
 
