@@ -33,17 +33,21 @@ from unittest import mock
 
 import numpy as np
 import optuna
+from tuner.launch.tracking import Tracker, default_uri
 
 import tuner
 from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, pretend_task
 from benchmarks.results import save
 from spaces.language.space import Space, flatten, sample, suggest
-from tuner import launch, slots
 from tuner.archive.report import print_table
-from tuner.archive.study_folder import read_study_file
-from tuner.launch.tracking import Tracker, default_uri
+from tuner.launch import page as page_module
+from tuner.launch.page import StudyPage
+from tuner.launch.plan import make_plan
 from tuner.search.ledger import Ledger
 from tuner.study import Study
+from tuner.tracking.client import default_uri
+from tuner.tracking.tracker import Tracker
+from tuner.trials import process_slots
 from tuner.trials.outcome import Outcome
 from tuner.trials.trial import RUNGS
 
@@ -112,8 +116,8 @@ def _measure(place: Path, sampler: str, n_warm: int, n_measured: int) -> dict[st
         (Ledger, "equal"),
         (Ledger, "report"),
         (Ledger, "tell"),
-        (slots, "wait"),
-        (launch, "markdown_note"),
+        (process_slots, "wait"),
+        (page_module, "markdown_note"),
         (Tracker, "_try"),
     ]
     n_finished = _n_told(place)
@@ -196,17 +200,22 @@ def _prepare(place: Path, n_finished: int) -> None:
     space = pretend_dense().space(study.task.signature)
     study.to_optuna("dense").add_trials(_finished_trials(space, n_finished - 1))
     study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
-    tracker = Tracker(
-        default_uri(study.folder),
-        experiment=study.name,
-        study=read_study_file(study.folder)["id"],
-        name=study.name,
-        params={},
-        dataset={"name": study.name, "digest": study.task.digest, "source": "made up", "schema": {}, "profile": {}},
-        note=lambda: "",
-        curves_of=lambda trial: [],
-        complain=print,
+    plan = make_plan(
+        study.task,
+        [pretend_dense()],
+        sampler="optuna.random",
+        pruner="none",
+        trials=1,
+        time=None,
+        trial_time=None,
+        max_failures=None,
+        workers=1,
+        seed=0,
+        weights=None,
+        log_curves="none",
     )
+    page = StudyPage(study, plan, {})
+    tracker = Tracker(default_uri(study.folder), page, curves="none", complain=print)
     for trial in study.trials:
         tracker.told(trial)
     if missing := tracker.close("FINISHED", seconds=1800):

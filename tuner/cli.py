@@ -213,23 +213,35 @@ def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, .
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
 @_exits
-def ui(folder: Path, port: int) -> None:
-    """Open MLflow's pages of a study, on this computer only."""
-    import subprocess
+def ui(folder: Path, port: int, opened: bool) -> None:
+    """Show a study in MLflow's pages, on this computer only."""
+    import webbrowser
 
-    from tuner.archive.study_folder import StudyError, read_study_file
-    from tuner.launch.tracking import default_uri, quiet_environment, ui_command
+    from tuner.archive.study_folder import read_study_file
+    from tuner.tracking.client import open_client
+    from tuner.tracking.pages import leaderboard_page
+    from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, tracked_at
 
     read_study_file(folder)
-    uri = default_uri(folder)
-    if not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise StudyError(
-            f"there is no {uri.removeprefix('sqlite:///')}: the study was tracked elsewhere, or not at all"
-        )
-    quiet_environment()
-    click.echo(f"MLflow at http://127.0.0.1:{port} (experiment {folder.resolve().name}); Ctrl-C ends it", err=True)
-    sys.exit(subprocess.run(ui_command(uri, port), check=False).returncode)
+    uri = tracked_at(folder)
+    try:
+        check_port(port)
+    except PortTaken as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    if (old := follow_the_folder(uri)) is not None:
+        click.echo(f"The folder was {old} before: what MLflow stored of it is brought here", err=True)
+    experiment = open_client(uri).get_experiment_by_name(folder.resolve().name)
+
+    def ready(server: str) -> None:
+        page = leaderboard_page(server, experiment.experiment_id) if experiment else server
+        click.echo(f"{folder.resolve().name} in MLflow (Ctrl-C ends it): {page}", err=True)
+        if opened:
+            webbrowser.open(page)
+
+    sys.exit(serve(uri, port, ready))
 
 
 def _told(given: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,13 +15,16 @@ from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
 from spaces.language.space import Space, digest, from_json, to_json
 from tuner.amounts import Count, Duration, Positive
-from tuner.archive.report import leaderboard, summary
+from tuner.archive.report import leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.task.task import Task
+from tuner.tracking.client import reachable_uri
+from tuner.tracking.ensembles import NotShown, show_ensemble
+from tuner.tracking.shown import ensemble_numbers
 
 if TYPE_CHECKING:
     import optuna
@@ -73,9 +77,32 @@ class Study(Archive):
         """
         from tuner.ensembling.build import build_ensemble
 
-        return build_ensemble(
+        made = build_ensemble(
             self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
         )
+        self._show(made)
+        return made
+
+    def _show(self, made: StudyEnsemble) -> None:
+        """Show an ensemble on the study's run in MLflow, where the study is tracked; nothing depends on it."""
+        if (uri := reachable_uri(self.folder)) is None:
+            return
+        metric, scores = self.task.score.name, made.scores
+        difference = scores["difference"]
+        line = (
+            f"Ensemble of {len(made.members)} models: {metric} {scores['ensemble']['cross_fitted']:.5g} cross-fitted, "
+            f"{difference['cross_fitted']:+.2g} against one model chosen the same way"
+        )
+        try:
+            show_ensemble(
+                uri,
+                experiment=self.name,
+                study=read_study_file(self.folder)["id"],
+                numbers=ensemble_numbers(metric, scores, len(made.members)),
+                note=lambda pages: markdown_note(self, pages, line),
+            )
+        except NotShown as error:
+            logging.getLogger("tuner").warning("the ensemble is not shown: %s", error)
 
     def summary(self, limit: str | None = None) -> str:
         """Say in one line what limited the study, whether it still improved, and what failed."""

@@ -19,11 +19,11 @@ from spaces.engines.curves import Curve
 from spaces.families.catalog import FAMILIES, fitting
 from tuner.ensembling.more_models import refitted
 from tuner.ensembling.pool import member_of, read_held_out
-from tuner.launch.tracking import default_uri, open_client
 from tuner.scoring.metrics import METRICS
 from tuner.scoring.score import Score
 from tuner.task.folds import make_folds
 from tuner.task.reading import DataError
+from tuner.tracking.client import default_uri, open_client
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 TARGETS = ["price", "colour", "old"]
@@ -42,11 +42,11 @@ def make_frame(rows: int = 300) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    task = tuner.Task(make_frame(), TARGETS, split={"kind": "kfold", "folds": 2}, test=0.2)
+    task = tuner.Task(make_frame(), TARGETS, split={"kind": "kfold", "folds": 3}, test=0.2)
     dense = {
         "scaling": "standard",
         "units": 32,
-        "epochs": 12,
+        "epochs": 15,
         "batch_size": 32,
         "optimizer.adam.learning_rate": 1e-2,
         "batch_normalization": False,

@@ -8,7 +8,7 @@ import pytest
 from small import SMALL_XGBOOST
 
 import tuner
-from tuner.launch.tracking import open_client
+from tuner.tracking.client import open_client
 
 CALL = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 4, "workers": 0, "seed": 1}
 
@@ -22,7 +22,7 @@ def tracked(task, tmp_path_factory):
 
 def runs_of(client, name="study"):
     runs = client.search_runs([client.get_experiment_by_name(name).experiment_id], max_results=1000)
-    return {run.info.run_name: run for run in runs}
+    return {run.data.tags.get("tuner.trial", run.info.run_name): run for run in runs}
 
 
 def test_a_parent_and_a_child_for_each_trial(tracked):
@@ -32,22 +32,27 @@ def test_a_parent_and_a_child_for_each_trial(tracked):
     parent = runs.pop("study")
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    assert "| linear-000000 |" in parent.data.tags["mlflow.note.content"]
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith(f"**study**: best log_loss {study.best.value:.5g} by {study.best.name}; combine with ")
+    page = f"#/experiments/{parent.info.experiment_id}/runs/{runs['linear-000000'].info.run_id}"
+    assert f"| [linear-000000]({page}" in note
+    assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best.value, rel=1e-5)
     assert parent.data.params["metric"] == "log_loss"
     (dataset,) = parent.inputs.dataset_inputs
     assert dataset.dataset.digest == study.task.digest
 
 
-def test_children_hold_params_curves_and_the_objective_once(tracked):
+def test_children_hold_params_curves_and_each_score_once(tracked):
     study, client = tracked
     runs = runs_of(client)
     for trial in study.complete:
         run = runs[trial.name]
         assert run.data.params == {"family": trial.family} | {k: str(v) for k, v in trial.params.items()}
-        history = client.get_metric_history(run.info.run_id, "objective")
-        assert [point.value for point in history] == [trial.value]
-        assert run.data.metrics["roc_auc"] == trial.outcome.scores["held_out"]["roc_auc"]
-    curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "val_logloss/fold-0")
+        history = client.get_metric_history(run.info.run_id, "log_loss")
+        assert [point.value for point in history] == [pytest.approx(trial.value, rel=1e-5)]
+        assert run.data.metrics["roc_auc"] == pytest.approx(trial.outcome.scores["held_out"]["roc_auc"], rel=1e-5)
+        assert not {"objective", "score", "objective_by_fold"} & set(run.data.metrics)
+    curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "logloss/validation")
     steps = [point.step for point in curve]
     assert len(set(steps)) == len(steps) > 3
 
@@ -63,8 +68,8 @@ def test_a_server_that_is_down_stops_nothing_and_is_told_later(task, tmp_path, c
     tuner.tune(task, tracking=uri, progress=False, **call)
     runs = runs_of(mlflow.MlflowClient(uri))
     assert set(runs) == {"study"} | {trial.name for trial in study.trials}
-    assert runs["xgboost-000001"].data.metrics["objective"] == next(
-        trial.value for trial in study.complete if trial.name == "xgboost-000001"
+    assert runs["xgboost-000001"].data.metrics["log_loss"] == pytest.approx(
+        next(trial.value for trial in study.complete if trial.name == "xgboost-000001"), rel=1e-5
     )
 
 
@@ -83,7 +88,7 @@ from sqlalchemy.engine import Engine
 def die(connection, cursor, statement, *more):
     if "CREATE TABLE _alembic_tmp_trace_info" in statement:
         os._exit(9)
-from tuner.launch.tracking import open_client
+from tuner.tracking.client import open_client
 open_client(sys.argv[1])
 """
 
@@ -96,3 +101,11 @@ def test_a_process_killed_while_the_database_is_made_leaves_no_half_of_it(tmp_pa
     client = open_client(uri)
     assert client.create_experiment("after") in {one.experiment_id for one in client.search_experiments()}
     assert [path.name for path in tmp_path.glob("mlflow.db*") if path.suffix not in (".lock", "")] == ["mlflow.db"]
+
+
+def test_an_ensemble_is_shown_where_the_study_is(tracked):
+    study, client = tracked
+    made = study.ensemble("uniform")
+    parent = runs_of(client)["study"]
+    assert parent.data.metrics["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
+    assert "Ensemble of 2 models: log_loss " in parent.data.tags["mlflow.note.content"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,30 @@ from tuner.archive.spending import gains
 from tuner.archive.study_folder import Archive
 from tuner.search.ledger import Trial
 
-_SHOWN = 15
+_SHOWN = 10
 
 
-def markdown_note(study: Archive) -> str:
-    """Return the study's description for MLflow: the leaderboard and one line about how it went."""
-    board = compact(leaderboard(study), study.task.score.name).head(_SHOWN)
-    header = "| " + " | ".join(board.columns) + " |"
-    rule = "|" + " --- |" * board.shape[1]
-    rows = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in board.itertuples(index=False)]
-    return "\n".join([f"**{study.name}**: {summary(study)}", "", header, rule, *rows])
+def markdown_note(study: Archive, pages: Mapping[str, str], ensemble: str = "") -> str:
+    """Return the study's description for MLflow: how it stands, how to predict, the leaderboard, how to go on.
+
+    Args:
+        study: The study.
+        pages: Addresses of trials' pages, by name.
+        ensemble: A line about the last ensemble.
+    """
+    best, metric = study.best, study.task.score.name
+    found = "no trial yet" if best is None else f"best {metric} {_cell(best.value)} by {best.name}"
+    use = (
+        f"combine with `tuner ensemble {study.folder}`, predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
+    )
+    board = compact(leaderboard(study), metric).head(_SHOWN)
+    rows = [[_cell(value) for value in row] for row in board.itertuples(index=False)]
+    linked = [[f"[{name}]({pages[name]})" if name in pages else name, *rest] for name, *rest in rows]
+    table = [board.columns.tolist(), ["---"] * board.shape[1], *linked]
+    lines = ["| " + " | ".join(row) + " |" for row in table]
+    more = f"All trials: `tuner leaderboard {study.folder}`. To go on: the same call or command again."
+    about = [f"**{study.name}**: {found}; {use}", ensemble, summary(study)]
+    return "\n\n".join([*filter(None, about), "\n".join(lines), more])
 
 
 def leaderboard(study: Archive) -> pd.DataFrame:

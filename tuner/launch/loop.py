@@ -16,16 +16,16 @@ from typing import Any
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
 from tuner.archive.model_files import ModelFiles
-from tuner.archive.report import markdown_note
-from tuner.archive.study_folder import read_study_file
 from tuner.ensembling.blend import Blend
+from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display
-from tuner.launch.tracking import Epochs, Tracker
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of
 from tuner.seeds import derive_seed
 from tuner.study import Study
+from tuner.tracking.client import remember
+from tuner.tracking.tracker import Epochs, Tracker
 from tuner.trials.inline_slots import InlineSlots
 from tuner.trials.outcome import Job, Outcome, seal, sealed
 from tuner.trials.process_slots import ProcessSlots
@@ -258,34 +258,9 @@ class Launch:
     def _make_tracker(self, uri: str | None, constants: Mapping[str, Any]) -> Tracker | None:
         if uri is None:
             return None
-        study, task = self._study, self._study.task
-        description = task.describe()
-        return Tracker(
-            uri,
-            experiment=study.name,
-            study=read_study_file(study.folder)["id"],
-            name=study.name,
-            params={
-                "metric": task.score.name,
-                "split": task.split.kind,
-                "folds": len(task.folds),
-                "seed": self._plan.seed,
-                "families": ", ".join(self._searched()),
-                "trials": self._plan.budget.trials,
-                "time": None if math.isinf(self._plan.budget.time) else self._plan.budget.time,
-                **constants,
-            },
-            dataset={
-                "name": study.name,
-                "digest": task.digest,
-                "source": str(study.folder / "data"),
-                "schema": {"mlflow_colspec": [{"name": c.name, "type": c.kind} for c in task.schema.columns]},
-                "profile": {name: description[name] for name in ("rows", "test_rows")},
-            },
-            note=lambda: markdown_note(study),
-            curves_of=study.curves,
-            complain=self._display.say,
-        )
+        remember(self._study.folder, uri)
+        page = StudyPage(self._study, self._plan, constants)
+        return Tracker(uri, page, curves=self._plan.log_curves, complain=self._display.say)
 
     def _close_tracking(self, status: str) -> None:
         if self._tracker is None:

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from spaces.engines.engine import ENGINES, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
@@ -20,6 +20,7 @@ from tuner.duration import seconds
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
+from tuner.tracking.shown import CurvesShown
 from tuner.trials.scored_folds import check_metrics
 
 DEFAULT_TRIALS = 40
@@ -58,6 +59,7 @@ class Plan:
         budget: When the study ends.
         workers: Worker processes; 0 for none.
         seed: The study's seed.
+        log_curves: Which curves MLflow shows.
     """
 
     families: dict[str, Family]
@@ -66,6 +68,7 @@ class Plan:
     budget: Budget
     workers: int
     seed: int
+    log_curves: CurvesShown = "mean"
 
 
 def make_plan(
@@ -82,6 +85,7 @@ def make_plan(
     workers: Any,
     seed: Any,
     weights: Mapping[str, float] | None,
+    log_curves: CurvesShown,
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
 
@@ -98,8 +102,18 @@ def make_plan(
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
+    if log_curves not in get_args(CurvesShown):
+        raise ValueError(f"log_curves: {unknown_name(str(log_curves), list(get_args(CurvesShown)))}")
     check_metrics(task)
-    return Plan({name: family for name, (family, _) in chosen.items()}, spaces, each_weight, budget, n_workers, seed)
+    return Plan(
+        {name: family for name, (family, _) in chosen.items()},
+        spaces,
+        each_weight,
+        budget,
+        n_workers,
+        seed,
+        log_curves,
+    )
 
 
 def _budget(trials: Any, time: Any, trial_time: Any, max_failures: Any, turns: Any) -> Budget:

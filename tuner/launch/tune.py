@@ -20,11 +20,12 @@ from tuner.archive.study_folder import StudyError
 from tuner.launch.loop import Launch
 from tuner.launch.plan import Families, Plan, make_plan
 from tuner.launch.progress import Display
-from tuner.launch.tracking import default_uri
 from tuner.plain_names import plain
 from tuner.search.turns import Rule
 from tuner.study import Study, begin_or_continue
 from tuner.task.task import Task
+from tuner.tracking.client import tracking_uri
+from tuner.tracking.shown import CurvesShown
 from tuner.trials.scored_folds import left_out
 
 
@@ -42,6 +43,7 @@ def tune(
     seed: Natural = 0,
     folder: str | Path | None = None,
     tracking: str | None = "auto",
+    log_curves: CurvesShown = "mean",
     turns: Rule | None = None,
     weights: Mapping[str, float] | None = None,
     disk: float = 8e9,
@@ -63,7 +65,9 @@ def tune(
         workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
         seed: Everything random about the trials is derived from it.
         folder: Where to keep the study; under `runs/`, named after target and data, when left out.
-        tracking: An MLflow tracking URI, `"auto"` for `mlflow.db` beside the folder, or None for no MLflow.
+        tracking: An MLflow tracking URI, or None for no MLflow. `"auto"` is `$MLFLOW_TRACKING_URI` where that is set,
+            else `mlflow.db` beside the folder.
+        log_curves: Curves in MLflow: `"mean"` over the folds, `"folds"` for each while it trains, or `"none"`.
         turns: How families take turns. `"trials"`: one after the other. `"seconds"`: each family once, the cheapest
             first, then by the seconds that a family needs to gain something for the ensemble; the order is written
             with the trials, and another run may have another. `"seconds"` where `time` is given, when left out.
@@ -91,6 +95,7 @@ def tune(
         workers=workers,
         seed=seed,
         weights=weights,
+        log_curves=log_curves,
     )
     place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     with _locked(place):
@@ -109,7 +114,7 @@ def tune(
                 (place / "ledger.db").unlink()
                 raise
         constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
-        launch.run(default_uri(place) if tracking == "auto" else tracking, constants)
+        launch.run(tracking_uri(tracking, place), constants)
     return study
 
 

@@ -1,0 +1,237 @@
+"""What goes wrong in MLflow is said as what it is, and stops nothing."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.search.ledger import Trial
+from tuner.tracking.client import open_client
+from tuner.tracking.ensembles import NotShown, show_ensemble
+from tuner.tracking.server import PortTaken, check_port, follow_the_folder, tracked_at
+from tuner.tracking.tracker import Tracker
+from tuner.trials.outcome import Outcome
+
+
+@dataclass
+class Page:
+    """A study of a few made-up trials."""
+
+    folder: Path
+    trials: list[Trial] = field(default_factory=list)
+    name: str = "oil"
+    id: str = "id-of-oil"
+    metric: str = "log_loss"
+    sign: int = 1
+    params: dict[str, Any] = field(default_factory=lambda: {"seed": 0})
+    columns: tuple[list[str], list[str]] = (["seconds"], ["family"])
+
+    @property
+    def artifacts(self):
+        return str(self.folder / "mlartifacts")
+
+    @property
+    def dataset(self):
+        return {"name": "oil", "digest": "abc", "source": "data", "schema": {"mlflow_colspec": []}, "profile": {}}
+
+    def note(self, pages):
+        return f"{len(pages)} trials"
+
+    def finished(self):
+        return self.trials
+
+    def curves(self, trial):
+        return []
+
+    def files(self):
+        return {"leaderboard.csv": "trial\n"}
+
+    def add(self, **params):
+        number = len(self.trials)
+        outcome = Outcome("complete", 1 / (1 + number), (0.1, 0.2), seconds=1.0, started=1e9 + number)
+        self.trials.append(Trial("linear", number, "complete", params, outcome))
+        return self.trials[-1]
+
+
+class Study:
+    """A page, the database beside it, and what was complained of."""
+
+    def __init__(self, folder):
+        self.page, self.said = Page(folder), []
+        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+
+    def start(self):
+        return Tracker(self.uri, self.page, curves="mean", complain=self.said.append)
+
+    @property
+    def runs(self):
+        client = open_client(self.uri)
+        found = client.search_runs([client.get_experiment_by_name("oil").experiment_id])
+        return {run.data.tags.get("tuner.trial", "parent"): run for run in found}
+
+    def send(self, count=2):
+        tracker = self.start()
+        for _ in range(count):
+            tracker.told(self.page.add(penalty=0.5))
+        assert tracker.close("FINISHED") == 0
+        return self.runs
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """MLflow's tables, which take seconds to make."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    open_client(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def study(tmp_path, empty):
+    shutil.copy(empty, tmp_path)
+    return Study(tmp_path)
+
+
+def test_the_study_has_numbers_a_description_and_files_of_its_own(study):
+    runs = study.send(3)
+    parent = runs["parent"]
+    assert parent.data.metrics["best_log_loss"] == pytest.approx(1 / 3, rel=1e-5)
+    assert parent.data.metrics["trials_complete"] == 3
+    history = open_client(study.uri).get_metric_history(parent.info.run_id, "best_log_loss")
+    assert [(point.step, point.value) for point in history] == [(0, 1.0), (1, 0.5), (2, pytest.approx(0.333333))]
+    assert parent.data.tags["mlflow.note.content"] == "3 trials"
+    assert [file.path for file in open_client(study.uri).list_artifacts(parent.info.run_id)] == ["leaderboard.csv"]
+    child = runs["linear-000001"]
+    assert (child.info.start_time, child.info.end_time) == (1_000_000_001_000, 1_000_000_002_000)
+    assert child.info.run_name == "linear-000001 penalty=0.5"
+
+
+def test_an_ensemble_stands_on_the_study_s_run(study):
+    study.send()
+    numbers = {"ensemble_log_loss": 0.1}
+    ask = {"experiment": "oil", "numbers": numbers, "note": lambda pages: " ".join(sorted(pages))}
+    show_ensemble(study.uri, study="id-of-oil", **ask)
+    parent = study.runs["parent"]
+    assert parent.data.metrics["ensemble_log_loss"] == 0.1
+    assert parent.data.tags["mlflow.note.content"] == "linear-000000 linear-000001"
+    with pytest.raises(NotShown, match="no run of oil"):
+        show_ensemble(study.uri, study="another", **ask)
+
+
+def test_parameters_that_mlflow_takes_for_one_are_two(study):
+    tracker = study.start()
+    tracker.told(study.page.add(**{"rate(a)": 1, "rate[a]": 2, "lift//top": 3}))
+    tracker.told(study.page.add(units=4))
+    assert tracker.close("FINISHED") == 0
+    runs = study.runs
+    assert {runs[name].info.status for name in ("linear-000000", "linear-000001")} == {"FINISHED"}
+    assert sorted(runs["linear-000000"].data.params.values()) == ["1", "2", "3", "linear"]
+    assert study.said == []
+
+
+def test_a_deleted_parent_is_restored_and_nothing_comes_twice(study):
+    before = study.send()
+    open_client(study.uri).delete_run(before["parent"].info.run_id)
+    after = study.send(1)
+    assert after.keys() == {"parent", "linear-000000", "linear-000001", "linear-000002"}
+    assert all(after[name].info.run_id == run.info.run_id for name, run in before.items())
+    assert study.said == ["the run of oil was deleted in MLflow: it is restored, as the study goes on"]
+
+
+def test_a_deleted_experiment_is_said_to_be_deleted(study):
+    study.send()
+    client = open_client(study.uri)
+    number = client.get_experiment_by_name("oil").experiment_id
+    client.delete_experiment(number)
+    tracker = study.start()
+    tracker.told(study.page.add())
+    assert tracker.close("FINISHED") == 1
+    (said,) = study.said
+    assert "the experiment 'oil' was deleted" in said
+    assert f"mlflow experiments restore --experiment-id {number}" in said
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(study, tmp_path):
+    (tmp_path / "mlflow.db").write_text("no database, but a text that is long enough to be one" * 20)
+    tracker = study.start()
+    tracker.told(study.page.add())
+    assert tracker.close("FINISHED") == 1
+    assert "mlflow.db is no database of MLflow (file is not a database): move it away" in study.said[0]
+
+
+def test_a_database_deleted_in_mid_run_is_made_again_with_everything(study, tmp_path):
+    tracker = study.start()
+    tracker.told(study.page.add())
+    until = time.monotonic() + 60
+    while "linear-000000" not in (study.runs if (tmp_path / "mlflow.db").exists() else {}):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    (tmp_path / "mlflow.db").unlink()
+    tracker.told(study.page.add())
+    assert tracker.close("FINISHED") == 0
+    assert study.runs.keys() == {"parent", "linear-000000", "linear-000001"}
+
+
+def test_a_run_deleted_while_it_trains_does_not_keep_the_others_away(study):
+    tracker = study.start()
+    running = study.page.add()
+    tracker.started(Trial("linear", 0, "running", {}, None), 1)
+    until = time.monotonic() + 60
+    while not tracker._runs:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    open_client(study.uri).delete_run(tracker._runs[running.name])
+    tracker.told(running)
+    tracker.told(study.page.add())
+    assert tracker.close("FINISHED") == 0
+    assert study.runs["linear-000001"].info.status == "FINISHED"
+    (said,) = study.said
+    assert "MLflow refuses linear-000000" in said
+
+
+def test_passwords_are_cut_out_of_complaints(study):
+    study.uri = "http://ann:s3cret@127.0.0.1:9"
+    tracker = study.start()
+    tracker.told(study.page.add())
+    assert tracker.close("FINISHED") == 1
+    assert "http://ann:***@127.0.0.1:9 does not answer" in study.said[0]
+    assert "s3cret" not in " ".join(study.said)
+
+
+def test_a_moved_folder_is_followed(study, tmp_path):
+    study.send()
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    for name in ("mlflow.db", "mlartifacts"):
+        (tmp_path / name).rename(there / name)
+    moved = f"sqlite:///{there / 'mlflow.db'}"
+    assert follow_the_folder(moved) == tmp_path.as_posix()
+    assert follow_the_folder(moved) is None
+    client = open_client(moved)
+    parent = next(run for run in client.search_runs(["1"]) if "tuner.study" in run.data.tags)
+    assert parent.info.artifact_uri.startswith((there / "mlartifacts").as_posix())
+    assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["leaderboard.csv"]
+
+
+def test_a_taken_port_is_refused_with_a_free_one():
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"port {port} is in use by another program: --port \d+ is free"):
+            check_port(port)
+    check_port(port)
+
+
+def test_a_study_tracked_elsewhere_says_where(tmp_path):
+    with pytest.raises(ValueError, match="is not tracked"):
+        tracked_at(tmp_path)
+    (tmp_path / "tracking.json").write_text('{"uri": "http://127.0.0.1:9"}')
+    with pytest.raises(ValueError, match=r"is tracked at http://127\.0\.0\.1:9"):
+        tracked_at(tmp_path)

@@ -1,0 +1,90 @@
+"""What MLflow shows of a study, put together from its folder and its plan."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from spaces.engines.curves import Curves
+from tuner.archive.report import leaderboard, markdown_note
+from tuner.archive.study_folder import read_study_file
+from tuner.launch.plan import Plan
+from tuner.search.ledger import Trial
+from tuner.study import Study
+
+_COLUMNS = 6
+
+
+class StudyPage:
+    """A study as the tracker sees it (see `tuner.tracking.tracker.Shown`).
+
+    Args:
+        study: The study.
+        plan: What the launch was asked to do.
+        constants: Further arguments of the launch, for the page.
+    """
+
+    def __init__(self, study: Study, plan: Plan, constants: Mapping[str, Any]) -> None:
+        self._study, self._plan, self._constants = study, plan, constants
+        self.name, self.id = study.name, str(read_study_file(study.folder)["id"])
+        self.metric, self.sign = study.task.score.name, study.task.score.sign
+
+    @property
+    def artifacts(self) -> str | None:
+        """A folder beside the study's; it moves with it (see `tuner.tracking.server.follow_the_folder`)."""
+        return str(self._study.folder.resolve().parent / "mlartifacts")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The task and the launch in a few words."""
+        task, budget = self._study.task, self._plan.budget
+        return {
+            "metric": self.metric,
+            "split": task.split.kind,
+            "folds": len(task.folds),
+            "seed": self._plan.seed,
+            "families": ", ".join(self._study.families[1:]),
+            "trials": budget.trials,
+            "time": None if math.isinf(budget.time) else budget.time,
+            **self._constants,
+        }
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """The data, by digest, columns and number of rows."""
+        task = self._study.task
+        description = task.describe()
+        return {
+            "name": self.name,
+            "digest": task.digest,
+            "source": str(self._study.folder / "data"),
+            "schema": {"mlflow_colspec": [{"name": c.name, "type": c.kind} for c in task.schema.columns]},
+            "profile": {name: description[name] for name in ("rows", "test_rows")},
+        }
+
+    @property
+    def columns(self) -> tuple[list[str], list[str]]:
+        """Spread, training score, seconds; the family and the parameters that most trials have."""
+        counts = Counter(name for trial in self._study.trials for name in trial.params)
+        often = [name for name, _ in counts.most_common(_COLUMNS)]
+        others = [score.name for score in self._study.task.scores[1:3]]
+        return [f"{self.metric}_std", *others, f"train_{self.metric}", "seconds"], ["family", *often]
+
+    def note(self, pages: Mapping[str, str]) -> str:
+        """Return the study's description."""
+        return markdown_note(self._study, pages)
+
+    def finished(self) -> list[Trial]:
+        """Return all finished trials in the order in which they ended."""
+        return [trial for trial in self._study.trials if trial.outcome is not None]
+
+    def curves(self, trial: Trial) -> list[Curves]:
+        """Return a trial's curves, one mapping a fold."""
+        return self._study.curves(trial)
+
+    def files(self) -> dict[str, str]:
+        """Return what identifies the study, and its leaderboard."""
+        board: str = leaderboard(self._study).to_csv(index=False)
+        return {"study.json": (self._study.folder / "study.json").read_text(), "leaderboard.csv": board}

@@ -1,0 +1,149 @@
+"""MLflow's client, and the database that it talks to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+_SQLITE = "sqlite:///"
+_REMEMBERED = "tracking.json"
+
+
+class Unusable(RuntimeError):
+    """MLflow is there, and cannot be used as it is; the message says why."""
+
+
+def tracking_uri(tracking: str | None, folder: Path) -> str | None:
+    """Return where a study is tracked.
+
+    Args:
+        tracking: What the user says; `"auto"` is `$MLFLOW_TRACKING_URI`, or else the database beside the folder.
+        folder: The study's folder.
+    """
+    if tracking != "auto":
+        return tracking
+    return os.environ.get("MLFLOW_TRACKING_URI") or default_uri(folder)
+
+
+def remember(folder: Path, uri: str) -> None:
+    """Keep beside a study where it is tracked, without passwords."""
+    (folder / _REMEMBERED).write_text(json.dumps({"uri": without_password(uri)}))
+
+
+def remembered_uri(folder: Path) -> str | None:
+    """Return where a study is tracked, or None where it is not."""
+    path = folder / _REMEMBERED
+    return str(json.loads(path.read_text())["uri"]) if path.exists() else None
+
+
+def reachable_uri(folder: Path) -> str | None:
+    """Return where a study is tracked, with the password that `$MLFLOW_TRACKING_URI` gives; None without one."""
+    uri, given = remembered_uri(folder), os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri is None or uri == without_password(given):
+        return given or None
+    return None if ":***@" in uri else uri
+
+
+def default_uri(folder: Path) -> str:
+    """Return the database beside the study folders, shared by all of them."""
+    return f"{_SQLITE}{(folder.resolve().parent / 'mlflow.db').as_posix()}"
+
+
+def without_password(uri: str) -> str:
+    """Return an address as it may be shown.
+
+    >>> without_password("postgresql://ann:secret@db.example/mlflow")
+    'postgresql://ann:***@db.example/mlflow'
+    """
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return uri
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def database(uri: str) -> Path | None:
+    """Return the file of an SQLite address."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def identity(uri: str) -> tuple[int, int] | None:
+    """Return what tells a database file from another of its name; None of a server, or where there is none."""
+    path = database(uri)
+    if path is None or not path.exists():
+        return None
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def quiet_environment() -> None:
+    """Set what MLflow reads from the environment, where the user has not: no telemetry, short waits."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+
+
+def open_client(uri: str) -> Any:
+    """Return a client of MLflow; a database that is not there yet appears whole or not at all.
+
+    Raises:
+        Unusable: The file is no database of MLflow.
+    """
+    quiet_environment()
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks that we handle
+    if (path := database(uri)) is not None:
+        _make_database(path)
+    return MlflowClient(tracking_uri=uri)
+
+
+def leave(client: Any) -> None:
+    """Close a client's connections: to a file that was deleted or replaced, they would go on writing."""
+    store = getattr(getattr(client, "_tracking_client", None), "store", None)
+    if (engine := getattr(store, "engine", None)) is not None:
+        engine.dispose()
+
+
+def _make_database(path: Path) -> None:
+    """Make an empty database under another name, and rename it: MLflow cannot go on with half of its tables."""
+    if _is_database(path):
+        return
+    from filelock import FileLock
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if _is_database(path):  # another study made it meanwhile
+            return
+        part = path.with_name(f"{path.name}.part")
+        part.unlink(missing_ok=True)
+        store = SqlAlchemyStore(f"{_SQLITE}{part.as_posix()}", "./mlruns")
+        store.engine.dispose()
+        part.rename(path)
+
+
+def _is_database(path: Path) -> bool:
+    """Return whether there is a database with tables; an empty file is none yet.
+
+    Raises:
+        Unusable: It is another kind of file.
+    """
+    if not path.exists():
+        return False
+    try:
+        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+            tables = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        raise Unusable(f"{path} is no database of MLflow ({error}): move it away, or say tracking=") from error
+    return bool(tables)

@@ -1,0 +1,57 @@
+"""The last ensemble of a study, on the study's run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from tuner.tracking.client import open_client, without_password
+from tuner.tracking.pages import run_page
+from tuner.tracking.tracker import children
+
+
+class NotShown(RuntimeError):
+    """MLflow does not show an ensemble; the message says why. The ensemble is as good."""
+
+
+def show_ensemble(
+    uri: str,
+    *,
+    experiment: str,
+    study: str,
+    numbers: Mapping[str, float],
+    note: Callable[[Mapping[str, str]], str],
+) -> None:
+    """Send an ensemble's scores to the study's run, and bring its description up to date.
+
+    Args:
+        uri: Where the study is tracked.
+        experiment: The experiment's name.
+        study: What identifies the study.
+        numbers: The scores.
+        note: Called with the addresses of trials' runs for the description.
+
+    Raises:
+        NotShown: MLflow does not answer, or has no run of the study.
+    """
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = open_client(uri)
+        found = client.get_experiment_by_name(experiment)
+        which = f"tags.`tuner.study` = '{study}'"
+        runs = client.search_runs([found.experiment_id], which, max_results=1) if found is not None else []
+        if not runs:
+            raise NotShown(f"MLflow at {without_password(uri)} has no run of {experiment}: run the study again first")
+        (run,) = runs
+        named = {
+            one.data.tags.get("tuner.trial", ""): one for one in children(client, found.experiment_id, run.info.run_id)
+        }
+        now = int(time.time() * 1000)
+        client.log_batch(run.info.run_id, metrics=[Metric(key, value, now, 0) for key, value in numbers.items()])
+        pages = {name: run_page(found.experiment_id, one.info.run_id) for name, one in named.items()}
+        client.set_tag(run.info.run_id, "mlflow.note.content", note(pages))
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise NotShown(f"MLflow at {without_password(uri)} does not answer ({type(error).__name__})") from error

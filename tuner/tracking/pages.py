@@ -1,0 +1,63 @@
+"""Addresses of MLflow's pages, and the view in which a study's leaderboard opens.
+
+MLflow 3.17 opens on a page for chats. A link can name another workflow, and a view that an experiment's tag holds: how
+it is sorted, and which columns it shows. MLflow does not document this; a browser test holds it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from collections.abc import Sequence
+
+_KEY = "tuner"
+_WIDE, _NARROW = 260, 110
+
+
+def view_tags(metric: str, *, greater_is_better: bool, metrics: Sequence[str], params: Sequence[str]) -> dict[str, str]:
+    """Return the experiment's tags that make the leaderboard.
+
+    Args:
+        metric: The deciding metric, by which runs are sorted, best first.
+        greater_is_better: How.
+        metrics: Further columns of metrics.
+        params: Columns of parameters.
+    """
+    columns = [_column("metrics", name) for name in (metric, *metrics)] + [_column("params", name) for name in params]
+    state = {
+        "orderByKey": columns[0],
+        "orderByAsc": not greater_is_better,
+        "selectedColumns": columns,
+        "columnWidths": {"attributes.`Run Name`": _WIDE, **dict.fromkeys(columns, _NARROW)},
+        "runsHiddenMode": "FIRST_10_RUNS",
+        "groupBy": None,
+    }
+    now = int(time.time() * 1000)
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    view = {"name": "Leaderboard", "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"}
+    return {
+        "mlflow.experiment.primaryMetric.name": metric,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater_is_better),
+        f"mlflow.sharedViewState.{_KEY}": json.dumps(view),
+    }
+
+
+def leaderboard_page(server: str, experiment: str) -> str:
+    """Return the address of a study's leaderboard.
+
+    Args:
+        server: The server's address.
+        experiment: The experiment's id.
+    """
+    return f"{server}/#/experiments/{experiment}/runs?viewStateShareKey={_KEY}&workflowType=machine_learning"
+
+
+def run_page(experiment: str, run: str) -> str:
+    """Return the address of a run's page, within MLflow's own pages."""
+    return f"#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+
+
+def _column(kind: str, name: str) -> str:
+    return f"{kind}.`{name}`"

@@ -1,0 +1,148 @@
+"""MLflow's server on this computer, for a person who wants to look."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from tuner.tracking.client import database, default_uri, remembered_uri
+
+_START_SECONDS = 120.0
+
+
+class PortTaken(OSError):
+    """Something else listens on the port; the message names a free one."""
+
+
+def tracked_at(folder: Path) -> str:
+    """Return the local database in which a study is tracked.
+
+    Raises:
+        ValueError: It is tracked elsewhere, or nowhere.
+    """
+    uri = remembered_uri(folder)
+    path = None if uri is None else database(uri)
+    beside = database(default_uri(folder))
+    if uri is None:
+        raise ValueError(f"{folder} is not tracked in MLflow: run it again without tracking=None")
+    if path is None:
+        raise ValueError(f"{folder} is tracked at {uri}: open its pages there")
+    found = next((one for one in (path, beside) if one is not None and one.is_file()), None)
+    if found is None:
+        raise ValueError(f"there is no {path} any more: run the study again, which sends all of its trials")
+    return f"sqlite:///{found.as_posix()}"
+
+
+def check_port(port: int) -> None:
+    """Refuse a port on which something listens.
+
+    Raises:
+        PortTaken: It is in use.
+    """
+    if not _is_free(port):
+        free = next(other for other in range(port + 1, port + 1000) if _is_free(other))
+        raise PortTaken(f"port {port} is in use by another program: --port {free} is free")
+
+
+def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
+    """Run MLflow's server until it is stopped, and return its exit code.
+
+    Args:
+        uri: The tracking URI that it shows.
+        port: Where it listens, on this computer only.
+        ready: Called with the server's address as soon as it answers.
+    """
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        _command(uri, port), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+    )
+    try:
+        if not _answers(address, server):
+            complaint = server.stderr.read().strip().splitlines()[-1:] if server.stderr else []
+            raise OSError(f"MLflow's server did not start: {''.join(complaint) or 'it says nothing'}")
+        ready(address)
+        server.communicate()
+    finally:
+        server.terminate()
+    return 0
+
+
+def follow_the_folder(uri: str) -> str | None:
+    """Rewrite places that MLflow stored, where the folder of a local database was moved.
+
+    Returns:
+        The old place, or None where nothing had to be done.
+    """
+    path = database(uri)
+    if path is None:
+        return None
+    here = (path.parent / "mlartifacts").as_posix()
+    with sqlite3.connect(path) as connection:
+        places = connection.execute("select artifact_location from experiments").fetchall()
+        old = next((place.rpartition("/mlartifacts")[0] for (place,) in places if _is_gone(place, here)), None)
+        if old is not None:
+            for table, column in _PLACES:
+                connection.execute(
+                    f"update {table} set {column} = ? || substr({column}, ?) where {column} like ? || '%'",
+                    (here.removesuffix("/mlartifacts"), len(old) + 1, f"{old}/mlartifacts"),
+                )
+    connection.close()
+    return old
+
+
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def _is_gone(place: str, here: str) -> bool:
+    return "/mlartifacts" in place and not place.startswith(here)
+
+
+def _command(uri: str, port: int) -> list[str]:
+    """Return the command of a server on this computer only.
+
+    `--allowed-hosts` is given because the default check of MLflow 3.17 accepts names that merely begin alike.
+    """
+    return [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1",
+        "--port", str(port), "--workers", "1", "--allowed-hosts", "localhost:*,127.0.0.1:*",
+    ]  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "UVICORN_LOG_LEVEL": "error", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(address: str, server: subprocess.Popen[str]) -> bool:
+    """Wait until the server answers; false where it ended."""
+    last = time.monotonic() + _START_SECONDS
+    while server.poll() is None and time.monotonic() < last:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    return False

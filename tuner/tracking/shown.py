@@ -1,0 +1,170 @@
+"""What MLflow is told of a study and its trials. Nothing here talks to MLflow."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from spaces.engines.curves import Curve, Curves
+from tuner.plain_names import plain
+from tuner.search.ledger import Trial
+
+CurvesShown = Literal["mean", "folds", "none"]
+_SIGNS = "-/. "  # in names, beside letters and digits
+_LONGEST = 200
+_DIGITS = 6
+_CURVE_POINTS = 100
+
+
+class Point(NamedTuple):
+    """A number of a run: its name, step, value, and when it was known, in seconds since 1970."""
+
+    key: str
+    step: int
+    value: float
+    when: float
+
+
+def accepted(name: str) -> str:
+    """Return a name as MLflow accepts it; two different names never become one.
+
+    >>> accepted("units"), accepted("rate(a)") == accepted("rate[a]")
+    ('units', False)
+    """
+    changed = plain(name, _SIGNS)
+    if posixpath.normpath(changed) != changed or changed.startswith(("/", ".")):  # MLflow takes names for paths
+        changed = changed.replace("/", "_").replace(".", "_")
+    if changed == name and len(name) <= _LONGEST:
+        return name
+    return f"{changed[:_LONGEST]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def rounded(value: float) -> float:
+    """Return a number of six digits: what a table can show."""
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def run_name(trial: Trial) -> str:
+    """Return the trial's name, with the first two numbers among its parameters: `dense-000003 units=64 rate=0.01`."""
+    first = [(name, value) for name, value in trial.params.items() if isinstance(value, int | float)][:2]
+    return " ".join([trial.name, *(f"{name.rpartition('.')[2]}={_short(value)}" for name, value in first)])
+
+
+def trial_points(trial: Trial, metric: str) -> list[Point]:
+    """Return a finished trial's scores, each once: `log_loss`, `log_loss_std`, `train_log_loss`, `seconds`.
+
+    Args:
+        trial: The trial.
+        metric: The name of the deciding metric.
+    """
+    outcome = trial.outcome
+    assert outcome is not None
+    numbers = dict(outcome.scores.get("held_out", {}))
+    if trial.value is not None:
+        numbers = {metric: trial.value, f"{metric}_std": float(np.std(outcome.scored)), **numbers}
+    numbers |= {f"train_{key}": value for key, value in outcome.scores.get("train", {}).items()}
+    numbers["seconds"] = outcome.seconds
+    when = outcome.started + outcome.seconds
+    return [Point(accepted(key), 0, rounded(value), when) for key, value in numbers.items()]
+
+
+def curve_points(folds: Sequence[Curves], when: float, how: CurvesShown) -> list[Point]:
+    """Return a trial's curves: `loss/train` and `loss/validation`, the mean over folds or each fold for itself.
+
+    Args:
+        folds: Curves of each fold.
+        when: When they were known, in seconds since 1970.
+        how: `"mean"`, `"folds"` or `"none"`.
+    """
+    if how == "none":
+        return []
+    if how == "folds":
+        each = (
+            (f"{curve.label}/fold-{k}", values) for k, curves in enumerate(folds) for curve, values in curves.items()
+        )
+    else:
+        known = dict.fromkeys(curve for curves in folds for curve in curves if curves[curve])
+        each = (
+            (_label(curve, known), _mean([curves[curve] for curves in folds if curves.get(curve)])) for curve in known
+        )
+    return [
+        Point(accepted(key), step, rounded(values[step]), when)
+        for key, values in each
+        for step in _thinned(len(values))
+    ]
+
+
+def study_points(trials: Iterable[Trial], metric: str, sign: int) -> list[Point]:
+    """Return how a study went, a step a trial: the best score so far, trials by state, seconds of training.
+
+    Args:
+        trials: Finished trials, in the order in which they ended.
+        metric: The name of the deciding metric.
+        sign: 1 where less is better, else -1.
+    """
+    points: list[Point] = []
+    best, seconds, states = None, 0.0, Counter[str]()
+    for step, trial in enumerate(trials):
+        outcome = trial.outcome
+        assert outcome is not None
+        when = outcome.started + outcome.seconds
+        seconds += outcome.seconds
+        states[trial.state] += 1
+        if trial.value is not None and (best is None or sign * trial.value < sign * best):
+            best = trial.value
+        numbers = {f"trials_{state}": float(states[state]) for state in ("complete", "pruned", "failed")}
+        numbers |= {"trial_seconds": seconds} | ({} if best is None else {f"best_{metric}": best})
+        points += [Point(accepted(key), step, rounded(value), when) for key, value in numbers.items()]
+    return points
+
+
+def ensemble_numbers(metric: str, scores: Mapping[str, Any], members: int) -> dict[str, float]:
+    """Return an ensemble's scores for the study's run: its own, its gain with standard error, the best single model's.
+
+    Args:
+        metric: The name of the deciding metric.
+        scores: The ensemble's `scores`.
+        members: How many models it has.
+    """
+    difference = scores["difference"]
+    numbers = {
+        f"ensemble_{metric}": scores["ensemble"]["cross_fitted"],
+        f"best_single_{metric}": scores["best_single"]["cross_validated"],
+        f"comparator_{metric}": scores["comparator"]["cross_fitted"],
+        "ensemble_difference": difference["cross_fitted"],
+        "ensemble_difference_standard_error": difference["standard_error"],
+        "ensemble_members": members,
+    }
+    for name in ("ensemble", "best_single"):
+        numbers |= {f"{name}_test_{key}": value for key, value in scores[name].get("test", {}).items()}
+    finite = {key: float(value) for key, value in numbers.items() if value is not None and np.isfinite(value)}
+    return {accepted(key): rounded(value) for key, value in finite.items()}
+
+
+def _label(curve: Curve, known: Iterable[Curve]) -> str:
+    """Return `loss/train` where there is a validation curve too, and the bare name of a setting."""
+    both = {one.part for one in known if (one.name, one.target) == (curve.name, curve.target)}
+    name = f"{curve.target}/{curve.name}" if curve.target else curve.name
+    return f"{name}/{curve.part}" if len(both) > 1 else name
+
+
+def _mean(folds: Sequence[Sequence[float]]) -> list[float]:
+    """Return the mean of curves at each step; a fold that has stopped counts with its last value."""
+    longest = max(map(len, folds))
+    return [float(np.mean([values[min(step, len(values) - 1)] for values in folds])) for step in range(longest)]
+
+
+def _thinned(length: int) -> list[int]:
+    """Return at most a hundred steps of a curve, its ends among them."""
+    if length <= _CURVE_POINTS:
+        return list(range(length))
+    return sorted({round(i * (length - 1) / (_CURVE_POINTS - 1)) for i in range(_CURVE_POINTS)})
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
