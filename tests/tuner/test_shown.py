@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.engines.curves import Curve
-from tuner.search.ledger import Trial
+from tuner.search.ledger import Trial, Turn
 from tuner.tracking.client import default_uri, remember, remembered_uri, tracking_uri, without_password
 from tuner.tracking.pages import leaderboard_page, view_tags
 from tuner.tracking.shown import accepted, curve_points, ensemble_numbers, run_name, study_points, trial_points
@@ -21,7 +21,7 @@ from tuner.trials.outcome import Outcome
 def trial(number=3, state="complete", value=0.5, **outcome):
     told = {"fold_values": (0.25, 0.75), "seconds": 2.0, "started": 100.0, **outcome}
     params = {"scaling": "piecewise", "units": 64, "adam.learning_rate": 0.01234567, "depth": 2}
-    return Trial("dense", number, state, params, Outcome(state, value, **told))
+    return Trial("dense", number, state, params, Outcome(state, value, **told), Turn(number, ""))
 
 
 def numbers(points):
