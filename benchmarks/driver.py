@@ -33,7 +33,6 @@ from unittest import mock
 
 import numpy as np
 import optuna
-from tuner.launch.tracking import Tracker, default_uri
 
 import tuner
 from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, pretend_task
