@@ -12,11 +12,11 @@ demo: $(READY)
 test: $(READY)  ## two processes, each with its files
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(READY)  ## what takes minutes: killed drivers, long simulations
-	$(BIN)/python -m pytest -m "slow and not docs"
+test-slow: $(READY)  ## what takes minutes: killed drivers, recurrent families, long simulations
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs"
 
 docs: $(READY)  ## README and examples run as they stand
-	$(BIN)/python -m pytest -m docs
+	$(BIN)/python -m pytest -n 2 --dist load -m docs
 
 mutants: $(READY)  ## small lies in the code, each of which a test must notice
 	$(BIN)/python tests/mutants.py

@@ -113,7 +113,13 @@ TASKS: dict[str, tuple[str, Callable[[Any], Drawn], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(TASKS))
+# The first guard; the others, which read the same inputs by the same steps, take longer.
+FIRST = ("dense", "conv", "image_conv", "xgboost")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name not in FIRST else ()) for name in TASKS]
+)
 def test_each_family_learns_what_it_is_made_for(name):
     family, task, changes = TASKS[name]
     rng = np.random.default_rng(5)

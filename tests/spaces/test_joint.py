@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 
@@ -50,17 +51,23 @@ def trained(kind: str, family: str, fold: Fold, **changes: object) -> XGBoostFit
     return next(iter(FAMILIES[family].build(defaults(space), signature).fit([fold], lambda *a: None)))
 
 
-def joint_of(kind: str, **options: object) -> tuple[JointFitted, Rows]:
-    """Train a joint model; the average's word on training rows is that of models trained on other rows."""
+@functools.cache
+def members_of(kind: str) -> tuple[XGBoostFitted | KerasFitted, XGBoostFitted | KerasFitted, Fold, np.ndarray, Rows]:
+    """Train trees and a network; what they say of training rows is said by models trained on other rows."""
     train, inner, others, fresh = (rows_of(kind, n, seed) for seed, n in enumerate((600, 200, 600, 1000)))
     fold = Fold(train, train, inner, seed=1)
     quick = {"xgboost": {"n_estimators": 30}, "dense": {"epochs": 3, "units": 16}}
     tree, tower = (trained(kind, family, fold, **changes) for family, changes in quick.items())
     elsewhere = replace(fold, full=others, train=others)
     said = [trained(kind, family, elsewhere, **changes).predict(train.table) for family, changes in quick.items()]
-    signature = signature_of(kind, len(train))
-    made = fit_joint(tree, tower, fold, np.array([0.6, 0.4]), np.stack(said), signature, **options)
-    return made, fresh
+    return tree, tower, fold, np.stack(said), fresh
+
+
+def joint_of(kind: str, **options: object) -> tuple[JointFitted, Rows]:
+    """Train a joint model."""
+    tree, tower, fold, said, fresh = members_of(kind)
+    signature = signature_of(kind, len(fold.train))
+    return fit_joint(tree, tower, fold, np.array([0.6, 0.4]), said, signature, **options), fresh
 
 
 def average_of(made: JointFitted, rows: Rows) -> np.ndarray:
@@ -157,7 +164,13 @@ def reviews(n_rows: int, seed: int, *, table: bool) -> Rows:
     return Rows(Table(numbers, np.empty((n_rows, 0), np.int32), texts=texts.astype(object)), target)
 
 
-@pytest.mark.parametrize(("family", "table"), [("text_ngrams", True), ("text_conv", False), ("siamese", True)])
+@pytest.mark.parametrize(
+    ("family", "table"),
+    [
+        ("text_ngrams", True),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("text_conv", False), ("siamese", True))),
+    ],
+)
 def test_texts_are_read_as_n_grams_by_the_wide_part(family, table, tmp_path):
     train, inner, others, fresh = (reviews(n, seed, table=table) for seed, n in enumerate((800, 200, 800, 1000)))
     inputs = [Input("table", "table", (1,))] if table else []

@@ -138,8 +138,8 @@ def steps_of(kind: str) -> tuple[Table, NDArray[np.int64]]:
     ("family", "kind", "layers"),
     [
         ("language_model", "past", "recurrent"),
-        ("language_model", "past", "conv"),
-        ("sequence_labels", "future", "recurrent"),
+        pytest.param("language_model", "past", "conv", marks=pytest.mark.slow),
+        pytest.param("sequence_labels", "future", "recurrent", marks=pytest.mark.slow),
         ("sequence_labels", "future", "conv"),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from shipped import ship
 
 import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
@@ -56,6 +58,7 @@ def motifs(rows: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return {"waves": series, "picture": image}, np.where(there.all(axis=1), "both", "not")
 
 
+@pytest.mark.slow
 def test_two_named_tables_are_compared_and_predicted_in_a_fresh_process(tmp_path):
     data, target = two_people(400, 0)
     task = tuner.Task(data, target, split="holdout", test=0.2)
@@ -119,6 +122,7 @@ def test_one_branch_reads_both_tables_on_one_scale():
     np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_a_series_and_an_image_are_read_by_a_branch_each(tmp_path):
     data, target = motifs(500, 0)
     task = tuner.Task(data, target, split="holdout", test=0.2)
@@ -242,7 +246,8 @@ def test_a_family_of_ones_own_reads_a_series(tmp_path):
     series = np.random.default_rng(0).normal(size=(80, 6, 2))
     task = tuner.Task(series, series[:, 0, 0], split={"kind": "kfold", "folds": 2})
     mine = tuner.family(own, {"epochs": 2}, name="mine")
-    study = tuner.tune(task, [mine], trials=1, folder=tmp_path / "s", **QUIET)
+    ship(mine, task, tmp_path)
+    study = tuner.tune(task, [replace(mine, source=None)], trials=1, folder=tmp_path / "s", **QUIET)
     assert [trial.state for trial in study.trials if trial.family == "mine"] == ["complete"]
 
 

@@ -4,19 +4,17 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import cloudpickle
 import keras
 import numpy as np
 import pytest
+from shipped import ship
 
 import tuner
 from spaces import Choice
 from spaces.engines.contract import ShippingError
 from tuner.task.folds import make_folds
 from tuner.trials.outcome import Job
-from tuner.trials.shipping import build, load
 from tuner.trials.trial import run_trial
-from tuner.trials.worker import Setup
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 
@@ -72,47 +70,32 @@ def test_the_ensemble_loads_in_a_fresh_process_without_the_builder(task, frame, 
     assert np.allclose(np.load(tmp_path / "out.npy"), combined.predict_proba(frame), atol=1e-6)
 
 
-@pytest.fixture(scope="module")
-def stored(task, tmp_path_factory):
-    """The task as it lies in a study's folder."""
-    folder = tmp_path_factory.mktemp("stored") / "data"
-    task.save(folder)
-    return folder
-
-
-def shipped(build_model, stored, folder):
-    """Take the two steps of shipping, each of which a process of its own takes before the first trial."""
-    own = tuner.family(build_model, {"epochs": 1}, name="own")
-    build(folder, Setup(list(sys.path), str(stored), cloudpickle.dumps(own), 1))
-    load(folder)
-
-
-def test_a_model_that_can_be_shipped_is_no_complaint(stored, tmp_path):
+def test_a_model_that_can_be_shipped_is_no_complaint(task, tmp_path):
     def model(config, signature):
         inputs = keras.Input(signature.input.shape)
         return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
 
-    shipped(model, stored, tmp_path)
-    assert (tmp_path / "model.keras").exists()
+    ship(tuner.family(model, {"epochs": 1}, name="own"), task, tmp_path)
+    assert (tmp_path / "model" / "model.keras").exists()
 
 
-def test_a_model_that_cannot_be_loaded_elsewhere_is_refused(stored, tmp_path):
+def test_a_model_that_cannot_be_loaded_elsewhere_is_refused(task, tmp_path):
     def model(config, signature):
         inputs = keras.Input(signature.input.shape)
         doubled = keras.layers.Lambda(lambda x: 2 * x)(inputs)
         return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(doubled))
 
     with pytest.raises(ShippingError, match=r"cannot be loaded in a fresh process.*no Lambda layers"):
-        shipped(model, stored, tmp_path)
+        ship(tuner.family(model, {"epochs": 1}, name="own"), task, tmp_path)
 
 
-def test_logits_are_refused(stored, tmp_path):
+def test_logits_are_refused(task, tmp_path):
     def model(config, signature):
         inputs = keras.Input(signature.input.shape)
         return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(inputs))
 
     with pytest.raises(ShippingError, match=r"outside \[0, 1\] .*as logits do: end the model with a sig"):
-        shipped(model, stored, tmp_path)
+        ship(tuner.family(model, {"epochs": 1}, name="own"), task, tmp_path)
 
 
 def test_a_builder_that_raises_fails_before_the_first_trial(task, tmp_path):

@@ -83,7 +83,7 @@ def test_stages_end_where_images_become_smaller_and_nothing_passes_by(base):
     assert stage_ends(model) == ["shortcut", "eighth"]
 
 
-@pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", "EfficientNetB0"])
+@pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", pytest.param("EfficientNetB0", marks=pytest.mark.slow)])
 def test_each_stage_has_weights_and_none_ends_in_padding(name):
     model = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(64, 64, 3))
     ends = [model.get_layer(end) for end in stage_ends(model)]
@@ -101,7 +101,7 @@ def test_frozen_features_are_computed_once_for_all_folds(base, head, tmp_path):
     task = tuner.Task(images, kinds, metrics=["accuracy"], split={"folds": 3})
     before = len(list((Path(os.environ["TUNER_CACHE"]) / "features").glob("*.npy")))
     changes = {"base": str(base), "head": [head], "pooling": ["both"], "cut": 0}
-    study = tuner.tune(task, {"image_pretrained": changes}, trials=2, folder=tmp_path / "study", seed=0, **QUIET)
+    study = tuner.tune(task, {"image_pretrained": changes}, trials=1, folder=tmp_path / "study", seed=0, **QUIET)
     best = study.complete[0]
     assert best.family == "image_pretrained"
     assert study.leaderboard()["accuracy"].max() > 0.97
@@ -234,6 +234,7 @@ def test_a_base_is_made_of_weights_and_their_builder(tmp_path):
         pretrained_base(tmp_path / "weights.npz", lambda weights: edges(weights["core"]))
 
 
+@pytest.mark.slow
 def test_networks_of_keras_are_taken_from_disk_only(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(BaseError, match=r"there are no weights of MobileNetV2 in .*: where there is a network"):

@@ -42,11 +42,11 @@ def make_frame(rows: int = 300) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    task = tuner.Task(make_frame(), TARGETS, split={"kind": "kfold", "folds": 3}, test=0.2)
+    task = tuner.Task(make_frame(), TARGETS, split={"kind": "kfold", "folds": 2}, test=0.2)
     dense = {
         "scaling": "standard",
         "units": 32,
-        "epochs": 15,
+        "epochs": 12,
         "batch_size": 32,
         "optimizer.adam.learning_rate": 1e-2,
         "batch_normalization": False,

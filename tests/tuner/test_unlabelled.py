@@ -47,7 +47,7 @@ def restored(tmp_path_factory):
     task = tuner.Task(digits(), None, split=SPLIT, test=0.1)
     changes = {"latent": 16, "noise": [0.0], "epochs": 30}
     folder = tmp_path_factory.mktemp("unlabelled") / "study"
-    return tuner.tune(task, {"autoencoder": changes}, trials=2, folder=folder, seed=0, **QUIET)
+    return tuner.tune(task, {"autoencoder": changes}, trials=1, folder=folder, seed=0, **QUIET)
 
 
 def test_an_autoencoder_restores_better_than_the_mean_row_does(restored):
@@ -91,7 +91,7 @@ def test_the_bound_of_a_variational_autoencoder_is_one(tmp_path):
     series = (np.outer(hidden, np.linspace(0.5, 1.5, 6)) + rng.normal(0, 0.3, (400, 6)))[..., None].astype(np.float32)
     task = tuner.Task(series, None, metric="negative_elbo", split=SPLIT)
     changes = {"latent": 2, "body": ["dense"], "units": 32, "depth": 1, "epochs": 60, **FAST}
-    study = tuner.tune(task, {"variational_autoencoder": changes}, trials=2, folder=tmp_path / "study", **QUIET)
+    study = tuner.tune(task, {"variational_autoencoder": changes}, trials=1, folder=tmp_path / "study", **QUIET)
     values = {trial.family: trial.value for trial in reversed(study.complete)}
     assert values["variational_autoencoder"] < values["baseline"]
     best = tuner.best_model(study)
@@ -112,6 +112,7 @@ def test_the_bound_of_a_variational_autoencoder_is_one(tmp_path):
     assert np.mean(said) < np.mean(exact) + 1.5
 
 
+@pytest.mark.slow
 def test_a_variational_autoencoder_of_images_makes_new_ones_and_loads_again(tmp_path):
     task = tuner.Task(digits(400), None, metric="negative_elbo", split=SPLIT)
     changes = {"latent": 8, "epochs": 60, "body": ["conv"], "body.conv.depth": 1, **FAST}
@@ -129,6 +130,7 @@ def test_a_variational_autoencoder_of_images_makes_new_ones_and_loads_again(tmp_
     np.testing.assert_array_equal(made, best.sample(12))
 
 
+@pytest.mark.slow
 def test_adversarial_networks_are_scored_by_a_test_of_two_samples(tmp_path):
     task = tuner.Task(digits(1797), None, metric="two_sample", split=SPLIT)
     changes = {"epochs": 100, "body.conv.filters": 16, "body.conv.depth": 1, "batch_size": 32, "learning_rate": 1e-3}
@@ -147,7 +149,9 @@ def test_a_test_of_two_samples_knows_copies_strangers_and_kin():
     real, kin = rng.normal(size=(2, 1500, 5)).astype(np.float32)
     assert told_apart(real, kin).mean() == pytest.approx(0.5, abs=0.05)
     assert told_apart(real, real + 1e-6).mean() < 0.4
-    assert told_apart(real, kin + 20).mean() > 0.95  # leaves of two rows keep it from 1
+    # Leaves of two rows keep it from 1; the last digits of the components, which processors round differently, decide
+    # whether it is .9902 or .9899.
+    assert told_apart(real, kin + 20).mean() > 0.98
     assert told_apart(real, 3 * kin).mean() > 0.7  # scattered widely
     with pytest.raises(ValueError, match="at least 10 rows of each, got 9"):
         told_apart(real[:9], kin[:9])
@@ -175,11 +179,11 @@ def test_odd_windows_have_large_errors_though_none_was_learned(error, tmp_path):
 
 def test_odd_windows_in_a_study_of_many_families(tmp_path):
     series, kinds = bumps()
-    task = tuner.Task(series, kinds, metric="average_precision", split={"folds": 2})
-    quick = {"series_anomaly": {"epochs": 15}, "xgboost": {"n_estimators": 40}}
+    task = tuner.Task(series, kinds, metric="average_precision", split=SPLIT)
+    quick = {"series_anomaly": {"epochs": 5}, "xgboost": {"n_estimators": 40}}
     study = tuner.tune(task, quick, trials=2, folder=tmp_path / "study", **QUIET)
     assert {trial.family for trial in study.complete} == {"baseline", "series_anomaly", "xgboost"}
-    assert study.ensemble().predict_proba(series[:3]).shape == (3, 2)
+    assert study.ensemble("uniform").predict_proba(series[:3]).shape == (3, 2)
 
 
 def test_a_study_file_needs_no_target(tmp_path):
@@ -188,7 +192,7 @@ def test_a_study_file_needs_no_target(tmp_path):
     frame = pd.DataFrame({"a": first, "b": 2 * first + rng.normal(0, 0.1, 300), "c": rng.normal(size=300)})
     frame.to_csv(tmp_path / "rows.csv", index=False)
     text = '[study]\nname = "rows"\nworkers = 0\ntracking = "none"\n[budget]\ntrials = 1\n[data]\ntrain = "rows.csv"\n'
-    family = "[families.autoencoder]\nepochs = 20\nlatent = 2\nnoise = 0.0\n"
+    family = "[families.autoencoder]\nepochs = 3\nlatent = 2\nnoise = 0.0\n"
     (tmp_path / "study.toml").write_text(f'{text}metric = "reconstruction_error"\n{family}')
     ran = CliRunner().invoke(main, ["run", str(tmp_path / "study.toml")])
     assert ran.exit_code == 0, ran.output
@@ -223,6 +227,7 @@ def test_the_rarer_class_is_the_same_in_all_folds():
     assert [one.odd for one in model.fit([fold for fold, _ in make_folds(task)], lambda *_: None)] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_codes_of_a_table_that_lacks_a_category_in_a_fold(tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=120), "b": ["x", "y"] * 60})
@@ -263,10 +268,10 @@ def test_the_same_seed_makes_the_same_model(name, metric, changes, tmp_path):
     config = defaults(narrow(family.space(task.signature), {"epochs": 3, **changes}))
     folds = [fold for fold, _ in make_folds(task)]
     table, seen = task.rows.table.take(np.arange(40)), []
-    for chosen in (folds, folds, folds[:1]):
+    for chosen in (folds, folds[1:]):
         fitted = family.build(config, task.signature).fit(chosen, lambda *_: None)
         seen.append([(one.predict(table), next(iter(one.curves.values()))) for one in fitted])
-    for first, again in ((seen[0][0], seen[1][0]), (seen[0][1], seen[1][1]), (seen[0][0], seen[2][0])):
-        for mine, others in zip(first, again, strict=True):
-            np.testing.assert_allclose(mine, others, rtol=1e-5)
+    # The second fold's model is the same after the first one's as alone.
+    for mine, others in zip(seen[0][1], seen[1][0], strict=True):
+        np.testing.assert_allclose(mine, others, rtol=1e-5)
     assert not np.allclose(seen[0][0][1], seen[0][1][1], rtol=1e-4)

@@ -1,0 +1,132 @@
+"""Rows that a model is to predict, however they are handed over."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from spaces.inputs.border import encode, learn_schema, table_of
+from spaces.inputs.files import DataError
+from spaces.rows.columns import MISSING, TableError
+from spaces.rows.table import Table
+
+DAY = 86_400
+BERLIN, NEW_YORK = dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(hours=-5))
+
+
+def column(values: Any) -> pd.DataFrame:
+    return pd.DataFrame({"a": values})
+
+
+def of_objects(*values: Any) -> pd.DataFrame:
+    return column(pd.Series(values, dtype=object))
+
+
+def read(frame: pd.DataFrame, **options: Any) -> Table:
+    return encode(learn_schema(frame, **options), frame)
+
+
+TRAINED = pd.DataFrame(
+    {
+        "n": [1.5, 2.0, None],
+        "flag": [True, False, True],
+        "code": ["007", "7", "x"],
+        "when": ["2020-01-01", "9999-12-31", None],
+        "note": ["good film", "bad film", "12345"],
+    }
+)
+SCHEMA = learn_schema(TRAINED, text=["note"])
+FIRST = {"n": 1.5, "flag": True, "code": "007", "when": "2020-01-01", "note": "good film"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    {
+        "frame": TRAINED.iloc[:1],
+        "frame of other columns too": TRAINED.iloc[:1].assign(other=1)[["note", "other", "when", "code", "flag", "n"]],
+        "dict of one row": FIRST,
+        "dict of columns": {name: [value] for name, value in FIRST.items()},
+        "dict of arrays": {name: np.array([value]) for name, value in FIRST.items()},
+        "records": [FIRST],
+        "series": TRAINED.iloc[0],
+        "list of series": [TRAINED.iloc[0]],
+        "objects": TRAINED.iloc[:1].to_numpy(),
+        "list of lists": TRAINED.iloc[:1].to_numpy().tolist(),
+        "texts": TRAINED.iloc[:1].astype(str).to_numpy(dtype=str),
+        "Arrow table": pa.Table.from_pandas(TRAINED.iloc[:1]),
+        "Arrow's types": TRAINED.iloc[:1].convert_dtypes(dtype_backend="pyarrow"),
+        "nullable types": TRAINED.iloc[:1].convert_dtypes(),
+        "categoricals": TRAINED.iloc[:1].astype("category"),
+        "tokens": {**FIRST, "note": ["good", "film"]},
+        "types of numpy": {**FIRST, "n": np.float32(1.5), "flag": np.True_, "when": np.datetime64("2020-01-01")},
+        "structured": np.array(
+            [tuple(FIRST.values())],
+            dtype=[("n", float), ("flag", bool), ("code", "U3"), ("when", "U10"), ("note", "U9")],
+        ),
+    }.values(),
+)
+def test_a_row_is_the_same_row_however_it_is_handed_over(rows):
+    expected, found = encode(SCHEMA, TRAINED.iloc[:1]), table_of(SCHEMA, rows)
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    assert found.texts.tolist() == [["good film"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"n": 1.0}, "column 'flag' is missing; the model was trained on n, flag, code, when, note"),
+        ([1.5, True, "007", "2020-01-01", "x"], r"got shape \(5,\); an array of one row is \[\[...\]\]"),
+        (np.zeros((2, 4)), r"an array of 5 columns is needed, got shape \(2, 4\)"),
+        ([[1, 2], [3]], "data is no array: bring what it holds to one shape first"),
+        ({**FIRST, "n": [1, 2], "flag": [True]}, "columns must have a value for each row"),
+        (pd.Series([1, 2], index=["p", "q"]), "a series is one row, and its index names columns: n, flag.* got p, q"),
+        (7, r"data must be a data frame, .* got shape \(\)"),
+        (None, r"data must be a data frame, .* got shape \(\)"),
+        ({**FIRST, "n": "much"}, "column 'n' must hold numbers, got 'much' in row 0"),
+        ({**FIRST, "note": 7}, "column 'note' must hold text, got 7 in row 0"),
+    ],
+    ids=str,
+)
+def test_rows_that_cannot_be_used_are_refused(rows, message):
+    with pytest.raises((TableError, DataError), match=message):
+        table_of(SCHEMA, rows)
+
+
+def test_records_may_lack_what_is_missing_and_masks_hide_values():
+    found = table_of(SCHEMA, [FIRST, {name: value for name, value in FIRST.items() if name != "n"}])
+    np.testing.assert_array_equal(found.numbers[:, 0], [1.5, np.nan])
+    numbers = learn_schema(pd.DataFrame({"a": [1.0, 2.0], "b": [1, 2]}))
+    for array in (np.ones((2, 2)), np.ones((2, 2), dtype=int), np.ones((2, 2), dtype=bool)):
+        masked = np.ma.masked_array(array, mask=[[False, True], [False, False]])
+        np.testing.assert_array_equal(table_of(numbers, masked).numbers, [[1, np.nan], [1, 1]])
+    texts = np.ma.masked_array(np.array([["x", "y"]]), mask=[[False, True]])
+    codes = table_of(learn_schema(pd.DataFrame({"a": ["x", "z"], "b": ["y", "z"]})), texts).codes
+    assert codes.tolist() == [[0, MISSING]]
+
+
+def test_a_mapping_names_inputs_only_where_a_value_has_an_axis_of_rows():
+    waves = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    frame = pd.DataFrame({"n": [1.0, 2.0]})
+    schema = learn_schema(frame, arrays={"waves": waves})
+    both = table_of(schema, {"table": frame, "waves": waves})
+    one = table_of(schema, {"n": 2.0, "waves": waves[1]})
+    np.testing.assert_array_equal(one.arrays[0], both.arrays[0][1:])
+    np.testing.assert_array_equal(one.numbers, both.numbers[1:])
+    listed = table_of(schema, {"table": [{"n": 1.0}, {"n": 2.0}], "waves": waves.tolist()})
+    np.testing.assert_array_equal(listed.arrays[0], both.arrays[0])
+    # A column may be called as the table is.
+    named = learn_schema(pd.DataFrame({"table": [1.0, 2.0]}))
+    assert table_of(named, {"table": 2.0}).numbers.tolist() == [[2.0]]
+    assert table_of(named, {"table": [2.0, 3.0]}).numbers.tolist() == [[2.0], [3.0]]
+
+
+def test_a_series_is_the_only_column_or_one_row():
+    schema = learn_schema(pd.DataFrame({"review": ["good", "bad"]}), text=["review"])
+    assert table_of(schema, pd.Series(["fine", None], name="review")).texts.tolist() == [["fine"], [""]]
+    assert table_of(schema, pd.Series({"review": "fine"})).texts.tolist() == [["fine"]]
