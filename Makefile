@@ -22,7 +22,7 @@ mutants: $(READY)  ## small lies in the code, each of which a test must notice
 	$(BIN)/python tests/mutants.py
 
 test-all: $(READY)  ## the slow tests too (many minutes)
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

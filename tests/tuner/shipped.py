@@ -16,4 +16,4 @@ def ship(own: Family, task: tuner.Task, folder: Path) -> None:
     task.save(folder / "data")
     (folder / "model").mkdir()
     build(folder / "model", Setup(list(sys.path), str(folder / "data"), cloudpickle.dumps(own), 1))
-    load(folder / "model")
+    load(folder / "model", [engine.name for engine in own.engines])
