@@ -24,7 +24,7 @@ class Family:
         unfit: Says why it cannot be used for a task, or nothing where it can.
         lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
         cost: A rule of thumb for the seconds of a trial, relative to other families, by which a study goes before it
-            knows better; that of its dearest engine when left out.
+            knows better; that of its dearest engine when left out, and none where it has no engine.
     """
 
     name: str
@@ -39,4 +39,4 @@ class Family:
     @property
     def expected_cost(self) -> float:
         """The rule of thumb for its cost."""
-        return max(engine.cost for engine in self.engines) if self.cost is None else self.cost
+        return max((engine.cost for engine in self.engines), default=0.0) if self.cost is None else self.cost

@@ -302,6 +302,11 @@ def test_nothing_on_disk_is_pickled(run, saved, name, kind):
         assert not path.read_bytes().startswith(b"\x80")
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_has_a_rule_of_thumb_for_its_cost(name):
+    assert 0 <= FAMILIES[name].expected_cost < 1000
+
+
 @pytest.mark.parametrize("name", ["dense", "xgboost"])
 def test_an_exception_from_the_watch_ends_the_training(data, name):
     d = data("binary")
