@@ -164,13 +164,8 @@ def reviews(n_rows: int, seed: int, *, table: bool) -> Rows:
     return Rows(Table(numbers, np.empty((n_rows, 0), np.int32), texts=texts.astype(object)), target)
 
 
-@pytest.mark.parametrize(
-    ("family", "table"),
-    [
-        ("text_ngrams", True),
-        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("text_conv", False), ("siamese", True))),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "table"), [("text_ngrams", True), ("text_conv", False), ("siamese", True)])
 def test_texts_are_read_as_n_grams_by_the_wide_part(family, table, tmp_path):
     train, inner, others, fresh = (reviews(n, seed, table=table) for seed, n in enumerate((800, 200, 800, 1000)))
     inputs = [Input("table", "table", (1,))] if table else []

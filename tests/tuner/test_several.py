@@ -172,7 +172,7 @@ def test_a_column_of_lists_is_many_labels(tmp_path):
     )
     assert [part.name for part in task.target.parts] == ["tags=x", "tags=y", "tags=z"]
     study = tuner.tune(task, {"linear": {"scaling": "standard"}}, trials=2, folder=tmp_path / "s", **QUIET)
-    ensemble = study.ensemble()
+    ensemble = study.ensemble("uniform")
     outputs, truth = ensemble.ensemble.raw(frame), task.test.target
     tested = ensemble.test()["scores"]["ensemble"]["test"]
     said = outputs[:, 1::2]
@@ -262,6 +262,7 @@ def test_a_label_that_a_fold_lacks_fails_no_trial(tmp_path, metric):
     assert [trial.state for trial in study.trials] == ["complete"] * 3
 
 
+@pytest.mark.slow
 def test_mlflow_takes_the_names(tmp_path):
     frame = labels_frame(80).rename(columns={"tags": "tags (€)"})
     task = tuner.Task(frame, "tags (€)")
