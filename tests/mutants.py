@@ -159,6 +159,13 @@ MUTANTS = (
         (TRIAL, "-k", "temperature"),
     ),
     Mutant(
+        "a stored temperature is not read",
+        "ensembles/combiners/tempered.py",
+        'read(data["combiner"]), data["after"])',
+        'read(data["combiner"]), 1.0)',
+        ("tests/test_golden.py", "-k", "tempered"),
+    ),
+    Mutant(
         "a forecast of changes forgets the last value",
         "spaces/families/forecasts/change.py",
         "outputs) + read[-1]",
