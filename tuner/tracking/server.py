@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -62,8 +64,14 @@ def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
     """
     address = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
-        _command(uri, port), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
+        _command(uri, port),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+        start_new_session=True,  # it starts processes of its own, which must end with it
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if not _answers(address, server):
             complaint = server.stderr.read().strip().splitlines()[-1:] if server.stderr else []
@@ -71,8 +79,9 @@ def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
         ready(address)
         server.communicate()
     finally:
-        server.terminate()
-    return 0
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+    return server.wait()
 
 
 def follow_the_folder(uri: str) -> str | None:

@@ -1,0 +1,97 @@
+"""What a person sees in the browser: the pages of a study in MLflow, opened in Chromium without a window."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from small import SMALL_XGBOOST
+
+import tuner
+from tuner.tracking.client import open_client
+from tuner.tracking.pages import leaderboard_page, run_page
+from tuner.tracking.server import PortTaken, check_port
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def study(task, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "study"
+    families = {"linear": {}, "xgboost": SMALL_XGBOOST}
+    made = tuner.tune(task, families, folder=folder, trials=4, workers=0, seed=1, progress=False)
+    made.ensemble("uniform")
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(study):
+    """The address that `tuner ui` prints."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tuner", "ui", str(study.folder), "--port", str(port)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    yield server.stderr.readline().split()[-1]
+    server.terminate()
+    server.communicate(timeout=30)
+    until = time.monotonic() + 30
+    while True:  # the server ends with the command
+        try:
+            return check_port(port)
+        except PortTaken:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+
+def seen(page: str) -> str:
+    """Return what a page holds once it is drawn."""
+    command = [
+        str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=3000,1400",
+        "--virtual-time-budget=30000", "--dump-dom", page,
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_the_link_opens_the_leaderboard_best_first(study, address):
+    client = open_client(f"sqlite:///{study.folder.parent / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("study").experiment_id
+    assert address == leaderboard_page(address.partition("/#")[0], experiment)
+    page = seen(address)
+    assert "Sort: log_loss" in page
+    for column in ("log_loss_std", "train_log_loss", "seconds", "family"):
+        assert column in page
+    places = [page.index(f"{trial.name}") for trial in study.complete]
+    assert places == sorted(places)
+
+
+def test_the_study_s_run_says_what_is_best_and_what_the_ensemble_gains(study, address):
+    client = open_client(f"sqlite:///{study.folder.parent / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("study").experiment_id
+    (parent,) = client.search_runs([experiment], "params.metric = 'log_loss'")
+    page = seen(f"{address.partition('/#')[0]}/{run_page(experiment, parent.info.run_id)}")
+    assert f"best log_loss {study.best.value:.5g} by {study.best.name}" in page
+    assert "Ensemble of 2 models" in page
+    for metric in ("best_log_loss", "ensemble_log_loss", "ensemble_difference_standard_error"):
+        assert metric in page
+
+
+def test_a_trial_s_page_has_its_curves(study, address):
+    client = open_client(f"sqlite:///{study.folder.parent / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("study").experiment_id
+    (run,) = client.search_runs([experiment], "tags.`tuner.trial` = 'xgboost-000000'")
+    where = run_page(experiment, run.info.run_id).replace("?", "/model-metrics?")
+    page = seen(f"{address.partition('/#')[0]}/{where}")
+    assert "xgboost-000000" in page
+    text = re.sub(r"<[^>]*>", " ", page)
+    assert re.search(r"logloss\s*\(\s*2\s*\)", text), "the curves on training and on inner rows are one group"
