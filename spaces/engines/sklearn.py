@@ -109,7 +109,8 @@ class EstimatorModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EstimatorFitted]:
         """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
         recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
-        reading = Reading((), None, joined=True) if self.blind else joined_reading(recipe, self.text, self.signature)
+        read = joined_reading(recipe, self.text, self.signature, self.config)
+        reading = Reading((), None, joined=True) if self.blind else read
         from sklearn.dummy import DummyClassifier
 
         target = self.signature.target

@@ -26,7 +26,7 @@ from spaces.rows.signature import Signature
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
-_OURS = ("n_estimators", "patience", "text", "class_weight")
+_OURS = ("n_estimators", "patience", "text", "series", "class_weight")
 _LOOK_EVERY = 10
 _FEW_ROWS = 1000
 
@@ -103,7 +103,7 @@ class XGBoostModel:
         table = fold.train.table
         recipe = Recipe("none", "codes", self.signature.cardinalities)
         text = text_recipe(self.config) if self.signature.texts else None
-        reading = joined_reading(recipe, text, self.signature)
+        reading = joined_reading(recipe, text, self.signature, self.config)
         prepared, matrix = learn(reading, table, fold.train.target, self.signature.target.kind)
         return self.fit_columns(fold, prepared, matrix, watch, category_columns(recipe, table.numbers.shape[1]))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.inputs.series.convolutions import Convolutions, Convolved, learn_convolutions
+from spaces.machine.memory import cached
 from spaces.rows.arrays import Array, Stretches
 
 if TYPE_CHECKING:
@@ -34,20 +37,32 @@ class ArrayRecipe:
             image is left as it is.
         flat: Whether a row becomes one line of numbers, as linear models and trees want it: of a series its last steps
             and each channel's mean, deviation, least, largest and trend; of an image its pixels.
+        convolutions: Which fixed random convolutions a flat series becomes, in place of steps and statistics.
     """
 
     place: int
     kind: ArrayKind
     flat: bool
+    convolutions: Convolutions | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedArray:
-    """A recipe with the mean and deviation of each channel in the training rows, `(channels,)`."""
+    """A recipe with the mean and deviation of each channel in the training rows, `(channels,)`.
+
+    Attributes:
+        recipe: The recipe.
+        mean: Of each channel.
+        deviation: Of each channel.
+        convolved: What the recipe's convolutions learned.
+        key: Names what was learned, where the training rows have a name.
+    """
 
     recipe: ArrayRecipe
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    convolved: Convolved | None = None
+    key: str | None = None
 
     def array(self, table: Table) -> Array:
         """Return the rows as a model reads them."""
@@ -63,18 +78,34 @@ class PreparedArray:
             ready = self._standardised(np.asarray(given))
         if not self.recipe.flat:
             return ready
+        if self.convolved is not None:
+            return self._shares(self.convolved, ready, table)
         chunks = [_flat(np.asarray(ready[start : start + _ROWS])) for start in range(0, len(ready), _ROWS)]
         return np.concatenate([np.empty((0, flat_width("series", ready.shape[1:])), np.float32), *chunks])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write `convolutions-PLACE.npz` where there are some, and return the rest as JSON values."""
+        if self.convolved is not None:
+            np.savez(folder / f"convolutions-{self.recipe.place}.npz", allow_pickle=False, **self.convolved.arrays())
         return {**asdict(self.recipe), "mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> PreparedArray:
-        """Rebuild what `to_json` returned."""
+    def load(folder: Path, data: Mapping[str, Any]) -> PreparedArray:
+        """Read what `save` wrote and returned."""
         mean, deviation = (np.array(data[name], np.float64) for name in ("mean", "deviation"))
-        return PreparedArray(ArrayRecipe(data["place"], data["kind"], data["flat"]), mean, deviation)
+        recipe, convolved = ArrayRecipe(data["place"], data["kind"], data["flat"]), None
+        if data["convolutions"]:
+            recipe = replace(recipe, convolutions=Convolutions(**data["convolutions"]))
+            with np.load(folder / f"convolutions-{recipe.place}.npz") as stored:
+                convolved = Convolved(**stored)
+        return PreparedArray(recipe, mean, deviation, convolved)
+
+    def _shares(self, convolved: Convolved, ready: Array, table: Table) -> NDArray[np.float32]:
+        """Return the shares of a standardised series' steps, once for rows that have a key."""
+        if table.key is None or self.key is None:
+            return convolved.columns(ready)
+        kept: NDArray[np.float32] = cached(f"{table.key}|{self.key}", lambda: convolved.columns(ready))
+        return kept
 
     def _standardised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         # A series far from zero comes in float64, and is near zero before it is narrowed.
@@ -84,7 +115,20 @@ class PreparedArray:
 
 
 def prepare_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
-    """Learn the scale of a series from training rows."""
+    """Learn the scale of a series from training rows, and what its convolutions need."""
+    scale = _scale(recipe, train)
+    if recipe.convolutions is None:
+        return scale
+    key = None if train.key is None else f"{train.key}|{recipe}"
+    ready = replace(scale, recipe=replace(recipe, flat=False)).array(train)
+    convolved, columns = learn_convolutions(recipe.convolutions, ready)
+    if key is not None:
+        cached(f"{train.key}|{key}", lambda: columns)
+    return replace(scale, convolved=convolved, key=key)
+
+
+def _scale(recipe: ArrayRecipe, train: Table) -> PreparedArray:
+    """Learn mean and deviation of each channel."""
     given = train.arrays[recipe.place]
     channels = given.shape[-1]
     if recipe.kind == "image":

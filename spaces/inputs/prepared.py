@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
+from spaces.inputs.series.convolutions import Convolutions, convolutions_of
 from spaces.inputs.table.matrix import PreparedTable, Recipe, training_matrix
 from spaces.inputs.text.vocabulary import PreparedTexts, TextRecipe, prepare_texts
+from spaces.language.space import Config
 from spaces.machine.memory import cached
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -74,15 +76,26 @@ class Reading:
     twins: bool = False
 
 
-def joined_reading(table: Recipe, text: TextRecipe | None, signature: Signature) -> Reading:
-    """Return how a model reads a task's inputs side by side in one matrix."""
+def joined_reading(table: Recipe, text: TextRecipe | None, signature: Signature, config: Config) -> Reading:
+    """Return how a model reads a task's inputs side by side in one matrix; its config may say how series are read."""
     needed = signature.table or not (text or signature.arrays)
-    return Reading((table,) if needed else (), text, joined=True, arrays=array_recipes(signature, flat=True))
+    arrays = array_recipes(signature, flat=True, convolutions=convolutions_of(config))
+    return Reading((table,) if needed else (), text, joined=True, arrays=arrays)
 
 
-def array_recipes(signature: Signature, *, flat: bool) -> tuple[ArrayRecipe, ...]:
-    """Return how a model reads a task's series and images: as they are, or each as one line of numbers."""
-    return tuple(ArrayRecipe(i, one.kind, flat) for i, one in enumerate(signature.arrays))  # type: ignore[arg-type]
+def array_recipes(
+    signature: Signature, *, flat: bool, convolutions: Convolutions | None = None
+) -> tuple[ArrayRecipe, ...]:
+    """Return how a model reads a task's series and images: as they are, or each as one line of numbers.
+
+    With convolutions, each series is one line of numbers whatever the others are.
+    """
+    return tuple(
+        ArrayRecipe(i, "series", True, convolutions)
+        if convolutions and one.kind == "series"
+        else ArrayRecipe(i, one.kind, flat)  # type: ignore[arg-type]
+        for i, one in enumerate(signature.arrays)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +138,7 @@ class PreparedInputs:
         return {
             "kind": "inputs",
             "tables": [table.save(folder, f"preprocess-{i}.skops") for i, table in enumerate(self.tables)],
-            "arrays": [array.to_json() for array in self.arrays],
+            "arrays": [array.save(folder) for array in self.arrays],
             "texts": None if self.texts is None else self.texts.save(folder),
             "joined": self.joined,
             "key": self.key,
@@ -136,7 +149,7 @@ class PreparedInputs:
         """Read what `save` wrote and returned; nothing else is opened for it."""
         return PreparedInputs(
             tuple(PreparedTable.load(folder, one) for one in settings["tables"]),
-            tuple(PreparedArray.from_json(one) for one in settings["arrays"]),
+            tuple(PreparedArray.load(folder, one) for one in settings["arrays"]),
             None if settings["texts"] is None else PreparedTexts.load(folder, settings["texts"]),
             settings["joined"],
             settings["key"],

@@ -183,7 +183,11 @@ def test_trees_and_linear_models_see_lags_and_statistics(tmp_path):
     target = series[:, -1, 0] + series[:, :, 1].max(axis=1)
     task = tuner.Task(series, target, split="holdout")
     study = tuner.tune(
-        task, {"linear": {"alpha": 0.1}, "xgboost": {"n_estimators": 100}}, trials=2, folder=tmp_path / "s", **QUIET
+        task,
+        {"linear": {"penalty": ["given"], "penalty.given.alpha": 0.1}, "xgboost": {"n_estimators": 100}},
+        trials=2,
+        folder=tmp_path / "s",
+        **QUIET,
     )
     values = {trial.family: trial.value for trial in study.complete}
     assert values["linear"] < 0.05 * values["baseline"]  # both are columns, and the answer is their sum

@@ -24,6 +24,7 @@ from spaces.inputs.prepared import (
     learn,
     learn_tables,
 )
+from spaces.inputs.series.convolutions import convolutions_of
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Tokens, prepare_texts, text_recipe
 from spaces.language.space import Config
@@ -89,7 +90,7 @@ class KerasModel:
             longest = max(one.shape[0] for one in self.signature.texts)
             own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
             text = text_recipe(config) if "text" in config else own
-        arrays = array_recipes(self.signature, flat=False)
+        arrays = array_recipes(self.signature, flat=False, convolutions=convolutions_of(config))
         return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
 
     def _fit_fold(

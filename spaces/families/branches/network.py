@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from spaces.inputs.image.networks import image_encoder
+from spaces.inputs.series.convolutions import convolutions_of
 from spaces.inputs.series.networks import series_encoder
 from spaces.inputs.text.networks import text_encoder, text_inputs
 from spaces.inputs.text.vocabulary import text_recipe
@@ -21,7 +23,7 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
     inputs: list[Any] = []
     vectors: list[Any] = []
     states: list[list[Any]] = []
-    for i, one in enumerate(signature.inputs):
+    for i, one in enumerate(_read(signature, config)):
         read = _inputs(one, config, f"input_{i}")
         vector, *sequence = encoder(one, config, signature, f"branch_{i}")(_alone(read))
         inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *([sequence] if sequence else [])]
@@ -37,6 +39,7 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
 
     Bromley et al., "Signature verification using a siamese time delay neural network", NIPS 1993.
     """
+    signature = replace(signature, inputs=_read(signature, config))
     assert signature.pair is not None
     shared = encoder(signature.pair[0], config, signature, "branch")
     inputs: list[Any] = []
@@ -109,6 +112,14 @@ def _attend(query: Any, steps: Any, mask: Any = None) -> Any:
     asked = keras.layers.Dense(steps.shape[-1])(query)
     weights = keras.layers.Softmax()(keras.layers.Dot(axes=(2, 1))([steps, asked]), mask=mask)
     return keras.layers.Dot(axes=(1, 1))([steps, weights])
+
+
+def _read(signature: Signature, config: Config) -> tuple[Input, ...]:
+    """Return the inputs as the network gets them: of a series that fixed convolutions read, a line of numbers."""
+    convolutions = convolutions_of(config)
+    if convolutions is None:
+        return signature.inputs
+    return tuple(replace(one, shape=(convolutions.width,)) if one.kind == "series" else one for one in signature.inputs)
 
 
 def _inputs(one: Input, config: Config, name: str) -> list[Any]:

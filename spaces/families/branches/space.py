@@ -24,7 +24,7 @@ def text_space(name: str, signature: Signature) -> Space:
 
 def series_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose series are all read by one kind of branch."""
-    return {"series": {name: series_branch(name)}, **_network(signature)}
+    return {"series": {name: series_branch(name, signature)}, **_network(signature)}
 
 
 def image_space(name: str, signature: Signature) -> Space:
@@ -67,7 +67,7 @@ def _arrays(signature: Signature) -> Space:
     found: dict[str, Choice] = {}
     for one in signature.arrays:
         if one.kind == "series":
-            found["series"] = Choice({name: series_branch(name) for name in ("conv", *SERIES_BRANCHES)})
+            found["series"] = Choice({name: series_branch(name, signature) for name in ("conv", *SERIES_BRANCHES)})
         else:
             found["image"] = Choice({name: image_branch(name, one) for name in IMAGE_BRANCHES})
     return found

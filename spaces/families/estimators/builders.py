@@ -26,7 +26,7 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
 
     kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
 
-    settings = {name: value for name, value in config.items() if name not in ("text", "class_weight")}
+    settings = {name: value for name, value in config.items() if name not in ("text", "series", "class_weight")}
 
     def make(seed: int, threads: int) -> Any:
         return kind(**settings, random_state=seed, n_jobs=threads)
@@ -36,15 +36,24 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
 
 
 def build_linear(config: Config, signature: Signature) -> Any:
-    """Build a ridge regression, or a logistic regression of penalty `alpha` (scikit-learn's C is its inverse)."""
+    """Build a ridge regression, or a logistic regression of penalty `alpha` (scikit-learn's C is its inverse).
+
+    Where the penalty is that of the least leave-one-out error, both are ridge regressions.
+    """
     from sklearn.linear_model import LogisticRegression, Ridge
 
     from spaces.engines.sklearn import EstimatorModel
+    from spaces.families.estimators.leave_one_out import LeaveOneOut
+
+    penalty = config.get("penalty", {"given": config})
 
     def make(seed: int, threads: int) -> Any:
+        if "leave_one_out" in penalty:
+            return LeaveOneOut(signature.target.kind)
+        alpha = penalty["given"]["alpha"]
         if signature.target.kind == "regression":
-            return Ridge(alpha=config["alpha"])
-        return LogisticRegression(C=1 / config["alpha"], max_iter=500)
+            return Ridge(alpha=alpha)
+        return LogisticRegression(C=1 / alpha, max_iter=500)
 
     return EstimatorModel(make, config.get("scaling", "standard"), signature, config, _text(config))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights
+from spaces.inputs.series.spaces import convolvable, joined_series
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import joined_texts
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
+from spaces.rows.target import followed
 
 
 def xgboost_space(signature: Signature) -> Space:
@@ -18,6 +20,7 @@ def xgboost_space(signature: Signature) -> Space:
     texts = bool(signature.texts)
     return {
         **joined_texts(signature, 3_000),
+        **joined_series(signature, 1_008),
         **class_weights(signature),
         "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(0.02, 0.3, log=True, default=0.05),
         "max_depth": Int(2, 10, default=6),
@@ -51,6 +54,7 @@ def random_forest_space(signature: Signature) -> Space:
     smallest = max(1, signature.rows // 5000)
     return {
         **joined_texts(signature, 3_000),
+        **joined_series(signature, 1_008),
         **class_weights(signature),
         "n_estimators": 200,
         "max_features": Float(0.005, 0.2, log=True) if signature.texts else Float(0.1, 1.0, default=0.4),
@@ -63,13 +67,26 @@ def linear_space(signature: Signature) -> Space:
     """Return the space of ridge or logistic regression."""
     return {
         **joined_texts(signature, 50_000),
+        **joined_series(signature, 9_996),
         **class_weights(signature),
         **({"scaling": Choice(scalings(signature))} if signature.table else {}),
-        "alpha": _penalty(signature),
+        **_penalty(signature),
     }
 
 
-def _penalty(signature: Signature) -> Float:
+def _penalty(signature: Signature) -> Space:
+    """Return the penalty's space: of the least leave-one-out error where series are read, or a strength of its own.
+
+    Windows of a forecast overlap, so that a row that is left out is still in others: there it is not the default.
+    """
+    if not (convolvable(signature) and not signature.texts):
+        return {"alpha": _strength(signature)}
+    ways: dict[str, Space] = {"leave_one_out": {}, "given": {"alpha": _strength(signature)}}
+    names = ("given", "leave_one_out") if followed(signature.target) else ("leave_one_out", "given")
+    return {"penalty": Choice({name: ways[name] for name in names})}
+
+
+def _strength(signature: Signature) -> Float:
     """Return how strongly a linear model is penalised: the steps of a series say nearly the same, and need more."""
     if signature.arrays:
         return Float(1e-1, 1e6, log=True, default=max(1.0, min(1e5, signature.rows / 10)))

@@ -124,7 +124,7 @@ def _wide_reading(signature: Signature) -> Reading:
     several = signature.table is not None and signature.table.shape[0] > 1
     table = Recipe("piecewise", "onehot", signature.cardinalities, _CROSSES if several else 0)
     text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
-    reading = joined_reading(table, text, signature)
+    reading = joined_reading(table, text, signature, {})
     few = tuple(
         recipe
         for recipe in reading.arrays

@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
-from spaces.language.leaves import Float, Int
+from spaces.inputs.series.convolutions import SHORTEST
+from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.layers.spaces import convolution_space, recurrent_space, shortened_space
+from spaces.rows.signature import Signature
 
 SERIES_BRANCHES = ("dense", "conv", "recurrent", "conv_recurrent")
+_FEW_ROWS = 2_000  # of so many, the products of all with all are quickly decomposed
+_CELLS = 20_000_000  # float32 numbers of a matrix, 80 MB
+_FEW_FEATURES = 1_008
+_KERNELS = 84
 
 
-def series_branch(name: str) -> Space:
+def convolvable(signature: Signature) -> bool:
+    """Return whether there are series, and nothing but series as arrays, as long as a fixed convolution."""
+    series = [one for one in signature.arrays if one.kind == "series"]
+    return bool(series) and series == [*signature.arrays] and min(one.shape[0] for one in series) >= SHORTEST
+
+
+def joined_series(signature: Signature, most: int) -> Space:
+    """Return the space of how models that want a line of numbers read series; empty where there is one way.
+
+    Classes differ by shapes wherever they stand, which convolutions find; values, and forecasts above all, depend on
+    the last steps and on levels. What comes first is the default.
+
+    Args:
+        signature: The task's.
+        most: How many shares of fixed random convolutions there are at most; fewer where rows are many.
+    """
+    if not convolvable(signature):
+        return {}
+    ways: dict[str, Space] = {**_convolutions(signature, most), "lags": {}}
+    names = ("convolutions", "lags") if signature.target.of_classes else ("lags", "convolutions")
+    return {"series": Choice({name: ways[name] for name in names})}
+
+
+def _convolutions(signature: Signature, most: int) -> dict[str, Space]:
+    """Return how many fixed random convolutions there are, and what draws them; empty where series are too short."""
+    if not convolvable(signature):
+        return {}
+    return {"convolutions": {"features": _features(signature.rows, most), "seed": 0}}
+
+
+def _features(rows: int, most: int) -> int:
+    """Return how many shares of rows are read: a multiple of the kernels."""
+    few = most if rows <= _FEW_ROWS else min(most, _FEW_ROWS, _CELLS // rows)
+    return max(1, few // _KERNELS) * _KERNELS
+
+
+def series_branch(name: str, signature: Signature) -> Space:
     """Return the space of what reads a series: all steps side by side, convolutions, recurrent layers, or both."""
     match name:
         case "dense":
-            return {"units": Int(16, 256, log=True), "dropout": Float(0.0, 0.5, default=0.1)}
+            ways: dict[str, Space] = {"steps": {}, **_convolutions(signature, _FEW_FEATURES)}
+            reads = {"reads": Choice(ways)} if len(ways) > 1 else {}
+            return {**reads, "units": Int(16, 256, log=True), "dropout": Float(0.0, 0.5, default=0.1)}
         case "conv":
             return convolution_space()
         case "recurrent":
