@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold
+from spaces.engines.contract import Fold, Watch
 from spaces.engines.curves import Curve
 from spaces.rows.columns import MISSING
 from spaces.rows.table import Rows
+
+ENDLESS = 2**62  # of so many steps none is far enough for the pruner
 
 
 def with_watched_rows(fold: Fold) -> Fold:
@@ -35,6 +38,15 @@ def named(fold: Fold) -> Fold:
 
 def unwatched(step: int, steps: int, curves: Mapping[Curve, float], predict: Any, /) -> None:
     """Look at nothing."""
+
+
+def without_rungs(watch: Watch) -> Watch:
+    """Return a watch whose rungs are never reached, as where the inner rows are trained on and would flatter a model."""
+
+    def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /) -> None:
+        watch(step, ENDLESS, curves, predict)
+
+    return watched
 
 
 def with_dropped_features(rows: Rows, share: float, seed: int) -> Rows:

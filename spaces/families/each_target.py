@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves, of_target
+from spaces.engines.folds import ENDLESS
 from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Rows
 from spaces.rows.target import Target
-
-_ENDLESS = 2**62  # of so many steps none is far enough for the pruner
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ class EachModel:
             ) -> None:
                 watch(
                     step,
-                    steps if name == names[-1] else _ENDLESS,
+                    steps if name == names[-1] else ENDLESS,
                     of_target(curves, name),
                     lambda: np.hstack([*(one.predict(inner) for one in done), predict()]),
                 )

@@ -102,14 +102,25 @@ def _wrong_loss(loss: Any, outputs: int) -> str:
     return ""
 
 
+def stops_on_training_loss(config: Config) -> bool:
+    """Return whether a config trains on all rows of a fold, and stops on their loss: with few rows, none is spared."""
+    return bool(config.get("stopping") == "training_loss")
+
+
 def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that the config asks for."""
+    """Return the callbacks that the config asks for.
+
+    Args:
+        config: The configuration.
+        epochs: How many there will be at most.
+        watched: Whether inner rows are evaluated, and early stopping looks at them.
+    """
     patience = int(setting(config, "patience"))
     found: list[keras.callbacks.Callback] = []
     if average_steps(config):  # first, so that what is watched and kept are the averaged weights
         found.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     loss = "val_loss" if watched else "loss"
-    if watched:
+    if watched or stops_on_training_loss(config):
         found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
     match setting(config, "schedule"):
         case "cosine":

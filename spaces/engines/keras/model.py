@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import keras
 
 from spaces.engines.contract import Fold, Watch
-from spaces.engines.folds import named, with_dropped_features
-from spaces.engines.keras.compiling import compiled
+from spaces.engines.folds import named, with_dropped_features, without_rungs
+from spaces.engines.keras.compiling import compiled, stops_on_training_loss
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
@@ -50,7 +49,11 @@ class KerasModel:
     config: Config
     signature: Signature
     twins: bool = False
-    stops_early: ClassVar[bool] = True
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether it trains without the inner rows; with few rows a config may use all of them."""
+        return not stops_on_training_loss(self.config)
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.engines.contract.Model.fit`."""
@@ -59,7 +62,7 @@ class KerasModel:
             if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
                 raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
             folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
-        folds = [named(fold) for fold in folds]
+        folds = [named(fold if self.stops_early else replace(fold, train=fold.full)) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
@@ -104,10 +107,10 @@ class KerasModel:
         fitted.curves = fit_network(
             trainer,
             self._arrays(padded(matrix, widths), fold.train, scale, trainer.model),
-            self._arrays(inner, fold.inner, scale, trainer.model),
+            self._arrays(inner, fold.inner, scale, trainer.model) if self.stops_early else None,
             fold=fold,
             config=self.config,
-            watch=watch,
+            watch=watch if self.stops_early else without_rungs(watch),
             predict_inner=lambda: fitted.predict_read((inner,)),
         )
         return fitted

@@ -6,8 +6,8 @@ What reads the inputs of a kind stands under `text`, `series`, `image` or `table
 from __future__ import annotations
 
 from spaces.families.shared_spaces import training
-from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch
-from spaces.inputs.series.spaces import SERIES_BRANCHES, series_branch
+from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch, image_epochs
+from spaces.inputs.series.spaces import SERIES_BRANCHES, conv_epochs, series_branch
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import BRANCHES, branch
 from spaces.language.leaves import Choice, Float, Int
@@ -24,12 +24,27 @@ def text_space(name: str, signature: Signature) -> Space:
 
 def series_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose series are all read by one kind of branch."""
-    return {"series": {name: series_branch(name, signature)}, **_network(signature)}
+    space = {"series": {name: series_branch(name, signature)}, **_network(signature)}
+    if name == "conv" and signature.target.of_classes:
+        return {**space, **convolved_training(signature)}
+    return space
+
+
+def convolved_training(signature: Signature) -> Space:
+    """Return how blocks of convolutions are trained: to the end where rows are few, as these spare none to watch."""
+    few = signature.rows <= _FEW_ROWS
+    stopping = {"stopping": "training_loss", "batch_size": 16} if few else {}
+    return {**training(signature, learning_rate=(2e-4, 1e-2, 1e-3)), **stopping, **conv_epochs(signature)}
 
 
 def image_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose images are all read by one kind of branch."""
-    return {"image": {name: image_branch(name, signature.arrays[0])}, **_network(signature)}
+    image = signature.arrays[0]
+    return {
+        "image": {name: image_branch(name, image, signature.rows)},
+        **_network(signature),
+        "epochs": image_epochs(image, signature.rows),
+    }
 
 
 def functional_space(signature: Signature) -> Space:
@@ -69,7 +84,7 @@ def _arrays(signature: Signature) -> Space:
         if one.kind == "series":
             found["series"] = Choice({name: series_branch(name, signature) for name in ("conv", *SERIES_BRANCHES)})
         else:
-            found["image"] = Choice({name: image_branch(name, one) for name in IMAGE_BRANCHES})
+            found["image"] = Choice({name: image_branch(name, one, signature.rows) for name in IMAGE_BRANCHES})
     return found
 
 

@@ -10,31 +10,47 @@ from spaces.rows.signature import Input
 
 IMAGE_BRANCHES = ("conv", "separable", "residual", "inception")
 _DEEPEST = 5
+# Pixels of all rows, up to which the first network of a family has so many filters; beyond, the fewest.
+_WIDTHS = ((32, 2_000_000), (16, 6_000_000))
+_FEWEST = 8
+_PIXELS_READ = 200_000_000  # by all epochs together
+_FEWEST_EPOCHS, _MOST_EPOCHS = 8, 40
 
 
-def image_branch(name: str, image: Input) -> Space:
+def image_branch(name: str, image: Input, rows: int) -> Space:
     """Return the space of what reads an image: stacked 3 x 3 convolutions, separable, residual or inception blocks.
 
-    Each block halves the image; there are no more of them than leave two pixels.
+    Each block halves the image; there are no more of them than leave two pixels. The default is small enough to be
+    trained in a minute: the more pixels there are, the fewer filters it has, and it strides rather than pools. A study
+    grows from there.
     """
     height, width, channels = image.shape
     deepest = max(1, min(_DEEPEST, int(math.log2(max(2, min(height, width)))) - 1))
+    pixels = rows * height * width
+    wide = next((filters for filters, most in _WIDTHS if pixels <= most), _FEWEST)
+    few = wide > _FEWEST
     plain: Space = {}
     if name == "conv":
         plain = {
-            "convolutions": Int(1, 2, default=2 if max(height, width) <= 64 else 1),
+            "convolutions": Int(1, 2, default=2 if few and max(height, width) <= 64 else 1),
             "padding": Choice(["same", "valid"]),
-            "downsampling": Choice(["pooling", "strides"]),
+            "downsampling": Choice(["pooling", "strides"] if few else ["strides", "pooling"]),
             "batch_normalization": Choice([True, False]),
         }
     return {
-        "filters": Int(8, 64, log=True, default=32),
+        "filters": Int(8, 64, log=True, default=wide),
         "depth": Int(1, deepest, default=min(3, deepest)) if deepest > 1 else 1,
         **plain,
         "pooling": Choice(["average", "flatten"]),
         "dropout": Float(0.0, 0.5, default=0.1),
         "augmentation": augmentation(channels),
     }
+
+
+def image_epochs(image: Input, rows: int) -> int:
+    """Return how often all images are read at most: less the more pixels there are."""
+    height, width, _ = image.shape
+    return max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _PIXELS_READ // (rows * height * width)))
 
 
 def augmentation(channels: int) -> Choice:

@@ -11,6 +11,9 @@ from spaces.rows.signature import Signature
 SERIES_BRANCHES = ("dense", "conv", "recurrent", "conv_recurrent")
 _FEW_ROWS = 2_000  # of so many, the products of all with all are quickly decomposed
 _CELLS = 20_000_000  # float32 numbers of a matrix, 80 MB
+_WIDTHS = ((32, 50_000), (16, 200_000))  # filters for so many steps of all rows
+_FEWEST_EPOCHS, _MOST_EPOCHS = 30, 200
+_STEPS_READ = 1_000_000
 _FEW_FEATURES = 1_008
 _KERNELS = 84
 
@@ -38,6 +41,54 @@ def joined_series(signature: Signature, most: int) -> Space:
     return {"series": Choice({name: ways[name] for name in names})}
 
 
+def _conv_branch(signature: Signature) -> Space:
+    """Return the space of blocks of convolutions.
+
+    Blocks whose steps are averaged find a shape wherever it stands: the default for classes. For values it matters
+    when something happened, so there it is one plain convolution.
+    """
+    series = [one for one in signature.arrays if one.kind == "series"]
+    steps = max(one.shape[0] for one in series)
+    wide = conv_filters(signature)
+    plain = convolution_space()
+    dropout = Float(0.0, 0.5, default=0.0)
+    blocks: dict[str, Space] = {
+        "residual": {
+            "filters": Int(8, 128, log=True, default=wide),
+            "kernel_size": Int(3, 16, default=8),
+            "depth": Int(1, 4, default=3),
+            "dropout": dropout,
+        },
+        "inception": {
+            "filters": Int(4, 64, log=True, default=wide // 2),
+            "kernel_size": Int(4, max(8, min(40, steps)), default=max(8, min(40, steps // 2))),
+            "depth": Int(1, 6, default=3),
+            "dropout": dropout,
+        },
+        "plain": plain["conv"],
+    }
+    by_place = not signature.target.of_classes
+    names = ("plain", "residual", "inception") if by_place else ("residual", "inception", "plain")
+    return {
+        "blocks": Choice({name: blocks[name] for name in names}),
+        "scaled": Choice(["by_channel", "by_series"]),
+        "pooling": Choice(["max", "average", "attention"] if by_place else ["average", "max", "attention"]),
+    }
+
+
+def conv_filters(signature: Signature) -> int:
+    """Return the default width of blocks: less the more steps there are to read."""
+    steps = signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
+    return next((filters for filters, most in _WIDTHS if steps <= most), 8)
+
+
+def conv_epochs(signature: Signature) -> Space:
+    """Return how often blocks of convolutions read all steps, and how patiently: less the more steps there are."""
+    steps = signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
+    epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _STEPS_READ // steps))
+    return {"epochs": epochs, "patience": max(5, epochs // 5)}
+
+
 def _convolutions(signature: Signature, most: int) -> dict[str, Space]:
     """Return how many fixed random convolutions there are, and what draws them; empty where series are too short."""
     if not convolvable(signature):
@@ -59,7 +110,7 @@ def series_branch(name: str, signature: Signature) -> Space:
             reads = {"reads": Choice(ways)} if len(ways) > 1 else {}
             return {**reads, "units": Int(16, 256, log=True), "dropout": Float(0.0, 0.5, default=0.1)}
         case "conv":
-            return convolution_space()
+            return _conv_branch(signature)
         case "recurrent":
             return recurrent_space(masking=False)
     return shortened_space()
