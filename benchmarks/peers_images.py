@@ -3,12 +3,12 @@
     python -m benchmarks.peers_images FOLDER [--sets mnist cifar10] [--seconds 240] [--sides ours plain linear]
 
 FOLDER holds `mnist/*.npz` (`x_train`, `y_train`, `x_test`, `y_test`) and `cifar10/*.npz` (`train_jpeg`,
-`train_offsets`, `train_labels`, and those of `test`; image i is `jpeg[offsets[i]:offsets[i + 1]]`). Each side is a fresh
-process that gets the training rows and the seconds, from its first line to its predictions of the test rows. Ours is
-`tune(task, time=...)` and `study.ensemble()`, nothing else; `linear` the same of that family alone. The plain convnet is
-what tutorials show: two convolutions with max pooling, dropout, a dense layer, Adam, batches of 128, a tenth of the rows
-to stop early on, and the clock. Rows are appended to `results/peers_images.jsonl` with their seconds; those that are
-there are not run again. Sets, seconds, seed and the convnet stand here before any score was seen.
+`train_offsets`, `train_labels`, and those of `test`; image i is `jpeg[offsets[i]:offsets[i + 1]]`). Each side is a
+fresh process that gets the training rows and the seconds, from its first line to its predictions of the test rows. Ours
+is `tune(task, time=...)` and `study.ensemble()`, nothing else; `linear` the same of that family alone. The plain
+convnet is what tutorials show: two convolutions with max pooling, dropout, a dense layer, Adam, batches of 128, a tenth
+of the rows to stop early on, and the clock. Rows are appended to `results/peers_images.jsonl` with their seconds; those
+that are there are not run again. Sets, seconds, seed and the convnet stand here before any score was seen.
 """
 
 from __future__ import annotations

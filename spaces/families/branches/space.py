@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from spaces.families.shared_spaces import training
 from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch, image_epochs
-from spaces.inputs.series.spaces import SERIES_BRANCHES, conv_epochs, series_branch
+from spaces.inputs.series.spaces import SERIES_BRANCHES, conv_epochs, recurrent_training, series_branch
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import BRANCHES, branch
 from spaces.language.leaves import Choice, Float, Int
@@ -27,6 +27,8 @@ def series_space(name: str, signature: Signature) -> Space:
     space = {"series": {name: series_branch(name, signature)}, **_network(signature)}
     if name == "conv" and signature.target.of_classes:
         return {**space, **convolved_training(signature)}
+    if name in ("recurrent", "conv_recurrent"):
+        return {**space, **recurrent_training(signature, space["batch_size"])}
     return space
 
 

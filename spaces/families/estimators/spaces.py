@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights
+from spaces.inputs.arrays import flat_width
 from spaces.inputs.series.spaces import convolvable, joined_series
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import joined_texts
@@ -10,6 +11,8 @@ from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
 from spaces.rows.target import followed
+
+_TRIED = 100_000  # numbers that a tree may sort at its first split, so that 200 trees take some seconds
 
 
 def xgboost_space(signature: Signature) -> Space:
@@ -57,10 +60,23 @@ def random_forest_space(signature: Signature) -> Space:
         **joined_series(signature, 1_008),
         **class_weights(signature),
         "n_estimators": 200,
-        "max_features": Float(0.005, 0.2, log=True) if signature.texts else Float(0.1, 1.0, default=0.4),
+        "max_features": _tried_columns(signature),
         "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
         "max_samples": Float(0.4, 1.0, default=0.9),
     }
+
+
+def _tried_columns(signature: Signature) -> Float:
+    """Return the share of columns that a split may try; of the many columns of a series fewer, as a forest has to wait.
+
+    A tree of a forest sorts all rows by each of them, so their product decides how long it takes.
+    """
+    if signature.texts:
+        return Float(0.005, 0.2, log=True)
+    columns = sum(flat_width("series", one.shape) for one in signature.arrays if one.kind == "series")
+    if not columns:
+        return Float(0.1, 1.0, default=0.4)
+    return Float(0.01, 1.0, log=True, default=max(0.02, min(0.4, _TRIED / (signature.rows * columns))))
 
 
 def linear_space(signature: Signature) -> Space:

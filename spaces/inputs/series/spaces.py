@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spaces.inputs.series.convolutions import SHORTEST
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
@@ -14,6 +16,9 @@ _CELLS = 20_000_000  # float32 numbers of a matrix, 80 MB
 _WIDTHS = ((32, 50_000), (16, 200_000))  # filters for so many steps of all rows
 _FEWEST_EPOCHS, _MOST_EPOCHS = 30, 200
 _STEPS_READ = 1_000_000
+_MANY_STEPS = 50_000  # of all rows
+_FEWEST_PASSES, _MOST_PASSES = 15, 40
+_STEPS_PASSED = 5_000_000
 _FEW_FEATURES = 1_008
 _KERNELS = 84
 
@@ -78,15 +83,29 @@ def _conv_branch(signature: Signature) -> Space:
 
 def conv_filters(signature: Signature) -> int:
     """Return the default width of blocks: less the more steps there are to read."""
-    steps = signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
-    return next((filters for filters, most in _WIDTHS if steps <= most), 8)
+    return next((filters for filters, most in _WIDTHS if steps_read(signature) <= most), 8)
 
 
 def conv_epochs(signature: Signature) -> Space:
     """Return how often blocks of convolutions read all steps, and how patiently: less the more steps there are."""
-    steps = signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
-    epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _STEPS_READ // steps))
+    epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _STEPS_READ // steps_read(signature)))
     return {"epochs": epochs, "patience": max(5, epochs // 5)}
+
+
+def recurrent_training(signature: Signature, batch_size: Int) -> Space:
+    """Return in which batches and how often recurrent layers read: where steps are many, in the largest, and not often.
+
+    A step of a recurrent layer takes nearly as long for few rows as for many.
+    """
+    if (steps := steps_read(signature)) <= _MANY_STEPS:
+        return {}
+    epochs = max(_FEWEST_PASSES, min(_MOST_PASSES, _STEPS_PASSED // steps))
+    return {"batch_size": replace(batch_size, default=batch_size.high), "epochs": epochs}
+
+
+def steps_read(signature: Signature) -> int:
+    """Return how many steps the training rows have together."""
+    return signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
 
 
 def _convolutions(signature: Signature, most: int) -> dict[str, Space]:
@@ -112,5 +131,16 @@ def series_branch(name: str, signature: Signature) -> Space:
         case "conv":
             return _conv_branch(signature)
         case "recurrent":
-            return recurrent_space(masking=False)
-    return shortened_space()
+            return _quick(recurrent_space(masking=False), signature)
+    return _quick(shortened_space(), signature)
+
+
+def _quick(space: Space, signature: Signature) -> Space:
+    """Return the space with a default that reads forward with few units, where there are many steps to read."""
+    if steps_read(signature) <= _MANY_STEPS:
+        return space
+    lighter = {
+        "units": Int(8, 128, log=True, default=16),
+        "direction": Choice(["forward", "bidirectional", "backward"]),
+    }
+    return {**space, "recurrent": {**space["recurrent"], **lighter}}
