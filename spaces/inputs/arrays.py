@@ -94,7 +94,7 @@ class PreparedArray:
         """Read what `save` wrote and returned."""
         mean, deviation = (np.array(data[name], np.float64) for name in ("mean", "deviation"))
         recipe, convolved = ArrayRecipe(data["place"], data["kind"], data["flat"]), None
-        if data["convolutions"]:
+        if data.get("convolutions"):
             recipe = replace(recipe, convolutions=Convolutions(**data["convolutions"]))
             with np.load(folder / f"convolutions-{recipe.place}.npz") as stored:
                 convolved = Convolved(**stored)

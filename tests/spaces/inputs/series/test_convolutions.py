@@ -174,7 +174,7 @@ def test_a_model_that_reads_them_finds_a_shape_and_predicts_the_same_when_loaded
     new = a_table(series[160:])
     predicted = fitted.predict(new)
     chosen = predicted[:, 0] > 0.5 if predicted.shape[1] == 1 else predicted.argmax(axis=1)
-    assert (chosen == codes[160:]).mean() > 0.85
+    assert (chosen == codes[160:]).mean() > 0.5 + 4 * 0.5 / np.sqrt(100)  # four standard errors above guessing
     fitted.save(tmp_path)
     np.testing.assert_allclose(load_fitted(tmp_path).predict(new), predicted, rtol=1e-6)
     (reader,) = fitted.readers
