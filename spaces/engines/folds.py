@@ -41,7 +41,7 @@ def unwatched(step: int, steps: int, curves: Mapping[Curve, float], predict: Any
 
 
 def without_rungs(watch: Watch) -> Watch:
-    """Return a watch whose rungs are never reached, as where the inner rows are trained on and would flatter a model."""
+    """Return a watch whose rungs are never reached, as where the inner rows are trained on too."""
 
     def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /) -> None:
         watch(step, ENDLESS, curves, predict)

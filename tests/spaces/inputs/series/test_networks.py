@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
+from spaces.engines.curves import Curve
 from spaces.families.branches.network import build_functional
 from spaces.rows.table import Table
 
@@ -141,9 +142,8 @@ def test_with_few_rows_training_uses_all_of_them_and_stops_on_their_loss():
     model = FAMILIES["series_conv"].build(config_of(few, signature), signature)
     assert not model.stops_early
     (fitted,) = model.fit([fold], watch)
-    assert set(fitted.curves) >= {"loss"}
-    assert not [name for name in fitted.curves if name.startswith("val_")]
-    assert len(asked) == len(fitted.curves["loss"])
+    assert not [curve for curve in fitted.curves if curve.part == "validation"]
+    assert len(asked) == len(fitted.curves[Curve("loss")])
     assert max(asked) < 1e-6  # no rung is ever reached
     assert (fitted.predict(table).argmax(axis=1)[:20] == 0).mean() > 0.8
     many = a_signature((12, 1), 5_000)
