@@ -5,6 +5,8 @@ What reads the inputs of a kind stands under `text`, `series`, `image` or `table
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spaces.families.shared_spaces import training
 from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch, image_epochs
 from spaces.inputs.series.spaces import SERIES_BRANCHES, conv_epochs, recurrent_training, series_branch
@@ -41,10 +43,12 @@ def convolved_training(signature: Signature) -> Space:
 
 def image_space(name: str, signature: Signature) -> Space:
     """Return the space of a family whose images are all read by one kind of branch."""
-    image = signature.arrays[0]
+    image, network = signature.arrays[0], _network(signature)
+    batch_size = network["batch_size"]
     return {
         "image": {name: image_branch(name, image, signature.rows)},
-        **_network(signature),
+        **network,
+        "batch_size": replace(batch_size, default=batch_size.high),
         "epochs": image_epochs(image, signature.rows),
     }
 

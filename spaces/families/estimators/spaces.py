@@ -12,7 +12,7 @@ from spaces.language.space import Space
 from spaces.rows.signature import Signature
 from spaces.rows.target import followed
 
-_TRIED = 100_000  # numbers that a tree may sort at its first split, so that 200 trees take some seconds
+_TRIED = 70_000  # numbers that a tree may sort at its first split, so that 100 trees take some seconds
 
 
 def xgboost_space(signature: Signature) -> Space:
@@ -59,7 +59,7 @@ def random_forest_space(signature: Signature) -> Space:
         **joined_texts(signature, 3_000),
         **joined_series(signature, 1_008),
         **class_weights(signature),
-        "n_estimators": 200,
+        "n_estimators": 100 if _columns_of_series(signature) else 200,
         "max_features": _tried_columns(signature),
         "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
         "max_samples": Float(0.4, 1.0, default=0.9),
@@ -73,10 +73,14 @@ def _tried_columns(signature: Signature) -> Float:
     """
     if signature.texts:
         return Float(0.005, 0.2, log=True)
-    columns = sum(flat_width("series", one.shape) for one in signature.arrays if one.kind == "series")
-    if not columns:
+    if not (columns := _columns_of_series(signature)):
         return Float(0.1, 1.0, default=0.4)
     return Float(0.01, 1.0, log=True, default=max(0.02, min(0.4, _TRIED / (signature.rows * columns))))
+
+
+def _columns_of_series(signature: Signature) -> int:
+    """Return how many columns series become as lags and statistics."""
+    return sum(flat_width("series", one.shape) for one in signature.arrays if one.kind == "series")
 
 
 def linear_space(signature: Signature) -> Space:

@@ -13,7 +13,7 @@ _DEEPEST = 5
 # Pixels of all rows, up to which the first network of a family has so many filters; beyond, the fewest.
 _WIDTHS = ((32, 2_000_000), (16, 6_000_000))
 _FEWEST = 8
-_PIXELS_READ = 200_000_000  # by all epochs together
+_PIXELS_READ = 100_000_000  # by all epochs together
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 40
 
 
@@ -21,8 +21,8 @@ def image_branch(name: str, image: Input, rows: int) -> Space:
     """Return the space of what reads an image: stacked 3 x 3 convolutions, separable, residual or inception blocks.
 
     Each block halves the image; there are no more of them than leave two pixels. The default is small enough to be
-    trained in a minute: the more pixels there are, the fewer filters it has, and it strides rather than pools. A study
-    grows from there.
+    trained in a minute: the more pixels there are, the fewer filters it has, it strides rather than pools, and keeps
+    the places of what it finds, as a few averages would say too little. A study grows from there.
     """
     height, width, channels = image.shape
     deepest = max(1, min(_DEEPEST, int(math.log2(max(2, min(height, width)))) - 1))
@@ -41,7 +41,7 @@ def image_branch(name: str, image: Input, rows: int) -> Space:
         "filters": Int(8, 64, log=True, default=wide),
         "depth": Int(1, deepest, default=min(3, deepest)) if deepest > 1 else 1,
         **plain,
-        "pooling": Choice(["average", "flatten"]),
+        "pooling": Choice(["average", "flatten"] if few or name != "conv" else ["flatten", "average"]),
         "dropout": Float(0.0, 0.5, default=0.1),
         "augmentation": augmentation(channels),
     }
