@@ -40,10 +40,7 @@ QUICK = {
     "random_forest": {"n_estimators": 20},
     "deep_trees": {"network.epochs": 4, "network.depth": 1, "trees.n_estimators": 20, "trees.learning_rate": 0.3},
     "text_recurrent": one_layer("text.recurrent.recurrent"),
-    "series_conv": {
-        **FAST,
-        **{f"series.conv.blocks.residual.{name}": few for name, few in (("depth", 1), ("filters", 8))},
-    },
+    "series_conv": {**FAST, "series.conv.blocks.residual.depth": 1, "series.conv.blocks.residual.filters": 8},
     "series_recurrent": one_layer("series.recurrent.recurrent"),
     "series_conv_recurrent": one_layer("series.conv_recurrent.recurrent"),
     **{
