@@ -127,12 +127,12 @@ def test_training_scores_are_those_of_the_training_rows(task, tmp_path):
 
 def test_a_column_that_equals_the_target_on_held_out_rows_only_gains_nothing(tmp_path):
     frame = make_frame(240)
-    plain = tuner.Task(frame, "label", split={"kind": "holdout"})
+    plain = tuner.Task(frame, "label", split={"kind": "holdout", "share": 0.5})
     (_, held_out) = plain.folds[0]
     rng = np.random.default_rng(0)
     leak = rng.choice(["yes", "no"], len(frame))
     leak[held_out] = frame["label"].to_numpy()[held_out]
-    leaky = tuner.Task(frame.assign(leak=leak), "label", split={"kind": "holdout"})
+    leaky = tuner.Task(frame.assign(leak=leak), "label", split={"kind": "holdout", "share": 0.5})
     values = {}
     for name, task in (("plain", plain), ("leaky", leaky)):
         families = {"linear": {}, "xgboost": {"n_estimators": 30, "patience": 5}}
