@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.curves import Curve, Curves
 from spaces.inputs.prepared import Columns, Prepared, Reader
 from spaces.rows.table import Rows, Table
@@ -30,6 +31,7 @@ class Fold:
         steps: Train exactly so many epochs or boosting rounds, on all training rows, instead of stopping early; as
             when a configuration is refitted whose best number is known.
         steps_of: The same of each target, where every target has a model of its own.
+        clock: Says when training is to stop and keep the best so far; one for all folds, set again before each.
     """
 
     full: Rows
@@ -38,6 +40,7 @@ class Fold:
     seed: int
     steps: int | None = None
     steps_of: tuple[int, ...] = ()
+    clock: Clock = field(default_factory=Clock)
 
 
 Array = NDArray[Any]

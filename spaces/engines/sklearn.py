@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
@@ -124,5 +127,22 @@ class EstimatorModel:
                 made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
                 centre = centre_of(fold.full.target, target)
                 values = fold.full.target - centre if target.kind == "regression" else fold.full.target
-                estimator = made.fit(matrix, values, **given)
+                estimator = _trained(made, fold.clock, lambda one: one.fit(matrix, values, **given))
             yield EstimatorFitted(estimator, prepared, target.outputs, centre=centre)
+
+
+def _trained(made: Any, clock: Clock, fit: Callable[[Any], Any]) -> Any:
+    """Train an estimator; where time is limited a forest in pieces of about a second, until it is over.
+
+    The trees are those of one call, as scikit-learn draws the seeds of earlier trees again.
+    """
+    if math.isinf(clock.left) or not {"warm_start", "n_estimators"} <= made.get_params().keys():
+        return fit(made)
+    trees, total, piece = 0, made.n_estimators, 1
+    made.set_params(warm_start=True)
+    while trees == 0 or (trees < total and not clock.over(trees)):
+        began, grown = time.monotonic(), min(piece, total - trees)
+        trees += grown
+        fit(made.set_params(n_estimators=trees))
+        piece = max(1, int(grown / max(time.monotonic() - began, 1e-3)))
+    return made.set_params(warm_start=False)

@@ -13,6 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import XGBOOST
@@ -145,7 +146,10 @@ class XGBoostModel:
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         listener = _Watcher(
-            watch, rounds, lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre)
+            watch,
+            fold.clock,
+            rounds,
+            lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre),
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
@@ -177,15 +181,16 @@ class XGBoostModel:
 class _Watcher(xgboost.callback.TrainingCallback):
     """Shows every tenth round to the trial."""
 
-    def __init__(self, watch: Watch, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]) -> None:
+    def __init__(self, watch: Watch, clock: Clock, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]) -> None:
         super().__init__()
+        self._clock = clock
         self._watch, self._rounds, self._predict_inner = watch, rounds, predict_inner
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         if (epoch + 1) % _LOOK_EVERY == 0:
             logs = {Curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
             self._watch(epoch, self._rounds, logs, lambda: self._predict_inner(model))
-        return False
+        return self._clock.over(epoch + 1)
 
 
 def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.folds import named, unwatched, with_watched_rows
@@ -131,9 +132,12 @@ class DeepTreesModel:
         """Train on each fold in turn; the pruner looks at the trees."""
         model = XGBoostModel(self.trees, self.signature)
         folds = [named(fold) for fold in folds]
-        networks = self.network.fit([with_watched_rows(fold) for fold in folds], unwatched)
-        for fold, network in zip(folds, networks, strict=True):
-            columns = DeepColumns(_kept(network))
+        clock = Clock()
+        networks = self.network.fit([replace(with_watched_rows(fold), clock=clock) for fold in folds], unwatched)
+        for fold in folds:
+            fold.clock.lend(clock, parts=2)
+            columns = DeepColumns(_kept(next(networks)))
+            fold.clock.note(clock.stopped)
             trees = model.fit_columns(fold, columns, self.training_columns(fold, columns), watch)
             yield DeepTreesFitted(columns, trees)
 

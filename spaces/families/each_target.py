@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves, of_target
 from spaces.engines.folds import ENDLESS
@@ -103,14 +104,19 @@ class EachModel:
 
             return watched
 
+        clocks = [Clock() for _ in names]
         training = [
-            model.fit([_of_target(fold, self.target, i) for fold in folds], watch_of(names[i]))
+            model.fit(
+                [replace(_of_target(fold, self.target, i), clock=clocks[i]) for fold in folds], watch_of(names[i])
+            )
             for i, model in enumerate(self.models)
         ]
         for fold in folds:
             inner, done = fold.inner.table, []
-            for each in training:
+            for i, each in enumerate(training):
+                fold.clock.lend(clocks[i], parts=len(training) - i)
                 done.append(next(each))
+                fold.clock.note(clocks[i].stopped)
             yield EachFitted(tuple(done), tuple(names))
 
 

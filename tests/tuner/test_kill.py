@@ -13,6 +13,8 @@ import pytest
 from drive import run
 
 import tuner
+from spaces.engines.engine import SKLEARN
+from spaces.families.family import Family
 
 HERE = Path(__file__).parent
 
@@ -165,12 +167,31 @@ def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
     assert len(tuner.load_study(folder).trials) > len(before)
 
 
-def test_a_trial_over_its_time_is_killed_and_the_study_goes_on(tmp_path, task):
+def test_a_trial_whose_time_is_over_keeps_what_every_fold_has_learned(tmp_path, task):
     slow = {"n_estimators": 100_000, "patience": 100_000, "learning_rate": 0.02}
     study = tuner.tune(
-        task, {"xgboost": slow, "linear": {}}, trials=3, trial_time=10.0, workers=1, folder=tmp_path / "s",
-        tracking=None, progress=False,
+        task, {"xgboost": slow}, trials=1, trial_time=3.0, workers=0, folder=tmp_path / "s", tracking=None,
+        progress=False,
+    )  # fmt: skip
+    (trial,) = study.ledger.trials("xgboost")
+    assert trial.state == "complete"
+    assert len(trial.outcome.scored) == 3
+    assert all(0 < rounds < 100_000 for rounds in trial.outcome.stopped)
+    assert study.ensemble("uniform").report()["members"]
+
+
+def test_a_trial_that_hangs_is_killed_and_the_study_goes_on(tmp_path, task):
+    class Sleeper:
+        stops_early = False
+
+        def fit(self, folds, watch):
+            time.sleep(600)
+
+    sleeper = Family("sleeper", lambda signature: {}, lambda config, signature: Sleeper(), (SKLEARN,))
+    study = tuner.tune(
+        task, [sleeper, "linear"], trials=2, trial_time=1.0, workers=1, folder=tmp_path / "s", tracking=None,
+        progress=False,
     )  # fmt: skip
     reasons = {trial.family: trial.outcome.reason for trial in study.trials}
-    assert reasons == {"baseline": None, "xgboost": "time", "linear": None}
+    assert reasons == {"baseline": None, "sleeper": "time", "linear": None}
     assert "failed: time" in study.summary()

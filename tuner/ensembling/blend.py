@@ -15,6 +15,7 @@ from tuner.trials.scored_folds import scored_folds
 
 _WEIGHTS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05)
 _MOST_NUMBERS = 2_000_000
+_FEWEST_SECONDS, _SECONDS_FOR_A_MILLION = 3.0, 4.0
 
 
 class Blend:
@@ -62,3 +63,15 @@ class Blend:
         except Undefined:
             return float("inf")
         return found if np.isfinite(found) else float("inf")
+
+
+def seconds_to_combine(task: Task, families: int, time: float) -> float:
+    """Return how long before its end a study is to stop, so that an ensemble can still be made of its trials.
+
+    Args:
+        task: The task.
+        families: How many families are searched; of each the best few trials are candidates.
+        time: Seconds of the whole study, of which it is a fifth at most.
+    """
+    numbers = sum(len(held_out) for _, held_out in task.folds) * task.target.outputs * min(30, 5 * families)
+    return min(0.2 * time, _FEWEST_SECONDS + _SECONDS_FOR_A_MILLION * numbers / 1e6) if np.isfinite(time) else 0.0

@@ -16,12 +16,12 @@ from typing import Any
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
 from tuner.archive.model_files import ModelFiles
-from tuner.ensembling.blend import Blend
+from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display
 from tuner.search.ledger import Ledger, Trial
-from tuner.search.turns import Past, by_seconds, by_trials, past_of
+from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
 from tuner.seeds import derive_seed
 from tuner.study import Study
 from tuner.tracking.client import remember
@@ -34,6 +34,7 @@ from tuner.trials.slots import Finished, Slots
 
 _DEATHS_BEFORE_FAILED = 3
 _POLL_SECONDS = 0.5
+_LEAST_SECONDS = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,7 +44,7 @@ class Interrupted(KeyboardInterrupt):
 class Launch:
     """One launch of a study: its budget, its slots and the trials they run."""
 
-    def __init__(self, study: Study, plan: Plan, display: Display, disk: float) -> None:
+    def __init__(self, study: Study, plan: Plan, display: Display, *, disk: float, began: float) -> None:
         self._study, self._plan, self._display = study, plan, display
         self._models = ModelFiles(study, disk)
         self._ledger: Ledger = study.ledger
@@ -53,7 +54,8 @@ class Launch:
         self._tracker: Tracker | None = None
         self._spent = _elapsed(study.trials)
         self._blend = Blend(study.task)
-        self._began = clock.monotonic()
+        self._began = began
+        self._reserve = seconds_to_combine(study.task, len(plan.families) - 1, plan.budget.time)
         self._interrupts = 0
 
     def check_own_families(self) -> None:
@@ -97,6 +99,8 @@ class Launch:
                 return "interrupted"
             if limit is not None and not self._running and not self._again:
                 return limit
+            if limit is None and slots.free() and not self._running and not self._again:
+                return f"ended {self._left():.0f} s early, as no trial would end in time"
             self._display.running(list(self._running))
             for finished in slots.poll(_POLL_SECONDS):
                 self._take(finished)
@@ -145,16 +149,16 @@ class Launch:
         number = sum(len(self._ledger.trials(name)) for name in self._plan.families)
         return by_seconds(pasts, seed=self._plan.seed, number=number, left=self._left())
 
-    def _past(self, family: str) -> Past:
+    def _past(self, family: str, *, before: int | None = None) -> Past:
         return past_of(
-            self._ledger.trials(family),
+            self._ledger.trials(family)[:before],
             rank=self._plan.families[family].expected_cost,
             weight=self._plan.weights[family],
         )
 
     def _left(self) -> float:
         """Return the seconds until the study ends."""
-        return self._plan.budget.time - self._spent - (clock.monotonic() - self._began)
+        return self._plan.budget.time - self._reserve - self._spent - (clock.monotonic() - self._began)
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
@@ -164,7 +168,16 @@ class Launch:
         if self._tracker:
             self._tracker.started(trial, attempt)
         seed = derive_seed(self._plan.seed, trial.family, trial.number, 1)
-        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)))
+        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)), self._seconds(trial))
+
+    def _seconds(self, trial: Trial) -> float:
+        """Return how long a trial may take."""
+        share = self._left()
+        if self._plan.budget.turns == "seconds" and trial.family != BASELINE:
+            past = self._past(trial.family, before=trial.number)
+            others = [self._past(name) for name in self._searched() if name != trial.family]
+            share = seconds_for_trial(share, past, others, workers=self._plan.workers)
+        return max(_LEAST_SECONDS, min(self._plan.budget.trial_time, share))
 
     def _take(self, finished: Finished) -> None:
         """Commit a job that ended, or run it again when its worker died."""
@@ -244,7 +257,6 @@ class Launch:
         hooks: dict[str, Any] = {
             "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
             "on_epochs": self._on_epochs,
-            "trial_time": self._plan.budget.trial_time,
         }
         if self._plan.workers == 0:
             return InlineSlots(self._study.task, self._plan.families, **hooks)

@@ -35,8 +35,8 @@ class Budget:
 
     Attributes:
         trials: Trials without the baseline and duplicates, or None.
-        time: Seconds after which no trial starts.
-        trial_time: Seconds after which a trial is killed.
+        time: Seconds until the study and its ensemble are to be done.
+        trial_time: Seconds after which a trial stops training.
         max_failures: Failed trials.
         turns: By what families take turns.
     """

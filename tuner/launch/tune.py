@@ -7,6 +7,7 @@ moment and started again by the same call.
 from __future__ import annotations
 
 import math
+import time as clock
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,10 @@ def tune(
         pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
-        time: Start no trial after so long, over all launches: seconds, or text such as `"20m"`.
-        trial_time: Kill a trial that takes longer.
+        time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,
+            or text such as `"20m"`. Trials that run then stop training and keep the best so far.
+        trial_time: Stop the training of a trial after so long, and keep the best so far of every fold. Only what hangs
+            is killed.
         max_failures: Stop after so many failed trials.
         workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
         seed: Everything random about the trials is derived from it.
@@ -82,6 +85,7 @@ def tune(
         ValueError: An argument, a space, a metric or the folder cannot be used; nothing was started.
         Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
     """
+    began = clock.monotonic()
     plan = make_plan(
         task,
         families,
@@ -102,7 +106,7 @@ def tune(
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
         display = Display(plan.budget.trials, task.score.name, silent=not progress)
-        launch = Launch(study, plan, display, disk)
+        launch = Launch(study, plan, display, disk=disk, began=began)
         if what := left_out(task):
             display.say(what)
         if fresh:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -27,9 +26,8 @@ class InlineSlots:
         *,
         on_report: OnReport,
         on_epochs: OnEpochs,
-        trial_time: float = math.inf,
     ) -> None:
-        self._task, self._families, self._trial_time = task, families, trial_time
+        self._task, self._families = task, families
         self._on_report, self._on_epochs = on_report, on_epochs
         self._waiting: list[Job] = []
 
@@ -61,7 +59,6 @@ class InlineSlots:
             self._families[job.family],
             report=lambda step, value: self._on_report(job, step, value),
             log=log,
-            deadline=time.monotonic() + self._trial_time,
         )
         return [Finished(job, outcome)]
 

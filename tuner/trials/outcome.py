@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,9 +13,12 @@ from typing import Any, Literal
 State = Literal["complete", "pruned", "failed", "running"]
 
 
+_GRACE_SECONDS, _GRACE = 5.0, 0.1
+
+
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to run a trial."""
+    """What a worker needs to run a trial; after so many seconds training stops and keeps the best so far."""
 
     family: str
     number: int
@@ -22,6 +26,12 @@ class Job:
     config: dict[str, Any]
     seed: int
     folder: str
+    seconds: float = math.inf
+
+    @property
+    def patience(self) -> float:
+        """The seconds after which it hangs, and is killed."""
+        return self.seconds + max(_GRACE_SECONDS, _GRACE * self.seconds)
 
     @property
     def name(self) -> str:
@@ -44,6 +54,7 @@ class Outcome:
         error: Why it failed, or which step pruned it.
         reason: The failure in one word: error, nan, memory, time, died.
         gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
+        stopped: After how many epochs, rounds or trees the clock stopped each fold; None where it ended by itself.
         duplicate_of: The number of the trial of the same parameters, which was not run again.
     """
 
@@ -57,6 +68,7 @@ class Outcome:
     error: str | None = None
     reason: str | None = None
     gain: float = 0.0
+    stopped: tuple[int | None, ...] = ()
     duplicate_of: int | None = None
 
     @property
@@ -71,7 +83,7 @@ class Outcome:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Outcome:
         """Rebuild what `to_json` returned."""
-        return Outcome(**{**data, "fold_values": tuple(data["fold_values"])})
+        return Outcome(**{**data, "fold_values": tuple(data["fold_values"]), "stopped": tuple(data["stopped"])})
 
 
 def trial_name(family: str, number: int) -> str:

@@ -51,7 +51,6 @@ class ProcessSlots:
         folder: Path,
         on_report: OnReport,
         on_epochs: OnEpochs,
-        trial_time: float = math.inf,
     ) -> None:
         self._threads = max(1, cores() // workers)
         payload = pack(families, own_metrics(task.scores))
@@ -59,7 +58,7 @@ class ProcessSlots:
         self._setup = Setup(
             [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads
         )
-        self._count, self._folder, self._trial_time = workers, folder, trial_time
+        self._count, self._folder = workers, folder
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
         self._stillborn = self._killed = 0
@@ -82,7 +81,7 @@ class ProcessSlots:
     def submit(self, job: Job) -> None:
         """Give the job to an idle worker."""
         worker = next(worker for worker in self._workers if worker.ready and worker.job is None)
-        worker.job, worker.deadline = job, time.monotonic() + self._trial_time
+        worker.job, worker.deadline = job, time.monotonic() + job.patience
         try:
             worker.connection.send(("run", job))
         except OSError:
@@ -97,12 +96,13 @@ class ProcessSlots:
             if worker.connection in ready:
                 finished += self._read(worker)
             if worker.job is not None and time.monotonic() > worker.deadline:
+                seconds = worker.job.patience
                 outcome = Outcome(
                     "failed",
-                    error=f"killed after {self._trial_time:g} seconds",
+                    error=f"killed {seconds:.0f} seconds after it began: it was to stop after {worker.job.seconds:.0f}",
                     reason="time",
-                    seconds=self._trial_time,
-                    started=time.time() - self._trial_time,
+                    seconds=seconds,
+                    started=time.time() - seconds,
                     attempt=worker.job.attempt,
                 )
                 finished.append(Finished(worker.job, outcome))

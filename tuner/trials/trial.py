@@ -23,6 +23,7 @@ from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, Outcome, seal
+from tuner.trials.pace import Pace
 from tuner.trials.scored_folds import scored_folds
 
 RUNGS = (0.125, 0.25, 0.5)
@@ -54,7 +55,6 @@ def run_trial(
     *,
     report: Report,
     log: Log,
-    deadline: float = math.inf,
 ) -> Outcome:
     """Run one trial; whatever happens is its outcome, and the study goes on.
 
@@ -65,7 +65,6 @@ def run_trial(
         family: The family of the job.
         report: Called with a step and the metric on inner rows; answers whether to prune.
         log: Called with fold, epoch and that epoch's numbers.
-        deadline: When to give up, as `time.monotonic()`.
 
     Returns:
         The outcome, which is also sealed as `result.json` in the job's folder, written last.
@@ -75,7 +74,7 @@ def run_trial(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with restored_state(family.engines):
-            outcome = _train(job, folder, task, folds, family, report, log, deadline)
+            outcome = _train(job, folder, task, folds, family, report, log)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -99,16 +98,19 @@ def _train(
     family: Family,
     report: Report,
     log: Log,
-    deadline: float,
 ) -> Outcome:
+    pace = Pace(job, len(folds))
     model = family.build(job.config, task.signature)
-    seeded = [replace(fold, seed=derive_seed(job.seed, "fold", k)) for k, (fold, _) in enumerate(folds)]
-    watch = _Watch(task.score, seeded, report, log, deadline)
+    seeded = [
+        replace(fold, seed=derive_seed(job.seed, "fold", k), clock=pace.clock) for k, (fold, _) in enumerate(folds)
+    ]
+    watch = _Watch(task.score, seeded, report, log, pace)
     predictions, inner_values, curves = [], [], []
     values: list[float | None] = []
     scoring = scored_folds(task)
     scores: dict[str, list[dict[str, float]]] = {"held_out": [], "train": []}
     for k, fitted in enumerate(model.fit(seeded, watch)):
+        pace.trained()
         held_out = folds[k][1]
         predictions.append(_checked(fitted, held_out, "held-out rows"))
         if complaint := no_probabilities(predictions[-1], task.target):
@@ -126,10 +128,11 @@ def _train(
             if inner_values:
                 _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
         watch.next_fold()
+        pace.next_fold()
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
     means = {part: mean_scores(rows) for part, rows in scores.items()}
-    outcome = Outcome("complete", fold_values=tuple(values), scores=means)
+    outcome = Outcome("complete", fold_values=tuple(values), scores=means, stopped=tuple(pace.stopped))
     value = float(np.mean(outcome.scored))
     return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
 
@@ -137,15 +140,15 @@ def _train(
 class _Watch:
     """Passes epochs on to the log, and the rungs of the first fold to the pruner."""
 
-    def __init__(self, score: Score, folds: Sequence[Fold], report: Report, log: Log, deadline: float) -> None:
-        self._score, self._folds, self._report, self._log, self._deadline = score, folds, report, log, deadline
+    def __init__(self, score: Score, folds: Sequence[Fold], report: Report, log: Log, pace: Pace) -> None:
+        self._score, self._folds, self._report, self._log, self._pace = score, folds, report, log, pace
         self._fold = self._rung = 0
 
     def __call__(
         self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
     ) -> None:
-        if time.monotonic() > self._deadline:
-            raise OutOfTime("the trial ran longer than trial_time")
+        if time.monotonic() > self._pace.hangs:
+            raise OutOfTime("the trial did not stop when its time was over")
         shown = labelled(curves)
         for name, value in shown.items():
             if math.isnan(value):

@@ -91,6 +91,7 @@ def fit_network(
         epochs=fold.steps or epochs,
         batch_size=min(int(setting(config, "batch_size")), rows),
         callbacks=[*chosen, Listener(watch, epochs, lambda: undisturbed(trainer.model, predict_inner))],
+        clock=fold.clock,
         order=order or (lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(rows)),
     )
     return named_curves(history)

@@ -7,6 +7,8 @@ Callbacks see the beginnings and ends of training, epochs and tests; batches are
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.keras.device import (
     Arrays,
     dataset,
@@ -28,6 +31,7 @@ from spaces.engines.keras.device import (
     while_below,
 )
 
+_PIECE_SECONDS, _PIECE_GROWTH = 1.0, 8.0
 RESIDENT_BYTES = 2 * 1024**3
 
 
@@ -42,6 +46,7 @@ class Trainer:
     def __init__(self, model: keras.Model, *, resident_bytes: int = RESIDENT_BYTES) -> None:
         self.model = model
         self._resident_bytes = resident_bytes
+        self._piece = 1  # batches
         self._traced: dict[str, Callable[..., None]] = {}
         self._step = tf.function(self._one_step, autograph=False, reduce_retracing=True)
 
@@ -54,6 +59,7 @@ class Trainer:
         batch_size: int,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         order: Callable[[int], NDArray[np.int64]] | None = None,
+        clock: Clock | None = None,
     ) -> dict[str, list[float]]:
         """Train for some epochs, the last smaller batch included.
 
@@ -64,6 +70,7 @@ class Trainer:
             batch_size: Rows a step.
             callbacks: Ordinary Keras callbacks; only their train, epoch and test methods are called.
             order: Gives the order of rows of an epoch (0, 1, ...); as they stand when left out.
+            clock: Ends training when it is over, also within a long epoch, whose numbers are then of the part that ran.
 
         Returns:
             One number an epoch for `loss` and each metric, and `val_...` for the inner rows.
@@ -71,7 +78,7 @@ class Trainer:
         self._build_state(train)
         step = self._steps(train, batch_size)
         evaluate = None if inner is None else self._evaluation(inner)
-        order = order or (lambda epoch: np.arange(len(train.y)))
+        order, clock = order or (lambda epoch: np.arange(len(train.y))), clock or Clock()
         history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
         listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model, epochs=epochs, verbose=0)
         self.model.stop_training = False
@@ -79,7 +86,7 @@ class Trainer:
         for epoch in range(epochs):
             listeners.on_epoch_begin(epoch)
             self.model.reset_metrics()
-            step(order(epoch))
+            self._train_pieces(step, order(epoch), batch_size, clock)
             logs = self._logs("")
             if evaluate is not None:
                 self.model.reset_metrics()
@@ -88,10 +95,26 @@ class Trainer:
                 listeners.on_test_end()
                 logs |= self._logs("val_")
             listeners.on_epoch_end(epoch, logs)
-            if self.model.stop_training:
+            if self.model.stop_training or clock.over(epoch + 1):
                 break
         listeners.on_train_end()
         return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+    def _train_pieces(
+        self, step: Callable[[NDArray[np.int64]], None], order: NDArray[np.int64], batch_size: int, clock: Clock
+    ) -> None:
+        """Train an epoch; where time is limited in pieces of whole batches, of about a second each."""
+        if math.isinf(clock.left):
+            step(order)
+            return
+        done = 0
+        while done == 0 or (done < len(order) and clock.left > 0):
+            began, piece = time.monotonic(), order[done : done + self._piece * batch_size]
+            step(piece)
+            done += len(piece)
+            if len(piece) == self._piece * batch_size:
+                spent = max(time.monotonic() - began, 1e-4)
+                self._piece = max(1, int(self._piece * min(_PIECE_SECONDS / spent, _PIECE_GROWTH)))
 
     def begin_again(self, fresh: keras.Model) -> keras.Model:
         """Take over weights, optimizer slots and seeds of a freshly built and compiled model of the same structure.

@@ -1,0 +1,49 @@
+"""The time that a training may take: engines ask whether it is over, stop, and keep the best so far."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+class Clock:
+    """Says when a training is to stop; it may be set again for the next fold.
+
+    Args:
+        until: When, as `time.monotonic()`.
+
+    Attributes:
+        stopped: The epochs, rounds or trees after which it stopped a training, or None.
+
+    >>> Clock().over(3), Clock(until=0.0).over(3)
+    (False, True)
+    """
+
+    def __init__(self, until: float = math.inf) -> None:
+        self.until = until
+        self.stopped: int | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.until - time.monotonic()
+
+    def over(self, steps: int) -> bool:
+        """Return whether to stop after so many epochs, rounds or trees, and note it."""
+        if self.left > 0:
+            return False
+        self.note(steps)
+        return True
+
+    def note(self, steps: int | None) -> None:
+        """Note after how many steps a training was stopped, if it was; of several the most."""
+        if steps is not None:
+            self.stopped = max(steps, self.stopped or 0)
+
+    def set(self, seconds: float) -> None:
+        """Begin anew: it is over in so many seconds."""
+        self.until, self.stopped = time.monotonic() + seconds, None
+
+    def lend(self, other: Clock, *, parts: int) -> None:
+        """Set the clock of the next of so many trainings that share the time that is left."""
+        other.set(self.left / parts)

@@ -1,0 +1,97 @@
+"""Training stops when its time is over; where time is left, nothing changes."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+
+from spaces.engines.clock import Clock
+from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.training import Trainer
+from spaces.engines.sklearn import _trained
+from tuner.trials.outcome import Job
+from tuner.trials.pace import Pace, fold_seconds
+
+HOUR = 3600.0
+
+
+def network():
+    keras.utils.set_random_seed(3)
+    layers = [keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.2), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def rows(count=205):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(count, 4)).astype("float32")
+    return Arrays(x, x.sum(axis=1, keepdims=True))
+
+
+def trained(clock, epochs=3):
+    model = network()
+    history = Trainer(model).train(rows(), rows(40), epochs=epochs, batch_size=8, clock=clock)
+    return history, model.get_weights()
+
+
+def test_an_epoch_in_pieces_is_the_same_epoch():
+    whole, pieces = trained(None), trained(Clock(time.monotonic() + HOUR))
+    assert pieces[0].keys() == whole[0].keys()
+    for name, values in whole[0].items():
+        assert pieces[0][name] == pytest.approx(values, rel=1e-6)
+    for one, other in zip(whole[1], pieces[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_a_network_whose_time_is_over_has_trained_a_piece_and_says_so():
+    clock = Clock(0.0)
+    history, weights = trained(clock, epochs=1000)
+    assert clock.stopped == 1
+    assert len(history["val_loss"]) == 1
+    assert not np.array_equal(weights[0], network().get_weights()[0])
+
+
+def test_a_forest_in_pieces_is_the_same_forest():
+    x, y = rows()[:2]
+    fit = lambda one: one.fit(x, y.ravel())  # noqa: E731
+    whole = _trained(RandomForestRegressor(30, random_state=1), Clock(), fit)
+    pieces = _trained(RandomForestRegressor(30, random_state=1), Clock(time.monotonic() + HOUR), fit)
+    np.testing.assert_array_equal(pieces.predict(x), whole.predict(x))
+    clock = Clock(0.0)
+    assert len(_trained(RandomForestRegressor(30, random_state=1), clock, fit).estimators_) == clock.stopped == 1
+
+
+def test_trainings_that_follow_each_other_share_the_time_that_is_left():
+    clock, first, second = Clock(time.monotonic() + HOUR), Clock(), Clock()
+    clock.lend(first, parts=2)
+    assert first.left == pytest.approx(HOUR / 2, abs=60)
+    clock.lend(second, parts=1)
+    assert second.left == pytest.approx(HOUR, abs=60)
+    clock.note(None)
+    assert clock.stopped is None
+    clock.note(7)
+    clock.note(4)
+    assert clock.stopped == 7
+
+
+@pytest.mark.parametrize(
+    ("left", "folds", "overhead", "expected"),
+    [(100.0, 5, 0.0, 20.0), (100.0, 4, 5.0, 20.0), (3.0, 1, 5.0, 0.0), (float("inf"), 3, 1.0, float("inf"))],
+)
+def test_each_fold_may_take_an_equal_share_of_what_is_left(left, folds, overhead, expected):
+    assert fold_seconds(left, folds, overhead) == expected
+
+
+def test_a_fold_that_takes_little_leaves_more_for_the_others():
+    pace = Pace(Job("linear", 0, 1, {}, 0, "", seconds=3 * HOUR), 3)
+    assert pace.clock.left == pytest.approx(0.9 * HOUR, abs=60)
+    pace.trained()
+    pace.next_fold()
+    assert pace.clock.left == pytest.approx(1.5 * HOUR, abs=60)
+    pace.trained()
+    pace.next_fold()
+    assert pace.clock.left == pytest.approx(3 * HOUR, abs=60)
+    assert pace.stopped == [None, None]
