@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tuner.study import Study
 
 
+_FILES_SECONDS = 2.0
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -60,6 +62,7 @@ def run(study_file: Path, folder: Path | None, **given: Any) -> None:
 
     Exits with 1 where the trials succeeded and no ensemble could be made of them: they are kept and shown.
     """
+    began = time.monotonic()
     from spaces.rows.target import ITSELF
     from tuner.ensembling.build import check_method
     from tuner.launch.tune import tune
@@ -73,7 +76,8 @@ def run(study_file: Path, folder: Path | None, **given: Any) -> None:
     task = task_of(file, here)
     if task.target.kind != ITSELF:
         check_method(task, method)
-    study = tune(task, families, folder=folder or here / "runs" / file.name, **file.launch)
+    launch = file.launch | _time_left(file.launch.get("time"), began)
+    study = tune(task, families, folder=folder or here / "runs" / file.name, **launch)
     if study.task.target.kind == ITSELF:
         click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
         click.echo(f"See every trial: tuner ui {study.folder}", err=True)
@@ -260,6 +264,16 @@ def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame
         for label, column in zip(part.classes, outputs[:, columns].T, strict=False):
             found[f"probability{name}_{label}"] = column
     return pd.DataFrame(found)
+
+
+def _time_left(given: float | str | None, began: float) -> dict[str, float]:
+    """Return the `time` of a study whose command began then: reading its data and writing its files count too."""
+    from tuner.duration import seconds
+
+    if given is None:
+        return {}
+    whole = seconds(given, "time")
+    return {"time": max(0.5 * whole, whole - (time.monotonic() - began) - _FILES_SECONDS)}
 
 
 def _show_trials(study: Study) -> None:

@@ -20,6 +20,7 @@ from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display
+from tuner.search.early_end import is_beaten
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
 from tuner.seeds import derive_seed
@@ -31,6 +32,7 @@ from tuner.trials.outcome import Job, Outcome, seal, sealed
 from tuner.trials.process_slots import ProcessSlots
 from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
+from tuner.trials.trial import RUNGS
 
 _DEATHS_BEFORE_FAILED = 3
 _POLL_SECONDS = 0.5
@@ -255,13 +257,20 @@ class Launch:
 
     def _slots(self) -> Slots:
         hooks: dict[str, Any] = {
-            "on_report": lambda job, step, value: self._ledger.report(job.family, job.number, step, value),
+            "on_report": self._on_report,
             "on_epochs": self._on_epochs,
         }
         if self._plan.workers == 0:
             return InlineSlots(self._study.task, self._plan.families, **hooks)
         folder = self._study.folder.resolve()
         return ProcessSlots(self._study.task, self._plan.families, workers=self._plan.workers, folder=folder, **hooks)
+
+    def _on_report(self, job: Job, step: int, value: float) -> bool:
+        """Return whether the pruner stops a trial, or no further fold is trained as it is beaten already."""
+        pruned = self._ledger.report(job.family, job.number, step, value)
+        if pruned or step < len(RUNGS) or not self._plan.fold_pruning:
+            return pruned
+        return is_beaten(value, self._ledger.trials(job.family), sign=self._study.task.score.sign)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:
         if self._tracker:

@@ -60,6 +60,7 @@ class Plan:
         workers: Worker processes; 0 for none.
         seed: The study's seed.
         log_curves: Which curves MLflow shows.
+        fold_pruning: Whether trials that are beaten end before their last fold.
     """
 
     families: dict[str, Family]
@@ -69,6 +70,7 @@ class Plan:
     workers: int
     seed: int
     log_curves: CurvesShown = "mean"
+    fold_pruning: bool = True
 
 
 def make_plan(
@@ -84,6 +86,7 @@ def make_plan(
     turns: Any,
     workers: Any,
     seed: Any,
+    fold_pruning: bool,
     weights: Mapping[str, float] | None,
     log_curves: CurvesShown,
 ) -> Plan:
@@ -113,6 +116,7 @@ def make_plan(
         n_workers,
         seed,
         log_curves,
+        fold_pruning,
     )
 
 

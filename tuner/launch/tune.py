@@ -36,6 +36,7 @@ def tune(
     *,
     sampler: str | Any = "optuna.tpe",
     pruner: str | Any = "percentile",
+    fold_pruning: bool = True,
     trials: Count | None = None,
     time: Duration | None = None,
     trial_time: Duration | None = None,
@@ -58,6 +59,8 @@ def tune(
             `spaces.narrow`). The common-sense baseline always runs, once. All families for tables when left out.
         sampler: A name (see `tuner.SAMPLERS`), a function `seed -> BaseSampler`, or an Optuna sampler.
         pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
+        fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial
+            of its family, on inner rows; from three complete trials of the family on.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
         time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,
@@ -98,6 +101,7 @@ def tune(
         turns=turns,
         workers=workers,
         seed=seed,
+        fold_pruning=fold_pruning,
         weights=weights,
         log_curves=log_curves,
     )

@@ -55,6 +55,7 @@ class Outcome:
         reason: The failure in one word: error, nan, memory, time, died.
         gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
         stopped: After how many epochs, rounds or trees the clock stopped each fold; None where it ended by itself.
+        inner_values: The deciding metric on the inner rows of each fold but the last, where these are watched.
         duplicate_of: The number of the trial of the same parameters, which was not run again.
     """
 
@@ -69,6 +70,7 @@ class Outcome:
     reason: str | None = None
     gain: float = 0.0
     stopped: tuple[int | None, ...] = ()
+    inner_values: tuple[float, ...] = ()
     duplicate_of: int | None = None
 
     @property
@@ -83,7 +85,8 @@ class Outcome:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Outcome:
         """Rebuild what `to_json` returned."""
-        return Outcome(**{**data, "fold_values": tuple(data["fold_values"]), "stopped": tuple(data["stopped"])})
+        rows = {name: tuple(data.get(name, ())) for name in ("fold_values", "stopped", "inner_values")}
+        return Outcome(**{**data, **rows})
 
 
 def trial_name(family: str, number: int) -> str:

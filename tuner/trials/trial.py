@@ -132,7 +132,8 @@ def _train(
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
     means = {part: mean_scores(rows) for part, rows in scores.items()}
-    outcome = Outcome("complete", fold_values=tuple(values), scores=means, stopped=tuple(pace.stopped))
+    told = {"fold_values": tuple(values), "stopped": tuple(pace.stopped), "inner_values": tuple(inner_values)}
+    outcome = Outcome("complete", scores=means, **told)
     value = float(np.mean(outcome.scored))
     return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
 

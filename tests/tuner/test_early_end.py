@@ -1,0 +1,31 @@
+"""Which trials end before their last fold, decided by records."""
+
+import pytest
+
+from tuner.search.early_end import is_beaten
+from tuner.search.ledger import Trial, Turn
+from tuner.trials.outcome import Outcome
+
+
+def trial(value, *inner, duplicate_of=None):
+    outcome = Outcome("complete", value=value, inner_values=inner, duplicate_of=duplicate_of)
+    return Trial("dense", 0, "complete", {}, outcome, Turn(0, ""))
+
+
+THREE = [trial(0.5, 0.4, 0.6), trial(0.3, 0.2, 0.45), trial(0.9, 0.9, 0.95)]
+
+
+@pytest.mark.parametrize(("value", "beaten"), [(0.44, False), (0.45, True), (0.7, True), (0.1, False)])
+def test_a_mean_is_held_against_the_worst_fold_of_the_best_trial(value, beaten):
+    assert is_beaten(value, THREE, sign=1) is beaten
+
+
+@pytest.mark.parametrize(("value", "beaten"), [(0.91, False), (0.9, True), (0.5, True)])
+def test_greater_may_be_better(value, beaten):
+    assert is_beaten(value, THREE, sign=-1) is beaten
+
+
+def test_nothing_is_ended_before_three_trials_are_complete_or_without_inner_rows():
+    assert not is_beaten(9.0, THREE[:2], sign=1)
+    assert not is_beaten(9.0, [*THREE[:2], trial(0.1, 0.1, duplicate_of=1)], sign=1)
+    assert not is_beaten(9.0, [trial(0.5), trial(0.3), trial(0.9)], sign=1)

@@ -1,0 +1,29 @@
+"""Which configurations end before all folds are trained: a pure function of a family's trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuner.search.ledger import Trial
+
+_FEWEST_TRIALS = 3
+
+
+def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
+    """Return whether a trial's mean so far is worse than the worst fold of the best trial of its family.
+
+    That is the forgiving rule of Bergman, Purucker, Hutter ("Don't Waste Your Time: Early Stopping Cross-Validation",
+    2024). Only inner rows are compared. Families that do not look at inner rows, and those with fewer than three
+    complete trials, end nothing early.
+
+    Args:
+        value: The mean of the deciding metric on inner rows, over the folds so far.
+        trials: The family's trials.
+        sign: 1 when lower is better, -1 when greater is.
+    """
+    known = [trial for trial in trials if trial.value is not None and not trial.duplicate and trial.outcome]
+    if len(known) < _FEWEST_TRIALS:
+        return False
+    best = min(known, key=lambda trial: sign * (trial.value or 0.0))
+    inner = best.outcome.inner_values if best.outcome else ()
+    return bool(inner) and sign * value >= max(sign * one for one in inner)
