@@ -132,8 +132,8 @@ def _train(
     _write_predictions(folder, task, predictions)
     (folder / "curves.json").write_text(json.dumps(curves))
     means = {part: mean_scores(rows) for part, rows in scores.items()}
-    told = {"fold_values": tuple(values), "stopped": tuple(pace.stopped), "inner_values": tuple(inner_values)}
-    outcome = Outcome("complete", scores=means, **told)
+    outcome = Outcome("complete", fold_values=tuple(values), scores=means, inner_values=tuple(inner_values))
+    outcome = replace(outcome, stopped=tuple(pace.stopped))
     value = float(np.mean(outcome.scored))
     return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
 
