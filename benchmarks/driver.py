@@ -212,6 +212,8 @@ def _prepare(place: Path, n_finished: int) -> None:
         seed=0,
         weights=None,
         log_curves="none",
+        turns=None,
+        fold_pruning=False,
     )
     page = StudyPage(study, plan, {})
     tracker = Tracker(default_uri(study.folder), page, curves="none", complain=print)
@@ -250,6 +252,6 @@ def _finished(space: Space, config: dict[str, Any], error: float, *, pruned: boo
         value=steps[1] if pruned else error,
         params=params,
         distributions=asked.distributions,
-        user_attrs={"outcome": json.dumps(outcome.to_json())},
+        user_attrs={"outcome": json.dumps(outcome.to_json()), "turn": [0, "in turn"]},
         intermediate_values=steps,
     )

@@ -38,8 +38,10 @@ class Blend:
         """Mix in the predictions that an attempt left in its folder.
 
         Returns:
-            By which share of itself the loss fell; 0 for the first trial, and where nothing was gained.
+            By which share of itself the loss fell; 0 for the first trial, and where nothing was gained or is left.
         """
+        if not (folder / "held_out.npz").exists():
+            return 0.0
         with np.load(folder / "held_out.npz") as stored:
             predictions, rows, folds = stored["predictions"], stored["rows"], stored["folds"]
         kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
