@@ -17,8 +17,10 @@ second (of the rows, 500).
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,22 +180,41 @@ def summarised(cell: Cell, found: list[Found]) -> Iterator[dict[str, Any]]:
         }
 
 
+def drawn(cells: list[int], draws: int, log: Path | None) -> dict[int, list[Found]]:
+    """Return what was found in each cell, all cells evenly; draws that a log holds already are read from it.
+
+    Args:
+        cells: Places of cells.
+        draws: Draws of each.
+        log: Where a line for each draw is kept; nowhere if left out.
+    """
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log and log.exists() else []
+    known = {(cell, number): [Found(*one) for one in found] for cell, number, found in lines}
+    found: dict[int, list[Found]] = {cell: [] for cell in cells}
+    for number in range(draws):
+        for cell in cells:
+            if (cell, number) not in known:
+                known[cell, number] = draw(CELLS[cell], number)
+                if log:
+                    line = [cell, number, [astuple(one) for one in known[cell, number]]]
+                    with log.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
+            found[cell] += known[cell, number]
+    return found
+
+
 def main() -> None:
     """Run all cells and print a row for each difference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=100, help="draws of each cell  [default: 100]")
     parser.add_argument("--cells", type=int, nargs="*", default=list(range(len(CELLS))), help="places of cells; all")
+    parser.add_argument("--log", type=Path, help="a file with a line for each draw, from which a later run goes on")
     parser.add_argument("--keep", action="store_true", help="keep the numbers in benchmarks/results")
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    for cell in (CELLS[i] for i in given.cells):
-        found = [one for number in range(given.draws) for one in draw(cell, number)]
-        for row in summarised(cell, found):
-            rows.append(row)
-            print(
-                "  ".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()),
-                flush=True,
-            )
+    found = drawn(given.cells, given.draws, given.log)
+    rows = [row for cell, of in found.items() for row in summarised(CELLS[cell], of)]
+    for row in rows:
+        print("  ".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
     for what in dict.fromkeys(row["what"] for row in rows):
         covered = [row["covered"] for row in rows if row["what"] == what]
         off = [abs(row["mean error"]) / row["its standard error"] for row in rows if row["what"] == what]
