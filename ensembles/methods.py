@@ -6,14 +6,12 @@ Every weight solver is `(predictions, target, loss, *, sample_weight=None) -> we
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.combiners.combiner import Candidate, Features
+from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.combiners.pooled import Pooled
 from ensembles.combiners.stacking import Stacking
 from ensembles.losses import Loss, SampleWeight
@@ -36,10 +34,6 @@ class Solver(Protocol):
     ) -> Weights:
         """Return weights `(members,)`, at least 0; of sum 1 for the linear pool."""
         ...
-
-
-Select = Callable[[NDArray[np.float64]], Weights]
-"""Weights `(members,)` of the members' losses `(members,)`."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +81,11 @@ class Method:
     def plain(self) -> Candidate:
         """Itself."""
         return self
+
+    @property
+    def linear(self) -> bool:
+        """Whether its pool is the linear one."""
+        return self.pool == "linear"
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether the solver can minimise this loss."""

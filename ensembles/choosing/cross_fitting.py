@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.choosing.reselection import Index, Reselected
-from ensembles.combiners.combiner import Candidate, Features
+from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.losses import Loss, SampleWeight, Undefined
-from ensembles.methods import Method, Select
 from ensembles.pools import Predictions, Weights
 
 Said = NDArray[np.float64] | Callable[[Index], NDArray[np.float64]]
@@ -104,10 +103,8 @@ def cross_fit(
             return said
         return Reselected(select, predictions, target, loss, parts, scored, sample_weight)
 
-    select = candidate.select if isinstance(candidate, Method) else None
-    return CrossFitted(
-        scored, outputs, ensemble, single, tuple(chosen), again(select, ensemble), again(best_share, single)
-    )
+    found = again(candidate.select, ensemble)
+    return CrossFitted(scored, outputs, ensemble, single, tuple(chosen), found, again(best_share, single))
 
 
 def paired_difference(

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import CrossFitted, Score, best_share, cross_fit, paired_difference
 from ensembles.choosing.reselection import Index
-from ensembles.combiners.combiner import Candidate, Features
+from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.combiners.tempered import Calibrated
 from ensembles.combiners.threshold import WithThreshold
 from ensembles.losses import Loss, SampleWeight
-from ensembles.methods import METHODS, STACKS, Method, Select, Solver
+from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
 
 _LEAST_GAIN = 1e-6

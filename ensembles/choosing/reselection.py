@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.combiners.combiner import Select
 from ensembles.losses import Loss, SampleWeight, Undefined
-from ensembles.methods import Select
 from ensembles.pools import Predictions
 
 Index = NDArray[np.int64]

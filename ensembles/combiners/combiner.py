@@ -69,8 +69,22 @@ class Undecided:
         return outputs
 
 
+Select = Callable[[NDArray[np.float64]], Weights]
+"""Weights `(members,)` of the members' losses `(members,)`."""
+
+
 class Candidate(Protocol):
     """A way to combine that can be fitted, and chosen among others."""
+
+    @property
+    def select(self) -> Select | None:
+        """Where weights depend on each member's own loss and nothing else, how."""
+        ...
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is the members' sum with weights, and nothing more."""
+        ...
 
     @property
     def plain(self) -> Candidate:
@@ -100,3 +114,17 @@ class Candidate(Protocol):
             features: `(rows, columns)`, the rows themselves, for those that look at them.
         """
         ...
+
+
+class Unpooled:
+    """A candidate that is more than weights of the members' sum, as all but the plain methods are."""
+
+    @property
+    def select(self) -> Select | None:
+        """Nothing: more than the members' losses is looked at."""
+        return None
+
+    @property
+    def linear(self) -> bool:
+        """No."""
+        return False

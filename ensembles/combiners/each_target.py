@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided
+from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided, Unpooled
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 from spaces.rows.target import column_of
@@ -63,7 +63,7 @@ def sum_of_losses(parts: Sequence[Part]) -> Loss:
 
 
 @dataclass(frozen=True)
-class EachTarget:
+class EachTarget(Unpooled):
     """Combines what is predicted of each target on its own, one after the other.
 
     Attributes:

@@ -8,16 +8,17 @@ much alike. Wolpert, "Stacked generalization", Neural Networks, 1992; Breiman, "
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features
+from ensembles.combiners.combiner import Candidate, Combiner, Features, Unpooled
 from ensembles.combiners.stacks import LinearStack, TreeStack
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, check_predictions
+from spaces.inputs.table.centred import Centred
 from spaces.probabilities import SMALLEST, scores_of
 
 _MOST_MEMBERS = 10
@@ -27,7 +28,7 @@ _TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_we
 
 
 @dataclass(frozen=True)
-class Stacking:
+class Stacking(Unpooled):
     """A candidate that fits a model of the second level.
 
     Attributes:
@@ -91,11 +92,13 @@ class Stacking:
         parameters = {**_TREES, "objective": objective, "seed": self.seed, "nthread": threads(), "verbosity": 0}
         if outputs > 2:
             parameters["num_class"] = outputs
-        stack = TreeStack(None, len(predictions), used, outputs, features is not None)
+        offset = float(np.mean(target, dtype=np.float64)) if outputs == 1 else 0.0
+        stack = TreeStack(None, len(predictions), used, outputs, features is not None, np.zeros(1), offset)
+        stack = replace(stack, centres=Centred().fit(stack.columns(predictions, features)).centres_)
 
         def matrix(rows: NDArray[np.int64]) -> xgboost.DMatrix:
             found = stack.matrix(predictions[:, rows], None if features is None else features[rows])
-            found.set_info(label=target[rows], weight=None if sample_weight is None else sample_weight[rows])
+            found.set_info(label=target[rows] - offset, weight=None if sample_weight is None else sample_weight[rows])
             return found
 
         order = np.random.default_rng(self.seed).permutation(len(target))
@@ -111,7 +114,7 @@ class Stacking:
         # XGBoost has no score for zero trees: where the first tree is the best, it is left out too.
         rounds = watched.best_iteration + 1 if watched.best_iteration else 0
         booster = xgboost.train(parameters, matrix(np.arange(len(target))), rounds)
-        return TreeStack(booster, len(predictions), used, outputs, features is not None)
+        return replace(stack, booster=booster)
 
 
 def _linear(

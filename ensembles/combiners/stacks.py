@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,9 @@ class TreeStack(Undecided):
         used: Indices of the members that the trees see.
         classes: How many; 1 for values.
         with_features: Whether the trees see the rows' own columns too.
+        centres: What is subtracted from each column before it becomes float32, `(columns,)`.
+        offset: What is subtracted from values before they become float32, and added to what the trees say; 0 for
+            classes.
     """
 
     booster: Any
@@ -86,6 +89,8 @@ class TreeStack(Undecided):
     used: NDArray[np.int64]
     classes: int
     with_features: bool
+    centres: NDArray[np.float64]
+    offset: float = 0.0
 
     @property
     def weights(self) -> Weights:
@@ -98,14 +103,22 @@ class TreeStack(Undecided):
         """Return the booster's input: what each member says, the rows' columns, and the average as the start."""
         import xgboost
 
-        inputs = scores_of(predictions[self.used])
-        columns = np.concatenate(list(inputs), axis=1)
-        if self.with_features:
-            if features is None:
-                raise ValueError("these trees need the rows' features beside the predictions")
-            columns = np.hstack([columns, features])
-        start = inputs.mean(axis=0)
+        columns = self.columns(predictions, features) - self.centres
+        start = scores_of(predictions[self.used]).mean(axis=0) - self.offset
         return xgboost.DMatrix(columns, base_margin=start[:, 0] if start.shape[1] == 1 else start)
+
+    def columns(self, predictions: Predictions, features: Features) -> NDArray[np.float64]:
+        """Return what the trees see of some rows, `(rows, columns)`, as float64.
+
+        Raises:
+            ValueError: The rows' features are needed and not given.
+        """
+        columns = np.concatenate(list(scores_of(predictions[self.used])), axis=1)
+        if not self.with_features:
+            return columns
+        if features is None:
+            raise ValueError("these trees need the rows' features beside the predictions")
+        return np.hstack([columns, features])
 
     def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
         """Return the trees' values or probabilities."""
@@ -114,7 +127,7 @@ class TreeStack(Undecided):
             .astype(np.float64)
             .reshape(predictions.shape[1], -1)
         )
-        return np.hstack([1 - found, found]) if self.classes == 2 else found
+        return np.hstack([1 - found, found]) if self.classes == 2 else found + self.offset
 
     def pruned(self, share: float) -> TreeStack:
         """Return it as it is."""
@@ -124,7 +137,7 @@ class TreeStack(Undecided):
         """Return it for some members, all that the trees see among them."""
         place = {int(member): i for i, member in enumerate(members)}
         used = np.array([place[int(member)] for member in self.used])
-        return TreeStack(self.booster, len(members), used, self.classes, self.with_features)
+        return replace(self, members=len(members), used=used)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values, the trees in XGBoost's own JSON."""
@@ -135,6 +148,8 @@ class TreeStack(Undecided):
             "used": self.used.tolist(),
             "classes": self.classes,
             "with_features": self.with_features,
+            "centres": self.centres.tolist(),
+            "offset": self.offset,
         }
 
     @staticmethod
@@ -143,4 +158,6 @@ class TreeStack(Undecided):
         import xgboost
 
         booster = xgboost.Booster(model_file=bytearray(data["booster"].encode()))
-        return TreeStack(booster, data["members"], np.array(data["used"]), data["classes"], data["with_features"])
+        used, centres = np.array(data["used"]), np.array(data["centres"])
+        with_features, offset = data["with_features"], data["offset"]
+        return TreeStack(booster, data["members"], used, data["classes"], with_features, centres, offset)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided
+from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided, Unpooled
 from ensembles.losses import LOSSES, Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 from spaces.probabilities import log_probabilities
@@ -102,7 +102,7 @@ class Tempered(Undecided):
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class Calibrated(Unpooled):
     """A candidate that calibrates each member, fits another candidate, and calibrates the result.
 
     Attributes:

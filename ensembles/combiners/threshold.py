@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features, Read
+from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Unpooled
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights
 from spaces.probabilities import log_odds
@@ -97,7 +97,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class WithThreshold:
+class WithThreshold(Unpooled):
     """A candidate that fits another one, and then its decision threshold on the same rows.
 
     Attributes:

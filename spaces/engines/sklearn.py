@@ -85,7 +85,7 @@ class EstimatorFitted(InSteps):
 
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
         prepared = store.prepared(folder, settings["prepared"])
-        return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings.get("centre", 0.0))
+        return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings["centre"])
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class XGBoostFitted(InSteps):
         booster = xgboost.Booster(model_file=folder / "model.ubj")
         booster.set_param({"nthread": threads()})
         prepared = store.prepared(folder, settings["prepared"])
-        classes, centre = tuple(settings["classes"]), settings.get("centre", 0.0)
+        classes, centre = tuple(settings["classes"]), settings["centre"]
         return XGBoostFitted(booster, prepared, classes, settings["outputs"], {}, centre)
 
 

@@ -52,6 +52,17 @@ def test_trees_on_rows_use_what_no_member_saw():
     assert losses["stack_trees_on_rows"] < 0.5 * losses["stack_trees"]
 
 
+def test_trees_tell_columns_and_values_apart_far_from_zero():
+    """Seconds since 1970 are two minutes apart as float32, and values at 1e9 are 64 apart."""
+    predictions, target = values(3, 3000, 2)
+    rows, far = columns(3000), np.array([1.7e9, 0, 0])
+    hidden = target + 3 * (rows[:, 0] > 0)
+    near = STACKS["stack_trees_on_rows"].fit(predictions, hidden, MSE, features=rows)
+    combiner = STACKS["stack_trees_on_rows"].fit(predictions + 1e9, hidden + 1e9, MSE, features=rows + far)
+    moved = combiner(predictions + 1e9, rows + far) - 1e9
+    assert MSE(hidden, moved) < 1.2 * MSE(hidden, near(predictions, rows))
+
+
 @pytest.mark.parametrize("stack", ["stack_linear", "stack_trees"])
 def test_where_there_is_nothing_to_learn_the_average_stays(stack):
     """Members are the truth plus noise of the same size each, few rows: no better weights can be known."""

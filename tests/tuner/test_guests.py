@@ -128,6 +128,11 @@ def test_a_trial_logs_nothing_to_the_users_run(task, store):
     assert mlflow.get_run(run).data.params  # the user's own fits still are
 
 
+def test_fits_of_an_ensemble_are_not_logged_to_the_users_run(study, store):
+    study.ensemble("stack_linear").calibration()
+    assert mlflow.get_run(mlflow.active_run().info.run_id).data.params == {}
+
+
 def test_a_run_that_a_builder_ended_goes_on(store):
     run = mlflow.active_run().info.run_id
     with restored_state([SKLEARN]):

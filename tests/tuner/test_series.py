@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -185,7 +187,7 @@ def test_gaps_are_steps_that_are_missing():
     [
         (lambda f: pd.concat([f, f.iloc[[5]]]), "holds 2026-03-01 05:00:00 twice: one row a moment"),
         (lambda f: f.iloc[::-1], "is not in order: sort the rows by it"),
-        (lambda f: f.assign(time=["soon", *f["time"].astype(str)[1:]]), "holds 'soon', which is no time stamp"),
+        (lambda f: f.assign(time=["soon", *f["time"].astype(str)[1:]]), "holds 'soon' in row 0, which is no date"),
         (lambda f: f.assign(time=f["time"].where(f.index != 9, f["time"] + pd.Timedelta("7min"))), "is no multiple of"),
         (lambda f: f.iloc[:20], "20 steps are too few for windows of 24 and a target 3 steps later"),
         (lambda f: f.iloc[:90], "rows are too few to be cut with 26 left out"),
@@ -213,6 +215,60 @@ def test_a_series_that_is_none_is_refused(change, message):
 def test_numbers_out_of_range_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         make_task(**changes)
+
+
+DAYS = pd.date_range("2020-01-25", periods=60, freq="D")
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        DAYS.strftime("%d/%m/%Y"),
+        DAYS.strftime("%m/%d/%Y"),
+        DAYS.strftime("%b %d %Y"),
+        DAYS.to_period("D"),
+        list(DAYS.date),
+        pd.Categorical(DAYS.strftime("%d/%m/%Y")),
+        DAYS.strftime("%d/%m/%Y 12:00 +0200"),
+    ],
+)
+def test_dates_are_read_as_a_task_reads_them(stamps):
+    task = tuner.series_task(pd.DataFrame({"t": stamps, "y": np.arange(60.0)}), "y", window=4, time="t")
+    assert task.signature.arrays[0].periods == (7,)
+    assert len(task.rows.target) == 56
+
+
+@pytest.mark.parametrize(("freq", "periods"), [("MS", (12,)), ("ME", (12,)), ("QS", (4,)), ("YS", ())])
+def test_months_quarters_and_years_are_steps(freq, periods):
+    frame = pd.DataFrame({"t": pd.date_range("1950-01-01", periods=60, freq=freq), "y": np.arange(60.0)})
+    task = tuner.series_task(frame, "y", window=13, time="t")
+    assert task.signature.arrays[0].periods == periods
+    assert [column.name for column in task.schema.columns] == ["past"]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        ([f"{1 + i % 12:02}/{1 + i // 12:02}/2020" for i in range(60)], "two ways.*'02/01/2020' in row 1"),
+        (np.arange(60) / 2, r"0\.0 in row 0, which is no date: pd\.to_datetime"),
+        ([str(i) for i in range(60)], "'0' in row 0, which is no date"),
+        ([None, *DAYS.strftime("%d/%m/%Y")[1:]], "missing in 1 rows, the first is row 0"),
+    ],
+)
+def test_times_that_are_no_dates_or_two_are_refused(stamps, message):
+    with pytest.raises(DataError, match=message):
+        tuner.series_task(pd.DataFrame({"t": stamps, "y": np.arange(60.0)}), "y", window=4, time="t")
+
+
+def test_the_baseline_is_compared_on_the_rows_that_score_the_ensemble(study):
+    """In time order the first parts score no ensemble, and the baseline's own value is of all of them."""
+    combined = study.ensemble("uniform")
+    fitted, (baseline,) = combined.choice.fitted, [trial for trial in study.complete if trial.family == "baseline"]
+    said = np.load(study.attempt_folder(baseline) / "held_out.npz")["predictions"][fitted.rows]
+    for nearer, warned in ((0.0, True), (0.01, False)):
+        outputs = said + nearer * (combined.held.target[fitted.rows][:, None] - said)
+        changed = replace(combined, choice=replace(combined.choice, fitted=replace(fitted, ensemble=outputs)))
+        assert any("no better than the common-sense baseline" in one for one in changed.warnings()) == warned
 
 
 def test_a_constant_channel_says_nothing():

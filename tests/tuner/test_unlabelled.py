@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,8 @@ from sklearn.metrics import roc_auc_score
 import tuner
 from spaces import FAMILIES, narrow
 from spaces.families.unsupervised.anomaly import AnomalyFitted
+from spaces.families.unsupervised.gan import Adversarial
+from spaces.families.unsupervised.networks import build_discriminator, build_generator
 from spaces.families.unsupervised.two_sample import told_apart
 from spaces.language.space import defaults
 from spaces.store import load_fitted
@@ -142,6 +146,30 @@ def test_adversarial_networks_are_scored_by_a_test_of_two_samples(tmp_path):
     assert best.plot().axes
     with pytest.raises(StudyError, match="adversarial networks have no codes"):
         best.encode(digits(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_adversarial_networks_with_defaults_make_images_that_differ(seed):
+    task = tuner.Task(digits(1797), None, metric="two_sample", split=SPLIT)
+    family, usual = FAMILIES["gan"], FAMILIES["baseline"]
+    ((fold, held),) = make_folds(task)
+    fold = replace(fold, seed=seed)
+    (fitted,) = family.build(defaults(family.space(task.signature)), task.signature).fit([fold], lambda *_: None)
+    (mean_row,) = usual.build({}, task.signature).fit([fold], lambda *_: None)
+    assert fitted.predict(held.table).mean() < mean_row.predict(held.table).mean()
+    real = np.asarray(held.table.arrays[0]) / 255.0
+    assert fitted.sample(len(real)).std(axis=0).mean() > 0.5 * real.std(axis=0).mean()
+
+
+def test_a_batch_of_one_image_spoils_no_weights():
+    task = tuner.Task(digits(40), None, metric="two_sample", split=SPLIT)
+    config = defaults(FAMILIES["gan"].space(task.signature))
+    image = task.signature.input
+    model = Adversarial(build_generator(config, image), build_discriminator(config, image), 0.1)
+    model.compile(optimizer="adam")
+    model.train_step((digits(1), np.zeros((1, 1), np.float32)))
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def test_a_test_of_two_samples_knows_copies_strangers_and_kin():

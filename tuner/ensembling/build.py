@@ -26,6 +26,7 @@ from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_o
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
+from tuner.trials.guests import restored_mlflow
 
 if TYPE_CHECKING:
     from tuner.ensembling.joint import JointTrial
@@ -35,6 +36,7 @@ _KNOWN: dict[str, Candidate] = {**METHODS, **STACKS}
 _SMALLEST_WEIGHT = 1e-3
 
 
+@restored_mlflow()  # the user's autologging is not for our fits
 def build_ensemble(
     study: Archive,
     method: str,

@@ -16,13 +16,14 @@ from ensembles.combiners.tempered import Calibrated
 from ensembles.ensemble import Ensemble, Member
 from ensembles.measures.calibration import calibration
 from ensembles.measures.diversity import Diversity, diversity
-from ensembles.methods import METHODS, Method
+from ensembles.methods import METHODS
 from ensembles.solvers.convex import CERTIFIED, certificate
 from spaces.families.catalog import BASELINE
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
-from tuner.ensembling.pool import HeldOut
+from tuner.ensembling.pool import HeldOut, read_held_out
 from tuner.search.ledger import Trial
+from tuner.trials.guests import restored_mlflow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ class StudyEnsemble:
         linear pool. Weights that were kept from fitting these rows too closely have a larger one.
         """
         chosen, held = self.choice.candidate, self.held
-        if not isinstance(chosen, Method) or chosen.pool != "linear" or held.loss.name not in CERTIFIED:
+        if not chosen.linear or held.loss.name not in CERTIFIED:
             return None
         weights = np.zeros(len(held.members))
         for member in self.members:
@@ -116,14 +117,20 @@ class StudyEnsemble:
 
     def _no_better(self) -> list[str]:
         baseline = next((trial for trial in self.study.complete if trial.family == BASELINE), None)
-        better = self.study.task.score.better
-        if baseline is None or better(self.scores["ensemble"]["cross_fitted"], baseline.value or 0.0):
+        if baseline is None:  # its trial failed
             return []
+        fitted = self.choice.fitted
+        said = read_held_out(self.study, [baseline]).predictions[0, fitted.rows]
+        theirs = self.held.by_fold(fitted.rows, said)  # in time order the baseline's own value is of more rows
+        if self.held.by_fold(fitted.rows, fitted.ensemble) < theirs:
+            return []
+        value = self.study.task.score.sign * theirs
         return [
-            f"the ensemble is no better than the common-sense baseline ({self.ensemble.metric} {baseline.value:.5g}): "
-            "the columns may say nothing about the target, or the models need more rows or trials"
+            f"the ensemble is no better than the common-sense baseline ({self.ensemble.metric} {value:.5g} on the same "
+            "rows): the columns may say nothing about the target, or the models need more rows or trials"
         ]
 
+    @restored_mlflow()
     def calibration(self) -> pd.DataFrame:
         """Return how well probabilities fit what happened, each member's and the ensemble's, before and after.
 
@@ -149,6 +156,7 @@ class StudyEnsemble:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    @restored_mlflow()
     def plot_calibration(self) -> Figure:
         """Plot how often cross-fitted probabilities come true, as they are and calibrated.
 
@@ -202,6 +210,7 @@ class StudyEnsemble:
             for step in self.choice.steps
         )
 
+    @restored_mlflow()
     def refit(self) -> StudyEnsemble:
         """Return the same ensemble with each member trained once more, on all rows, in place of its fold models.
 

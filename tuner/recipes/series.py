@@ -29,11 +29,13 @@ from tuner.task.folds import fold_parts
 from tuner.task.reading import DataError, read_frame
 from tuner.task.splits import Split
 from tuner.task.task import Task
+from tuner.task.times import time_stamps
 
 PAST = "past"
 # Neither the day, which never comes again, nor the month, which few series have seen often: a linear model that counts
 # on them runs away.
 _CALENDAR = ("hour", "day_of_week")
+_Step = pd.Timedelta | pd.tseries.offsets.BaseOffset
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
@@ -58,12 +60,14 @@ def series_task(
     """Make a task of a series: forecast a column from the steps before.
 
     Args:
-        data: A data frame, or the path of a CSV, TSV or Parquet file: a row a step, in order, steps of equal length.
+        data: A data frame, or the path of a CSV, TSV or Parquet file: a row a step, in order, steps of equal length,
+            or of a month, a quarter, a year.
         target: The column to be forecast, or several.
         window: Steps that are read.
         horizon: How many steps after the window's last one the target is, or several such numbers.
         stride: Every so many steps a row begins.
-        time: The column of time stamps. Gaps are filled with missing steps; what is forecast knows its own date.
+        time: The column of time stamps: dates, or texts of dates that can be read in one way. Gaps are filled with
+            missing steps; what is forecast knows its own date.
         channels: The columns that are read; all of numbers when left out, the target among them.
         known: Columns that are known beforehand, such as holidays: they are read at the moment of the forecast.
         calendar: Whether hour and weekday of that moment are read, where there is a time column.
@@ -104,7 +108,8 @@ def series_task(
     there = np.isfinite(np.stack(list(values.values()))).all(axis=0)
     moments = moments[there]
     rows = pd.DataFrame({name: one[there] for name, one in values.items()})
-    rows = pd.concat([rows, _known(frame, moments, horizons, known, time if calendar else None)], axis=1)
+    dated = time if calendar and isinstance(step, pd.Timedelta) else None
+    rows = pd.concat([rows, _known(frame, moments, horizons, known, dated)], axis=1)
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
@@ -267,46 +272,49 @@ def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
     return Split.of({"folds": 3, "gap": gap, **given}, "time")
 
 
-def _stamps(given: pd.Series[Any]) -> pd.Series[Any]:
+def _stamps(given: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Return time stamps; of texts that name their offset from Greenwich those there, as clocks that change repeat."""
     if given.dtype.kind == "M":
         return pd.to_datetime(given)
     try:
         stamps = pd.to_datetime(given, errors="coerce", format="ISO8601")
-        if stamps.dt.tz is None:
-            return stamps
     except ValueError:  # several offsets
-        pass
-    return pd.to_datetime(given, errors="coerce", format="ISO8601", utc=True)
+        stamps = pd.to_datetime(given, errors="coerce", format="ISO8601", utc=True)
+    return time_stamps(given, name) if stamps.isna().any() else stamps
 
 
-def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, pd.Timedelta | None]:
+def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, _Step | None]:
     """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
     frame = frame.rename(columns=str)
     if time is None:
         return frame.reset_index(drop=True), None
     if time not in frame.columns:
         raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
-    given = frame[time]
-    stamps = _stamps(given)
-    if stamps.isna().any():
-        raise DataError(f"time column {time!r} holds {frame[time][stamps.isna()].iloc[0]!r}, which is no time stamp")
+    stamps = _stamps(frame[time], time)
     if stamps.duplicated().any():
         raise DataError(f"time column {time!r} holds {stamps[stamps.duplicated()].iloc[0]} twice: one row a moment")
     if not stamps.is_monotonic_increasing:
         raise DataError(f"time column {time!r} is not in order: sort the rows by it")
     if len(stamps) < 2:
         raise DataError(f"a series needs more than {len(stamps)} rows")
-    step = stamps.diff().mode().iloc[0]
-    even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=step)
-    if len(odd := stamps[~stamps.isin(even)]):
-        raise DataError(
-            f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
-            "one length first, as with DataFrame.resample"
-        )
+    even, step = _even(stamps, time)
     flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
     filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
     return filled.rename_axis(time).reset_index(), step
+
+
+def _even(stamps: pd.Series[Any], time: str) -> tuple[pd.DatetimeIndex, _Step]:
+    """Return all moments from the first to the last, those that are missing among them, and how long a step is."""
+    step: _Step = stamps.diff().mode().iloc[0]
+    even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=step)
+    if not len(odd := stamps[~stamps.isin(even)]):
+        return even, step
+    if len(stamps) > 2 and (regular := pd.infer_freq(pd.DatetimeIndex(stamps))):  # months, quarters, years
+        return pd.DatetimeIndex(stamps), pd.tseries.frequencies.to_offset(regular)
+    raise DataError(
+        f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
+        "one length first, as with DataFrame.resample"
+    )
 
 
 def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:
@@ -330,9 +338,10 @@ def _known(
     return pd.DataFrame(found)
 
 
-def _periods(step: pd.Timedelta | None) -> tuple[int, ...]:
-    """Return how many steps a day and a week have, where these are whole numbers above 1."""
-    if step is None:
-        return ()
+def _periods(step: _Step | None) -> tuple[int, ...]:
+    """Return how many steps a day and a week have, or months a year, where these are whole numbers above 1."""
+    if not isinstance(step, pd.Timedelta):
+        year = {"M": 12, "Q": 4}.get(step.name[0]) if step is not None and step.n == 1 else None
+        return (year,) if year else ()
     found = [period / step for period in (_DAY, _WEEK)]
     return tuple(int(one) for one in found if one > 1 and one == int(one))

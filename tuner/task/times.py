@@ -77,14 +77,41 @@ def time_order(values: pd.Series[Any], name: str) -> NDArray[np.int64]:
     Raises:
         DataError: A time is missing, cannot be read, or can be read in two ways; the message quotes it.
     """
+    _check_there(values, name)
+    keys = _keys(values, name)
+    return np.argsort(keys, kind="stable").astype(np.int64)
+
+
+def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """Return a column of dates as time stamps; of texts that name their offset from Greenwich those there.
+
+    Args:
+        values: Dates, periods, or texts of dates.
+        name: The column's name.
+
+    Raises:
+        DataError: A time is missing, is no date, or can be read in two ways; the message quotes it.
+    """
+    _check_there(values, name)
+    objects = list(values.astype(object))
+    kind = _one_kind(objects, name, lambda place: values.index[place])
+    if kind in ("number", "duration") or _texts_of_numbers(objects):
+        raise DataError(
+            f"time column {name!r} holds {objects[0]!r} in row {values.index[0]}, which is no date: "
+            "pd.to_datetime(column, unit='s') makes dates of seconds since 1970; leave time out if rows are in order"
+        )
+    moments = _moments(objects, name, lambda place: values.index[place])
+    micros = np.array([nanos // 1000 for nanos, _ in moments], dtype="datetime64[us]")
+    return pd.Series(pd.to_datetime(micros, utc=moments[0][1]), index=values.index)
+
+
+def _check_there(values: pd.Series[Any], name: str) -> None:
     missing = values.isna()
     if missing.any():
         raise DataError(
             f"time column {name!r} is missing in {missing.sum()} rows, the first is row "
             f"{values.index[int(np.argmax(missing))]}: fill these in, or leave the rows out"
         )
-    keys = _keys(values, name)
-    return np.argsort(keys, kind="stable").astype(np.int64)
 
 
 def _keys(values: pd.Series[Any], name: str) -> NDArray[Any]:
@@ -127,18 +154,18 @@ def _distinct(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[Any]]:
 
 
 def _moments(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> list[Any]:
-    """Return what can be compared: exact numbers, or nanoseconds since 1970."""
+    """Return what can be compared: exact numbers, durations, or moments."""
     match _one_kind(values, name, row):
         case "number":
             return _exact(values, name, row)
         case "duration":
             return [pd.Timedelta(value) for value in values]
-        case "period":
-            moments = [_of_date(value.to_timestamp()) for value in values]
         case "text":
-            if are_numbers(pd.Series(values, dtype=object)).all():
+            if _texts_of_numbers(values):
                 return [fractions.Fraction(text.strip()) for text in values]
             moments = _read(values, name, row)
+        case "period":
+            moments = [_of_date(value.to_timestamp()) for value in values]
         case _:
             moments = [_of_date(value) for value in values]
     for place, (_, zoned) in enumerate(moments):
@@ -147,7 +174,11 @@ def _moments(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> lis
                 f"time column {name!r} holds times with and without an offset from Greenwich: {values[0]!r} in row "
                 f"{row(0)}, {values[place]!r} in row {row(place)}; give all of them one, or none"
             )
-    return [moment for moment, _ in moments]
+    return moments
+
+
+def _texts_of_numbers(values: Sequence[Any]) -> bool:
+    return isinstance(values[0], str) and bool(are_numbers(pd.Series(values, dtype=object)).all())
 
 
 def _one_kind(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> str:

@@ -27,7 +27,7 @@ def restored_state(engines: Iterable[Engine]) -> Iterator[None]:
     Args:
         engines: The trial's. They are imported first, so that what an import sets stays.
     """
-    with restored(engines), warnings.catch_warnings(), _restored_process(), _restored_mlflow():
+    with restored(engines), warnings.catch_warnings(), _restored_process(), restored_mlflow():
         yield
 
 
@@ -59,7 +59,7 @@ def _working_directory() -> str | None:
 
 
 @contextmanager
-def _restored_mlflow() -> Iterator[None]:
+def restored_mlflow() -> Iterator[None]:
     """Switch autologging off, and restore it, the tracking address, the experiment and the active runs.
 
     MLflow is looked at only if somebody else has imported it.

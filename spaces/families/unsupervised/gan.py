@@ -111,7 +111,8 @@ class Adversarial(keras.Model):
     Args:
         generator: From noise to images, numbers from 0 to 1.
         discriminator: From images to a logit, larger for real ones.
-        label_noise: Labels for the discriminator are off by up to this much, as it would be too sure otherwise.
+        label_noise: Labels of real images are below one by up to this much, as the discriminator would be too sure
+            otherwise; of made ones they are zero (Salimans et al., "Improved techniques for training GANs", NIPS 2016).
     """
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model, label_noise: float) -> None:
@@ -135,14 +136,12 @@ class Adversarial(keras.Model):
         real = tf.cast(data[0], tf.float32) / (255.0 if data[0].dtype == tf.uint8 else 1.0)
         rows = tf.shape(real)[0]
         noise = keras.random.normal((rows, self.generator.input_shape[1]), seed=self._seeds)
-        off = self._label_noise * keras.random.uniform((2 * rows, 1), seed=self._seeds)
-        truth = tf.concat([tf.ones((rows, 1)), tf.zeros((rows, 1))], axis=0)
+        labels = 1.0 - self._label_noise * keras.random.uniform((rows, 1), seed=self._seeds)
         with tf.GradientTape(persistent=True) as tape:
             made = self.generator(noise, training=True)
-            told = self.discriminator(tf.concat([real, made], axis=0), training=True)
-            labels = tf.abs(truth - off)
-            telling = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=told))
-            fooling = tf.reduce_mean(tf.nn.softplus(-told[rows:]))
+            of_real, of_made = self.discriminator(real, training=True), self.discriminator(made, training=True)
+            right = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=of_real) + tf.nn.softplus(of_made)
+            telling, fooling = tf.reduce_mean(right) / 2, tf.reduce_mean(tf.nn.softplus(-of_made))
         mine, theirs = self.generator.trainable_variables, self.discriminator.trainable_variables
         gradients = [*tape.gradient(fooling, mine), *tape.gradient(telling, theirs)]
         self.optimizer.apply(gradients, [*mine, *theirs])

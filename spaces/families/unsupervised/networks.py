@@ -7,6 +7,7 @@ are those of every other network: the true value is zero, and the loss is what c
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -20,6 +21,8 @@ from spaces.rows.signature import Input, Signature
 
 CODE, DECODER = "code", "decoder"
 _WIDEST = 256
+_MOMENTUM = 0.9  # training takes some hundred steps
+_TINY = 1e-8
 _LARGEST = 10.0  # of the logarithm of a variance
 
 
@@ -75,19 +78,31 @@ def build_forecaster(config: Config, signature: Signature) -> keras.Model:
 
 
 def build_generator(config: Config, image: Input) -> keras.Model:
-    """Build what makes an image of noise, numbers from 0 to 1."""
-    return _decoder(image, config, "sigmoid")
+    """Build what makes an image of noise, numbers from 0 to 1.
+
+    Batch normalization keeps it from making one image of all noise (Radford, Metz and Chintala, "Unsupervised
+    representation learning with deep convolutional generative adversarial networks", ICLR 2016).
+    """
+    return _decoder(image, config, "sigmoid", activated=_normalized)
 
 
 def build_discriminator(config: Config, image: Input) -> keras.Model:
-    """Build what tells images that were made from real ones; the output is a logit, `(rows, 1)`."""
+    """Build what tells images that were made from real ones; the output is a logit, `(rows, 1)`.
+
+    It sees how much the images of a batch differ, so that one image of all noise is told at once (Karras et al.,
+    "Progressive growing of GANs", ICLR 2018): batches are to be all real or all made.
+    """
     pixels = keras.Input(image.shape)
     x = pixels
     for filters in reversed(_filters(config)):
         x = keras.layers.Conv2D(filters, 3, strides=2, padding="same")(x)
         x = keras.layers.LeakyReLU(0.2)(x)
         x = keras.layers.Dropout(config["dropout"])(x)
-    return keras.Model(pixels, keras.layers.Dense(1)(keras.layers.Flatten()(x)), name="discriminator")
+    x = keras.layers.Flatten()(x)
+    spread = ops.sqrt(ops.var(x, axis=0, keepdims=True) + _TINY)  # a root has no slope at zero, as of one image
+    return keras.Model(
+        pixels, keras.layers.Dense(1)(ops.concatenate([x, spread * ops.ones_like(x)], axis=1)), name="discriminator"
+    )
 
 
 def _compiled(rows: Any, output: Any, config: Config) -> keras.Model:
@@ -114,8 +129,25 @@ def _encoded(x: Any, config: Config) -> Any:
     return x
 
 
-def _decoder(one: Input, config: Config, activation: str | None) -> keras.Model:
-    """Return a model from codes to rows."""
+def _rectified(x: Any) -> Any:
+    return keras.layers.Activation("relu")(x)
+
+
+def _normalized(x: Any) -> Any:
+    return keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=_MOMENTUM)(x))
+
+
+def _decoder(
+    one: Input, config: Config, activation: str | None, activated: Callable[[Any], Any] = _rectified
+) -> keras.Model:
+    """Return a model from codes to rows.
+
+    Args:
+        one: The rows.
+        config: The configuration.
+        activation: Of the output.
+        activated: What follows a convolution.
+    """
     code = keras.Input((config["latent"],))
     if "conv" not in config["body"]:
         x = code
@@ -125,11 +157,11 @@ def _decoder(one: Input, config: Config, activation: str | None) -> keras.Model:
         return keras.Model(code, x, name=DECODER)
     filters, sizes, flat = _filters(config), one.shape[:-1], len(one.shape) == 2
     small = tuple(-(-size // 2 ** len(filters)) for size in sizes)
-    x = keras.layers.Dense(math.prod(small) * filters[0], activation="relu")(code)
-    x = keras.layers.Reshape((*small, filters[0]))(x)
+    x = keras.layers.Dense(math.prod(small) * filters[0])(code)
+    x = activated(keras.layers.Reshape((*small, filters[0]))(x))
     larger = keras.layers.Conv1DTranspose if flat else keras.layers.Conv2DTranspose
     for count in filters:
-        x = keras.layers.Activation("relu")(larger(count, 4, strides=2, padding="same")(x))
+        x = activated(larger(count, 4, strides=2, padding="same")(x))
     x = (keras.layers.Conv1D if flat else keras.layers.Conv2D)(one.shape[-1], 3, padding="same")(x)
     excess = [(0, made - size) for made, size in zip(x.shape[1:-1], sizes, strict=True)]
     if any(after for _, after in excess):
