@@ -68,6 +68,11 @@ def read_file(
         frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts or {})
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty: a header and rows were expected") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not encoded in UTF-8 ({error.reason} at byte {error.start}): save it so, or read it with "
+            "pandas.read_csv(path, encoding='latin-1'), and hand over the frame"
+        ) from error
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
@@ -172,6 +177,11 @@ def _read_csv(
     options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
     verbatim = {name: str for name in names if name in texts}
     frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas then takes the first column for an index, in silence
+        raise DataError(
+            f"{path}: rows have more cells than the header has names: take away separators at the end of rows, or name "
+            "all columns"
+        )
     doubtful = [name for name in names if name not in texts and _whole(frame[name])]
     if not doubtful:
         return frame
@@ -185,6 +195,11 @@ def _read_csv(
 def _header(path: Path, separator: str) -> list[str]:
     options: Any = {"sep": separator, "skipinitialspace": True}
     header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna().tolist()
+    if len(header) == 1 and (others := [one for one in ",;\t|" if one != separator and one in header[0]]):
+        raise DataError(
+            f"{path}: the header is one name, {header[0]!r}, as of columns separated by {others[0]!r} and not by "
+            f"{separator!r}: read it with pandas.read_csv(path, sep={others[0]!r}), and hand over the frame"
+        )
     # pandas would rename a second "a" to "a.1" in silence.
     if duplicates := sorted({str(name) for name in header if header.count(name) > 1}):
         raise DataError(f"{path}: column name {duplicates[0]!r} is used {header.count(duplicates[0])} times")

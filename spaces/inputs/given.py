@@ -90,7 +90,7 @@ def below(folder: Path | None, file: Any) -> Any:
 def frame_of(data: Any) -> pd.DataFrame | None:
     """Return a frame of any library, records or a structured array as pandas' frame; None where it is none."""
     if isinstance(data, pd.DataFrame):
-        return data
+        return _without_dictionaries(data)
     if isinstance(data, np.ndarray):
         return pd.DataFrame.from_records(data) if data.dtype.names else None
     if isinstance(data, list | tuple):
@@ -100,6 +100,16 @@ def frame_of(data: Any) -> pd.DataFrame | None:
     if isinstance(foreign, nw.LazyFrame):
         foreign = foreign.collect()
     return arrow_frame(foreign.to_arrow()) if isinstance(foreign, nw.DataFrame) else None
+
+
+def _without_dictionaries(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return Arrow's dictionaries as the values that they stand for: pandas 3.1 takes them for numbers."""
+    dictionaries = [
+        name
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype).startswith("dictionary")
+    ]
+    return frame.astype(dict.fromkeys(dictionaries, object)) if dictionaries else frame
 
 
 def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:

@@ -36,6 +36,7 @@ PAST = "past"
 # on them runs away.
 _CALENDAR = ("hour", "day_of_week")
 _Step = pd.Timedelta | pd.tseries.offsets.BaseOffset
+_MONTHS = (12, 3, 1)  # of a step, the longest first: all years are quarters too
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
@@ -276,10 +277,13 @@ def _stamps(given: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Return time stamps; of texts that name their offset from Greenwich those there, as clocks that change repeat."""
     if given.dtype.kind == "M":
         return pd.to_datetime(given)
+    written = given.astype(str) if given.dtype.kind in "iu" else given  # years, or 20200131
+    if given.dtype.kind == "f":
+        return time_stamps(given, name)
     try:
-        stamps = pd.to_datetime(given, errors="coerce", format="ISO8601")
+        stamps = pd.to_datetime(written, errors="coerce", format="ISO8601")
     except ValueError:  # several offsets
-        stamps = pd.to_datetime(given, errors="coerce", format="ISO8601", utc=True)
+        stamps = pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
     return time_stamps(given, name) if stamps.isna().any() else stamps
 
 
@@ -309,8 +313,11 @@ def _even(stamps: pd.Series[Any], time: str) -> tuple[pd.DatetimeIndex, _Step]:
     even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=step)
     if not len(odd := stamps[~stamps.isin(even)]):
         return even, step
-    if len(stamps) > 2 and (regular := pd.infer_freq(pd.DatetimeIndex(stamps))):  # months, quarters, years
-        return pd.DatetimeIndex(stamps), pd.tseries.frequencies.to_offset(regular)
+    for months in _MONTHS:
+        for calendar in (pd.DateOffset(months=months), pd.offsets.MonthEnd(months)):
+            even = pd.date_range(stamps.iloc[0], stamps.iloc[-1], freq=calendar)
+            if stamps.isin(even).all():
+                return even, calendar
     raise DataError(
         f"time column {time!r}: {odd.iloc[0]} is no multiple of {step} after the first moment; bring the steps to "
         "one length first, as with DataFrame.resample"
@@ -340,8 +347,10 @@ def _known(
 
 def _periods(step: _Step | None) -> tuple[int, ...]:
     """Return how many steps a day and a week have, or months a year, where these are whole numbers above 1."""
+    if step is None:
+        return ()
     if not isinstance(step, pd.Timedelta):
-        year = {"M": 12, "Q": 4}.get(step.name[0]) if step is not None and step.n == 1 else None
-        return (year,) if year else ()
+        year = 12 // getattr(step, "months", step.n)
+        return (year,) if year > 1 else ()
     found = [period / step for period in (_DAY, _WEEK)]
     return tuple(int(one) for one in found if one > 1 and one == int(one))

@@ -280,6 +280,8 @@ def _test_rows(test: Any, schema: Schema, target: Target, roles: Roles) -> Rows:
     shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
     given = with_images(given, shapes, None)  # type: ignore[arg-type]
     frame = given.frame.rename(columns=str)
+    if not len(frame) and not given.arrays:
+        raise DataError("test: there are no rows: leave test out, or hand over a share, a data frame or a path")
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
         frame = frame.assign(**_values_of_pair(values, target, len(frame)))
     frame, arrays = _ordered(frame, given.arrays, roles.time)

@@ -12,6 +12,9 @@ from spaces.rows.signature import Input, Signature
 _RATES = (2e-4, 1e-2, 1e-3)
 
 
+_GAN_STEPS, _GAN_BATCH = 1000, 64
+
+
 def autoencoder_space(signature: Signature) -> Space:
     """Return the space: how long a code is, what makes it and the row of it, and how much rows are spoilt."""
     return {**_coded(signature), "noise": Choice([0.0, 0.1, 0.3]), **_trained(signature)}
@@ -23,7 +26,11 @@ def variational_space(signature: Signature) -> Space:
 
 
 def gan_space(signature: Signature) -> Space:
-    """Return the space of a pair of convolutional networks, of which one makes images and one tells them apart."""
+    """Return the space of a pair of convolutional networks, of which one makes images and one tells them apart.
+
+    Few rows are read more often by default, as it takes some thousand steps to learn from each other.
+    """
+    epochs = min(max(round(_GAN_STEPS * _GAN_BATCH / signature.rows), 20), 200)
     return {
         "latent": Int(16, 128, log=True, default=64),
         "body": {"conv": {"filters": Int(16, 64, log=True, default=32), "depth": _depth(signature.input, default=2)}},
@@ -31,8 +38,8 @@ def gan_space(signature: Signature) -> Space:
         "label_noise": Float(0.0, 0.2, default=0.1),
         "learning_rate": Float(5e-5, 1e-3, log=True, default=2e-4),
         "beta_1": Choice([0.5, 0.9]),
-        "batch_size": Int(32, 256, log=True, default=64),
-        "epochs": Int(5, 100, log=True, default=20),
+        "batch_size": Int(32, 256, log=True, default=_GAN_BATCH),
+        "epochs": Int(5, 200, log=True, default=epochs),
     }
 
 
