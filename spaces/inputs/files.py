@@ -6,6 +6,7 @@ whole numbers have zeros before them holds codes, and stays text too.
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -174,14 +175,18 @@ def _read_csv(
     names = _header(path, separator)
     words = {name: texts.get(name, ()) for name in names}
     absent = {name: [*_absent(kept), *missing] for name, kept in words.items()}
-    options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False}
+    # Without index_col pandas takes the first column for an index, in silence, where rows are longer than the header.
+    options: Any = {"sep": separator, "skipinitialspace": True, "keep_default_na": False, "index_col": False}
     verbatim = {name: str for name in names if name in texts}
-    frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas then takes the first column for an index, in silence
-        raise DataError(
-            f"{path}: rows have more cells than the header has names: take away separators at the end of rows, or name "
-            "all columns"
-        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
+        except pd.errors.ParserWarning:
+            raise DataError(
+                f"{path}: rows have more cells than the header has names: take away separators at the end of rows, or "
+                "name all columns"
+            ) from None
     doubtful = [name for name in names if name not in texts and _whole(frame[name])]
     if not doubtful:
         return frame
