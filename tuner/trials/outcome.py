@@ -13,7 +13,7 @@ from typing import Any, Literal
 State = Literal["complete", "pruned", "failed", "running"]
 
 
-_GRACE_SECONDS, _GRACE = 5.0, 0.1
+_GRACE_SECONDS, _GRACE = 30.0, 0.5  # long: some estimators cannot stop, and what they learned counts
 
 
 @dataclass(frozen=True)
