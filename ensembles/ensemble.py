@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,20 @@ from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
 from ensembles.combiners.registry import combiner_from_json
 from ensembles.measures.conformal import intervals, label_sets
-from spaces.engines.engine import ENGINES, Engine, engine_named, hand_over
+from ensembles.requirements import engines_of, versions
+from spaces.engines.engine import Engine, hand_over
 from spaces.engines.together import Together
 from spaces.inputs.text.corpus import Corpus
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
-from spaces.store import load_fitted, made_of
+from spaces.store import load_fitted
 
 FORMAT = 3
-_PACKAGES = ("tuned-ensembles", "numpy")
 _CHUNK = 50_000
 _DISTANCES = "distances.npy"
 _COMBINER = "combiner.json"
 _KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
-
-
 _SHOWN, _LONGEST = 8, 60  # members and letters of a name that a description shows
 
 
@@ -263,7 +260,7 @@ class Ensemble:
             "schema": self.schema.to_json(),
             "target": self.target.to_json(),
             "scores": self.scores,
-            "versions": {name: metadata.version(name) for name in _packages(self.members) if _installed(name)},
+            "versions": versions([folder for member in self.members for folder in member.folders]),
             "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
         }
         (part / "ensemble.json").write_text(json.dumps(description, indent=1))
@@ -348,7 +345,7 @@ def load(folder: str | Path, *, engines: Sequence[str | Engine] = ()) -> Ensembl
         for m in stored["members"]
     )
     for member in members:  # refuse an unknown engine now, and not at the first prediction
-        _engines_of(member)
+        engines_of(member.folders)
     target = Target.from_json(stored["target"])
     schema = Schema.from_json(stored["schema"])
     off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
@@ -378,26 +375,6 @@ def _description(path: Path) -> dict[str, Any]:
     return dict(stored)
 
 
-def _packages(members: Sequence[Member]) -> list[str]:
-    """Return the distributions that predictions depend on."""
-    engines = ENGINES | {engine.name: engine for member in members for engine in _engines_of(member)}
-    return list(dict.fromkeys([*_PACKAGES, *(package for one in engines.values() for package in one.packages)]))
-
-
-def _engines_of(member: Member) -> list[Engine]:
-    """Return a member's engines that do not come with us."""
-    names = {name for folder in member.folders for name in made_of(folder) if ":" in name}
-    return [engine_named(name) for name in sorted(names)]
-
-
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

@@ -14,11 +14,8 @@ import click
 from tuner.derived_command import DerivedCommand
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from ensembles.ensemble import Ensemble
     from tuner.study import Study
 
 
@@ -186,6 +183,7 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, ...], form: str) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
+    from ensembles.predictions import predictions_table
     from spaces.inputs.files import DataError
     from spaces.inputs.given import read_given
 
@@ -200,7 +198,7 @@ def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, .
         predictions = forecast(loaded, frame)
         predictions = predictions.rename_axis("after").reset_index()
     else:
-        predictions = _predictions(loaded, loaded.raw(given)).set_axis(frame.index)
+        predictions = predictions_table(loaded, loaded.raw(given)).set_axis(frame.index)
         for name in reversed(given.images):  # which prediction is of which file
             predictions.insert(0, name, frame[name])
     if output is None:
@@ -212,6 +210,23 @@ def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, .
     else:
         predictions.to_csv(output, index=False)
     click.echo(f"{len(predictions)} predictions in {output}", err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("name")
+@click.option("--alias", help="Name this version, such as champion.")
+@_exits
+def publish(folder: Path, name: str, alias: str | None) -> None:
+    """Register the saved ensemble of a study as a model of MLflow.
+
+    Example: tuner publish runs/churn churn --alias champion
+    """
+    from tuner.ensembling.publishing import publish_saved
+
+    version = publish_saved(folder, name, alias=alias)
+    address = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
+    click.echo(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)", err=True)
 
 
 @main.command()
@@ -251,19 +266,6 @@ def ui(folder: Path, port: int, opened: bool) -> None:
 def _told(given: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given; `none` says None."""
     return {name: None if value == "none" else value for name, value in given.items() if value is not None}
-
-
-def _predictions(loaded: Ensemble, outputs: NDArray[np.float64]) -> pd.DataFrame:
-    """Return labels and probabilities as columns; of several targets with the target's name in each."""
-    import pandas as pd
-
-    found, labels = {}, loaded.labels(outputs)
-    for part, columns in zip(loaded.target.each, loaded.target.columns, strict=True):
-        name = f"_{part.name}" if loaded.target.parts else ""
-        found[f"prediction{name}"] = labels[part.name] if loaded.target.parts else labels
-        for label, column in zip(part.classes, outputs[:, columns].T, strict=False):
-            found[f"probability{name}_{label}"] = column
-    return pd.DataFrame(found)
 
 
 def _time_left(given: float | str | None, began: float) -> dict[str, float]:

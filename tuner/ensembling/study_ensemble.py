@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from spaces.families.catalog import BASELINE
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
 from tuner.ensembling.pool import HeldOut, read_held_out
+from tuner.ensembling.publishing import publish_saved
 from tuner.search.ledger import Trial
 from tuner.trials.guests import restored_mlflow
 
@@ -224,6 +226,19 @@ class StudyEnsemble:
         members = tuple(refitted(self.study, member) for member in self.members)
         scores = {**self.ensemble.scores, "models": "refitted on all rows; the scores are those of the fold models"}
         return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
+
+    def publish(self, name: str, *, alias: str | None = None) -> str:
+        """Register the ensemble as a model of MLflow, where the study is tracked, and return the version.
+
+        `mlflow.pyfunc.load_model("models:/churn@champion").predict(frame)` then predicts with it.
+
+        Args:
+            name: The model's name, such as `"churn"`.
+            alias: A name for the version, such as `"champion"`.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            bundle = self.ensemble.save(Path(place) / "ensemble")
+            return publish_saved(self.study.folder, name, alias=alias, bundle=bundle)
 
     def test(self) -> dict[str, Any]:
         """Read the test rows and score ensemble and best single model on them.

@@ -107,6 +107,23 @@ def open_client(uri: str) -> Any:
     return MlflowClient(tracking_uri=uri)
 
 
+def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tuple[str, str | None]:
+    """Return the id of a study's experiment, made if there is none, and that of its run, if there is one.
+
+    Args:
+        uri: Where MLflow is.
+        experiment: The experiment's name.
+        study: What identifies the study.
+        artifacts: Where files of a new experiment lie.
+    """
+    client = open_client(uri)
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        return str(client.create_experiment(experiment, artifact_location=str(artifacts))), None
+    runs = client.search_runs([found.experiment_id], f"tags.`tuner.study` = '{study}'", max_results=1)
+    return str(found.experiment_id), runs[0].info.run_id if runs else None
+
+
 def leave(client: Any) -> None:
     """Close a client's connections: to a file that was deleted or replaced, they would go on writing."""
     store = getattr(getattr(client, "_tracking_client", None), "store", None)

@@ -1,0 +1,30 @@
+"""What MLflow loads of a published ensemble: `mlflow.pyfunc.load_model` finds `_load_pyfunc` here by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ensembles.ensemble import Ensemble, load
+from ensembles.predictions import predictions_table
+
+
+class Published:
+    """An ensemble as MLflow calls it."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.ensemble = ensemble
+
+    def predict(self, rows: Any, params: Any = None) -> pd.DataFrame:
+        """Return predictions and probabilities of raw rows, a row each.
+
+        Args:
+            rows: What `Ensemble.predict` takes.
+            params: There are none.
+        """
+        return predictions_table(self.ensemble, self.ensemble.raw(rows))
+
+
+def _load_pyfunc(path: str) -> Published:
+    return Published(load(path))

@@ -1,0 +1,107 @@
+"""An ensemble as a registered model of MLflow, without pickle."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ensembles
+import spaces
+from ensembles.ensemble import Ensemble
+from tuner.tracking.client import open_client
+from tuner.tracking.shown import rounded
+
+_OURS = "tuned-ensembles"
+_TYPES = {"number": "double", "boolean": "boolean", "text": "string"}
+
+
+def publish(
+    bundle: Path,
+    ensemble: Ensemble,
+    name: str,
+    *,
+    uri: str,
+    experiment: str,
+    run: str | None,
+    alias: str | None,
+    numbers: Mapping[str, float],
+) -> str:
+    """Register an ensemble as a version of a model, and return the version.
+
+    The model holds our own code, as no package index has it; requirements name the libraries only.
+
+    Args:
+        bundle: Where the ensemble is saved.
+        ensemble: The ensemble.
+        name: The model's name.
+        uri: Where MLflow is.
+        experiment: The id of the study's experiment.
+        run: The id of the study's run.
+        alias: A name for the version, such as `"champion"`.
+        numbers: Scores that are shown on the model's page.
+    """
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+
+    client = open_client(uri)
+    tags = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
+    made = client.create_logged_model(experiment, name=name, source_run_id=run, tags=tags, model_type="ensemble")
+    with tempfile.TemporaryDirectory() as place:
+        _write(Path(place) / "model", bundle, ensemble)
+        client.log_model_artifacts(made.model_id, str(Path(place) / "model"))
+    client.finalize_logged_model(made.model_id, "READY")
+    if run is not None:
+        now = int(time.time() * 1000)
+        shown = [Metric(key, rounded(value), now, 0, model_id=made.model_id) for key, value in numbers.items()]
+        client.log_batch(run, metrics=shown)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        name, made.artifact_location, run_id=run, tags=tags, model_id=made.model_id
+    ).version
+    if alias is not None:
+        client.set_registered_model_alias(name, alias, version)
+    return str(version)
+
+
+def _write(folder: Path, bundle: Path, ensemble: Ensemble) -> None:
+    """Write the model as MLflow keeps one."""
+    os.environ.setdefault("MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK", "true")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    versions: dict[str, str] = json.loads((bundle / "ensemble.json").read_text())["versions"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's types, and that there is no example of rows, which are not kept
+        import mlflow.pyfunc
+
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module="ensembles.mlflow_model",
+            data_path=str(bundle),
+            code_paths=[str(Path(package.__file__ or "").parent) for package in (spaces, ensembles)],
+            signature=_signature(ensemble),
+            pip_requirements=[f"{package}=={version}" for package, version in versions.items() if package != _OURS],
+            metadata={_OURS: versions.get(_OURS, "")},
+        )
+
+
+def _signature(ensemble: Ensemble) -> Any:
+    """Return the columns that the model reads; None of inputs that are no columns of a table."""
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    columns = ensemble.schema.columns
+    if any(column.kind in ("series", "image") for column in columns):
+        return None
+    specs = [ColSpec(_TYPES.get(column.kind, AnyType()), column.name, required=False) for column in columns]
+    outputs = [ColSpec(AnyType() if part.classes else "double", "prediction") for part in ensemble.target.each]
+    return ModelSignature(Schema(specs), Schema(outputs) if len(outputs) == 1 else None)
