@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +22,7 @@ from ensembles.requirements import engines_of, versions
 from spaces.engines.engine import Engine, hand_over
 from spaces.engines.together import Together
 from spaces.inputs.text.corpus import Corpus
+from spaces.machine.disk import replaced
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
@@ -241,8 +240,13 @@ class Ensemble:
         folder = Path(folder)
         if folder.exists() and any(folder.iterdir()) and not (folder / "ensemble.json").exists():
             raise BundleError(f"{folder} is not empty and holds no ensemble: choose another folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        with replaced(folder) as part:
+            part.mkdir()
+            self._write(part)
+        return folder
+
+    def _write(self, part: Path) -> None:
+        """Write everything that prediction needs into an empty folder."""
         for member in self.members:
             for k, source in enumerate(member.folders):
                 shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
@@ -264,11 +268,6 @@ class Ensemble:
             "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
         }
         (part / "ensemble.json").write_text(json.dumps(description, indent=1))
-        part.chmod(0o755)  # mkdtemp makes it private
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(part, folder)
-        return folder
 
     def _of_each(
         self,

@@ -63,18 +63,19 @@ def run(study_file: Path, folder: Path | None, **given: Any) -> None:
     from spaces.rows.target import ITSELF
     from tuner.ensembling.build import check_method
     from tuner.launch.tune import tune
-    from tuner.studyfile import families_of, read_study_toml, task_of
+    from tuner.studyfile import families_of, importable, read_study_toml, task_of
 
     file = read_study_toml(study_file, **_told(given))
     method = file.ensemble.get("method", "auto")
     _check_method(method)
     here = study_file.resolve().parent
-    families: Any = families_of(file, here)
-    task = task_of(file, here)
-    if task.target.kind != ITSELF:
-        check_method(task, method)
-    launch = file.launch | _time_left(file.launch.get("time"), began)
-    study = tune(task, families, folder=folder or here / "runs" / file.name, **launch)
+    with importable(here):
+        families: Any = families_of(file, here)
+        task = task_of(file, here)
+        if task.target.kind != ITSELF:
+            check_method(task, method)
+        launch = file.launch | _time_left(file.launch.get("time"), began)
+        study = tune(task, families, folder=folder or here / "runs" / file.name, **launch)
     if study.task.target.kind == ITSELF:
         click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
         click.echo(f"See every trial: tuner ui {study.folder}", err=True)

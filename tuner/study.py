@@ -14,6 +14,7 @@ import pandas as pd
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
 from spaces.language.space import Space, digest, from_json, to_json
+from spaces.machine.disk import write_text
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
@@ -154,9 +155,7 @@ def begin_or_continue(
         task.save(folder / "data")
     for name, space in spaces.items():
         stored["families"][name] = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
-    part = folder / "study.json.part"
-    part.write_text(json.dumps(stored, indent=1))
-    part.replace(folder / "study.json")
+    write_text(folder / "study.json", json.dumps(stored, indent=1))
     every = {name: from_json(entry["space"]) for name, entry in stored["families"].items()}
     return _open(folder, task, every, seed=seed, sampler=sampler, pruner=pruner)
 

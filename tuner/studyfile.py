@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -180,6 +181,17 @@ def task_of(file: StudyFile, folder: Path) -> Task:
     return Task(train, target, seed=file.seed, **given)
 
 
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """Let modules in a folder be imported, here and in processes that are started meanwhile."""
+    before = list(sys.path)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:
     """Return names with changes of their spaces.
 
@@ -187,7 +199,7 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
 
     Args:
         file: The study file.
-        folder: Where modules are looked for first: the study file's folder.
+        folder: Where files are looked for: the study file's folder. Its modules must be `importable`.
 
     Raises:
         StudyFileError: A module or function cannot be found.
@@ -221,8 +233,6 @@ def _imported(where: Any, key: str, folder: Path) -> Any:
     if not isinstance(where, str) or where.count(":") != 1:
         raise StudyFileError(f'{key} must be "module:name", got {where!r}')
     module_name, name = where.split(":")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

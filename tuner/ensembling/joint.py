@@ -27,6 +27,7 @@ from spaces.families.forecasts.change import ChangeFitted, changed
 from spaces.families.forecasts.naive import last_values
 from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
+from spaces.machine.disk import replaced
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
@@ -99,9 +100,8 @@ def train_joint(study: Archive) -> JointTrial:
         place = made.folder / f"fold-{k}"
         place.mkdir(parents=True, exist_ok=True)
         fitted.save(place)
-    part = made.folder / "held_out.part.npz"
-    np.savez(part, predictions=np.concatenate(predictions), epochs=np.array(epochs))
-    part.rename(made.folder / _FILE)
+    with replaced(made.folder / _FILE) as part:
+        np.savez(part, predictions=np.concatenate(predictions), epochs=np.array(epochs))
     return made
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
+from spaces.machine.disk import write_text
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
 from tuner.scoring.constant import constant_prediction
@@ -118,6 +118,4 @@ def _count_look(folder: Path, what: str) -> None:
     path = folder / _LOOKS
     looks = json.loads(path.read_text()) if path.exists() else []
     looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(looks))
-    os.replace(part, path)
+    write_text(path, json.dumps(looks))

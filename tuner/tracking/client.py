@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from spaces.machine.disk import kept
+
 _SQLITE = "sqlite:///"
 _REMEMBERED = "tracking.json"
 
@@ -133,20 +135,12 @@ def leave(client: Any) -> None:
 
 def _make_database(path: Path) -> None:
     """Make an empty database under another name, and rename it: MLflow cannot go on with half of its tables."""
-    if _is_database(path):
-        return
-    from filelock import FileLock
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        if _is_database(path):  # another study made it meanwhile
-            return
-        part = path.with_name(f"{path.name}.part")
-        part.unlink(missing_ok=True)
-        store = SqlAlchemyStore(f"{_SQLITE}{part.as_posix()}", "./mlruns")
-        store.engine.dispose()
-        part.rename(path)
+    def write(part: Path) -> None:
+        SqlAlchemyStore(f"{_SQLITE}{part.as_posix()}", "./mlruns").engine.dispose()
+
+    kept(path, write, there=_is_database)
 
 
 def _is_database(path: Path) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from spaces.machine.disk import write_text
 
 State = Literal["complete", "pruned", "failed", "running"]
 
@@ -100,10 +101,7 @@ def trial_name(family: str, number: int) -> str:
 
 def seal(folder: Path, outcome: Outcome) -> None:
     """Write the result by renaming, so that it is either whole or not there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "result.json.part"
-    part.write_text(json.dumps(outcome.to_json()))
-    os.replace(part, folder / "result.json")
+    write_text(folder / "result.json", json.dumps(outcome.to_json()))
 
 
 def sealed(folder: Path) -> Outcome | None:

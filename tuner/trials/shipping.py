@@ -147,4 +147,4 @@ if __name__ == "__main__":
     except Exception as error:
         text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}"
         print(json.dumps({"error": text}))
-        sys.exit(1)
+        raise

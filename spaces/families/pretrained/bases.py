@@ -9,12 +9,11 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.inputs.image.files import cache_folder
+from spaces.machine.disk import cache_folder, kept
 
 if TYPE_CHECKING:
     import keras
@@ -123,13 +122,7 @@ def _with_weights(model: keras.Model, files: Sequence[Path]) -> keras.Model:
 
 
 def _kept(digest: str, make: Callable[[], keras.Model]) -> Path:
-    path = cache_folder() / "bases" / f"{digest[:24]}.keras"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{uuid4().hex}.keras")
-        make().save(part)
-        os.replace(part, path)
-    return path
+    return kept(cache_folder() / "bases" / f"{digest[:24]}.keras", lambda part: make().save(part))
 
 
 def _plain(name: str) -> str:

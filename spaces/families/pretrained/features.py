@@ -10,19 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
-from uuid import uuid4
 
 import keras
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from spaces.engines.contract import ShippingError, Store
 from spaces.engines.keras.prediction import predict
 from spaces.families.pretrained.bases import BaseError, base_file
-from spaces.inputs.image.files import cache_folder
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config
+from spaces.machine.disk import cache_folder, kept
 from spaces.machine.memory import cached
 from spaces.rows.arrays import Picked, pieces
 from spaces.rows.signature import Input
@@ -90,13 +88,7 @@ class BaseFeatures:
         """Compute features, or read what was kept; who is to keep them does it while others wait."""
         if not keep:
             return np.load(path) if path.exists() else predict(self.model, images)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                part = path.with_suffix(f".{uuid4().hex}.npy")
-                np.save(part, predict(self.model, images))
-                os.replace(part, path)
-        found: NDArray[np.float32] = np.load(path)
+        found: NDArray[np.float32] = np.load(kept(path, lambda part: np.save(part, predict(self.model, images))))
         return found
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -152,15 +144,12 @@ def base_features(cut: Cut, image: Input) -> BaseFeatures:
     digest.update(repr((cut[1:], image.shape, image.dtype)).encode())
     key = digest.hexdigest()[:24]
     file = cache_folder() / "bases" / f"{key}.keras"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        if not file.exists():
-            pixels = keras.Input(image.shape, dtype=image.dtype)
-            model = keras.Model(pixels, pooled_vector(colours(pixels), cut, cut_base(cut, image)[0]))
-            part = file.with_suffix(f".{uuid4().hex}.keras")
-            model.save(part)
-            os.replace(part, file)
-    return _opened(key, file)
+
+    def write(part: Path) -> None:
+        pixels = keras.Input(image.shape, dtype=image.dtype)
+        keras.Model(pixels, pooled_vector(colours(pixels), cut, cut_base(cut, image)[0])).save(part)
+
+    return _opened(key, kept(file, write))
 
 
 def open_base(base: str, preprocessing: str, image: Input) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaces.machine.cores import cores
+from spaces.machine.disk import cache_folder, kept
 from spaces.rows.arrays import write_array
 from spaces.rows.columns import TableError
 
@@ -61,16 +61,10 @@ def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) 
     for file in files:
         known = file.stat()
         digest.update(f"{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
-    kept = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{uuid4().hex}.part")
-        try:
-            write_array(part, (len(files), *shape), np.dtype(np.uint8), _chunks(files, shape))
-            os.replace(part, kept)
-        finally:
-            part.unlink(missing_ok=True)
-    array: NDArray[np.uint8] = np.load(kept, mmap_mode="r")
+    path = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
+    dtype = np.dtype(np.uint8)
+    kept(path, lambda part: write_array(part, (len(files), *shape), dtype, _chunks(files, shape)))
+    array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return array
 
 
@@ -115,13 +109,6 @@ def images_below(folder: Path) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in files if not name.startswith(".")]
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
-
-
-def cache_folder() -> Path:
-    """Return where what can be computed again is kept: `$TUNER_CACHE`, or else `tuner` in the user's cache folder."""
-    if own := os.environ.get("TUNER_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuner"
 
 
 def _checked(paths: Sequence[Any]) -> list[Path]:

@@ -5,7 +5,6 @@ Of a task's texts every fold picks its rows, and from them its vocabulary: what 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from spaces.machine.disk import kept
 from spaces.machine.memory import cached
 
 Unit = Literal["word", "character"]
@@ -106,20 +106,19 @@ class Corpus:
         if self._folder is None:
             return make()
         import pandas as pd
-        from filelock import FileLock
 
-        self._folder.mkdir(parents=True, exist_ok=True)
-        arrays, terms = self._folder / f"{name}.npz", self._folder / f"{name}.parquet"
-        with FileLock(self._folder / f"{name}.lock"):  # others wait for it rather than count too
-            if arrays.exists():
-                with np.load(arrays, allow_pickle=False) as stored:
-                    return Read(pd.read_parquet(terms)["term"], _from_arrays(stored))
-            read = make()
-            part = self._folder / f"{name}.part.npz"
-            np.savez(part, allow_pickle=False, **_to_arrays(read.places))
-            read.terms.to_frame("term").to_parquet(terms)
-            os.replace(part, arrays)  # last: it says that all is there
-        return read
+        terms, made = self._folder / f"{name}.parquet", list[Read]()
+
+        def write(arrays: Path) -> None:  # the arrays come last: they say that all is there
+            made.append(make())
+            made[0].terms.to_frame("term").to_parquet(terms)
+            np.savez(arrays, allow_pickle=False, **_to_arrays(made[0].places))
+
+        path = kept(self._folder / f"{name}.npz", write)
+        if made:
+            return made[0]
+        with np.load(path, allow_pickle=False) as stored:
+            return Read(pd.read_parquet(terms)["term"], _from_arrays(stored))
 
 
 def vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:

@@ -1,0 +1,61 @@
+"""Files that are whole or not there, and the user's cache of what can be computed again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield a place to write to, of the same ending, which takes the place of a file or folder when the block ends.
+
+    Where the block raises, what was written is removed, and what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
+    try:
+        yield part
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is whole or not there."""
+    with replaced(path) as part:
+        part.write_text(text)
+
+
+def kept(path: Path, write: Callable[[Path], None], *, there: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return a file that is written once; other processes and threads wait for it meanwhile.
+
+    Args:
+        path: The file; its name says all that it depends on.
+        write: Writes it to a place that it is given, where it is not there yet.
+        there: Tells whether it is.
+    """
+    from filelock import FileLock
+
+    if not there(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not there(path):
+                with replaced(path) as part:
+                    write(part)
+    return path
+
+
+def cache_folder() -> Path:
+    """Return where what can be computed again is kept: `$TUNER_CACHE`, or else `tuner` in the user's cache folder."""
+    if own := os.environ.get("TUNER_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuner"

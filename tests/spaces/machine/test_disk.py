@@ -1,0 +1,73 @@
+"""Files are whole or not there, and written once."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from spaces.machine.disk import kept, replaced, write_text
+
+
+def _half(path: Path) -> None:
+    """Write half of a file, or of a folder where there is no ending."""
+    with replaced(path) as part:
+        if path.suffix:
+            assert part.suffix == path.suffix  # np.savez and Keras go by the ending
+            part.write_text("half of")
+        else:
+            part.mkdir()
+            (part / "half").touch()
+        raise InterruptedError
+
+
+def test_what_was_there_stays_until_the_new_is_whole(tmp_path):
+    path = tmp_path / "deep" / "study.json"
+    write_text(path, "one")
+    with pytest.raises(InterruptedError):
+        _half(path)
+    assert path.read_text() == "one"
+    write_text(path, "two")
+    assert path.read_text() == "two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_a_folder(tmp_path):
+    path = tmp_path / "ensemble"
+    for name in ("old", "new"):
+        with replaced(path) as part:
+            part.mkdir()
+            (part / name).touch()
+    with pytest.raises(InterruptedError):
+        _half(path)
+    assert [one.name for one in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_many_at_once_write_once(tmp_path):
+    written, path = [], tmp_path / "cache" / "features.npy"
+    start = threading.Barrier(4)
+
+    def write(part: Path) -> None:
+        written.append(part)
+        part.write_text("all")
+
+    def ask() -> None:
+        start.wait()
+        assert kept(path, write).read_text() == "all"
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(written) == 1
+
+
+def test_nobody_else_renames_a_part():
+    root = Path(__file__).parents[3]
+    files = [path for room in ("spaces", "tuner", "ensembles") for path in (root / room).rglob("*.py")]
+    found = [path.name for path in files if re.search(r"os\.replace|uuid4\(\)\.hex\}", path.read_text())]
+    assert found == ["disk.py"]
