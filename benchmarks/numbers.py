@@ -110,7 +110,7 @@ def fold(task: tuner.Task, k: int) -> tuple[Fold, Any]:
         cut -= 1
 
     def take(index: NDArray[np.int64], part: str) -> Rows:
-        return Rows(task.rows.table.take(index, f"{task.digest}/{k}/{part}"), task.rows.target[index])
+        return task.rows.take(index, f"{task.digest}/{k}/{part}")
 
     parts = take(train, "full"), take(train[:cut], "train"), take(train[cut:], "inner")
     return Fold(*parts, seed=SEED + k), task.rows.table.take(held_out)

@@ -33,20 +33,24 @@ def decided(probabilities: NDArray[Any], threshold: float) -> NDArray[np.float64
     return np.stack([1 - positive, positive], axis=1)
 
 
-def best_threshold(probabilities: NDArray[Any], target: NDArray[Any], loss: Loss) -> float:
+def best_threshold(
+    probabilities: NDArray[Any], target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight = None
+) -> float:
     """Return the threshold of least mean loss over resamples of the rows, which smooths a metric that moves in steps.
 
     Args:
         probabilities: `(rows, 2)`.
         target: `(rows,)`, 0 or 1.
         loss: Of labels: those of the larger probability.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
     """
     thresholds = np.unique(np.append(np.quantile(probabilities[:, 1], np.linspace(0.005, 0.995, _CANDIDATES)), 0.5))
     thresholds = thresholds[(thresholds > 0) & (thresholds < 1)]
     rng = np.random.default_rng(0)
     samples = [np.arange(len(target)), *(rng.integers(len(target), size=len(target)) for _ in range(_RESAMPLES))]
+    weights = [None if sample_weight is None else sample_weight[rows] for rows in samples]
     losses = [
-        np.mean([loss(target[rows], shifted[rows]) for rows in samples])
+        np.mean([loss(target[rows], shifted[rows], counts) for rows, counts in zip(samples, weights, strict=True)])
         for shifted in (decided(probabilities, threshold) for threshold in thresholds)
     ]
     best = np.flatnonzero(np.isclose(losses, np.min(losses), rtol=0, atol=1e-12))
@@ -126,4 +130,4 @@ class WithThreshold(Unpooled):
     ) -> Decided:
         """Fit it; see `ensembles.combiners.combiner.Candidate.fit`."""
         inner = self.candidate.fit(predictions, target, loss, sample_weight=sample_weight, features=features)
-        return Decided(inner, best_threshold(inner(predictions, features), target, loss))
+        return Decided(inner, best_threshold(inner(predictions, features), target, loss, sample_weight=sample_weight))

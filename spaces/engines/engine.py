@@ -42,6 +42,8 @@ class Engine:
         environment: What must stand in the environment of a process before it starts.
         packages: Distributions whose versions a bundle notes.
         cost: A rule of thumb for the seconds of a training, relative to other engines.
+        weighs_rows: Whether its models count rows by `Rows.weight`; families that do not are refused where rows have
+            weights.
 
     >>> ENGINES["xgboost"].modules
     ('xgboost',)
@@ -56,6 +58,7 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
     cost: float = 5.0
+    weighs_rows: bool = False
 
 
 KERAS = Engine(
@@ -67,9 +70,10 @@ KERAS = Engine(
     restored="spaces.engines.keras.global_state:restored_keras",
     environment={"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
     packages=("keras", "tensorflow"),
+    weighs_rows=True,
 )
 XGBOOST = Engine(
-    "xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0
+    "xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0, weighs_rows=True,
 )
 SKLEARN = Engine(
     "sklearn",
@@ -77,6 +81,7 @@ SKLEARN = Engine(
     modules=("sklearn.compose", "sklearn.dummy", "sklearn.impute", "sklearn.metrics", "skops.io"),
     packages=("scikit-learn", "skops"),
     cost=1.0,
+    weighs_rows=True,
 )
 ENGINES = {engine.name: engine for engine in (KERAS, XGBOOST, SKLEARN)}
 

@@ -24,8 +24,7 @@ def with_watched_rows(fold: Fold) -> Fold:
         return fold
     order = np.random.default_rng(fold.seed).permutation(len(fold.full))
     inner, train = np.split(order, [max(1, len(order) // 10)])
-    table, target = fold.full.table, fold.full.target
-    kept, watched = (Rows(table.take(at), target[at]) for at in (np.sort(train), np.sort(inner)))
+    kept, watched = (fold.full.take(at) for at in (np.sort(train), np.sort(inner)))
     return Fold(fold.full, kept, watched, seed=fold.seed)
 
 
@@ -62,4 +61,4 @@ def with_dropped_features(rows: Rows, share: float, seed: int) -> Rows:
     copied = table.take(twice, key)
     for known, missing in ((copied.numbers, np.nan), (copied.codes, MISSING)):
         known[again][rng.random((len(rows), known.shape[1])) < share] = missing
-    return Rows(copied, rows.target[twice])
+    return Rows(copied, rows.target[twice], None if rows.weight is None else rows.weight[twice])

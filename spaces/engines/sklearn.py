@@ -121,7 +121,7 @@ class EstimatorModel:
             prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
             with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
                 warnings.filterwarnings("ignore", category=UserWarning)
-                weights = row_weights(self.config, fold.full.target)
+                weights = row_weights(self.config, fold.full)
                 given = {} if weights is None else {"sample_weight": weights}
                 one = target.kind != "regression" and len(np.unique(fold.full.target)) == 1
                 made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())

@@ -122,24 +122,25 @@ class XGBoostModel:
         """
         target, inner = self.signature.target, prepared.matrix(fold.inner.table)
         full_inner, types = inner, [*types, *["q"] * (matrix.shape[1] - len(types))]
-        classes: tuple[int, ...] = ()
+        watched_rows, classes = fold.inner, tuple[int, ...]()
         centre = centre_of(fold.train.target, target)
         labels, inner_labels = (
             rows.target if target.kind != "regression" else rows.target - centre for rows in (fold.train, fold.inner)
         )
         if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
             present = np.unique(labels)
-            known = np.isin(inner_labels, present)
+            known = np.flatnonzero(np.isin(inner_labels, present))
             classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
+            watched_rows = watched_rows.take(known)
             labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
-        weight = row_weights(self.config, labels)
+        weight = row_weights(self.config, fold.train)
         train_rows = xgboost.QuantileDMatrix(
             matrix, labels, weight=weight, feature_types=types, enable_categorical=True
         )
         inner_rows = xgboost.QuantileDMatrix(
             inner,
             inner_labels,
-            weight=row_weights(self.config, inner_labels),
+            weight=row_weights(self.config, watched_rows),
             feature_types=types,
             enable_categorical=True,
             ref=train_rows,

@@ -201,7 +201,14 @@ _SUPERVISED: dict[str, Family] = {
 _UNSUPERVISED = (
     _itself("autoencoder", autoencoder_space, "build_autoencoder", "reconstruction"),
     _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
-    Family("gan", gan_space, _build_gan, (KERAS,), unfit=partial(fits.no_target, "two_sample", ("image",))),
+    Family(
+        "gan",
+        gan_space,
+        _build_gan,
+        (KERAS,),
+        unfit=partial(fits.no_target, "two_sample", ("image",)),
+        ignores_weights=True,
+    ),
 )
 
 
@@ -226,5 +233,6 @@ def family_named(name: str) -> Family:
 
 def fitting(signature: Signature) -> list[str]:
     """Return the names of the families that can be used for a task as they are, the baseline included."""
-    fit = {name: family for name, family in FAMILIES.items() if not family.unfit(signature)}
+    known = {name: family for name, family in FAMILIES.items() if family.weighs_rows or not signature.weighted}
+    fit = {name: family for name, family in known.items() if not family.unfit(signature)}
     return [name for name, family in fit.items() if not family.lacking(family.space(signature), signature)]

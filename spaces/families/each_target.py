@@ -135,7 +135,7 @@ def _of_target(fold: Fold, target: Target, place: int) -> Fold:
     """Return a fold with one target. The rows keep their name, as most that is learned of them is the same."""
 
     def only(rows: Rows) -> Rows:
-        return Rows(rows.table, target.column(rows.target, place))
+        return replace(rows, target=target.column(rows.target, place))
 
     steps = fold.steps_of[place] if fold.steps_of else fold.steps
     return replace(fold, full=only(fold.full), train=only(fold.train), inner=only(fold.inner), steps=steps)

@@ -25,6 +25,7 @@ class Family:
         lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
         cost: A rule of thumb for the seconds of a trial, relative to other families, by which a study goes before it
             knows better; that of its dearest engine when left out, and none where it has no engine.
+        ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
     """
 
     name: str
@@ -35,8 +36,14 @@ class Family:
     unfit: Callable[[Signature], str] = lambda signature: ""
     lacking: Callable[[Space, Signature], str] = lambda space, signature: ""
     cost: float | None = None
+    ignores_weights: bool = False
 
     @property
     def expected_cost(self) -> float:
         """The rule of thumb for its cost."""
         return max((engine.cost for engine in self.engines), default=0.0) if self.cost is None else self.cost
+
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether its models count rows by their weights."""
+        return not self.ignores_weights and all(engine.weighs_rows for engine in self.engines)

@@ -57,6 +57,7 @@ class Signature:
         targets: The targets.
         rows: How many rows train a model.
         steps: Where rows are steps of sequences, a number of steps that 95 of 100 sequences do not exceed; else 0.
+        weighted: Whether rows have weights.
 
     >>> Signature((Input("table", "table", (4,)),), (Target("y", "regression"),), rows=100).input.shape
     (4,)
@@ -66,6 +67,7 @@ class Signature:
     targets: tuple[Target, ...]
     rows: int
     steps: int = 0
+    weighted: bool = False
 
     @property
     def input(self) -> Input:

@@ -60,10 +60,23 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Encoded rows with their targets: float64 values, or int64 indices of the sorted classes."""
+    """Encoded rows with their targets.
+
+    Attributes:
+        table: The rows.
+        target: float64 values, or int64 indices of the sorted classes.
+        weight: float64 `(rows,)`, above zero: how much each row counts, as if it were there so often; None where all
+            count alike.
+    """
 
     table: Table
     target: NDArray[Any]
+    weight: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def take(self, rows: NDArray[np.int64] | slice, key: str | None = None) -> Rows:
+        """Return some of the rows, with their weights."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.table.take(rows, key), self.target[rows], weight)

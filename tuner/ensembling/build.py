@@ -160,7 +160,9 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial)
 def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice) -> StudyEnsemble:
     """Fit what was chosen to all held-out rows, and gather what is known of it."""
     task, fitted = study.task, choice.fitted
-    combiner = choice.candidate.fit(held.predictions, held.target, held.loss, features=held.features)
+    combiner = choice.candidate.fit(
+        held.predictions, held.target, held.loss, sample_weight=held.weight, features=held.features
+    )
     combiner = combiner.pruned(_SMALLEST_WEIGHT)
     sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
     difference, error = paired_difference(

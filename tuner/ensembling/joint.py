@@ -28,7 +28,6 @@ from spaces.families.forecasts.naive import last_values
 from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
 from spaces.machine.disk import replaced
-from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
@@ -124,7 +123,7 @@ def _fit_fold(
     trained = len(train) > 0
     if trained:
         key = f"{task.digest}/{k}/train" if len(train) == len(parts["train"]) else None
-        rows, heard = Rows(task.rows.table.take(train, key), task.rows.target[train]), said[:, train]
+        rows, heard = task.rows.take(train, key), said[:, train]
     else:  # the first fold of forward chaining
         rows = fold.inner
         heard = np.stack([one.predict(rows.table).astype(np.float64) for one in (tree, tower)])
@@ -140,7 +139,7 @@ def _fit_fold(
             tree,
             tower,
             replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
-            solver(heard, rows.target, loss),
+            solver(heard, rows.target, loss, sample_weight=rows.weight),
             heard,
             task.signature,
             penalties=penalties if trained else penalties[:1],

@@ -61,14 +61,14 @@ class Tested:
         """
         task = self.study.task
         assert task.test is not None
-        target = task.test.target
+        target, weight = task.test.target, task.test.weight
         blocks = task.test_drawn_together
         few = len(target) < FEWEST_ROWS or (blocks is not None and len(np.unique(blocks)) < FEWEST_BLOCKS)
         gain, error = paired_difference(
             np.arange(len(target)),
             self.outputs[other],
             self.outputs[one],
-            lambda rows, outputs: task.score.loss(target[rows], outputs),
+            lambda rows, outputs: task.score.loss(target[rows], outputs, None if weight is None else weight[rows]),
             groups=blocks,
             strata=target if task.target.of_classes else None,
             seed=task.seed,
@@ -99,7 +99,7 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         said = ensemble.outputs(task.test.table)
         decided = ensemble.decisions(said)
         outputs[name] = decided if task.score.metric.needs == "label" else said
-        scores[name] = scored(task.scores, task.test.target, said, decided)
+        scores[name] = scored(task.scores, task.test.target, said, decisions=decided, sample_weight=task.test.weight)
     return Tested(study, outputs, scores)
 
 

@@ -20,7 +20,6 @@ from ensembles.ensemble import Member
 from spaces.engines.contract import Fold
 from spaces.families.catalog import BASELINE, FAMILIES
 from spaces.families.family import Family
-from spaces.rows.table import Rows
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
@@ -86,10 +85,9 @@ def refitted(study: Archive, member: Member) -> Member:
 
 def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
     task = study.task
-    everything = Rows(task.rows.table, task.rows.target)
-    some = Rows(task.rows.table.take(np.arange(1)), task.rows.target[:1])  # not looked at
+    some = task.rows.take(np.arange(1))  # not looked at
     steps = _steps(study, trial)
-    fold = Fold(everything, everything, some, _seed(study, trial, 0), max(steps, default=None), steps)
+    fold = Fold(task.rows, task.rows, some, _seed(study, trial, 0), max(steps, default=None), steps)
     with restored_state(family.engines):
         model = family.build(study.config(trial), task.signature)
         fitted = next(iter(model.fit([fold], lambda *_: None)))

@@ -68,6 +68,7 @@ class HeldOut:
         targets: The targets, where there are several.
         groups: The group of each row, where rows are no independent draws.
         strata: The fold and class of each row, of a single target of classes: a resample needs all of them.
+        weight: How much each row counts, where rows have weights.
         scored: The folds that the deciding metric can score.
         compared: The trials that the comparator is chosen among, where they are others than the members.
     """
@@ -86,6 +87,7 @@ class HeldOut:
     groups: NDArray[Any] | None = None
     strata: NDArray[Any] | None = None
     scored: tuple[int, ...] = ()
+    weight: NDArray[np.float64] | None = None
     compared: tuple[str, ...] = ()
 
     @property
@@ -137,7 +139,18 @@ class HeldOut:
             decided: The same for metrics of labels.
         """
         each = [self.folds[rows] == k for k in np.unique(self.folds[rows])]
-        return mean_scores([scored(scores, self.target[rows[of]], outputs[of], decided[of]) for of in each])
+        return mean_scores(
+            [
+                scored(
+                    scores,
+                    self.target[rows[of]],
+                    outputs[of],
+                    decisions=decided[of],
+                    sample_weight=self.weights_of(rows[of]),
+                )
+                for of in each
+            ]
+        )
 
     def doubt(self, rows: Index) -> str:
         """Say why standard errors of some rows are not to be trusted; nothing where they may be."""
@@ -154,7 +167,13 @@ class HeldOut:
         there = [of for of in each if of.any()]  # a resample may hold no row of some fold
         if not there:
             raise Undefined("no row of a fold that is scored was drawn")
-        return float(np.mean([self.score.loss(self.target[rows[of]], outputs[of]) for of in there]))
+        return float(
+            np.mean([self.score.loss(self.target[rows[of]], outputs[of], self.weights_of(rows[of])) for of in there])
+        )
+
+    def weights_of(self, rows: Index) -> NDArray[np.float64] | None:
+        """Return how much some rows count, where rows have weights."""
+        return None if self.weight is None else self.weight[rows]
 
     def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""
@@ -166,6 +185,7 @@ class HeldOut:
             self.parts,
             score=self.by_fold,
             held=held,
+            sample_weight=self.weight,
             features=self.features,
             groups=self.groups,
             strata=self.strata,
@@ -174,7 +194,15 @@ class HeldOut:
 
     def cross_fit(self, candidate: Candidate) -> CrossFitted:
         """Return a candidate's cross-fitted predictions; see `ensembles.choosing.cross_fitting.cross_fit`."""
-        return cross_fit(candidate, self.predictions, self.target, self.loss, self.parts, features=self.features)
+        return cross_fit(
+            candidate,
+            self.predictions,
+            self.target,
+            self.loss,
+            self.parts,
+            sample_weight=self.weight,
+            features=self.features,
+        )
 
     def only(self, names: Sequence[str]) -> HeldOut:
         """Return those of some trials, in this order."""
@@ -199,7 +227,9 @@ class HeldOut:
         cost = {"megabytes": _megabytes, "milliseconds": self._milliseconds}[unit]
         costs = np.array([cost(member) for member in self.members])
         try:
-            chosen = affordable(self.predictions, self.target, self.loss, costs, limit)
+            chosen = affordable(
+                self.predictions, self.target, self.loss, costs=costs, budget=limit, sample_weight=self.weight
+            )
         except ValueError as error:
             raise ValueError(f"{error} {unit}") from error
         return self.only([self.members[i].trial for i in chosen])
@@ -279,6 +309,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         drawn,
         strata,
         scored_folds(task),
+        None if task.rows.weight is None else task.rows.weight[rows],
     )
     if not parts or not held.cross_fitted_folds:
         raise StudyError(

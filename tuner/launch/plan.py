@@ -157,6 +157,10 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
         if family.name in FAMILIES and family.source is not None:
             raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
         hand_over(engine for engine in family.engines if engine.name not in ENGINES)
+        if task.signature.weighted and not family.weighs_rows:
+            raise ValueError(
+                f"family {family.name!r} counts all rows alike: leave it out, or leave sample_weight out of the task"
+            )
         if complaint := family.unfit(task.signature):
             names = [name for name in fitting(task.signature) if name != BASELINE]
             raise ValueError(f"family {family.name!r} does not fit: {complaint}. These fit: {', '.join(names)}")

@@ -7,27 +7,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import SampleWeight
 from spaces.rows.target import Target
 
 
-def constant_prediction(target: Target, values: NDArray[Any], n_rows: int) -> NDArray[np.float64]:
+def constant_prediction(
+    target: Target, values: NDArray[Any], n_rows: int, *, sample_weight: SampleWeight = None
+) -> NDArray[np.float64]:
     """Return the shares of classes, or the middle of the values, for so many rows, `(n_rows, outputs)`.
 
     Args:
         target: The target, or several as one.
         values: What it is learned from: class indices or values `(rows,)`; `(rows, targets)` of several.
         n_rows: The number of rows that are predicted.
+        sample_weight: `(rows,)`, how much each row counts in what is learned; all the same when left out.
     """
     if target.parts:
-        said = [_middle(part, target.column(values, i)) for i, part in enumerate(target.parts)]
+        said = [_middle(part, target.column(values, i), sample_weight) for i, part in enumerate(target.parts)]
     else:
-        said = [_middle(target, values)]
+        said = [_middle(target, values, sample_weight)]
     outputs = np.concatenate(said)
     return np.broadcast_to(outputs, (n_rows, len(outputs)))
 
 
-def _middle(target: Target, values: NDArray[Any]) -> NDArray[np.float64]:
+def _middle(target: Target, values: NDArray[Any], sample_weight: SampleWeight) -> NDArray[np.float64]:
     if target.classes:
-        shares: NDArray[np.float64] = np.bincount(values, minlength=target.outputs) / len(values)
+        sums = np.bincount(values, weights=sample_weight, minlength=target.outputs)
+        shares: NDArray[np.float64] = sums / sums.sum()
         return shares
-    return np.array([np.median(values) if target.loss == "absolute_error" else np.mean(values)])
+    if target.loss != "absolute_error":
+        return np.array([np.average(values, weights=sample_weight)])
+    if sample_weight is None:
+        return np.array([np.median(values)])
+    return np.array([np.quantile(values, 0.5, weights=sample_weight, method="inverted_cdf")])

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import SampleWeight
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Loss, TargetKind
 from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
@@ -52,27 +54,52 @@ def loss_of(metric: Metric, kind: TargetKind) -> Loss:
     return metric.loss or ("squared_error" if kind == "regression" else "log_loss")
 
 
+def check_weighable(scores: Sequence[Score]) -> None:
+    """Refuse metrics that cannot count rows by weights.
+
+    Raises:
+        ValueError: The function of one takes no `sample_weight`.
+    """
+    for metric in (metric for score in scores for metric in score.metrics):
+        taken = signature(metric.function).parameters
+        if "sample_weight" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+            raise ValueError(
+                f"metric {metric.name!r} cannot count rows by their weights: give its function an argument "
+                "sample_weight, as scikit-learn's have, or leave sample_weight out of the task"
+            )
+
+
 def _sklearn(name: str, **fixed: Any) -> Callable[..., float]:
     """Return a scikit-learn metric function, imported when it is first called."""
 
-    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         import sklearn.metrics
 
-        result: float = getattr(sklearn.metrics, name)(y_true, y_pred, **fixed)
+        result: float = getattr(sklearn.metrics, name)(y_true, y_pred, sample_weight=sample_weight, **fixed)
         return result
 
     return function
 
 
 def _ranking(name: str, metric: Callable[..., float]) -> Callable[..., float]:
-    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise."""
+    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise.
 
-    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    Args:
+        name: That of scikit-learn's function, which counts rows by weights.
+        metric: The same for rows that all count alike, quicker.
+    """
+    weighed = _sklearn(f"{name}_score")
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         if len(np.unique(y_true)) < y_pred.shape[1]:
             raise Undefined(f"{name} is undefined: a class does not occur in the held-out rows")
-        if y_pred.shape[1] == 2:
-            return metric(y_true == 1, y_pred[:, 1])
-        return float(np.mean([metric(y_true == k, y_pred[:, k]) for k in range(y_pred.shape[1])]))
+
+        def of(k: int) -> float:
+            if sample_weight is None:
+                return metric(y_true == k, y_pred[:, k])
+            return weighed(y_true == k, y_pred[:, k], sample_weight)
+
+        return of(1) if y_pred.shape[1] == 2 else float(np.mean([of(k) for k in range(y_pred.shape[1])]))
 
     return function
 
@@ -92,42 +119,55 @@ def _average_precision(positive: NDArray[np.bool_], scores: NDArray[Any]) -> flo
     return float(np.sum(found * np.cumsum(found) / np.cumsum(counts)) / positive.sum())
 
 
-def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's log loss, in which a probability of zero counts as the smallest step of a float."""
     said = np.take_along_axis(y_pred, y_true[:, None], axis=1)[:, 0]
-    return float(-np.log(np.clip(said, _STEP, 1 - _STEP)).mean())
+    return float(-np.average(np.log(np.clip(said, _STEP, 1 - _STEP)), weights=sample_weight))
 
 
-def _brier(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _perplexity(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return math.exp(_log_loss(y_true, y_pred, sample_weight))
+
+
+def _brier(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's Brier score, halved for two classes."""
-    off = ((y_pred - np.eye(y_pred.shape[1])[y_true]) ** 2).sum(axis=1).mean()
+    off = np.average(((y_pred - np.eye(y_pred.shape[1])[y_true]) ** 2).sum(axis=1), weights=sample_weight)
     return float(off / 2 if y_pred.shape[1] == 2 else off)
 
 
-def _accuracy(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
-    return float(np.mean(y_true == y_pred.argmax(axis=1)))
+def _accuracy(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.average(y_true == y_pred.argmax(axis=1), weights=sample_weight))
 
 
-def _mse(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
-    return float(np.mean((y_true - y_pred) ** 2))
+def _mse(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.average((y_true - y_pred) ** 2, weights=sample_weight))
 
 
-def _mae(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
-    return float(np.mean(np.abs(y_true - y_pred)))
+def _rmse(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return math.sqrt(_mse(y_true, y_pred, sample_weight))
+
+
+def _mae(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    return float(np.average(np.abs(y_true - y_pred), weights=sample_weight))
 
 
 def _labels(name: str, **fixed: Any) -> Callable[..., float]:
     """Return a metric of predicted labels: the class of the largest probability."""
     metric = _sklearn(name, **fixed)
-    return lambda y_true, y_pred: metric(y_true, y_pred.argmax(axis=1))
+
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+        return metric(y_true, y_pred.argmax(axis=1), sample_weight)
+
+    return function
 
 
-def _f1(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _f1(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's F1 of the second of two classes, or its macro average over the classes that occur."""
     classes = y_pred.shape[1]
-    pairs = np.bincount(y_true * classes + y_pred.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+    both = y_true * classes + y_pred.argmax(axis=1)
+    pairs = np.bincount(both, weights=sample_weight, minlength=classes**2).reshape(classes, classes)
     either = pairs.sum(axis=0) + pairs.sum(axis=1)
-    scores = 2 * np.diag(pairs) / np.maximum(either, 1)
+    scores = np.divide(2 * np.diag(pairs), either, out=np.zeros(classes), where=either > 0)
     return float(scores[1] if classes == 2 else scores[either > 0].mean())
 
 
@@ -137,60 +177,68 @@ def _f1_of_labels(average: str) -> Callable[..., float]:
     Of classes, of which a row has exactly one, the class of the largest probability is predicted.
     """
 
-    def function(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         if y_true.ndim == 1:
             y_true, y_pred = (np.eye(y_pred.shape[1])[codes] for codes in (y_true, y_pred.argmax(axis=1)))
-        said = y_pred >= 0.5
+        count = np.ones((len(y_true), 1)) if sample_weight is None else sample_weight[:, None]
+        said, true = y_pred >= 0.5, y_true == 1
         axis = None if average == "micro" else 0
-        both, either = (said & (y_true == 1)).sum(axis=axis), said.sum(axis=axis) + (y_true == 1).sum(axis=axis)
-        scores, known = 2 * both / np.maximum(either, 1), either > 0
+        both, either = (count * (said & true)).sum(axis=axis), (count * said).sum(axis=axis) + (count * true).sum(axis)
+        known = np.asarray(either > 0)
+        scores = np.divide(2 * both, either, out=np.zeros(known.shape), where=known)
         return float(np.mean(scores, where=known)) if known.any() else 0.0
 
     return function
 
 
-def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's average precision, its mean over the labels that occur."""
     from sklearn.metrics import average_precision_score
 
     occur = np.flatnonzero(y_true.any(axis=0))
     if not len(occur):
         raise Undefined("mean_average_precision is undefined: no label occurs in the held-out rows")
-    return float(np.mean([average_precision_score(y_true[:, k], y_pred[:, k]) for k in occur]))
+    each = [average_precision_score(y_true[:, k], y_pred[:, k], sample_weight=sample_weight) for k in occur]
+    return float(np.mean(each))
 
 
-def _kappa(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _kappa(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return Cohen's kappa, which compares with chance: there is none where everybody names the same single class."""
     from sklearn.metrics import cohen_kappa_score
 
     said = y_pred.argmax(axis=1)
     if len(np.union1d(y_true, said)) < 2:
         raise Undefined("cohen_kappa is undefined: a single class occurs, and is predicted")
-    return float(cohen_kappa_score(y_true, said))
+    return float(cohen_kappa_score(y_true, said, sample_weight=sample_weight))
 
 
-def _r2(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _r2(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     from sklearn.metrics import r2_score
 
     if len(y_true) < 2:
         raise Undefined("r2 is undefined: it needs two rows")
-    return float(r2_score(y_true, y_pred))
+    return float(r2_score(y_true, y_pred, sample_weight=sample_weight))
 
 
-def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return the correlation; 0 for constant predictions, which say nothing."""
     from scipy.stats import pearsonr
 
-    return float(pearsonr(y_true, y_pred).statistic) if np.ptp(y_pred) and np.ptp(y_true) else 0.0
+    if not (np.ptp(y_pred) and np.ptp(y_true)):
+        return 0.0
+    if sample_weight is None:
+        return float(pearsonr(y_true, y_pred).statistic)
+    covariance = np.cov(y_true, y_pred, aweights=sample_weight)
+    return float(covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def _known(name: str, function: Callable[..., float], greater: bool, needs: Needs, **more: Any) -> Metric:
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
-def _mean(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def _mean(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return the mean of what models without a target say of rows."""
-    return float(np.mean(y_pred))
+    return float(np.average(y_pred, weights=sample_weight))
 
 
 _STEP = float(np.finfo(np.float64).eps)
@@ -200,7 +248,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _known("log_loss", _log_loss, False, "probability"),
-        _known("perplexity", lambda y_true, y_pred: math.exp(_log_loss(y_true, y_pred)), False, "probability"),
+        _known("perplexity", _perplexity, False, "probability"),
         _known("brier_score", _brier, False, "probability"),
         _known("roc_auc", _ranking("roc_auc", _roc_auc), True, "probability"),
         _known("average_precision", _ranking("average_precision", _average_precision), True, "probability"),
@@ -209,7 +257,7 @@ METRICS: dict[str, Metric] = {
         _known("f1", _f1, True, "label", weighs_classes=True),
         _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label", weighs_classes=True),
         _known("cohen_kappa", _kappa, True, "label", weighs_classes=True),
-        _known("rmse", lambda y_true, y_pred: math.sqrt(_mse(y_true, y_pred)), False, "value"),
+        _known("rmse", _rmse, False, "value"),
         _known("mse", _mse, False, "value"),
         _known("mae", _mae, False, "value", loss="absolute_error"),
         _known("median_absolute_error", _sklearn("median_absolute_error"), False, "value", loss="absolute_error"),

@@ -30,7 +30,7 @@ class Metric:
         name: What it is called in studies, tables and MLflow.
         function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values. Where it
             says nothing of some rows, whatever is predicted, it raises `tuner.Undefined`: a fold of such rows is left
-            out of the mean.
+            out of the mean. Where rows have weights it is called with `sample_weight=`, float64 `(rows,)`.
         greater_is_better: Whether a larger number is better.
         needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
             `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
@@ -106,24 +106,28 @@ class Score:
         """1 when lower is better, -1 when greater is."""
         return -1 if self.metric.greater_is_better else 1
 
-    def __call__(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+    def __call__(
+        self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> float:
         """Return the metric.
 
         Args:
             target: float values or class indices `(rows,)`; `(rows, targets)` of several.
             predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
+            sample_weight: `(rows,)`, how much each row counts; all the same when left out.
         """
         if self.parts:
-            return self._sum(target, predictions)
-        return float(self.metric.function(self._truth(target), self._predicted(predictions)))
+            return self._sum(target, predictions, sample_weight)
+        weighed = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(self.metric.function(self._truth(target), self._predicted(predictions), **weighed))
 
-    def _sum(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+    def _sum(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> float:
         """Return the sum over the targets; one of which it is undefined is left out, and the others count for it."""
         scores, factors = [], []
         for part in self.parts:
             true = column_of(target, part.place, classes=bool(part.score.classes))
             try:
-                scores.append(part.factor * part.score(true, predictions[:, part.columns]))
+                scores.append(part.factor * part.score(true, predictions[:, part.columns], sample_weight))
             except Undefined:
                 continue
             factors.append(abs(part.factor))
@@ -131,9 +135,11 @@ class Score:
             raise Undefined(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
         return float(sum(scores) * sum(abs(part.factor) for part in self.parts) / sum(factors))
 
-    def loss(self, target: NDArray[Any], predictions: NDArray[Any]) -> float:
+    def loss(
+        self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> float:
         """Return the metric with its sign turned so that lower is better."""
-        return self.sign * self(target, predictions)
+        return self.sign * self(target, predictions, sample_weight)
 
     @property
     def metrics(self) -> list[Metric]:
@@ -170,7 +176,12 @@ def mean_scores(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def scored(
-    scores: Sequence[Score], target: NDArray[Any], outputs: NDArray[Any], decisions: NDArray[Any] | None = None
+    scores: Sequence[Score],
+    target: NDArray[Any],
+    outputs: NDArray[Any],
+    *,
+    decisions: NDArray[Any] | None = None,
+    sample_weight: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """Return every score but those that are undefined on these rows.
 
@@ -179,12 +190,13 @@ def scored(
         target: As in `Score`.
         outputs: What is predicted.
         decisions: The same for metrics of labels, where they are not the largest probability's.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
     """
     found = {}
     for score in scores:
         given = decisions if decisions is not None and score.metric.needs == "label" else outputs
         try:
-            found[score.name] = score(target, given)
+            found[score.name] = score(target, given, sample_weight)
         except Undefined:
             continue
     return found

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import SampleWeight
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Target
 from tuner.plain_names import plain
@@ -28,7 +29,12 @@ Wanted = str | Metric | Mapping[str, Any] | None
 
 
 def scores_of(
-    target: Target, values: NDArray[Any], metric: Wanted, metrics: Sequence[str | Metric]
+    target: Target,
+    values: NDArray[Any],
+    metric: Wanted,
+    metrics: Sequence[str | Metric],
+    *,
+    sample_weight: SampleWeight = None,
 ) -> tuple[Target, tuple[Score, ...]]:
     """Return the target with what its models minimise, and its scores, the deciding one first.
 
@@ -37,6 +43,7 @@ def scores_of(
         values: True values or class indices, `(rows,)` or `(rows, targets)`.
         metric: What decides: a metric; of several targets also a metric or `(metric, weight)` for each, by name.
         metrics: Further metrics.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
 
     Raises:
         ValueError: A metric is unknown or does not fit.
@@ -62,7 +69,7 @@ def scores_of(
             return target, (deciding, *(_mean(one, target) for one in extra))
         kept = [replace(part, loss=loss_of(each[part.name], part.kind)) for part in target.parts]
     else:
-        deciding = _weighted(metric or {}, target, values)
+        deciding = _weighted(metric or {}, target, values, sample_weight)
         kept = [
             replace(part, loss=loss_of(one.score.metric, part.kind))
             for part, one in zip(target.parts, deciding.parts, strict=True)
@@ -123,7 +130,7 @@ def _mean(metric: Metric, target: Target) -> Score:
     return Score(metric, "several", parts=tuple(_part(target, i, metric, factor) for i in range(len(target.parts))))
 
 
-def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any]) -> Score:
+def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any], sample_weight: SampleWeight) -> Score:
     names = [part.name for part in target.parts]
     for name in wanted:
         if name not in names:
@@ -133,7 +140,7 @@ def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any]) -
         metric, weight = _with_weight(wanted.get(part.name) or DEFAULT_METRICS[part.kind], part.name)
         check_fits(metric, part.kind)
         if not metric.greater_is_better:
-            weight /= _of_baseline(metric, part, target.column(values, i))
+            weight /= _of_baseline(metric, part, target.column(values, i), sample_weight)
         parts.append(_part(target, i, metric, -weight if metric.greater_is_better else weight))
     return Score(Metric(WEIGHTED, _unused, False, "value", kinds=("several",)), "several", parts=tuple(parts))
 
@@ -145,10 +152,11 @@ def _with_weight(given: Any, target: str) -> tuple[Metric, float]:
     return metric_named(metric), float(weight)
 
 
-def _of_baseline(metric: Metric, part: Target, values: NDArray[Any]) -> float:
+def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], sample_weight: SampleWeight) -> float:
     """Return what the baseline gets on the rows that it was learned from; 1 where that says nothing."""
-    outputs = constant_prediction(replace(part, loss=loss_of(metric, part.kind)), values, len(values))
-    found = Score(metric, part.kind, part.classes)(values, outputs)
+    learned = replace(part, loss=loss_of(metric, part.kind))
+    outputs = constant_prediction(learned, values, len(values), sample_weight=sample_weight)
+    found = Score(metric, part.kind, part.classes)(values, outputs, sample_weight)
     return found if np.isfinite(found) and found > 0 else 1.0
 
 

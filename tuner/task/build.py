@@ -47,6 +47,7 @@ class Roles:
     """What a user says of columns; see `tuner.Task`, whose arguments have these names."""
 
     group: str | None
+    sample_weight: str | None
     time: str | None
     sequence: str | None
     categories: list[str]
@@ -64,9 +65,14 @@ class Roles:
         Raises:
             DataError: One is no name, or a list is none.
         """
-        one = {name: column_name(given[name], name) for name in ("group", "time", "sequence")}
+        one = {name: column_name(given[name], name) for name in ("group", "time", "sequence", "sample_weight")}
         several = {name: column_names(given[name], name) for name in ("categories", "text", "drop")}
         return cls(**{**given, **one, **several, "inputs": given["inputs"] or {}})
+
+    @property
+    def no_features(self) -> list[str]:
+        """The columns that say something of rows and are no features."""
+        return [*self.drop, *(one for one in (self.group, self.sample_weight) if one)]
 
     @property
     def named(self) -> list[str]:
@@ -140,13 +146,15 @@ def label(
         DataError, ValueError: The target cannot be predicted, or columns contradict each other.
     """
     frame, names = with_targets(given.frame, target, kind)
-    taken = {*names, *roles.drop, *([roles.group] if roles.group else [])}
+    taken = {*names, *roles.no_features}
     inputs = _named_tables(given, roles.inputs, taken)
-    ordering = [one for one in (roles.group, roles.time, roles.sequence) if one]
+    ordering = [one for one in (roles.group, roles.time, roles.sequence, roles.sample_weight) if one]
     check_columns(frame, [*roles.drop, *ordering], names, inputs=[*roles.text, *roles.categories])
     told = continuing(targets_of(frame, names, kind, metric), continues)
     if roles.group is not None:
         check_groups(frame[roles.group], roles.group)
+    if roles.sample_weight is not None:
+        check_weights(frame[roles.sample_weight], roles)
     others = [*roles.drop, *roles.text, *roles.categories]
     check_sequence(frame, roles.sequence, group=roles.group, time=roles.time, others=others)
     frame, arrays = _ordered(frame, given.arrays, roles.time)
@@ -191,7 +199,7 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, ser
     Raises:
         DataError, TableError: A column cannot be used, or none is left.
     """
-    features = labelled.frame.drop(columns=[*labelled.names, *roles.drop, *([roles.group] if roles.group else [])])
+    features = labelled.frame.drop(columns=[*labelled.names, *roles.no_features])
     features = without_nameless(features, named=roles.named)
     if labelled.inputs:
         features = features[in_order(list(features.columns), labelled.inputs)]
@@ -207,10 +215,10 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, ser
         missing=roles.missing,
     )
     schema = Schema(tuple(series.get(column.name, column) for column in learned.columns))
-    rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes)
+    weight = weights_of(labelled.frame, roles.sample_weight)
+    rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight)
     if len(divided.aside):
-        kept, aside = (Rows(rows.table.take(at), rows.target[at]) for at in (divided.kept, divided.aside))
-        return Encoded(schema, kept, aside)
+        return Encoded(schema, rows.take(divided.kept), rows.take(divided.aside))
     return Encoded(schema, rows, None if test is None else _test_rows(test, schema, labelled.target, roles))
 
 
@@ -233,6 +241,31 @@ def share_of(test: Any) -> float | None:
     if not 0 < test < 1:
         raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")
     return float(test)
+
+
+def check_weights(column: pd.Series[Any], roles: Roles, of: str = "") -> None:
+    """Refuse weights that are no finite numbers above zero, or a column that is something else too.
+
+    Raises:
+        DataError: They cannot be used; the message names column and row.
+    """
+    name = roles.sample_weight
+    others = [*roles.drop, *roles.named, *([roles.group] if roles.group else [])]
+    if name in others:
+        raise DataError(f"sample_weight: column {name!r} cannot be dropped or be anything else beside the weight")
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if len(wrong) or pd.api.types.is_bool_dtype(column):
+        row = int(wrong[0]) if len(wrong) else 0
+        raise DataError(
+            f"{of}sample_weight: column {name!r} holds {column.iloc[row]!r} in row {row}; a weight is a finite number "
+            "above zero. Leave rows out that are not to count"
+        )
+
+
+def weights_of(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] | None:
+    """Return the weights of rows, `(rows,)`, where a column has them."""
+    return None if name is None else pd.to_numeric(frame[name]).to_numpy(np.float64)
 
 
 def check_split(split: Any, roles: Roles) -> None:
@@ -284,15 +317,20 @@ def _test_rows(test: Any, schema: Schema, target: Target, roles: Roles) -> Rows:
         raise DataError("test: there are no rows: leave test out, or hand over a share, a data frame or a path")
     if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
         frame = frame.assign(**_values_of_pair(values, target, len(frame)))
+    if roles.sample_weight is not None:
+        if roles.sample_weight not in frame.columns:
+            raise DataError(f"test: {unknown_name(roles.sample_weight, list(frame.columns))}; metrics count rows by it")
+        check_weights(frame[roles.sample_weight], roles, "test: ")
     frame, arrays = _ordered(frame, given.arrays, roles.time)
+    weight = weights_of(frame, roles.sample_weight)
     if target.kind == ITSELF:
-        return Rows(encoded(schema, frame, arrays), np.zeros(len(frame)))
+        return Rows(encoded(schema, frame, arrays), np.zeros(len(frame)), weight)
     lists = lists_of(target, frame)
     if lists is not None:
         flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
         frame = pd.concat([frame, flags], axis=1)
     frame = frame.assign(**{part.name: _test_labels(frame, part) for part in target.each})
-    return Rows(encoded(schema, frame, arrays), codes_of(frame, target))
+    return Rows(encoded(schema, frame, arrays), codes_of(frame, target), weight)
 
 
 def _values_of_pair(given: Any, target: Target, rows: int) -> dict[str, NDArray[Any]]:

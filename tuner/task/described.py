@@ -55,6 +55,8 @@ def described(task: Known) -> str:
     )
     if task.groups is not None:
         rows += f", in {len(np.unique(task.groups)):,} groups"
+    if task.rows.weight is not None:
+        rows += f", weights from {task.rows.weight.min():.3g} to {task.rows.weight.max():.3g}"
     others = [score.name for score in task.scores[1:]]
     lines = {
         "rows": rows,

@@ -33,9 +33,6 @@ def make_folds(task: Task) -> list[tuple[Fold, Rows]]:
     """Return `(training side, held-out rows)` of each fold, with the inner slice drawn from the task's seed."""
     folds = []
     for k, parts in enumerate(fold_parts(task)):
-        rows = {
-            part: Rows(task.rows.table.take(index, f"{task.digest}/{k}/{part}"), task.rows.target[index])
-            for part, index in parts.items()
-        }
+        rows = {part: task.rows.take(index, f"{task.digest}/{k}/{part}") for part, index in parts.items()}
         folds.append((Fold(rows["full"], rows["train"], rows["inner"], seed=0), rows["held_out"]))
     return folds

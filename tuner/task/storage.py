@@ -17,13 +17,21 @@ from spaces.rows.table import Rows, Table
 def arrays_of(rows: Rows) -> dict[str, Array]:
     """Return all that rows hold but their texts, by name; of stretches of a series the series, and where they begin."""
     sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
+    weight = {} if rows.weight is None else {"weight": rows.weight}
     arrays: dict[str, Array] = {}
     for i, array in enumerate(rows.table.arrays):
         if isinstance(array, Stretches):
             arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
         else:
             arrays[f"array_{i}"] = array
-    return {"numbers": rows.table.numbers, "codes": rows.table.codes, "target": rows.target, **sequence, **arrays}
+    return {
+        "numbers": rows.table.numbers,
+        "codes": rows.table.codes,
+        "target": rows.target,
+        **weight,
+        **sequence,
+        **arrays,
+    }
 
 
 def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
@@ -41,10 +49,12 @@ def load_rows(folder: Path, part: str, schema: Schema) -> Rows:
     )
     path = folder / f"{part}_texts.parquet"
     texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
-    path = folder / f"{part}_sequence.npy"
-    sequence = np.load(path, mmap_mode="r") if path.exists() else None
+    weight, sequence = (
+        np.load(path, mmap_mode="r") if (path := folder / f"{part}_{name}.npy").exists() else None
+        for name in ("weight", "sequence")
+    )
     arrays = tuple(_load_array(folder, part, i, column) for i, column in enumerate(schema.arrays))
-    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target)
+    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target, weight)
 
 
 def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:

@@ -21,7 +21,7 @@ from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
 from spaces.rows.target import ITSELF, Follows, Target
 from tuner.amounts import Natural
-from tuner.scoring.metrics import METRICS, UNLABELLED
+from tuner.scoring.metrics import METRICS, UNLABELLED, check_weighable
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
 from tuner.task.build import (
@@ -69,6 +69,8 @@ class Task:
             if there is a group column, time if there is a time column, stratified for classes, else K-fold; 5 folds.
         test: Rows set aside first and read by `ensemble.test()` only: a share, a data frame or a path.
         group: A column that says which rows belong together; it is no feature, and cannot be missing.
+        sample_weight: A column of weights above zero: each row counts as if it were there so often, in training, in
+            metrics, in blends and in standard errors. It is no feature, and not needed to predict.
         sequence: A column that says which rows are the steps of one sequence, standing together in order: words of
             a sentence, say. Sequences are kept whole, as groups are.
         time: A column that orders the rows: dates or numbers, texts of them too (see `tuner.task.times`). The split is
@@ -130,6 +132,7 @@ class Task:
         split: Split | Mapping[str, Any] | str | None = None,
         test: float | str | Path | Any = None,
         group: str | None = None,
+        sample_weight: str | None = None,
         sequence: str | None = None,
         time: str | None = None,
         categories: Sequence[str] = (),
@@ -146,6 +149,7 @@ class Task:
     ) -> None:
         roles = Roles.of(
             group=group,
+            sample_weight=sample_weight,
             time=time,
             sequence=sequence,
             categories=categories,
@@ -183,7 +187,9 @@ class Task:
         for values, part in zip(rows.target.reshape(len(rows), -1).T, target.each, strict=True):
             if part.kind != ITSELF:
                 check_target(pd.Series(values), part.name)
-        target, scores = scores_of(target, rows.target, metric, metrics)
+        target, scores = scores_of(target, rows.target, metric, metrics, sample_weight=rows.weight)
+        if rows.weight is not None:
+            check_weighable(scores)
         folds = fold_indices(divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed)
         self._set(
             schema=made.schema,
@@ -254,7 +260,7 @@ class Task:
         rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
         if sequence is not None:
             steps = int(np.ceil(np.percentile(np.unique(sequence, return_counts=True)[1], 95)))
-        return Signature(tuple(inputs), self.target.each, rows, steps)
+        return Signature(tuple(inputs), self.target.each, rows, steps, self.rows.weight is not None)
 
     def save(self, folder: Path) -> None:
         """Write the arrays once, so that all workers can map them into memory."""

@@ -135,9 +135,10 @@ def leave(client: Any) -> None:
 
 def _make_database(path: Path) -> None:
     """Make an empty database under another name, and rename it: MLflow cannot go on with half of its tables."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     def write(part: Path) -> None:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
         SqlAlchemyStore(f"{_SQLITE}{part.as_posix()}", "./mlruns").engine.dispose()
 
     kept(path, write, there=_is_database)

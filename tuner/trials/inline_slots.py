@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from spaces.families.family import Family
-from spaces.machine.cores import cores
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
 from tuner.trials.outcome import Job
@@ -33,7 +31,6 @@ class InlineSlots:
 
     def start(self) -> None:
         """Cut the folds."""
-        os.environ.setdefault("TUNER_THREADS", str(cores()))
         self._folds = make_folds(self._task)
 
     def free(self) -> int:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +134,7 @@ def _head(rows: Rows) -> Rows:
     columns = rows.target.reshape(len(rows), -1).T
     first = np.concatenate([np.unique(column, return_index=True)[1] for column in columns])
     index = np.unique(np.concatenate([first[:_ROWS], np.arange(min(_ROWS, len(rows)))]))
-    return Rows(replace(rows.table.take(index), key=None), rows.target[index])
+    return rows.take(index)
 
 
 if __name__ == "__main__":

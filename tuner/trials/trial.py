@@ -115,16 +115,14 @@ def _train(
         predictions.append(_checked(fitted, held_out, "held-out rows"))
         if complaint := no_probabilities(predictions[-1], task.target):
             raise ShippingError(complaint)
-        scores["held_out"].append(scored(task.scores, held_out.target, predictions[-1]))
-        scores["train"].append(
-            scored(task.scores, seeded[k].full.target, _checked(fitted, seeded[k].full, "training rows"))
-        )
+        scores["held_out"].append(_scores_of(task, held_out, predictions[-1]))
+        scores["train"].append(_scores_of(task, seeded[k].full, _checked(fitted, seeded[k].full, "training rows")))
         values.append(_value(task.score, scores["held_out"][-1], k) if k in scoring else None)
         curves.append(curves_to_json(fitted.curves))
         (folder / f"fold-{k}").mkdir(exist_ok=True)
         fitted.save(folder / f"fold-{k}")
         if model.stops_early and k + 1 < len(seeded):
-            inner_values += _defined(task.score, seeded[k].inner.target, fitted.predict(seeded[k].inner.table))
+            inner_values += _defined(task.score, seeded[k].inner, fitted.predict(seeded[k].inner.table))
             if inner_values:
                 _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
         watch.next_fold()
@@ -159,7 +157,7 @@ class _Watch:
         if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
             while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
                 self._rung += 1
-            for value in _defined(self._score, self._folds[0].inner.target, predict()):
+            for value in _defined(self._score, self._folds[0].inner, predict()):
                 _report(self._report, self._rung - 1, value)
 
     def next_fold(self) -> None:
@@ -175,10 +173,14 @@ def _value(score: Score, found: Mapping[str, float], fold: int) -> float:
     return found[score.name]
 
 
-def _defined(score: Score, target: NDArray[Any], predictions: NDArray[Any]) -> list[float]:
+def _scores_of(task: Task, rows: Rows, predictions: NDArray[Any]) -> dict[str, float]:
+    return scored(task.scores, rows.target, predictions, sample_weight=rows.weight)
+
+
+def _defined(score: Score, rows: Rows, predictions: NDArray[Any]) -> list[float]:
     """Return the metric, or nothing where it says nothing of these rows: the pruner then hears nothing of them."""
     try:
-        return [score(target, predictions)]
+        return [score(rows.target, predictions, rows.weight)]
     except Undefined:
         return []
 

@@ -15,7 +15,7 @@ from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
-from spaces.engines.row_weights import row_weights
+from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.inputs.prepared import (
     Columns,
     Reading,
@@ -117,4 +117,4 @@ class KerasModel:
 
     def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
         target = scaled(rows, scale, self.signature.target, model.output_shape[-1])
-        return Arrays(read, target, row_weights(self.config, rows.target))
+        return Arrays(read, target, of_mean_one(row_weights(self.config, rows)))

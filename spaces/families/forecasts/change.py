@@ -136,4 +136,4 @@ class ChangeModel:
 def changed(rows: Rows, target: Target) -> Rows:
     """Return rows whose target is how much it changes from the last known value."""
     last = last_values(rows.table, target)
-    return Rows(rows.table, rows.target - (last if target.parts else last[:, 0]))
+    return replace(rows, target=rows.target - (last if target.parts else last[:, 0]))

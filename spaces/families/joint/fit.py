@@ -20,6 +20,7 @@ from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
+from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.joint.fitted import Average, JointFitted, Wide, beside
 from spaces.inputs.arrays import MOST_PIXELS, flat_width
@@ -84,8 +85,9 @@ def fit_joint(
     loss = loss_for(target, outputs)
     train_y, inner_y = (scaled(rows, average.scale, target, outputs) for rows in (fold.train, fold.inner))
     (fed,) = tower.feeds((tower.prepared.matrix(fold.train.table),))
-    train = Arrays((average.scores(said), *beside(average, wide, columns, trees, fed)), train_y)
-    inner = Arrays(_fresh(average, wide, fold.inner.table), inner_y)
+    train_weight, inner_weight = (of_mean_one(row_weights({}, rows)) for rows in (fold.train, fold.inner))
+    train = Arrays((average.scores(said), *beside(average, wide, columns, trees, fed)), train_y, train_weight)
+    inner = Arrays(_fresh(average, wide, fold.inner.table), inner_y, inner_weight)
     frozen = []
     train_units, inner_units = (_with_units(body, rows) for rows in (train, inner))
     for penalty in penalties:
@@ -219,7 +221,7 @@ def _train(
     )
     model.compile(optimizer=both, loss=loss)
     before = keras.losses.get(loss)(inner.y.reshape(len(inner.y), -1), predict(model, inner.x))
-    keeper = _KeepBest(float(keras.ops.mean(before)))
+    keeper = _KeepBest(float(np.average(before, weights=inner.weight)))
     rng = np.random.default_rng(fold.seed)
     curves = fit_network(
         Trainer(model),

@@ -24,7 +24,7 @@ from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.model import KerasModel
 from spaces.engines.keras.scale import scaled
 from spaces.engines.keras.training import Trainer
-from spaces.engines.row_weights import row_weights
+from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.xgboost import XGBoostModel
 from spaces.families.pretrained.features import BaseFeatures, Cut, base_features, colours, cut_base, pooled_vector
 from spaces.inputs.image.networks import augmented
@@ -87,7 +87,7 @@ class PretrainedModel:
 
         def read(rows: Rows) -> Rows:
             none = np.empty((len(rows), 0))
-            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target)
+            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target, rows.weight)
 
         featured = [replace(fold, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
         scales = (_scale(fold.train) for fold in featured)
@@ -125,7 +125,7 @@ class PretrainedModel:
 
         def arrays(read: Any, rows: Rows) -> Arrays:
             wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
-            return Arrays(read, wanted, row_weights(settings, rows.target))
+            return Arrays(read, wanted, of_mean_one(row_weights(settings, rows)))
 
         whole.curves = fit_network(
             trainer,

@@ -21,7 +21,7 @@ from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.prediction import step_function
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.keras.training import Trainer
-from spaces.engines.row_weights import row_weights
+from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.families.sequences.windows import PreparedWindows, Windows, prepare_windows
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
@@ -143,7 +143,7 @@ class StepModel:
             target = ((target - scale.mean) / scale.deviation).astype(np.float32)[:, :, None]
         else:
             target = target.astype(np.int32)
-        weights = row_weights(self.config, np.asarray(rows.target))
+        weights = of_mean_one(row_weights(self.config, rows))
         each = windows.fresh.astype(np.float32)
         each *= each.size / each.sum()  # a loss is divided by all steps of all windows
         return Arrays(fed(windows), target, each if weights is None else each * weights[windows.rows])

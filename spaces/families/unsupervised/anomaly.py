@@ -113,7 +113,7 @@ class AnomalyModel:
 def _usual(fold: Fold, odd: int) -> Fold:
     def kept(rows: Rows) -> Rows:
         at = np.flatnonzero(rows.target != odd)
-        return Rows(rows.table.take(at), np.zeros(len(at)))
+        return replace(rows.take(at), target=np.zeros(len(at)))
 
     return replace(fold, full=kept(fold.full), train=kept(fold.train), inner=kept(fold.inner))
 

@@ -94,7 +94,7 @@ class UsualModel:
         for fold in folds:
             prepared, matrix = learn(plain_reading(self.signature), fold.full.table, fold.full.target, "regression")
             counted = self.signature.input.dtype == "uint8"
-            mean = flat_values(matrix).mean(axis=0)
+            mean = np.average(flat_values(matrix), axis=0, weights=fold.full.weight).astype(np.float32)
             yield UsualFitted(prepared, mean, self.signature.target.loss, counted)
 
 
