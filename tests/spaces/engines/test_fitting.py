@@ -20,7 +20,7 @@ def test_networks_are_trained_in_one_place():
 
 def test_a_given_number_of_epochs_looks_at_no_inner_rows(data):
     d = data("regression")
-    config = defaults(narrow(FAMILIES["dense"].space(d.signature), {"epochs": 9, "depth": 1}))
+    config = defaults(narrow(FAMILIES["dense"].space(d.signature), {"epochs": 9, "schedule": ["constant"]}))
     folds = [d.folds[0], Fold(*(d.folds[0].full,) * 3, seed=1, steps=2)]
     stopped, given = FAMILIES["dense"].build(config, d.signature).fit(folds, lambda *_: None)
     assert set(stopped.curves) == {Curve("loss"), Curve("loss", "validation")}
