@@ -73,7 +73,12 @@ KERAS = Engine(
     weighs_rows=True,
 )
 XGBOOST = Engine(
-    "xgboost", "spaces.engines.xgboost:XGBoostFitted", modules=("xgboost",), packages=("xgboost",), cost=2.0, weighs_rows=True,
+    "xgboost",
+    "spaces.engines.xgboost:XGBoostFitted",
+    modules=("xgboost",),
+    packages=("xgboost",),
+    cost=2.0,
+    weighs_rows=True,
 )
 SKLEARN = Engine(
     "sklearn",
