@@ -21,6 +21,8 @@ from ensembles.measures.conformal import intervals, label_sets
 from ensembles.requirements import engines_of, versions
 from spaces.engines.engine import Engine, hand_over
 from spaces.engines.together import Together
+from spaces.inputs.kinds import hand_over as hand_over_kinds
+from spaces.inputs.kinds import kinds_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import replaced
 from spaces.rows.columns import Schema
@@ -28,7 +30,7 @@ from spaces.rows.table import Table
 from spaces.rows.target import Target
 from spaces.store import load_fitted
 
-FORMAT = 3
+FORMAT = 4
 _CHUNK = 50_000
 _DISTANCES = "distances.npy"
 _COMBINER = "combiner.json"
@@ -306,7 +308,7 @@ class Ensemble:
         return table_of(self.schema, rows)
 
 
-def load(folder: str | Path, *, engines: Sequence[str | Engine] = ()) -> Ensemble:
+def load(folder: str | Path, *, engines: Sequence[str | Engine] = (), kinds: Sequence[str] = ()) -> Ensemble:
     """Load an ensemble that was saved, or the one saved in a study's folder.
 
     It needs neither the builders of the models nor the training data.
@@ -315,12 +317,15 @@ def load(folder: str | Path, *, engines: Sequence[str | Engine] = ()) -> Ensembl
         folder: The folder.
         engines: Engines of your own that trained some of the models, each or its name, `"module:name"`; their modules
             are imported. Nothing else is, whatever the folder says.
+        kinds: Kinds of input of your own, `"module:NAME"` each; the same holds for their modules.
 
     Raises:
         BundleError: There is none, a file is missing or was changed, or the format is newer.
         EngineError: A model is of an engine that is neither ours nor imported, or an engine is not there.
+        TableError: An input is of a kind that is neither ours nor imported, or a kind is not there.
     """
     hand_over(engines)
+    hand_over_kinds(kinds)
     folder = Path(folder)
     if not (folder / "ensemble.json").is_file() and (folder / "ensemble" / "ensemble.json").is_file():
         folder = folder / "ensemble"
@@ -347,6 +352,7 @@ def load(folder: str | Path, *, engines: Sequence[str | Engine] = ()) -> Ensembl
         engines_of(member.folders)
     target = Target.from_json(stored["target"])
     schema = Schema.from_json(stored["schema"])
+    kinds_of(schema.kinds)  # refuse an unknown kind now, too
     off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
     try:
         combiner = combiner_from_json(json.loads((folder / _COMBINER).read_text()))

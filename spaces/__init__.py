@@ -7,6 +7,7 @@ from spaces.engines.engine import Engine
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.families.own import family
+from spaces.inputs.kind import InputKind
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.narrow import narrow
 from spaces.language.space import configure, defaults, digest, flatten, sample, suggest
@@ -26,6 +27,7 @@ __all__ = [
     "Float",
     "Fold",
     "Input",
+    "InputKind",
     "Int",
     "Model",
     "Rows",

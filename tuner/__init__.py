@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ensembles.ensemble import load as load
     from spaces.families.own import family as family
     from spaces.families.pretrained.bases import pretrained_base as pretrained_base
+    from spaces.inputs.image.border import Image as Image
+    from spaces.inputs.series.border import Series as Series
+    from spaces.inputs.table.kind import Category as Category
+    from spaces.inputs.text.kind import Text as Text
     from tuner.ensembling.build import compare as compare
     from tuner.ensembling.looks import single_ensemble as single_ensemble
     from tuner.launch.tune import tune as tune
@@ -44,14 +48,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Category": "spaces.inputs.table.kind",
     "HyperoptSampler": "tuner.search.hyperopt_sampler",
+    "Image": "spaces.inputs.image.border",
     "METRICS": "tuner.scoring.metrics",
     "Metric": "tuner.scoring.score",
     "PRUNERS": "tuner.search.samplers",
     "SAMPLERS": "tuner.search.samplers",
+    "Series": "spaces.inputs.series.border",
     "Split": "tuner.task.splits",
     "Study": "tuner.study",
     "Task": "tuner.task.task",
+    "Text": "spaces.inputs.text.kind",
     "Undefined": "tuner.scoring.score",
     "anomalies": "tuner.recipes.series",
     "best_model": "tuner.recipes.best_model",

@@ -179,9 +179,12 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
 @click.option("--engine", "engines", multiple=True, metavar="MODULE:NAME", help="An engine of your own, to import.")
+@click.option("--kind", "kinds", multiple=True, metavar="MODULE:NAME", help="A kind of input of your own, to import.")
 @_format
 @_exits
-def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, ...], form: str) -> None:
+def predict(
+    folder: Path, rows: Path, output: Path | None, engines: tuple[str, ...], kinds: tuple[str, ...], form: str
+) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
     from ensembles.predictions import predictions_table
@@ -190,7 +193,7 @@ def predict(folder: Path, rows: Path, output: Path | None, engines: tuple[str, .
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
-    loaded = load(folder, engines=engines)
+    loaded = load(folder, engines=engines, kinds=kinds)
     given = read_given(rows, schema=loaded.schema)
     frame = given.frame
     if all(part.follows for part in loaded.target.each):

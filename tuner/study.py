@@ -13,6 +13,7 @@ import pandas as pd
 
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
+from spaces.inputs.kinds import hand_over
 from spaces.language.space import Space, digest, from_json, to_json
 from spaces.machine.disk import write_text
 from tuner.amounts import Count, Duration, Positive
@@ -110,17 +111,20 @@ class Study(Archive):
         return summary(self, limit)
 
 
-def load_study(folder: str | Path, *, metrics: Sequence[Metric] = ()) -> Study:
+def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Sequence[str] = ()) -> Study:
     """Open a study's folder, without training anything.
 
     Args:
         folder: The folder.
         metrics: The user's own metrics, if it used any: functions are not stored.
+        kinds: The user's own kinds of input, `"module:NAME"` each; their modules are imported.
 
     Raises:
         StudyError: The folder holds no study.
+        TableError: An input is of a kind that is neither ours nor imported.
     """
     folder = Path(folder)
+    hand_over(kinds)
     stored = read_study_file(folder)
     task = Task.open(folder / "data", metrics)
     spaces = {family: from_json(entry["space"]) for family, entry in stored["families"].items()}

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.families.own import family
+from spaces.inputs.kinds import KINDS, options_named
 from spaces.language.complaints import unknown_name
 from tuner.launch.tune import tune
 from tuner.options import options_of, section
@@ -54,6 +55,7 @@ DataSection = section(
     train=(str, ...),
     target=(str | list[str] | None, None),
     split=(SplitSection | str | None, None),
+    columns=(dict[str, dict[str, Any]], {}),
     language=(LanguageSection | None, None),
     series=(SeriesSection | None, None),
 )
@@ -175,6 +177,7 @@ def task_of(file: StudyFile, folder: Path) -> Task:
         if isinstance(given.get("test"), str):
             raise StudyFileError(f"[data] test: of a series it is the share at its end, got {given['test']!r}")
         return series_task(train, target, **series, **given, seed=file.seed)
+    given["columns"] = {name: _said(name, what, folder) for name, what in given.get("columns", {}).items()}
     for name in ("test", "vectors"):
         if isinstance(given.get(name), str):
             given[name] = folder / given[name]
@@ -214,6 +217,18 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
             rest["base"] = str((folder / base).resolve())
         chosen[name] = {**rest, "family": _own_family(name, changes, folder)} if own else rest
     return chosen
+
+
+def _said(name: str, what: Mapping[str, Any], folder: Path) -> Any:
+    """Return what `columns` says of a column: its kind, or `"module:NAME"` of one's own, and the kind's options."""
+    if not isinstance(kind := what.get("kind"), str):
+        raise StudyFileError(f'[data.columns.{name}] kind is missing: one of {", ".join(KINDS)}, or "module:NAME"')
+    if ":" in kind:
+        _imported(kind, f"[data.columns.{name}] kind", folder)
+    try:
+        return options_named(kind, {key: value for key, value in what.items() if key != "kind"})
+    except (TypeError, ValueError) as error:
+        raise StudyFileError(f"[data.columns.{name}] {error}") from error
 
 
 def _own_family(name: str, changes: Mapping[str, Any], folder: Path) -> Family:

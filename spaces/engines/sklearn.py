@@ -20,6 +20,7 @@ from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
 from spaces.engines.row_weights import row_weights
+from spaces.inputs.kind import ReadBy
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, Scaling
 from spaces.inputs.text.vocabulary import TextRecipe
@@ -99,6 +100,7 @@ class EstimatorModel:
         config: The configuration, for class weights.
         text: How texts are preprocessed, where the task has some.
         blind: Whether it looks at no input at all.
+        by: Whether arrays are read as by linear models or by trees.
     """
 
     make: Callable[[int, int], Any]
@@ -107,12 +109,13 @@ class EstimatorModel:
     config: Config = field(default_factory=dict)
     text: TextRecipe | None = None
     blind: bool = False
+    by: ReadBy = "linear"
     stops_early: ClassVar[bool] = False
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[EstimatorFitted]:
         """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
         recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
-        read = joined_reading(recipe, self.text, self.signature, self.config)
+        read = joined_reading(recipe, self.text, self.signature, config=self.config, by=self.by)
         reading = Reading((), None, joined=True) if self.blind else read
         from sklearn.dummy import DummyClassifier
 

@@ -104,7 +104,7 @@ class XGBoostModel:
         table = fold.train.table
         recipe = Recipe("none", "codes", self.signature.cardinalities)
         text = text_recipe(self.config) if self.signature.texts else None
-        reading = joined_reading(recipe, text, self.signature, self.config)
+        reading = joined_reading(recipe, text, self.signature, config=self.config, by="trees")
         prepared, matrix = learn(reading, table, fold.train.target, self.signature.target.kind)
         return self.fit_columns(fold, prepared, matrix, watch, category_columns(recipe, table.numbers.shape[1]))
 

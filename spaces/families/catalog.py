@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from spaces.engines.engine import KERAS, SKLEARN, XGBOOST, at
 from spaces.families import fits
-from spaces.families.branches.space import functional_space, image_space, series_space, siamese_space, text_space
+from spaces.families.branches.space import functional_space, kind_space, siamese_space
 from spaces.families.dense.space import dense_space, wide_and_deep_space
 from spaces.families.each_target import each_target
 from spaces.families.estimators.builders import build_baseline, build_linear, build_random_forest, build_xgboost
@@ -20,9 +20,8 @@ from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
-from spaces.inputs.image.spaces import IMAGE_BRANCHES
-from spaces.inputs.series.spaces import SERIES_BRANCHES
-from spaces.inputs.text.spaces import BRANCHES
+from spaces.inputs.kind import InputKind
+from spaces.inputs.kinds import KINDS, kinds_of
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config, Space
 from spaces.rows.signature import Signature
@@ -72,12 +71,11 @@ def _network(
     return forecasting(Family(name, space, build if heads else each_target(build), engines=(KERAS,), unfit=unfit))
 
 
-def _text_family(branch: str) -> Family:
-    return _network(f"text_{branch}", partial(text_space, branch), _FUNCTIONAL, fits.texts)
-
-
-def _array_family(kind: str, space: Callable[[str, Signature], Space], branch: str) -> Family:
-    return _network(f"{kind}_{branch}", partial(space, branch), _FUNCTIONAL, partial(fits.only, kind))
+def _families_of(kind: InputKind) -> Iterator[Family]:
+    """Yield a family for each branch that reads a kind: texts beside anything, arrays beside tables."""
+    unfit = partial(fits.only, kind) if kind.arrays is not None else partial(fits.some, kind)
+    for branch in kind.branches if kind.families else ():
+        yield _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit)
 
 
 def _baseline(config: Config, signature: Signature) -> Any:
@@ -133,8 +131,7 @@ def _itself(name: str, space: Callable[[Signature], Space], builder: str, loss: 
 
         return KerasModel(at(f"spaces.families.unsupervised.networks:{builder}"), config, signature)
 
-    kinds = ("image", "series", "table")
-    return Family(name, space, build, engines=(KERAS,), unfit=partial(fits.no_target, loss, kinds))
+    return Family(name, space, build, engines=(KERAS,), unfit=partial(fits.no_target, loss))
 
 
 def _build_gan(config: Config, signature: Signature) -> Any:
@@ -160,9 +157,14 @@ def _step_family(
     return Family(name, space, build, engines=(KERAS,), unfit=unfit)
 
 
-_SUPERVISED: dict[str, Family] = {
-    family.name: replace(family, unfit=partial(fits.a_target, family.unfit), cost=_COSTS.get(family.name))
-    for family in (
+def _supervised(*families: Family) -> dict[str, Family]:
+    return {
+        one.name: replace(one, unfit=partial(fits.a_target, one.unfit), cost=_COSTS.get(one.name)) for one in families
+    }
+
+
+_SUPERVISED: dict[str, Family] = _supervised(
+    *(
         _network("dense", dense_space, "spaces.families.dense.network:build_dense", fits.tables_only, joined=True),
         _network(
             "wide_and_deep",
@@ -172,9 +174,7 @@ _SUPERVISED: dict[str, Family] = {
             heads=False,
             joined=True,
         ),
-        *map(_text_family, BRANCHES),
-        *(_array_family("series", series_space, branch) for branch in SERIES_BRANCHES),
-        *(_array_family("image", image_space, branch) for branch in IMAGE_BRANCHES),
+        *(family for kind in KINDS.values() for family in _families_of(kind)),
         Family(
             "image_pretrained", pretrained_space, _build_pretrained, (KERAS, XGBOOST), None, fits.photographs, _no_base
         ),
@@ -187,15 +187,21 @@ _SUPERVISED: dict[str, Family] = {
             forecasting(Family(name, space, each_target(build), engines, unfit=unfit))
             for name, space, build, engines, unfit in (
                 ("deep_trees", _deep_trees_space, _build_deep_trees, (KERAS, XGBOOST), lambda signature: ""),
-                ("xgboost", xgboost_space, build_xgboost, (XGBOOST,), fits.lines_of_numbers),
-                ("random_forest", random_forest_space, build_random_forest, (SKLEARN,), fits.lines_of_numbers),
-                ("linear", linear_space, build_linear, (SKLEARN,), fits.few_pixels),
+                ("xgboost", xgboost_space, build_xgboost, (XGBOOST,), partial(fits.lines_of_numbers, "trees")),
+                (
+                    "random_forest",
+                    random_forest_space,
+                    build_random_forest,
+                    (SKLEARN,),
+                    partial(fits.lines_of_numbers, "trees"),
+                ),
+                ("linear", linear_space, build_linear, (SKLEARN,), partial(fits.lines_of_numbers, "linear")),
             )
         ),
         Family("series_anomaly", anomaly_space, _build_anomaly, (KERAS,), unfit=fits.windows_of_two_classes),
         Family("series_baseline", naive_space, NaiveModel, engines=(), unfit=fits.forecasts),
     )
-}
+)
 
 
 _UNSUPERVISED = (
@@ -206,7 +212,7 @@ _UNSUPERVISED = (
         gan_space,
         _build_gan,
         (KERAS,),
-        unfit=partial(fits.no_target, "two_sample", ("image",)),
+        unfit=partial(fits.no_target, "two_sample", only="image"),
         ignores_weights=True,
     ),
 )
@@ -220,19 +226,26 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def family_named(name: str) -> Family:
+def families_for(signature: Signature) -> dict[str, Family]:
+    """Return the families that come with us, and those of a task's own kinds of input."""
+    own = kinds_of(one.kind for one in signature.inputs if one.kind not in KINDS)
+    return {**FAMILIES, **_supervised(*(family for kind in own.values() for family in _families_of(kind)))}
+
+
+def family_named(name: str, signature: Signature) -> Family:
     """Return the family of that name.
 
     Raises:
         ValueError: There is none; the message lists the right names.
     """
-    if name not in FAMILIES:
-        raise ValueError(f"family: {unknown_name(name, list(FAMILIES))}")
-    return FAMILIES[name]
+    known = families_for(signature)
+    if name not in known:
+        raise ValueError(f"family: {unknown_name(name, list(known))}")
+    return known[name]
 
 
 def fitting(signature: Signature) -> list[str]:
     """Return the names of the families that can be used for a task as they are, the baseline included."""
-    known = {name: family for name, family in FAMILIES.items() if family.weighs_rows or not signature.weighted}
+    known = {name: one for name, one in families_for(signature).items() if one.weighs_rows or not signature.weighted}
     fit = {name: family for name, family in known.items() if not family.unfit(signature)}
     return [name for name, family in fit.items() if not family.lacking(family.space(signature), signature)]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from spaces.inputs.arrays import MOST_PIXELS, flat_width
-from spaces.rows.signature import Signature
+from spaces.inputs.kind import InputKind, ReadBy
+from spaces.inputs.kinds import KINDS, arrays_of, kind_named
+from spaces.rows.signature import Input, Signature
 from spaces.rows.target import ITSELF, followed
-
-_A = {"text": "a text", "series": "a series", "image": "an image"}
 
 
 def tables_only(signature: Signature) -> str:
     """Say that a family reads tables, and nothing beside them."""
     for one in (*signature.texts, *signature.arrays):
-        return f"it reads tables only, and {one.name!r} is {_A[one.kind]}"
+        return f"it reads tables only, and {one.name!r} is {kind_named(one.kind).noun}"
     return ""
 
 
-def texts(signature: Signature) -> str:
-    """Say that a family reads texts."""
-    return "" if signature.texts else "it reads texts, and there is none: name columns, Task(..., text=['review'])"
+def some(kind: InputKind, signature: Signature) -> str:
+    """Say that a family reads inputs of a kind, whatever stands beside them."""
+    if any(kind_named(one.kind).name == kind.name for one in signature.inputs):
+        return ""
+    return f"it reads {kind.plural}, and there are none: {kind.ask}"
 
 
 def several_inputs(signature: Signature) -> str:
@@ -42,14 +43,13 @@ def pairs(signature: Signature) -> str:
     return ""
 
 
-def only(kind: str, signature: Signature) -> str:
+def only(kind: InputKind, signature: Signature) -> str:
     """Say that a family reads one kind of array, beside a table."""
-    plural = "series" if kind == "series" else "images"
     if not signature.arrays:
-        return f"it reads {plural}, and there are none: hand over an array, Task(array, target)"
+        return some(kind, signature)
     for one in (*signature.texts, *signature.arrays):
-        if one.kind != kind:
-            return f"it reads {plural}, and {one.name!r} is {_A[one.kind]}: functional reads both"
+        if (other := kind_named(one.kind)).name != kind.name:
+            return f"it reads {kind.plural}, and {one.name!r} is {other.noun}: functional reads both"
     return ""
 
 
@@ -68,21 +68,15 @@ def photographs(signature: Signature) -> str:
     return ""
 
 
-def lines_of_numbers(signature: Signature) -> str:
-    """Say that trees and linear models want a line of numbers, as an image is none."""
+def lines_of_numbers(by: ReadBy, signature: Signature) -> str:
+    """Say that trees and linear models want a line of numbers, which some kinds are not, or too long a one."""
     for one in signature.arrays:
-        if one.kind == "image":
+        if arrays_of(one.kind).width(one, by) is None:
+            noun = kind_named(one.kind).noun
             return (
-                f"it reads lines of numbers, and {one.name!r} is an image: deep_trees reads what a network makes of it"
+                f"it reads lines of numbers, and {one.name!r} is {noun}, which makes no line that is short enough: "
+                "deep_trees reads what a network makes of it"
             )
-    return ""
-
-
-def few_pixels(signature: Signature) -> str:
-    """Say that an image has too many pixels for a linear model."""
-    for one in signature.arrays:
-        if one.kind == "image" and flat_width("image", one.shape) > MOST_PIXELS:
-            return f"it reads pixels as columns, and {one.name!r} has more than {MOST_PIXELS:,}"
     return ""
 
 
@@ -124,19 +118,24 @@ def a_target(unfit: Callable[[Signature], str], signature: Signature) -> str:
     return unfit(signature)
 
 
-def no_target(loss: str, kinds: Sequence[str], signature: Signature) -> str:
-    """Say that a family learns rows of some kinds without a target, with one metric."""
+def no_target(loss: str, signature: Signature, *, only: str = "") -> str:
+    """Say that a family learns rows without a target, with one metric; of one kind of input, or of all that can be."""
     metric = {"reconstruction": "reconstruction_error", "elbo": "negative_elbo", "two_sample": "two_sample"}[loss]
     if signature.target.kind != ITSELF:
         return f"it learns rows without a target: Task(data, None, metric={metric!r})"
     if signature.target.loss != loss:
         return f"it is scored with another metric: Task(data, None, metric={metric!r})"
-    if len(signature.inputs) != 1 or signature.input.kind not in kinds:
-        names = ", ".join(f"{one.name} ({one.kind})" for one in signature.inputs)
-        return f"it reads one input, {' or '.join(kinds)}, and the task has {names}"
+    if len(signature.inputs) != 1 or not _restorable(signature.input, only):
+        names = ", ".join(f"{one.name} ({kind_named(one.kind).name})" for one in signature.inputs)
+        wanted = only or " or ".join(name for name, kind in KINDS.items() if kind.bodies)
+        return f"it reads one input, {wanted}, and the task has {names}"
     if signature.input.kind == "image" and signature.input.dtype != "uint8":
         return "it reads images of whole numbers from 0 to 255 (uint8), and these hold others"
     return ""
+
+
+def _restorable(one: Input, only: str) -> bool:
+    return one.kind == only if only else bool(kind_named(one.kind).bodies)
 
 
 def windows_of_two_classes(signature: Signature) -> str:

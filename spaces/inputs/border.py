@@ -13,20 +13,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from spaces.inputs.given import below, read_given
-from spaces.inputs.image.files import read_images
+from spaces.inputs.given import read_given
+from spaces.inputs.kinds import KINDS, array_kinds, arrays_of, kind_named
 from spaces.inputs.table.categories import codes_of_categories
 from spaces.inputs.table.columns import column_of_values, numbers_of, sequence_numbers
 from spaces.inputs.text.columns import texts_of
 from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import Array, Stretches
-from spaces.rows.columns import ARRAYS, Column, ColumnKind, Schema, TableError
+from spaces.rows.arrays import Array
+from spaces.rows.columns import FRAMED, Column, ColumnKind, Schema, TableError
 from spaces.rows.table import Table
-
-_LOOKED_AT = 1000  # rows of a series, to tell how far it is from zero
-_MOST_LOST = 1e-4  # of a channel's deviation
 
 
 def learn_schema(
@@ -37,6 +33,7 @@ def learn_schema(
     sequence: str | None = None,
     inputs: Mapping[str, Sequence[str]] | None = None,
     arrays: Mapping[str, Array] | None = None,
+    said: Mapping[str, Any] | None = None,
     missing: Sequence[str] = (),
 ) -> Schema:
     """Find out each column's kind.
@@ -47,7 +44,8 @@ def learn_schema(
         text: Columns to be read as text, or as sequences of tokens.
         sequence: The column that says which rows are steps of one sequence.
         inputs: The columns of each named table; others are those of the one that is called `"table"`.
-        arrays: Series and images by name.
+        arrays: Arrays by name, each an input of its own.
+        said: What a user says of arrays, by name; each kind has options of its own.
         missing: Texts that stand for missing values in files, beside the usual ones.
 
     Raises:
@@ -71,33 +69,28 @@ def learn_schema(
             forced = "sequence"
         columns.append(column_of_values(name, frame.iloc[:, i], forced))
     columns = _with_inputs(columns, inputs or {})
-    kinds: dict[int, ColumnKind] = {3: "series", 4: "image"}
     for name, array in (arrays or {}).items():
         if name in names:
             raise TableError(f"{name!r} is a column and an array too: rename one of them")
-        dtype = series_dtype(array) if array.ndim == 3 else str(array.dtype)
-        columns.append(Column(name, kinds[array.ndim], shape=tuple(array.shape[1:]), dtype=dtype))
+        columns.append(column_of_array(name, array, (said or {}).get(name)))
     return Schema(tuple(replace(column, missing=tuple(missing)) for column in columns))
 
 
-def series_dtype(array: Array) -> str:
-    """Return the type that a series is kept in: float64 where a channel is too far from zero for float32.
+def column_of_array(name: str, array: Array, said: Any = None) -> Column:
+    """Return the column of an array: of the kind that is said, or of the first that accepts it.
 
-    Args:
-        array: `(rows, steps, channels)`.
+    Raises:
+        TableError: It is of no kind, or not of the one that is said.
     """
-    if array.dtype != np.float64:
-        return "float32"
-    base = array.base if isinstance(array, Stretches) else np.asarray(array[:: max(1, len(array) // _LOOKED_AT)])
-    channels = base.reshape(-1, base.shape[-1]).T
-    return "float64" if any(_loses(values[np.isfinite(values)]) for values in channels) else "float32"
-
-
-def _loses(values: NDArray[np.float64]) -> bool:
-    """Return whether float32 would round away more than a ten-thousandth of the values' deviation."""
-    with np.errstate(over="ignore"):
-        rounded = np.abs(values.astype(np.float32) - values)
-    return bool(values.size and rounded.max() > _MOST_LOST * values.std())
+    if said is not None:
+        return arrays_of(said.kind).describe(name, array, said)
+    for kind, arrays in array_kinds():
+        if arrays.accepts(array):
+            return arrays.describe(name, array, KINDS[kind].options())
+    raise TableError(
+        f"{name!r} has the shape {tuple(array.shape)}, which no kind of input has: say what it is, "
+        f"Task(..., columns={{{name!r}: ...}})"
+    )
 
 
 def _with_inputs(columns: list[Column], inputs: Mapping[str, Sequence[str]]) -> list[Column]:
@@ -131,7 +124,7 @@ def table_of(schema: Schema, data: Any) -> Table:
 
     Args:
         schema: What the model was trained on.
-        data: As for `spaces.inputs.given.read_given`; files of images are named by paths relative to the data's file.
+        data: As for `spaces.inputs.given.read_given`; files are named by paths relative to the data's file.
 
     Raises:
         DataError, TableError: A file cannot be read, a column is missing or holds another kind of value.
@@ -139,8 +132,8 @@ def table_of(schema: Schema, data: Any) -> Table:
     given = read_given(data, schema=schema)
     frame = given.frame
     for column in schema.arrays:
-        if column.kind == "image" and column.name in frame.columns:
-            frame = frame.assign(**{column.name: [below(given.folder, file) for file in frame[column.name]]})
+        if arrays_of(column.kind).files is not None and column.name in frame.columns:
+            frame = frame.assign(**{column.name: given.files_of(column.name)})
     return encode(schema, frame, given.arrays)
 
 
@@ -155,7 +148,7 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     if not all(isinstance(name, str) for name in frame.columns):
         frame = frame.rename(columns=str)
     present = Counter(frame.columns)
-    for name in [column.name for column in schema.columns if column.kind not in ARRAYS]:
+    for name in [column.name for column in schema.columns if column.kind in FRAMED]:
         if not present[name]:
             raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
         if present[name] > 1:
@@ -182,39 +175,15 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence, arrays=given)
 
 
-def _array_of(column: Column, frame: pd.DataFrame, arrays: Mapping[str, Array]) -> Array:
-    if column.name not in arrays:
-        if column.kind == "image" and column.name in frame.columns:
-            height, width, channels = column.shape
-            return read_images(list(frame[column.name]), (height, width, channels))
-        files = " or name files in a column of that name" if column.kind == "image" else ""
-        raise TableError(
-            f"the {column.kind} {column.name!r} is missing: hand over {{{column.name!r}: array, ...}}{files}"
-        )
-    array = arrays[column.name]
-    if tuple(array.shape[1:]) != column.shape:
-        raise TableError(
-            f"{column.name!r} must have the shape (rows, {', '.join(map(str, column.shape))}), got {tuple(array.shape)}"
-        )
-    if column.kind == "series":
-        return _as_kept(array, column.dtype)
-    if column.dtype == "uint8" and array.dtype != np.uint8:
-        pixels = np.asarray(array)
-        if len(pixels) and not (pixels.max() > 1 and pixels.min() >= 0 and (pixels == pixels.astype(np.uint8)).all()):
-            raise TableError(f"{column.name!r} must hold whole numbers from 0 to 255, as in training, got fractions")
-        return pixels.astype(np.uint8)
-    if column.kind == "image" and column.dtype == "float32" and array.dtype == np.uint8:
-        raise TableError(
-            f"{column.name!r} must hold numbers with fractions, as in training, got whole ones: scale them"
-        )
-    return array
-
-
-def _as_kept(series: Array, dtype: str) -> Array:
-    if isinstance(series, Stretches):
-        return replace(series, base=series.base.astype(dtype, copy=False))
-    kept: Array = series.astype(dtype, copy=False) if isinstance(series, np.ndarray) else series
-    return kept
+def _array_of(column: Column, frame: pd.DataFrame, given: Mapping[str, Array]) -> Array:
+    kind = kind_named(column.kind)
+    arrays = arrays_of(column.kind)
+    if column.name in given:
+        return arrays.encode(column, given[column.name])
+    if arrays.files is not None and column.name in frame.columns:
+        return arrays.files.read(list(frame[column.name]), column)
+    files = "" if arrays.files is None else " or name files in a column of that name"
+    raise TableError(f"the {kind.name} {column.name!r} is missing: hand over {{{column.name!r}: array, ...}}{files}")
 
 
 def _plain_numbers(schema: Schema, frame: pd.DataFrame) -> Table | None:

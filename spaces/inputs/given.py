@@ -24,18 +24,19 @@ from spaces.inputs.files import (
     read_arrays,
     read_file,
 )
+from spaces.inputs.kinds import array_kinds
 from spaces.rows.arrays import Array, Stretches
-from spaces.rows.columns import ARRAYS, TABLE, Column, Schema, TableError
+from spaces.rows.columns import FRAMED, TABLE, Column, Schema, TableError
 
 Words = Mapping[str, Collection[str] | None]
 """Columns of a file that are read as they are written; see `spaces.inputs.files.read_file`."""
 
 
 class Given(NamedTuple):
-    """What a user handed over: rows, series and images by name, and the columns of each named table.
+    """What a user handed over: rows, arrays by name, and the columns of each named table.
 
-    `images` are columns that name files, `folder` where these are looked for; `written` are columns of a text file that
-    are as they are written.
+    Arrays are as they came: their kinds check them (`spaces.inputs.border`). `images` are columns that name files,
+    `folder` where these are looked for; `written` are columns of a text file that are as they are written.
     """
 
     frame: pd.DataFrame
@@ -45,6 +46,13 @@ class Given(NamedTuple):
     folder: Path | None = None
     written: tuple[str, ...] = ()
 
+    def files_of(self, column: str) -> list[Any]:
+        """Return the paths in a column; those of a file are relative to its folder."""
+        folder = self.folder
+        if folder is None:
+            return list(self.frame[column])
+        return [folder / file if isinstance(file, str) and file else file for file in self.frame[column]]
+
 
 def read_given(
     data: Any,
@@ -52,6 +60,7 @@ def read_given(
     schema: Schema | None = None,
     missing: Sequence[str] = (),
     texts: Words | None = None,
+    said: Collection[str] = (),
 ) -> Given:
     """Return what a user handed over; rows for a model by its schema.
 
@@ -63,6 +72,7 @@ def read_given(
         schema: What a model was trained on, where there is one.
         missing: As for `spaces.inputs.files.read_file`, beside the schema's.
         texts: As for `read_file`, beside the schema's.
+        said: Names that are said to be arrays, whatever their axes; an array without a name is the only one.
 
     Raises:
         DataError, TableError: It cannot be used.
@@ -72,19 +82,15 @@ def read_given(
     if isinstance(data, Given):
         return data
     if isinstance(data, str | Path):
-        return _of_path(Path(data), missing, texts)
+        return _of_path(Path(data), missing, texts, said)
     if isinstance(data, Mapping):
         if _names_inputs(data, schema):
-            return _named_inputs(data, missing, texts)
+            known = () if schema is None else [column.name for column in schema.arrays]
+            return _named_inputs(data, missing, texts, [*said, *known])
         return Given(*_columns_of(data, schema))
     if isinstance(data, pd.Series):
         return Given(_of_series(data, schema), {}, {})
-    return Given(*_of_values(data, schema))
-
-
-def below(folder: Path | None, file: Any) -> Any:
-    """Return a file's path, of one that is given relative to a folder."""
-    return folder / file if folder is not None and isinstance(file, str) and file else file
+    return Given(*_of_values(data, schema, next(iter(said)) if len(said) == 1 else None))
 
 
 def frame_of(data: Any) -> pd.DataFrame | None:
@@ -118,16 +124,16 @@ def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:
     for column in schema.columns if schema is not None else ():
         if column.kind == "category":
             found[column.name] = MISSING_WORDS.intersection(column.categories)
-        elif column.kind in ("text", "sequence", "image"):
+        elif not column.tabular:
             found[column.name] = None
     return found
 
 
-def _of_path(path: Path, missing: Sequence[str], texts: Words) -> Given:
+def _of_path(path: Path, missing: Sequence[str], texts: Words, said: Collection[str]) -> Given:
     if path.is_dir():
         return Given(image_folder(path), {}, {}, (IMAGE,))
     if path.suffix == ".npz":
-        return _named_inputs(read_arrays(path), missing, texts)
+        return _named_inputs(read_arrays(path), missing, texts, said)
     frame = read_file(path, missing=missing, texts=texts)
     return Given(frame, {}, {}, folder=path.parent, written=_written(path, frame, texts))
 
@@ -165,7 +171,7 @@ def _is_column(value: Any) -> bool:
     )
 
 
-def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words) -> Given:
+def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words, said: Collection[str]) -> Given:
     """Return inputs side by side: columns of named tables have the table's name before their own."""
     frames: list[pd.DataFrame] = []
     arrays: dict[str, Array] = {}
@@ -182,7 +188,7 @@ def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words)
             its_texts = {one.removeprefix(prefix): kept for one, kept in texts.items() if one.startswith(prefix)}
             path, given = Path(given), read_file(Path(given), missing=missing, texts=its_texts)
             written += [f"{prefix}{one}" for one in _written(path, given, its_texts)]
-        frame, its, _ = _of_values(given, None)
+        frame, its, _ = _of_values(given, None, name if name in said else None)
         rows[name] = len(frame)
         if its:
             (arrays[name],) = its.values()
@@ -216,7 +222,7 @@ def _columns_of(
     arrays: dict[str, Array] = {}
     for column in schema.arrays if schema is not None else ():
         if column.name in values and _axes(values[column.name]) == len(column.shape):
-            arrays[column.name] = checked_array(column.name, np.asarray(plain_array(values.pop(column.name)))[None])
+            arrays[column.name] = np.asarray(plain_array(values.pop(column.name)))[None]
     frame = pd.DataFrame({name: [value] for name, value in values.items()}, index=pd.RangeIndex(1))
     return frame, arrays, {}
 
@@ -238,34 +244,36 @@ def _of_series(data: pd.Series[Any], schema: Schema | None) -> pd.DataFrame:
 
 
 def _framed(schema: Schema) -> list[Column]:
-    return [column for column in schema.columns if column.kind not in ARRAYS]
+    return [column for column in schema.columns if column.kind in FRAMED]
 
 
-def _of_values(data: Any, schema: Schema | None) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
-    """Return a frame, or an array by what it must be."""
+def _of_values(
+    data: Any, schema: Schema | None, alone: str | None = None
+) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+    """Return a frame, or an array by what it must be: `alone` is the name of an array that is said to be one."""
     if (frame := frame_of(data)) is not None:
         return frame, {}, {}
-    if isinstance(data, Stretches):
-        return pd.DataFrame(index=range(len(data))), {_array_name(schema, "series"): data}, {}
-    array = plain_array(data)
+    array = data if isinstance(data, Stretches) else plain_array(data)
+    if array.ndim and (name := alone or _name_of_array(array, schema)) is not None:
+        return pd.DataFrame(index=range(len(array))), {name: array}, {}
     if array.ndim == 2:
         names = [f"x{i}" for i in range(array.shape[1])] if schema is None else [c.name for c in _framed(schema)]
         if len(names) != array.shape[1]:
             raise TableError(f"an array of {len(names)} columns is needed, got shape {array.shape}")
-        return pd.DataFrame(array, columns=names), {}, {}
-    if array.ndim not in (3, 4):
-        row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
-        raise TableError(
-            "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
-            f"width, channels), got shape {array.shape}{row}"
-        )
-    name = _array_name(schema, "series" if array.ndim == 3 else "image")
-    return pd.DataFrame(index=range(len(array))), {name: checked_array(name, array)}, {}
+        return pd.DataFrame(np.asarray(array), columns=names), {}, {}
+    row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
+    raise TableError(
+        "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
+        f"width, channels), got shape {array.shape}{row}"
+    )
 
 
-def _array_name(schema: Schema | None, usual: str) -> str:
-    """Return the name of an array that has none: it is that of the only array."""
-    return schema.arrays[0].name if schema is not None and len(schema.arrays) == 1 else usual
+def _name_of_array(array: Array, schema: Schema | None) -> str | None:
+    """Return the name of an array that has none: that of the only array, or of the kind that accepts it."""
+    arrays = [] if schema is None else schema.arrays
+    if len(arrays) == 1 and (array.ndim > 2 or array.ndim == len(arrays[0].shape) + 1):
+        return arrays[0].name
+    return next((kind for kind, its in array_kinds() if its.accepts(array)), None)
 
 
 def plain_array(data: Any) -> NDArray[Any]:
@@ -290,30 +298,3 @@ def plain_array(data: Any) -> NDArray[Any]:
         return array if isinstance(data, np.ndarray) or array.dtype.kind != "U" else np.array(data, dtype=object)
     except ValueError as error:  # lists of unequal length
         raise TableError(f"data is no array: bring what it holds to one shape first ({error})") from None
-
-
-def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a series as float32 or float64, images of whole numbers as uint8, other images as float32.
-
-    Raises:
-        TableError: It holds no numbers, infinite ones, missing pixels, or nothing.
-    """
-    if array.dtype.kind not in "iufb":
-        raise TableError(f"{name!r} must be an array of numbers, got {array.dtype}")
-    if 0 in array.shape[1:]:
-        raise TableError(f"{name!r} is empty: its shape is {array.shape}")
-    if array.ndim == 4 and array.dtype.kind in "iub":
-        if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
-            raise TableError(
-                f"{name!r} must hold whole numbers from 0 to 255, or numbers with fractions, got {array.dtype} from "
-                f"{array.min()} to {array.max()}"
-            )
-        return array.astype(np.uint8, copy=False)
-    # What type a series is kept in, the schema says.
-    exact = array.ndim == 3 and array.dtype.kind in "iuf" and array.dtype.itemsize > 2 and array.dtype != np.float32
-    numbers = array.astype(np.float64 if exact else np.float32, copy=False)
-    if np.isinf(numbers).any():
-        raise TableError(f"{name!r} holds infinite numbers; leave missing steps NaN")
-    if array.ndim == 4 and np.isnan(numbers).any():
-        raise TableError(f"{name!r} holds images with missing pixels")
-    return numbers

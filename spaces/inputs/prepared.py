@@ -1,4 +1,4 @@
-"""All inputs of a task together: tables, series, images and texts, as one matrix or as an array each."""
+"""All inputs of a task together: tables, arrays and texts, as one matrix or as an array each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
-from spaces.inputs.series.convolutions import Convolutions, convolutions_of
+from spaces.inputs.arrays import ArrayRecipe, PreparedArray, array_recipes, prepare_array
+from spaces.inputs.kind import ReadBy
 from spaces.inputs.table.matrix import PreparedTable, Recipe, training_matrix
 from spaces.inputs.text.vocabulary import PreparedTexts, TextRecipe, prepare_texts
 from spaces.language.space import Config
-from spaces.machine.memory import cached
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 
@@ -63,9 +62,9 @@ class Reading:
         text: What is done to each text; None where the task has none.
         joined: Everything side by side in one matrix, as trees and linear models want it, texts as bags, and what
             each two texts have in common (n-gram by n-gram, and the cosine between them); or one array
-            an input (two for bags), tables first, then series and images, then texts, as networks do; no tuple is made
+            an input (two for bags), tables first, then arrays, then texts, as networks do; no tuple is made
             of a single array.
-        arrays: What is done to each series or image.
+        arrays: What is done to each array.
         twins: Whether the last two tables are two of a kind, and what is learned is learned of both together.
     """
 
@@ -76,26 +75,12 @@ class Reading:
     twins: bool = False
 
 
-def joined_reading(table: Recipe, text: TextRecipe | None, signature: Signature, config: Config) -> Reading:
-    """Return how a model reads a task's inputs side by side in one matrix; its config may say how series are read."""
+def joined_reading(
+    table: Recipe, text: TextRecipe | None, signature: Signature, *, config: Config, by: ReadBy
+) -> Reading:
+    """Return how a model reads a task's inputs side by side in one matrix; its config may say how arrays are read."""
     needed = signature.table or not (text or signature.arrays)
-    arrays = array_recipes(signature, flat=True, convolutions=convolutions_of(config))
-    return Reading((table,) if needed else (), text, joined=True, arrays=arrays)
-
-
-def array_recipes(
-    signature: Signature, *, flat: bool, convolutions: Convolutions | None = None
-) -> tuple[ArrayRecipe, ...]:
-    """Return how a model reads a task's series and images: as they are, or each as one line of numbers.
-
-    With convolutions, each series is one line of numbers whatever the others are.
-    """
-    return tuple(
-        ArrayRecipe(i, "series", True, convolutions)
-        if convolutions and one.kind == "series"
-        else ArrayRecipe(i, one.kind, flat)  # type: ignore[arg-type]
-        for i, one in enumerate(signature.arrays)
-    )
+    return Reading((table,) if needed else (), text, joined=True, arrays=array_recipes(signature, config, by))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,20 +153,12 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
     learned = learn_tables(reading, train, target, target_kind)
     if reading.text is None and not reading.arrays and len(learned) == 1:
         return learned[0]
-    arrays = tuple(_kept_array(recipe, train) for recipe in reading.arrays)
+    arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
     texts = None if reading.text is None else prepare_texts(reading.text, train)
     # What was learned with the target's help has it in its own key.
     key = None if train.key is None else f"{train.key}|{reading}|{[table.key for table, _ in learned]}"
     prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)
     return prepared, prepared.with_matrices(train, [matrix for _, matrix in learned])
-
-
-def _kept_array(recipe: ArrayRecipe, train: Table) -> PreparedArray:
-    """Return what is learned of a series or image, once for rows that have a key."""
-    if train.key is None:
-        return prepare_array(recipe, train)
-    kept: PreparedArray = cached(f"{train.key}|{recipe}", lambda: prepare_array(recipe, train))
-    return kept
 
 
 def learn_tables(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    pass
-
-
-ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence", "series", "image"]
-ARRAYS: tuple[ColumnKind, ...] = ("series", "image")
+ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence"]
+TABULAR = ("number", "boolean", "date", "category")
+FRAMED = (*TABULAR, "text", "sequence")
+"""The kinds of columns that stand in a frame; of every other kind a column is an array of its own."""
 TABLE = "table"
 MISSING, UNSEEN = -1, -2
 DATE_PARTS = ("days", "month", "weekday", "hour")
@@ -27,30 +25,28 @@ class Column:
 
     Attributes:
         name: Its name.
-        kind: Its kind.
-        categories: The names of its categories; of a series, those of its channels where they have some.
+        kind: One of `FRAMED`, or the kind of input that an array is (see `spaces.inputs.kinds`).
+        categories: The names of its categories.
         input: The named input that a column of numbers or categories is part of.
         shape: Of a column of arrays, the shape of one.
-        periods: Of a series, after how many steps it may repeat itself.
-        clock: Of a series, the column of its time stamps.
         dtype: Of a column of arrays, the type of their numbers.
         missing: Texts that stand for missing values in files, beside the usual ones.
+        details: What else is known of a column of arrays, as its kind describes it; JSON values.
     """
 
     name: str
-    kind: ColumnKind
+    kind: str
     categories: tuple[str, ...] = ()
     input: str = TABLE
     shape: tuple[int, ...] = ()
-    periods: tuple[int, ...] = ()
-    clock: str = ""
     dtype: str = ""
     missing: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def tabular(self) -> bool:
         """Whether it is part of a table."""
-        return self.kind not in ("text", "sequence", *ARRAYS)
+        return self.kind in TABULAR
 
     @property
     def n_numbers(self) -> int:
@@ -98,7 +94,12 @@ class Schema:
     @property
     def arrays(self) -> list[Column]:
         """The columns of arrays, each an input of its own."""
-        return [column for column in self.columns if column.kind in ARRAYS]
+        return [column for column in self.columns if column.kind not in FRAMED]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its arrays, each once."""
+        return tuple(dict.fromkeys(column.kind for column in self.arrays))
 
     @property
     def texts(self) -> list[str]:
@@ -117,23 +118,10 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the schema as JSON values."""
-        return [
-            {
-                "name": c.name,
-                "kind": c.kind,
-                "categories": list(c.categories),
-                "input": c.input,
-                "shape": list(c.shape),
-                "periods": list(c.periods),
-                "clock": c.clock,
-                "dtype": c.dtype,
-                **({"missing": list(c.missing)} if c.missing else {}),
-            }
-            for c in self.columns
-        ]
+        return [asdict(column) for column in self.columns]
 
     @staticmethod
     def from_json(data: Sequence[Mapping[str, Any]]) -> Schema:
         """Rebuild a schema from `to_json`."""
-        tuples = ("categories", "shape", "periods", "missing")
-        return Schema(tuple(Column(**{**c, **{name: tuple(c.get(name, ())) for name in tuples}}) for c in data))
+        tuples = ("categories", "shape", "missing")
+        return Schema(tuple(Column(**{**one, **{name: tuple(one[name]) for name in tuples}}) for one in data))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from spaces.rows.target import Target
 
@@ -15,28 +15,27 @@ class Input:
 
     Attributes:
         name: How the input is called.
-        kind: `"table"`: one row of numbers, after preprocessing; `"text"`: tokens in order; `"series"`: steps with
-            channels; or `"image"`.
-        shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed,
-            for a series `(steps, channels)`, for an image `(height, width, channels)`.
+        kind: `"table"`: one row of numbers, after preprocessing; `"text"`: tokens in order; or another kind, whose
+            inputs are arrays (see `spaces.inputs.kinds`).
+        shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed.
         dtype: What the model receives.
         cardinalities: For a table before preprocessing, the number of categories of each category column; for a text,
             the number of distinct words.
         vectors: For a text, pretrained `Vectors` of its words, or None.
         columns: For one of several tables, which columns of all it has (see `spaces.rows.table.Table.joined`).
         kinds: For a table, the kind of each column.
-        periods: For a series, after how many steps it may repeat itself, as after a day and a week.
+        details: For an array, what its kind knows of it beside its shape.
     """
 
     name: str
-    kind: Literal["table", "text", "series", "image"]
+    kind: str
     shape: tuple[int, ...]
     dtype: str = "float32"
     cardinalities: tuple[int, ...] = ()
     vectors: Any = field(default=None, compare=False, repr=False)
     columns: tuple[int, ...] = ()
     kinds: tuple[str, ...] = ()
-    periods: tuple[int, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def _alike(one: Input, other: Input) -> bool:
@@ -100,12 +99,12 @@ class Signature:
 
     @property
     def arrays(self) -> tuple[Input, ...]:
-        """The series and images, in order."""
-        return tuple(one for one in self.inputs if one.kind in ("series", "image"))
+        """The inputs that are arrays, as series and images are, in order."""
+        return tuple(one for one in self.inputs if one.kind not in ("table", "text"))
 
     @property
     def pair(self) -> tuple[Input, Input] | None:
-        """The two inputs of one kind that can be compared: texts, series, images, or tables with names of their own."""
+        """The two inputs of one kind that can be compared: texts, arrays, or tables with names of their own."""
         named = tuple(one for one in self.tables if one.name != "table")
         for some in (self.texts, self.arrays, named):
             if len(some) == 2 and _alike(*some):

@@ -95,8 +95,8 @@ class Target:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Target:
         """Rebuild what `to_json` returned."""
-        parts = tuple(Target.from_json(part) for part in data.get("parts", ()))
-        follows = Follows(*data["follows"]) if data.get("follows") else None
+        parts = tuple(Target.from_json(part) for part in data["parts"])
+        follows = Follows(*data["follows"]) if data["follows"] else None
         return Target(**{**data, "classes": tuple(data["classes"]), "parts": parts, "follows": follows})
 
 

@@ -14,7 +14,7 @@ from planted import HELD_OUT, YES_OR_NO, check_it_learns
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow
 from spaces.engines.engine import KERAS
 from spaces.families.branches.network import build_functional, build_siamese
-from spaces.inputs.arrays import ArrayRecipe, carried_forward, flat_width, prepare_array
+from spaces.inputs.series.reading import SeriesReading, carried_forward, flat_width, prepare
 from spaces.rows.arrays import Stretches
 from spaces.rows.table import Table
 
@@ -216,32 +216,28 @@ def test_a_siamese_network_reads_both_images_with_the_same_weights():
 # Preprocessing.
 
 
-def a_table(*arrays: Any) -> Table:
-    return Table(np.empty((len(arrays[0]), 0)), np.empty((len(arrays[0]), 0), np.int32), arrays=arrays)
-
-
 def test_series_are_scaled_by_training_rows_and_missing_steps_carried_forward():
     rng = np.random.default_rng(0)
     train = rng.normal(5, 2, (50, 8, 2)).astype(np.float32)
     train[:, :, 1] = 3  # says nothing
     train[0, 2, 0] = np.nan
-    prepared = prepare_array(ArrayRecipe(0, "series", flat=False), a_table(train))
-    array = np.asarray(prepared.array(a_table(train)))
+    prepared = prepare(SeriesReading(flat=False), train, None)
+    array = np.asarray(prepared.read(train, None))
     assert abs(np.delete(array[1:, :, 0], 0).mean()) < 0.02
     assert array[0, 2, 0] == array[0, 1, 0]
     assert (array[:, :, 1] == 0).all()
     later = train + 100
     np.testing.assert_allclose(
-        np.asarray(prepared.array(a_table(later)))[1:, :, 0] - array[1:, :, 0], 100 / prepared.deviation[0], rtol=1e-4
+        np.asarray(prepared.read(later, None))[1:, :, 0] - array[1:, :, 0], 100 / prepared.deviation[0], rtol=1e-4
     )
     nothing = np.full((1, 8, 2), np.nan, np.float32)
-    assert (np.asarray(prepared.array(a_table(nothing))) == 0).all()
+    assert (np.asarray(prepared.read(nothing, None)) == 0).all()
 
 
 def test_stretches_are_scaled_by_the_steps_they_hold():
     base = np.concatenate([np.zeros(20), np.full(20, 4.0), np.full(60, 1e6)])[:, None].astype(np.float32)
     train = Stretches(base, np.arange(15, 31), 10)  # steps 15 to 39
-    prepared = prepare_array(ArrayRecipe(0, "series", flat=False), a_table(train))
+    prepared = prepare(SeriesReading(flat=False), train, None)
     assert prepared.mean[0] == pytest.approx(base[15:40].mean())
     assert prepared.deviation[0] == pytest.approx(base[15:40].std())
 
@@ -249,15 +245,15 @@ def test_stretches_are_scaled_by_the_steps_they_hold():
 def test_a_flat_series_is_its_last_steps_and_statistics():
     rng = np.random.default_rng(0)
     series = rng.normal(size=(30, 6, 2)).astype(np.float32)
-    prepared = prepare_array(ArrayRecipe(0, "series", flat=True), a_table(series))
-    flat = np.asarray(prepared.array(a_table(series)))
+    prepared = prepare(SeriesReading(flat=True), series, None)
+    flat = np.asarray(prepared.read(series, None))
     standard = (series - prepared.mean) / prepared.deviation
-    assert flat.shape == (30, flat_width("series", (6, 2)))
+    assert flat.shape == (30, flat_width((6, 2)))
     np.testing.assert_allclose(flat[:, :12], standard.reshape(30, 12), rtol=1e-5)
     np.testing.assert_allclose(flat[:, 16:18], standard.min(axis=1), rtol=1e-5)
     long = np.zeros((3, 3000, 2), np.float32)
-    made = prepare_array(ArrayRecipe(0, "series", flat=True), a_table(long))
-    assert np.asarray(made.array(a_table(long))).shape == (3, flat_width("series", (3000, 2)))
+    made = prepare(SeriesReading(flat=True), long, None)
+    assert np.asarray(made.read(long, None)).shape == (3, flat_width((3000, 2)))
 
 
 def test_what_is_missing_holds_the_last_known_value():

@@ -356,7 +356,7 @@ def test_networks_train_on_a_fold_that_lacks_a_class(data, name):
 
 def test_an_unknown_family_or_library_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unknown name 'xgbost', did you mean 'xgboost'"):
-        family_named("xgbost")
+        family_named("xgbost", A_TABLE)
     (tmp_path / "model.json").write_text('{"library": "torch"}')
     with pytest.raises(ValueError, match="a 'torch', which this version cannot load"):
         load_fitted(tmp_path)

@@ -12,6 +12,7 @@ import pytest
 
 from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
 from spaces.inputs.border import encode, learn_schema, table_of
+from spaces.inputs.series.reading import SeriesReading
 from spaces.inputs.table.centred import Centred
 from spaces.inputs.table.matrix import Recipe, prepare
 from spaces.rows.table import Table
@@ -74,7 +75,7 @@ def test_a_series_far_from_zero_keeps_its_digits(far, tmp_path):
     given = near + np.array([far, 0.0])
     schema = learn_schema(pd.DataFrame(index=range(50)), arrays={"waves": given})
     assert schema.columns[0].dtype == ("float64" if far else "float32")
-    recipe = ArrayRecipe(0, "series", flat=False)
+    recipe = ArrayRecipe(0, "series", SeriesReading(flat=False))
     table = table_of(schema, {"waves": given})
     learned = PreparedArray.load(tmp_path, json.loads(json.dumps(prepare_array(recipe, table).save(tmp_path))))
     standard = (near - near.mean(axis=(0, 1))) / near.std(axis=(0, 1))

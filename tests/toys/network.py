@@ -94,7 +94,8 @@ class ToyModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[ToyFitted]:
         for fold in folds:
             target = self.signature.target
-            reading = joined_reading(Recipe("standard", "onehot", self.signature.cardinalities), None, self.signature)
+            recipe = Recipe("standard", "onehot", self.signature.cardinalities)
+            reading = joined_reading(recipe, None, self.signature, config=self.config, by="linear")
             prepared, matrix = learn(reading, fold.train.table, fold.train.target, target.kind)
             centre = float(fold.train.target.mean()) if target.kind == "regression" else 0.0
             wanted = (

@@ -15,5 +15,5 @@ def ship(own: Family, task: tuner.Task, folder: Path) -> None:
     """Store the task, train and save the family's default model, and load it again."""
     task.save(folder / "data")
     (folder / "model").mkdir()
-    build(folder / "model", Setup(list(sys.path), str(folder / "data"), cloudpickle.dumps(own), 1))
-    load(folder / "model", [engine.name for engine in own.engines])
+    build(folder / "model", Setup(list(sys.path), str(folder / "data"), task.schema.kinds, cloudpickle.dumps(own), 1))
+    load(folder / "model", engines=[engine.name for engine in own.engines], kinds=task.schema.kinds)

@@ -41,7 +41,11 @@ def test_versions_have_scores_tags_and_an_alias(made):
     assert made.publish("leavers", alias="champion") == "2"
     client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
     version = client.get_model_version_by_alias("leavers", "champion")
-    assert (str(version.version), version.tags["metric"], version.tags["members"]) == ("2", "log_loss", str(len(made.members)))
+    assert (str(version.version), version.tags["metric"], version.tags["members"]) == (
+        "2",
+        "log_loss",
+        str(len(made.members)),
+    )
     model = client.get_logged_model(version.model_id)
     shown = {metric.key: metric.value for metric in model.metrics}
     assert shown["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)

@@ -63,7 +63,7 @@ def test_rows_are_windows_and_what_comes_after_them():
     assert task.target.name == "temperature+3"
     assert [(one.name, one.shape) for one in task.signature.inputs] == [("table", (3,)), ("past", (24, 2))]
     assert task.score.name == "mae"
-    assert task.signature.arrays[0].periods == (24, 168)
+    assert task.signature.arrays[0].details["periods"] == [24, 168]
 
 
 def test_no_window_lies_across_a_cut():

@@ -18,7 +18,7 @@ import numpy as np
 
 from ensembles.ensemble import Member
 from spaces.engines.contract import Fold
-from spaces.families.catalog import BASELINE, FAMILIES
+from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import HeldOut
@@ -47,9 +47,9 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, seconds: float | None 
     start, trials = time.monotonic(), {trial.name: trial for trial in study.complete}
     folds = make_folds(study.task)
     members, predictions = list(held.members), held.predictions.copy()
-    families = [member.family for member in held.members]
+    families, known = [member.family for member in held.members], families_for(study.task.signature)
     for family in dict.fromkeys(families):
-        if family in _DETERMINISTIC or family not in FAMILIES:
+        if family in _DETERMINISTIC or family not in known:
             continue
         i = families.index(family)  # the best of it
         trial, said = trials[members[i].trial], [held.predictions[i]]
@@ -57,7 +57,7 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, seconds: float | None 
             folder = study.folder / "seeds" / trial.name / str(number)
             if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
                 job = Job(family, trial.number, 1, study.config(trial), _seed(study, trial, number), str(folder))
-                run_trial(job, study.task, folds, FAMILIES[family], report=lambda *_: False, log=lambda *_: None)
+                run_trial(job, study.task, folds, known[family], report=lambda *_: False, log=lambda *_: None)
             outcome = sealed(folder)
             if outcome is None or outcome.state != "complete":
                 break
@@ -75,11 +75,12 @@ def refitted(study: Archive, member: Member) -> Member:
         StudyError: It is of a family of your own, whose builder is not stored, or no single trial.
     """
     trial = next((trial for trial in study.complete if trial.name == member.trial), None)
-    if trial is None or trial.family not in FAMILIES:
+    known = families_for(study.task.signature)
+    if trial is None or trial.family not in known:
         raise StudyError(f"{member.trial} cannot be refitted: only trials of the families that come with us can")
     folder = study.folder / "refit" / trial.name
     if not (folder / "model.json").exists():
-        _train(study, trial, FAMILIES[trial.family], folder)
+        _train(study, trial, known[trial.family], folder)
     return replace(member, folders=(folder,))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from spaces.engines.engine import ENGINES, hand_over
-from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, family_named, fitting
+from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, families_for, family_named, fitting
 from spaces.families.family import Family
 from spaces.language.complaints import unknown_name
 from spaces.language.narrow import narrow
@@ -150,11 +150,13 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
     chosen: dict[str, tuple[Family, Mapping[str, Any]]] = {BASELINE: (FAMILIES[BASELINE], {})}
     for one, changes in given:
         own = changes.get("family") if isinstance(changes, Mapping) else None
-        family = one if isinstance(one, Family) else own if isinstance(own, Family) else family_named(one)
+        family = (
+            one if isinstance(one, Family) else own if isinstance(own, Family) else family_named(one, task.signature)
+        )
         changes = {name: change for name, change in changes.items() if name != "family"}
         if family.name in chosen and family.name != BASELINE:
             raise ValueError(f"family {family.name!r} is given twice")
-        if family.name in FAMILIES and family.source is not None:
+        if family.name in families_for(task.signature) and family.source is not None:
             raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
         hand_over(engine for engine in family.engines if engine.name not in ENGINES)
         if task.signature.weighted and not family.weighs_rows:

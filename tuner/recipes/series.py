@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
-from spaces.inputs.arrays import carried_forward
-from spaces.inputs.border import series_dtype
+from spaces.inputs.series.border import Series
+from spaces.inputs.series.reading import carried_forward
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
@@ -114,7 +114,6 @@ def series_task(
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
-    column = Column(PAST, "series", tuple(read), shape=(window, len(read)), dtype=series_dtype(stretches))
     task = Task(
         {"table": rows, PAST: stretches},
         list(values) if len(values) > 1 else next(iter(values)),
@@ -125,7 +124,7 @@ def series_task(
         test=test,
         seed=seed,
         continues={f"{name}+{ahead}": Follows(read.index(name), ahead) for name in targets for ahead in horizons},
-        series={PAST: replace(column, clock=time or "", periods=_periods(step))},
+        columns={PAST: Series(channels=tuple(read), periods=_periods(step), clock=time or "")},
     )
     fold_parts(task)  # refuses a series that is too short for the gap within a fold's training rows
     return task
@@ -149,10 +148,10 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     """
     ensemble = ensemble if isinstance(ensemble, Ensemble) else ensemble.ensemble
     past = _past_of(ensemble)
+    channels, time = past.details["channels"], past.details["clock"] or None
     columns = [column.name for column in ensemble.schema.columns if column.name != PAST]
-    time = past.clock or None
     frame, step = _steps(read_frame(data), time)
-    for name in past.categories:
+    for name in channels:
         if name not in frame.columns:
             raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
     if len(frame) < past.shape[0]:
@@ -168,7 +167,7 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
         else:
             row[name] = [known[origin].iloc[steps - 1]]
     # As in training, what is missing at a window's beginning is carried on from before it.
-    base = carried_forward(_channels(frame, past.categories))
+    base = carried_forward(_channels(frame, channels))
     window = base[None, -past.shape[0] :]
     said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
@@ -201,25 +200,26 @@ def anomalies(
     if not 0 < quantile < 1:
         raise ValueError(f"quantile must be between 0 and 1, got {quantile!r}")
     past, target = _past_of(ensemble), ensemble.target
+    channels, time = past.details["channels"], past.details["clock"] or None
     if target.parts or target.follows is None:
         raise ValueError("anomalies needs an ensemble that forecasts one target, at one horizon")
-    horizon, name = target.follows.horizon, past.categories[target.follows.channel]
+    horizon, name = target.follows.horizon, channels[target.follows.channel]
     task = series_task(
         data,
         name,
         window=past.shape[0],
         horizon=horizon,
-        time=past.clock or None,
-        channels=past.categories,
+        time=time,
+        channels=channels,
         known=known,
-        calendar=any(column.name.partition("+")[0] == f"{past.clock}.hour" for column in ensemble.schema.columns),
+        calendar=any(column.name.partition("+")[0] == f"{time}.hour" for column in ensemble.schema.columns),
     )
     if task.schema.names != ensemble.schema.names:
         reads, given = (", ".join(one.names) for one in (ensemble.schema, task.schema))
         raise DataError(f"the ensemble reads {reads}, and this is {given}: name what is known beforehand, known=[...]")
     expected, observed = ensemble.outputs(task.rows.table)[:, 0], task.rows.target
     error, threshold = np.abs(expected - observed), float(np.quantile(ensemble.distances, quantile))
-    frame, _ = _steps(read_frame(data), past.clock or None)
+    frame, _ = _steps(read_frame(data), time)
     stretches = task.rows.table.arrays[0]
     assert isinstance(stretches, Stretches)
     at = stretches.starts + stretches.length - 1 + horizon
@@ -231,7 +231,7 @@ def anomalies(
             "threshold": threshold,
             "anomaly": error > threshold,
         },
-        index=frame[past.clock].iloc[at] if past.clock else frame.index[at],
+        index=frame[time].iloc[at] if time else frame.index[at],
     )
 
 

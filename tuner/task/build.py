@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 from spaces.inputs.border import encode as encoded
 from spaces.inputs.border import learn_schema
 from spaces.inputs.given import Given, read_given
+from spaces.inputs.kind import Options
+from spaces.inputs.table.kind import Category
 from spaces.inputs.text.corpus import Corpus
+from spaces.inputs.text.kind import Text
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Array, take
-from spaces.rows.columns import Column, Schema
+from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Follows, Target
 from tuner.scoring.score import Metric
 from tuner.task.groups import check_groups, group_names
 from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
 from tuner.task.names import column_name, column_names, is_name
-from tuner.task.reading import DataError, image_columns, in_order, with_images, without_nameless
+from tuner.task.reading import DataError, in_order, with_files, without_nameless
+from tuner.task.said import Said, arrays_among, read_said_files, said_of_columns
 from tuner.task.splits import Index, Split, check_order, split_off
 from tuner.task.targets import (
     check_alignment,
@@ -50,10 +54,8 @@ class Roles:
     sample_weight: str | None
     time: str | None
     sequence: str | None
-    categories: list[str]
-    text: list[str]
+    columns: Said
     drop: list[str]
-    image: Sequence[str]
     image_size: Sequence[int] | None
     inputs: Mapping[str, Sequence[str]]
     missing: Sequence[str]
@@ -66,8 +68,25 @@ class Roles:
             DataError: One is no name, or a list is none.
         """
         one = {name: column_name(given[name], name) for name in ("group", "time", "sequence", "sample_weight")}
-        several = {name: column_names(given[name], name) for name in ("categories", "text", "drop")}
-        return cls(**{**given, **one, **several, "inputs": given["inputs"] or {}})
+        short = {name: given.pop(name) for name in ("categories", "text", "image")}
+        said = said_of_columns(given.pop("columns"), **short, image_size=given["image_size"])
+        drop = column_names(given["drop"], "drop")
+        return cls(**{**given, **one, "columns": said, "drop": drop, "inputs": given["inputs"] or {}})
+
+    @property
+    def categories(self) -> list[str]:
+        """Columns that are read as categories."""
+        return [name for name, what in self.columns.items() if isinstance(what, Category)]
+
+    @property
+    def text(self) -> list[str]:
+        """Columns that are read as texts."""
+        return [name for name, what in self.columns.items() if isinstance(what, Text)]
+
+    @property
+    def arrays(self) -> dict[str, Options]:
+        """What is said of arrays."""
+        return arrays_among(self.columns)
 
     @property
     def no_features(self) -> list[str]:
@@ -123,12 +142,11 @@ def read(data: Any, target: Any, roles: Roles) -> Given:
     """
     check_alignment(data, target)
     names = [str(one) for one in ([target] if is_name(target) else _listed(target)) if is_name(one)]
-    verbatim = [*roles.categories, *roles.text, *(one for one in (roles.group, roles.sequence) if one), *names]
-    given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim))
+    verbatim = [*roles.columns, *(one for one in (roles.group, roles.sequence) if one), *names]
+    given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim), said=roles.arrays)
     written = {name: written_labels(given.frame[name]) for name in names if name in given.written}
     given = given._replace(frame=given.frame.assign(**written))
-    images = dict.fromkeys(image_columns(given, roles.image, roles.image_size, target))
-    return with_images(given, images, roles.image_size)
+    return read_said_files(given, roles.columns, roles.image_size, target)
 
 
 def label(
@@ -186,7 +204,7 @@ def divide(labelled: Labelled, roles: Roles, split: Any, *, share: float | None,
     return Divided(division, kept, aside, groups)
 
 
-def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, series: Mapping[str, Column]) -> Encoded:
+def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any) -> Encoded:
     """Learn the schema from the kept rows, names of categories included, and encode all.
 
     Args:
@@ -194,7 +212,6 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, ser
         divided: Which are kept.
         roles: What is said of columns.
         test: Test rows that were handed over, or None.
-        series: What is known of series beside their shapes.
 
     Raises:
         DataError, TableError: A column cannot be used, or none is left.
@@ -205,16 +222,16 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any, ser
         features = features[in_order(list(features.columns), labelled.inputs)]
     if features.shape[1] == (roles.sequence is not None) and not labelled.arrays:
         raise DataError(f"no column is left to predict {labelled.target.name!r} from")
-    learned = learn_schema(
+    schema = learn_schema(
         features.iloc[divided.kept] if len(divided.aside) else features,
         categories=roles.categories,
         text=roles.text,
         sequence=roles.sequence,
         inputs=labelled.inputs,
         arrays=labelled.arrays,
+        said=roles.arrays,
         missing=roles.missing,
     )
-    schema = Schema(tuple(series.get(column.name, column) for column in learned.columns))
     weight = weights_of(labelled.frame, roles.sample_weight)
     rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight)
     if len(divided.aside):
@@ -310,8 +327,7 @@ def _test_rows(test: Any, schema: Schema, target: Target, roles: Roles) -> Rows:
     inputs, values = test if isinstance(test, tuple) and len(test) == 2 else (test, None)
     verbatim = dict.fromkeys(part.name for part in target.each)
     given = read_given(inputs, schema=schema, missing=roles.missing, texts=verbatim)
-    shapes = {one.name: one.shape for one in schema.arrays if one.kind == "image" and one.name in given.frame.columns}
-    given = with_images(given, shapes, None)  # type: ignore[arg-type]
+    given = with_files(given, {one.name: one for one in schema.arrays if one.name in given.frame.columns})
     frame = given.frame.rename(columns=str)
     if not len(frame) and not given.arrays:
         raise DataError("test: there are no rows: leave test out, or hand over a share, a data frame or a path")

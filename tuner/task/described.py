@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.rows.columns import Column, ColumnKind, Schema
+from spaces.inputs.kinds import kind_named
+from spaces.rows.columns import FRAMED, Column, Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
 from tuner.scoring.score import Score
@@ -18,15 +19,13 @@ from tuner.task.splits import Index, Split
 _WIDTH, _INDENT, _NAMES, _CLASSES = 110, " " * 10, 6, 6
 
 
-_PLURALS: dict[ColumnKind, tuple[str, str]] = {
+_PLURALS: dict[str, tuple[str, str]] = {
     "number": ("number", "numbers"),
     "boolean": ("truth value", "truth values"),
     "date": ("date", "dates"),
     "category": ("category column", "category columns"),
     "text": ("text", "texts"),
     "sequence": ("column of sequences", "columns of sequences"),
-    "series": ("series", "series"),
-    "image": ("image", "images"),
 }
 
 
@@ -85,7 +84,9 @@ def _some(names: Sequence[str], most: int = _NAMES) -> str:
 
 
 def _columns(columns: Sequence[Column]) -> Iterator[str]:
-    for kind, (one, many) in _PLURALS.items():
+    kinds = {column.kind: kind_named(column.kind) for column in columns if column.kind not in FRAMED}
+    arrays = {name: (kind.name, kind.plural) for name, kind in kinds.items()}
+    for kind, (one, many) in {**_PLURALS, **arrays}.items():
         its = [column for column in columns if column.kind == kind]
         if its:
             yield f"{len(its):,} {one if len(its) == 1 else many} ({_some([_named(column) for column in its])})"

@@ -13,38 +13,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.files import MISSING_WORDS
+from spaces.inputs.table.kinds import is_code
 from spaces.rows.target import Target
 from tuner.task.reading import DataError
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
-_CODE = re.compile(r"\s*[+-]?0\d.*", re.ASCII | re.DOTALL)  # a zero before another digit: 007 is no number
 _LONGEST = 18  # digits of a whole number that int64 surely holds
 
 
 # What stands for a missing value where everything else is a number.
-MARKERS = frozenset(
-    [
-        "NA",
-        "N/A",
-        "n/a",
-        "na",
-        "nan",
-        "NaN",
-        "-nan",
-        "-NaN",
-        "<NA>",
-        "NULL",
-        "null",
-        "None",
-        "none",
-        "#N/A",
-        "#NA",
-        "NaT",
-    ]
-)
-
-
+MARKERS = (MISSING_WORDS - {""}) | {"na", "none", "NaT"}
 _NUMBERS: Any = (int, float, np.integer, np.floating, decimal.Decimal, fractions.Fraction)
 _TRUTH = {"True": True, "False": False}
 _ADVICE: tuple[tuple[tuple[type, ...], str, str], ...] = (
@@ -165,9 +145,8 @@ def are_numbers(texts: pd.Series[Any]) -> NDArray[np.bool_]:
 
 def are_codes(texts: pd.Series[Any]) -> bool:
     """Return whether a text has a zero before another digit, as 007 has, which no number has, or too many digits."""
-    return any(
-        _CODE.fullmatch(text) or (_WHOLE.fullmatch(text) and len(text.strip()) > _LONGEST) for text in texts.unique()
-    )
+    known = texts.drop_duplicates()
+    return is_code(known) or any(_WHOLE.fullmatch(text) and len(text.strip()) > _LONGEST for text in known)
 
 
 def numbers_of_texts(texts: pd.Series[Any]) -> pd.Series[Any]:

@@ -15,9 +15,9 @@ from spaces.inputs.files import DataError as DataError
 from spaces.inputs.files import image_folder as image_folder
 from spaces.inputs.files import read_file
 from spaces.inputs.given import Given as Given
-from spaces.inputs.given import below, frame_of
-from spaces.inputs.image.files import common_shape, kept_images
-from spaces.language.complaints import unknown_name
+from spaces.inputs.given import frame_of
+from spaces.inputs.kinds import arrays_of
+from spaces.rows.columns import Column
 
 _NAMELESS = re.compile(r"(^|\.)(Unnamed: \d+(\.\d+)?|__index_level_\d+__)$")
 
@@ -39,36 +39,17 @@ def read_frame(data: Any, *, missing: Sequence[str] = ()) -> pd.DataFrame:
     raise DataError(f"data must be a data frame, a path, an array or a mapping of those, got {type(data).__name__}")
 
 
-def image_columns(given: Given, image: Sequence[str], size: Sequence[int] | None, target: Any) -> list[str]:
-    """Return the columns that name files of images; those of a folder need no telling."""
-    if isinstance(image, str):
-        raise DataError(f"image must be a list of columns: image=[{image!r}]")
-    columns = list(dict.fromkeys([*given.images, *image]))
-    if isinstance(target, str) and target in columns:
-        raise DataError(f"image: {target!r} is the target")
-    if size is not None and not columns:
-        raise DataError("image_size is of images in files, and no column names any: Task(..., image=['file'])")
-    return columns
-
-
-def with_images(given: Given, columns: Mapping[str, tuple[int, int, int] | None], size: Sequence[int] | None) -> Given:
-    """Return what was handed over with images in place of the columns that name their files.
-
-    Args:
-        given: What was handed over.
-        columns: Of each such column the shape of its images, or None where they are to tell it.
-        size: Height and width that they are brought to, where they are to tell the rest.
+def with_files(given: Given, columns: Mapping[str, Column]) -> Given:
+    """Return what was handed over with arrays in place of the columns that name their files.
 
     Raises:
-        DataError: There is no such column.
-        TableError, ValueError: As `spaces.inputs.image.files.common_shape` and `read_images`.
+        TableError: A file cannot be read.
     """
     arrays = dict(given.arrays)
-    for name, shape in columns.items():
-        if name not in given.frame.columns:
-            raise DataError(f"image: {unknown_name(name, [str(one) for one in given.frame.columns])}")
-        files = [below(given.folder, file) for file in given.frame[name]]
-        arrays[name] = kept_images(files, shape or common_shape(files, size))
+    for name, column in columns.items():
+        files = arrays_of(column.kind).files
+        assert files is not None
+        arrays[name] = files.kept(given.files_of(name), column)
     inputs = {name: [column for column in its if column not in columns] for name, its in given.inputs.items()}
     inputs = {name: its for name, its in inputs.items() if its}
     return given._replace(frame=given.frame.drop(columns=list(columns)), arrays=arrays, inputs=inputs)

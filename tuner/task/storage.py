@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from spaces.rows.arrays import Array, Stretches, pieces, write_array
+from spaces.inputs.kinds import arrays_of
+from spaces.rows.arrays import Array, pieces, write_array
 from spaces.rows.columns import Column, Schema
 from spaces.rows.table import Rows, Table
 
 
-def arrays_of(rows: Rows) -> dict[str, Array]:
-    """Return all that rows hold but their texts, by name; of stretches of a series the series, and where they begin."""
+def stored_arrays(rows: Rows, schema: Schema) -> dict[str, Array]:
+    """Return all that rows hold but their texts, by name; what is stored of an array, its kind says."""
     sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
     weight = {} if rows.weight is None else {"weight": rows.weight}
     arrays: dict[str, Array] = {}
-    for i, array in enumerate(rows.table.arrays):
-        if isinstance(array, Stretches):
-            arrays |= {f"series_{i}": array.base, f"starts_{i}": array.starts}
-        else:
-            arrays[f"array_{i}"] = array
+    for i, (column, array) in enumerate(zip(schema.arrays, rows.table.arrays, strict=True)):
+        arrays |= {f"{i}_{name}": its for name, its in arrays_of(column.kind).stored(array).items()}
     return {
         "numbers": rows.table.numbers,
         "codes": rows.table.codes,
@@ -36,7 +32,7 @@ def arrays_of(rows: Rows) -> dict[str, Array]:
 
 def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
     """Write rows into a folder, under names that begin with the part's."""
-    for name, array in arrays_of(rows).items():
+    for name, array in stored_arrays(rows, schema).items():
         write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, pieces(array))
     if rows.table.texts is not None:
         pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
@@ -58,9 +54,6 @@ def load_rows(folder: Path, part: str, schema: Schema) -> Rows:
 
 
 def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:
-    path = folder / f"{part}_array_{place}.npy"
-    if path.exists():
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
-        return array
-    base, starts = (np.load(folder / f"{part}_{name}_{place}.npy", mmap_mode="r") for name in ("series", "starts"))
-    return Stretches(base, starts, column.shape[0])
+    prefix = f"{part}_{place}_"
+    paths = {path.stem.removeprefix(prefix): path for path in folder.glob(f"{prefix}*.npy")}
+    return arrays_of(column.kind).load(column, {name: np.load(path, mmap_mode="r") for name, path in paths.items()})

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.kind import Options
+from spaces.inputs.kinds import arrays_of
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
 from spaces.rows.arrays import pieces
-from spaces.rows.columns import Column, Schema
+from spaces.rows.columns import Schema
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
 from spaces.rows.target import ITSELF, Follows, Target
@@ -39,7 +41,7 @@ from tuner.task.build import (
 from tuner.task.described import Known, described, hints
 from tuner.task.reading import DataError
 from tuner.task.splits import Index, Split, blocks, fold_indices
-from tuner.task.storage import arrays_of, load_rows, save_rows
+from tuner.task.storage import load_rows, save_rows, stored_arrays
 from tuner.task.targets import check_target
 
 _VECTORS = "vectors.npz"
@@ -78,6 +80,8 @@ class Task:
         categories: Columns to be read as categories whatever their values look like; those of a CSV file as they are
             written, `007` and `NA` included.
         text: Columns of texts, each an input of its own: strings, or lists of tokens (words or whole numbers).
+        columns: What else columns and arrays are, by name: `tuner.Image(size=(64, 64))`, `tuner.Series(periods=(24,))`,
+            or options of a kind of your own (see docs/inputs.md). `categories`, `text` and `image` are short for it.
         image: Columns that name files of images, each an input of its own; paths are relative to the data's file.
         image_size: Height and width that these images are brought to; not needed where all are of one size.
         vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
@@ -86,7 +90,6 @@ class Task:
         missing: Texts that stand for missing values in a CSV file.
         seed: Draws the test part and the folds.
         continues: What each target continues, of a forecast (see `tuner.series_task`).
-        series: What is known of series beside their shapes.
 
     Raises:
         DataError, TableError, ValueError: Something cannot be used; the message says what and how to mend it.
@@ -137,6 +140,7 @@ class Task:
         time: str | None = None,
         categories: Sequence[str] = (),
         text: Sequence[str] = (),
+        columns: Mapping[str, Options] | None = None,
         image: Sequence[str] = (),
         image_size: Sequence[int] | None = None,
         vectors: str | Path | None = None,
@@ -145,7 +149,6 @@ class Task:
         missing: Sequence[str] = (),
         seed: Natural = 0,
         continues: Mapping[str, Follows] | None = None,
-        series: Mapping[str, Column] | None = None,
     ) -> None:
         roles = Roles.of(
             group=group,
@@ -154,6 +157,7 @@ class Task:
             sequence=sequence,
             categories=categories,
             text=text,
+            columns=columns,
             drop=drop,
             image=image,
             image_size=image_size,
@@ -165,7 +169,7 @@ class Task:
         labelled = label(given, target, roles, kind=kind, metric=metric, continues=continues or {})
         share = share_of(test)
         divided = divide(labelled, roles, split, share=share, seed=seed)
-        made = encode(labelled, divided, roles, test=None if share else test, series=series or {})
+        made = encode(labelled, divided, roles, test=None if share else test)
         metric = metric or (UNLABELLED if target is None else None)
         self._finish(made, labelled.target, divided, metric=metric, metrics=metrics, vectors=vectors, seed=seed)
 
@@ -252,10 +256,7 @@ class Task:
             Input(name, "text", (words,), "int32", cardinalities=(distinct,), vectors=self.vectors)
             for name, (words, distinct) in zip(names, self.texts, strict=True)
         ]
-        arrays = [
-            Input(one.name, one.kind, one.shape, _read_as(array.dtype), periods=one.periods)  # type: ignore[arg-type]
-            for one, array in zip(self.schema.arrays, self.rows.table.arrays, strict=True)
-        ]
+        arrays = [arrays_of(one.kind).received(one) for one in self.schema.arrays]
         inputs = [*_tables(self.schema), *arrays, *inputs]
         rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
         if sequence is not None:
@@ -333,11 +334,6 @@ class Task:
         return task
 
 
-def _read_as(dtype: np.dtype[Any]) -> str:
-    """Return the type in which models read an array: those of float64 are narrowed when they are near zero."""
-    return "float32" if dtype == np.float64 else str(dtype)
-
-
 def _tables(schema: Schema) -> list[Input]:
     """Return the tables as inputs: the columns of a single one need no telling."""
     tables = []
@@ -371,7 +367,7 @@ def _digest(task: Task) -> str:
     settings = [task.schema.to_json(), asdict(task.target), task.split.to_json(), task.seed]
     digest.update(json.dumps(settings, default=str).encode())
     for rows in (task.rows, task.test):
-        for array in arrays_of(rows).values() if rows is not None else ():
+        for array in stored_arrays(rows, task.schema).values() if rows is not None else ():
             for piece in pieces(array):
                 digest.update(piece.data)
         if rows is not None and rows.table.texts is not None:

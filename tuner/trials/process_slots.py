@@ -56,7 +56,11 @@ class ProcessSlots:
         payload = pack(families, own_metrics(task.scores))
         self._environment = environment_of(engine for family in families.values() for engine in family.engines)
         self._setup = Setup(
-            [path for path in sys.path if path] + [os.getcwd()], str(folder / "data"), payload, self._threads
+            [path for path in sys.path if path] + [os.getcwd()],
+            str(folder / "data"),
+            task.schema.kinds,
+            payload,
+            self._threads,
         )
         self._count, self._folder = workers, folder
         self._on_report, self._on_epochs = on_report, on_epochs

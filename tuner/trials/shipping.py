@@ -21,7 +21,9 @@ import numpy as np
 from spaces.engines.contract import Fold, ShippingError
 from spaces.engines.engine import environment_of, hand_over
 from spaces.families.family import Family
+from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.space import defaults
+from spaces.rows.columns import Schema
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
@@ -45,14 +47,18 @@ def check_shipping(family: Family, data: Path) -> None:
         ShippingError: It cannot be done; the message says what went wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
-        setup = Setup([path for path in sys.path if path] + [os.getcwd()], str(data), cloudpickle.dumps(family), 1)
+        path = [path for path in sys.path if path] + [os.getcwd()]
+        kinds = Schema.from_json(json.loads((data / "task.json").read_text())["schema"]).kinds
+        setup = Setup(path, str(data), kinds, cloudpickle.dumps(family), 1)
         _run("build", folder, family, cloudpickle.dumps(setup))
-        _run("load", folder, family, json.dumps([engine.name for engine in family.engines]).encode())
+        needed = {"engines": [engine.name for engine in family.engines], "kinds": list(kinds)}
+        _run("load", folder, family, json.dumps(needed).encode())
 
 
 def build(folder: Path, setup: Setup) -> None:
     """Train and save the default model; own metrics play no part in it."""
     sys.path[:] = setup.path
+    hand_over_kinds(setup.kinds)
     family: Family = cloudpickle.loads(setup.payload)
     task = _task_without_own_metrics(Path(setup.data))
     fold, held_out = make_folds(task)[0]
@@ -83,11 +89,12 @@ def build(folder: Path, setup: Setup) -> None:
     np.savez(folder / "expected.npz", allow_pickle=False, **rows)
 
 
-def load(folder: Path, engines: Sequence[str]) -> None:
+def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()) -> None:
     """Load the model and compare its predictions."""
     from spaces.rows.table import Table
 
     hand_over(engines)
+    hand_over_kinds(kinds)
     stored = np.load(folder / "expected.npz")
     texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
     arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored.files)))
@@ -142,7 +149,7 @@ if __name__ == "__main__":
         if sys.argv[1] == "build":
             build(Path(sys.argv[2]), cloudpickle.loads(sys.stdin.buffer.read()))
         else:
-            load(Path(sys.argv[2]), json.loads(sys.stdin.buffer.read()))
+            load(Path(sys.argv[2]), **json.loads(sys.stdin.buffer.read()))
     except Exception as error:
         text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}"
         print(json.dumps({"error": text}))

@@ -23,6 +23,7 @@ import cloudpickle
 
 from spaces.engines.engine import begin
 from spaces.families.family import Family
+from spaces.inputs.kinds import hand_over
 from tuner.scoring.score import Metric
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
@@ -34,10 +35,11 @@ _LOG_EVERY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker is told once: where modules and data are, and the families and own metrics as bytes."""
+    """What a worker is told once: where modules and data are, kinds of input, families and own metrics as bytes."""
 
     path: list[str]
     data: str
+    kinds: tuple[str, ...]
     payload: bytes
     threads: int
 
@@ -108,6 +110,7 @@ def main(descriptor: int) -> None:
     session.listen()
     setup: Setup = session.receive()
     sys.path[:] = setup.path
+    hand_over(setup.kinds)
     families, metrics = cloudpickle.loads(setup.payload)
     begin((engine for family in families.values() for engine in family.engines), setup.threads)
     task = Task.open(Path(setup.data), metrics)

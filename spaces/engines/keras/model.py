@@ -16,14 +16,8 @@ from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
-from spaces.inputs.prepared import (
-    Columns,
-    Reading,
-    array_recipes,
-    learn,
-    learn_tables,
-)
-from spaces.inputs.series.convolutions import convolutions_of
+from spaces.inputs.arrays import array_recipes
+from spaces.inputs.prepared import Columns, Reading, learn, learn_tables
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Tokens, prepare_texts, text_recipe
 from spaces.language.space import Config
@@ -93,7 +87,7 @@ class KerasModel:
             longest = max(one.shape[0] for one in self.signature.texts)
             own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
             text = text_recipe(config) if "text" in config else own
-        arrays = array_recipes(self.signature, flat=False, convolutions=convolutions_of(config))
+        arrays = array_recipes(self.signature, config, "network")
         return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
 
     def _fit_fold(

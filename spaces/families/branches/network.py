@@ -7,11 +7,8 @@ from typing import Any
 
 import keras
 
-from spaces.inputs.image.networks import image_encoder
-from spaces.inputs.series.convolutions import convolutions_of
-from spaces.inputs.series.networks import series_encoder
-from spaces.inputs.text.networks import text_encoder, text_inputs
-from spaces.inputs.text.vocabulary import text_recipe
+from spaces.engines.engine import at
+from spaces.inputs.kinds import kind_named
 from spaces.language.space import Config
 from spaces.layers.blocks import hidden
 from spaces.layers.heads import head
@@ -24,8 +21,9 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
     vectors: list[Any] = []
     states: list[list[Any]] = []
     for i, one in enumerate(_read(signature, config)):
-        read = _inputs(one, config, f"input_{i}")
-        vector, *sequence = encoder(one, config, signature, f"branch_{i}")(_alone(read))
+        branch = encoder(one, config, signature, f"branch_{i}")
+        read = _inputs(branch, f"input_{i}")
+        vector, *sequence = branch(_alone(read))
         inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *([sequence] if sequence else [])]
     # With texts, whether attention can be asked for depends on the branch that reads them.
     where = next(iter(config["text"].values())) if signature.texts else config
@@ -46,25 +44,19 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
     vectors: list[Any] = []
     compared: list[Any] = []
     for i, one in enumerate(signature.inputs):
-        read = _inputs(one, config, f"input_{i}")
+        twin = one in signature.pair
+        branch = shared if twin else encoder(one, config, signature, f"branch_{i}")
+        read = _inputs(branch, f"input_{i}")
         inputs += read
-        if one in signature.pair:
-            compared.append(shared(_alone(read))[0])
-        else:
-            vectors.append(encoder(one, config, signature, f"branch_{i}")(_alone(read))[0])
+        (compared if twin else vectors).append(branch(_alone(read))[0])
     merged = merge("concatenate", [*vectors, compare(config["comparison"], *compared)], [])
     return _model(inputs, head(hidden(merged, config), signature.target))
 
 
 def encoder(one: Input, config: Config, signature: Signature, name: str) -> keras.Model:
-    """Build the branch that reads an input, `inputs -> [vector]`; of a text also its states and which of them count."""
-    if one.kind == "table":
-        table = keras.Input(one.shape)
-        return keras.Model(table, [hidden(table, {**config, **config["table"]})], name=name)
-    ((kind, settings),) = config[one.kind].items()
-    if one.kind == "text":
-        return text_encoder(kind, settings, signature, name)
-    return (series_encoder if one.kind == "series" else image_encoder)(kind, settings, one, name)
+    """Build the branch that reads an input, `inputs -> [vector]`, behind it the states that attention may ask."""
+    branch: keras.Model = at(kind_named(one.kind).build)(config, one, signature, name=name)
+    return branch
 
 
 def merge(how: str, vectors: list[Any], states: list[list[Any]], *, hops: int = 1) -> Any:
@@ -115,17 +107,20 @@ def _attend(query: Any, steps: Any, mask: Any = None) -> Any:
 
 
 def _read(signature: Signature, config: Config) -> tuple[Input, ...]:
-    """Return the inputs as the network gets them: of a series that fixed convolutions read, a line of numbers."""
-    convolutions = convolutions_of(config)
-    if convolutions is None:
-        return signature.inputs
-    return tuple(replace(one, shape=(convolutions.width,)) if one.kind == "series" else one for one in signature.inputs)
+    """Return the inputs as the network gets them: a config may say that an array is read otherwise."""
+    kinds = [kind_named(one.kind).arrays for one in signature.inputs]
+    return tuple(
+        one if arrays is None else arrays.fed(one, config) for one, arrays in zip(signature.inputs, kinds, strict=True)
+    )
 
 
-def _inputs(one: Input, config: Config, name: str) -> list[Any]:
-    if one.kind == "text":
-        return text_inputs(text_recipe(config), name)
-    return [keras.Input(one.shape, dtype=one.dtype, name=name)]
+def _inputs(branch: keras.Model, name: str) -> list[Any]:
+    """Return inputs as a branch reads them: most read one, bags of n-grams two."""
+    several = len(branch.inputs) > 1
+    return [
+        keras.Input(one.shape[1:], dtype=one.dtype, name=f"{name}_{i}" if several else name)
+        for i, one in enumerate(branch.inputs)
+    ]
 
 
 def _alone(read: list[Any]) -> Any:

@@ -1,56 +1,31 @@
 """The spaces of the networks with a branch for each input. No library is imported here: a space is data.
 
-What reads the inputs of a kind stands under `text`, `series`, `image` or `table`, by the name of the branch.
+What reads the inputs of a kind stands under the kind's name, by the name of the branch.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from spaces.families.shared_spaces import training
-from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch, image_epochs
-from spaces.inputs.series.spaces import SERIES_BRANCHES, conv_epochs, recurrent_training, series_branch
+from spaces.inputs.kind import LEARNING_RATE, InputKind, Pace
+from spaces.inputs.kinds import kind_named, kinds_of
 from spaces.inputs.table.spaces import scalings
-from spaces.inputs.text.spaces import BRANCHES, branch
+from spaces.inputs.text.spaces import branch
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
-from spaces.rows.signature import Signature
+from spaces.rows.signature import Input, Signature
 
 _FEW_ROWS = 500
 
 
-def text_space(name: str, signature: Signature) -> Space:
-    """Return the space of a family whose texts are all read by one kind of branch, outputs concatenated."""
-    return {"text": {name: branch(name, signature)}, **_arrays(signature), **_network(signature)}
-
-
-def series_space(name: str, signature: Signature) -> Space:
-    """Return the space of a family whose series are all read by one kind of branch."""
-    space = {"series": {name: series_branch(name, signature)}, **_network(signature)}
-    if name == "conv" and signature.target.of_classes:
-        return {**space, **convolved_training(signature)}
-    if name in ("recurrent", "conv_recurrent"):
-        return {**space, **recurrent_training(signature, space["batch_size"])}
-    return space
-
-
-def convolved_training(signature: Signature) -> Space:
-    """Return how blocks of convolutions are trained: to the end where rows are few, as these spare none to watch."""
-    few = signature.rows <= _FEW_ROWS
-    stopping = {"stopping": "training_loss", "batch_size": 16} if few else {}
-    return {**training(signature, learning_rate=(2e-4, 1e-2, 1e-3)), **stopping, **conv_epochs(signature)}
-
-
-def image_space(name: str, signature: Signature) -> Space:
-    """Return the space of a family whose images are all read by one kind of branch."""
-    image, network = signature.arrays[0], _network(signature)
-    batch_size = network["batch_size"]
-    return {
-        "image": {name: image_branch(name, image, signature.rows)},
-        **network,
-        "batch_size": replace(batch_size, default=batch_size.high),
-        "epochs": image_epochs(image, signature.rows),
-    }
+def kind_space(kind: InputKind, name: str, signature: Signature) -> Space:
+    """Return the space of a family whose inputs of a kind are all read by one branch, outputs concatenated."""
+    one = next(one for one in signature.inputs if kind_named(one.kind).name == kind.name)
+    others = {other: its for other, its in _arrays(signature).items() if other != kind.name}
+    network = _network(signature)
+    trained = dict(kind.trained(name, one, signature, network["batch_size"]))
+    rates = trained.pop(LEARNING_RATE, None)
+    slower = {} if rates is None else training(signature, learning_rate=rates)
+    return {kind.name: {name: kind.branches[name](one, signature)}, **others, **network, **slower, **trained}
 
 
 def functional_space(signature: Signature) -> Space:
@@ -61,7 +36,7 @@ def functional_space(signature: Signature) -> Space:
         merge = {"merge": Choice(merges)} if several else {}
         return {**_arrays(signature), **merge, **_network(signature)}
     branches: dict[str, Space] = {}
-    for name in BRANCHES:
+    for name in kind_named("text").branches:
         asked = len(signature.texts) > 1 and name != "ngrams"
         attention: dict[str, Space] = {"attention": {"hops": Int(1, 3, default=2)}} if asked else {}
         merge = {"merge": Choice({**attention, **merges})} if several else {}
@@ -75,7 +50,7 @@ def siamese_space(signature: Signature) -> Space:
     comparison = Choice(["all", "difference_and_product", "distance"])
     texts: Space = {}
     if signature.texts:
-        texts = {"text": Choice({name: branch(name, signature) for name in ("embedding", *BRANCHES)})}
+        texts = {"text": _branches(kind_named("text"), signature.texts[0], signature)}
     # Whether two vectors are alike is no linear function of them.
     network = {**_network(signature), "depth": Int(1, 3, default=1)}
     if signature.pair is not None and signature.pair[0].kind == "table":
@@ -84,23 +59,32 @@ def siamese_space(signature: Signature) -> Space:
 
 
 def _arrays(signature: Signature) -> Space:
-    """Return the space of the branches of series and images."""
-    found: dict[str, Choice] = {}
-    for one in signature.arrays:
-        if one.kind == "series":
-            found["series"] = Choice({name: series_branch(name, signature) for name in ("conv", *SERIES_BRANCHES)})
-        else:
-            found["image"] = Choice({name: image_branch(name, one, signature.rows) for name in IMAGE_BRANCHES})
-    return found
+    """Return the space of the branches of arrays: of several of a kind, by the last."""
+    inputs = {kind_named(one.kind).name: one for one in signature.arrays}
+    return {name: _branches(kind_named(one.kind), one, signature) for name, one in inputs.items()}
+
+
+def _branches(kind: InputKind, one: Input, signature: Signature) -> Choice:
+    return Choice({name: kind.branches[name](one, signature) for name in (kind.first, *kind.branches)})
+
+
+def _pace(signature: Signature) -> Pace:
+    """Return the slowest pace of the kinds that are read."""
+    paces = [kind.pace for kind in kinds_of(one.kind for one in signature.inputs).values()]
+    return Pace(
+        batch=min(pace.batch for pace in paces),
+        epochs=min(pace.epochs for pace in paces),
+        patience=min(pace.patience for pace in paces),
+        few_rows=all(pace.few_rows for pace in paces),
+    )
 
 
 def _network(signature: Signature) -> Space:
     """Return what all families have in common: the branch of a table, layers after the branches, and training."""
-    kinds = {one.kind for one in signature.inputs}
-    largest = max(32, min(128 if "image" in kinds else 512, signature.rows // 20))
+    pace = _pace(signature)
+    largest = max(32, min(pace.batch, signature.rows // 20))
     # An epoch over a few dozen rows is one or two steps.
-    scarce = 1 if "text" in kinds else max(1, min(10, _FEW_ROWS // max(1, signature.rows)))
-    patience = 3 if "text" in kinds else 5 * scarce
+    scarce = max(1, min(10, _FEW_ROWS // max(1, signature.rows))) if pace.few_rows else 1
     table: Space = {}
     if signature.tables:
         table = {
@@ -118,6 +102,6 @@ def _network(signature: Signature) -> Space:
         "dropout": Float(0.0, 0.6, default=0.3),
         **training(signature, learning_rate=(2e-4, 1e-2, 2e-3)),
         "batch_size": Int(max(16, largest // 16), largest, log=True),
-        "epochs": 20 if "text" in kinds else 40 * scarce,
-        "patience": patience,
+        "epochs": pace.epochs * scarce,
+        "patience": pace.patience * scarce,
     }

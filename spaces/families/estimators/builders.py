@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from spaces.inputs.table.matrix import Scaling
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 
@@ -32,7 +33,8 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
         return kind(**settings, random_state=seed, n_jobs=threads)
 
     # Beside texts, rows are a sparse matrix, in which scikit-learn's trees take no missing values.
-    return EstimatorModel(make, "standard" if signature.texts else "none", signature, config, _text(config))
+    scaling: Scaling = "standard" if signature.texts else "none"
+    return EstimatorModel(make, scaling, signature, config, _text(config), by="trees")
 
 
 def build_linear(config: Config, signature: Signature) -> Any:

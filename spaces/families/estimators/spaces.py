@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights
-from spaces.inputs.arrays import flat_width
+from spaces.inputs.series.reading import flat_width
 from spaces.inputs.series.spaces import convolvable, joined_series
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import joined_texts
@@ -80,7 +80,7 @@ def _tried_columns(signature: Signature) -> Float:
 
 def _columns_of_series(signature: Signature) -> int:
     """Return how many columns series become as lags and statistics."""
-    return sum(flat_width("series", one.shape) for one in signature.arrays if one.kind == "series")
+    return sum(flat_width(one.shape) for one in signature.arrays if one.kind == "series")
 
 
 def linear_space(signature: Signature) -> Space:

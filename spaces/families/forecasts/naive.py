@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
-from spaces.inputs.arrays import carried_forward
+from spaces.inputs.series.reading import carried_forward
 from spaces.language.leaves import Choice
 from spaces.language.space import Config, Space
 from spaces.rows.arrays import Array, Stretches
@@ -136,9 +136,9 @@ class NaiveModel:
 def naive_space(signature: Signature) -> Space:
     """Return the naive forecasts: the last value, the same time a period ago, the mean of the last period, drift."""
     (series,) = signature.arrays
-    steps = series.shape[0]
+    steps, periods = series.shape[0], series.details.get("periods", ())
     furthest = max((part.follows.horizon for part in signature.targets if part.follows), default=1)
-    fitting = [period for period in series.periods if period * -(-furthest // period) < steps + 1]
+    fitting = [period for period in periods if period * -(-furthest // period) < steps + 1]
     seasons: Space = {"seasonal": {"period": Choice(fitting)}} if fitting else {}
-    means = [period for period in series.periods if period <= steps] or [steps]
+    means = [period for period in periods if period <= steps] or [steps]
     return {"forecast": Choice({"last": {}, **seasons, "mean": {"steps": Choice(means[:1])}, "drift": {}})}

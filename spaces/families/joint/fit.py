@@ -23,7 +23,7 @@ from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.joint.fitted import Average, JointFitted, Wide, beside
-from spaces.inputs.arrays import MOST_PIXELS, flat_width
+from spaces.inputs.kinds import arrays_of
 from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
@@ -126,11 +126,11 @@ def _wide_reading(signature: Signature) -> Reading:
     several = signature.table is not None and signature.table.shape[0] > 1
     table = Recipe("piecewise", "onehot", signature.cardinalities, _CROSSES if several else 0)
     text = Bag("word", 2, _NGRAMS, "multi_hot", _MOST) if signature.texts else None
-    reading = joined_reading(table, text, signature, {})
+    reading = joined_reading(table, text, signature, config={}, by="linear")
     few = tuple(
         recipe
         for recipe in reading.arrays
-        if flat_width(recipe.kind, signature.arrays[recipe.place].shape) <= MOST_PIXELS
+        if arrays_of(recipe.kind).width(signature.arrays[recipe.place], "linear") is not None
     )
     return replace(reading, arrays=few)
 

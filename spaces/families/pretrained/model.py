@@ -27,8 +27,9 @@ from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.xgboost import XGBoostModel
 from spaces.families.pretrained.features import BaseFeatures, Cut, base_features, colours, cut_base, pooled_vector
+from spaces.inputs.arrays import array_recipes
 from spaces.inputs.image.networks import augmented
-from spaces.inputs.prepared import Reading, array_recipes, learn
+from spaces.inputs.prepared import Reading, learn
 from spaces.language.space import Config
 from spaces.layers.at_rest import AtRest
 from spaces.layers.blocks import hidden
@@ -118,7 +119,7 @@ class PretrainedModel:
     def _tuned(self, trainer: Trainer, fold: Fold, fitted: KerasFitted, settings: Config, watch: Watch) -> KerasFitted:
         """Train base and head together."""
         target = self.signature.target
-        reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, flat=False))
+        reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, {}, "network"))
         prepared, images = learn(reading, fold.train.table, fold.train.target, target.kind)
         whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
         inner = prepared.matrix(fold.inner.table)

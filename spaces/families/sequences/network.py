@@ -33,9 +33,8 @@ def build_seq2seq(config: Config, signature: Signature, width: int) -> keras.Mod
     Sutskever et al., "Sequence to sequence learning with neural networks", NIPS 2014; attention after Luong et al.,
     "Effective approaches to attention-based neural machine translation", EMNLP 2015.
     """
-    ((kind, settings),) = config["text"].items()
     source = text_inputs(text_recipe(config), "source")
-    vector, states = text_encoder(kind, settings, signature, "encoder")(source)
+    vector, states = text_encoder(config, signature.texts[0], signature, name="encoder")(source)
     inputs, x = _steps(config, signature, width)
     decoder = config["decoder"]
     for i in range(decoder["depth"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from spaces.families.shared_spaces import training
+from spaces.inputs.kinds import kind_named
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.rows.signature import Input, Signature
@@ -58,9 +59,10 @@ def _coded(signature: Signature) -> Space:
     one = signature.input
     dense: Space = {}
     bodies: dict[str, Space] = {"dense": dense}
-    if one.kind != "table" and min(one.shape[:-1]) >= 4:
+    wanted = kind_named(one.kind).bodies
+    if "conv" in wanted and min(one.shape[:-1]) >= 4:
         conv: Space = {"filters": Int(8, 64, log=True, default=16), "depth": _depth(one, default=2)}
-        bodies = {"conv": conv, **bodies} if one.kind == "image" else {**bodies, "conv": conv}
+        bodies = {name: {"conv": conv, **bodies}[name] for name in wanted}
     return {
         "latent": Int(2, max(3, min(64, math.prod(one.shape) // 2)), log=True),
         "body": Choice(bodies),

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.families.unsupervised.two_sample import told_apart
-from spaces.inputs.prepared import Prepared, Reading, array_recipes, learn
+from spaces.inputs.arrays import array_recipes
+from spaces.inputs.prepared import Prepared, Reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.rows.signature import Signature
 
@@ -108,4 +109,4 @@ def flat_values(rows: Any) -> NDArray[np.float32]:
 def plain_reading(signature: Signature) -> Reading:
     """Return how rows without a target are read: tables standardised, arrays as they are."""
     tables = tuple(Recipe("standard", "onehot", one.cardinalities, 0, one.columns) for one in signature.tables)
-    return Reading(tables, None, joined=False, arrays=array_recipes(signature, flat=False))
+    return Reading(tables, None, joined=False, arrays=array_recipes(signature, {}, "network"))

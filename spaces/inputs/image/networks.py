@@ -8,15 +8,16 @@ from typing import Any
 import keras
 
 from spaces.language.space import Config
-from spaces.rows.signature import Input
+from spaces.rows.signature import Input, Signature
 
 _SMALLEST = 4  # pixels: below, nothing is halved any more
 _WIDEST = 512
 _MOMENTUM = 0.9  # of batch statistics: a study's trainings are too short for 0.99
 
 
-def image_encoder(kind: str, config: Config, image: Input, name: str) -> keras.Model:
+def image_encoder(config: Config, image: Input, signature: Signature, *, name: str) -> keras.Model:
     """Build the branch that reads an image, `(height, width, channels) -> [vector]`: whole numbers from 0 to 255."""
+    ((kind, config),) = config["image"].items()
     pixels = keras.Input(image.shape, dtype=image.dtype, name="pixels")
     x = keras.layers.Rescaling(1 / 255)(pixels) if image.dtype == "uint8" else pixels
     x = augmented(x, config["augmentation"])

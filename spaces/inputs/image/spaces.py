@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
-from spaces.rows.signature import Input
+from spaces.rows.signature import Input, Signature
 
 IMAGE_BRANCHES = ("conv", "separable", "residual", "inception")
 _DEEPEST = 5
@@ -17,7 +18,7 @@ _PIXELS_READ = 100_000_000  # by all epochs together
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 40
 
 
-def image_branch(name: str, image: Input, rows: int) -> Space:
+def image_branch(name: str, image: Input, signature: Signature) -> Space:
     """Return the space of what reads an image: stacked 3 x 3 convolutions, separable, residual or inception blocks.
 
     Each block halves the image; there are no more of them than leave two pixels. The default is small enough to be
@@ -26,7 +27,7 @@ def image_branch(name: str, image: Input, rows: int) -> Space:
     """
     height, width, channels = image.shape
     deepest = max(1, min(_DEEPEST, int(math.log2(max(2, min(height, width)))) - 1))
-    pixels = rows * height * width
+    pixels = signature.rows * height * width
     wide = next((filters for filters, most in _WIDTHS if pixels <= most), _FEWEST)
     few = wide > _FEWEST
     plain: Space = {}
@@ -51,6 +52,14 @@ def image_epochs(image: Input, rows: int) -> int:
     """Return how often all images are read at most: less the more pixels there are."""
     height, width, _ = image.shape
     return max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _PIXELS_READ // (rows * height * width)))
+
+
+def image_training(branch: str, image: Input, signature: Signature, batch_size: Int) -> Space:
+    """Return in which batches and how often images are read: largest ones, and less often the more pixels there are."""
+    return {
+        "batch_size": replace(batch_size, default=batch_size.high),
+        "epochs": image_epochs(image, signature.rows),
+    }
 
 
 def augmentation(channels: int) -> Choice:

@@ -10,7 +10,7 @@ import keras
 from spaces.inputs.series.blocks import inception_blocks, residual_blocks
 from spaces.language.space import Config
 from spaces.layers.blocks import convolutions, pooled, recurrent_layers
-from spaces.rows.signature import Input
+from spaces.rows.signature import Input, Signature
 
 _BLOCKS: dict[str, Callable[..., Any]] = {
     "residual": residual_blocks,
@@ -20,8 +20,9 @@ _BLOCKS: dict[str, Callable[..., Any]] = {
 _LEAST_VARIANCE = 1e-8  # of a series that is scaled by itself; a constant one becomes zeros
 
 
-def series_encoder(kind: str, config: Config, series: Input, name: str) -> keras.Model:
+def series_encoder(config: Config, series: Input, signature: Signature, *, name: str) -> keras.Model:
     """Build the branch that reads a series, `(steps, channels) -> [vector]`."""
+    ((kind, config),) = config["series"].items()
     steps = keras.Input(series.shape, name="steps")
     x, direction = steps, "forward"
     match kind:

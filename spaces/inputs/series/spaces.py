@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spaces.inputs.kind import LEARNING_RATE
 from spaces.inputs.series.convolutions import SHORTEST
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.layers.spaces import convolution_space, recurrent_space, shortened_space
-from spaces.rows.signature import Signature
+from spaces.rows.signature import Input, Signature
 
 SERIES_BRANCHES = ("dense", "conv", "recurrent", "conv_recurrent")
+_SPARE_NONE = 500  # rows
 _FEW_ROWS = 2_000  # of so many, the products of all with all are quickly decomposed
 _CELLS = 20_000_000  # float32 numbers of a matrix, 80 MB
 _WIDTHS = ((32, 50_000), (16, 200_000))  # filters for so many steps of all rows
@@ -103,6 +105,17 @@ def recurrent_training(signature: Signature, batch_size: Int) -> Space:
     return {"batch_size": replace(batch_size, default=batch_size.high), "epochs": epochs}
 
 
+def series_training(branch: str, series: Input, signature: Signature, batch_size: Int) -> Space:
+    """Return how a branch is trained that reads nothing but series.
+
+    Blocks of convolutions are trained to the end where rows are few, as these spare none to watch.
+    """
+    if branch == "conv" and signature.target.of_classes:
+        stopping = {"stopping": "training_loss", "batch_size": 16} if signature.rows <= _SPARE_NONE else {}
+        return {LEARNING_RATE: (2e-4, 1e-2, 1e-3), **stopping, **conv_epochs(signature)}
+    return recurrent_training(signature, batch_size) if "recurrent" in branch else {}
+
+
 def steps_read(signature: Signature) -> int:
     """Return how many steps the training rows have together."""
     return signature.rows * max(one.shape[0] for one in signature.arrays if one.kind == "series")
@@ -121,7 +134,7 @@ def _features(rows: int, most: int) -> int:
     return max(1, few // _KERNELS) * _KERNELS
 
 
-def series_branch(name: str, signature: Signature) -> Space:
+def series_branch(name: str, series: Input, signature: Signature) -> Space:
     """Return the space of what reads a series: all steps side by side, convolutions, recurrent layers, or both."""
     match name:
         case "dense":

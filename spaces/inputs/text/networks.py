@@ -10,7 +10,7 @@ from spaces.inputs.text.vectors import Vectors
 from spaces.inputs.text.vocabulary import FIRST_TERM, Bag, TextRecipe, Tokens, Vocabulary, text_recipe
 from spaces.language.space import Config
 from spaces.layers.blocks import convolutions, pooled, recurrent_layers
-from spaces.rows.signature import Signature
+from spaces.rows.signature import Input, Signature
 
 _FROM_VECTORS = "vectors"
 _CHARACTER_UNITS = 32
@@ -24,13 +24,14 @@ def text_inputs(recipe: TextRecipe, name: str) -> list[Any]:
     return [keras.Input((recipe.length,), dtype="int32", name=name)]
 
 
-def text_encoder(kind: str, config: Config, signature: Signature, name: str) -> keras.Model:
+def text_encoder(config: Config, text: Input, signature: Signature, *, name: str) -> keras.Model:
     """Build the branch that reads a text: `inputs -> (vector, states)`, the states one a step, `(rows, steps, units)`.
 
     A bag of n-grams has no steps: its states are the vector, as a single step. Where padding is left out, a third
     output `(rows, steps)` says which states count. Convolutions read padding, and so does what reads their steps.
     """
-    recipe = text_recipe({"text": {kind: config}})
+    recipe = text_recipe(config)
+    ((kind, config),) = config["text"].items()
     inputs = text_inputs(recipe, "text")
     if isinstance(recipe, Bag):
         # A dense layer over a matrix that is nearly all zeros is a weighted sum of rows of its kernel.

@@ -12,6 +12,7 @@ from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, nar
 from spaces.engines.together import Together
 from spaces.inputs.arrays import ArrayRecipe, prepare_array
 from spaces.inputs.series.convolutions import Convolutions, Convolved, dilations_of, learn_convolutions
+from spaces.inputs.series.reading import SeriesReading
 from spaces.rows.arrays import Stretches
 from spaces.rows.table import Table
 from spaces.store import load_fitted
@@ -107,7 +108,9 @@ def test_a_row_alone_is_what_it_is_among_others():
 
 def test_rows_of_one_value_have_columns_without_meaning_and_no_missing_ones():
     flat = np.full((6, 12, 1), 3.0, np.float32)
-    prepared = prepare_array(ArrayRecipe(0, "series", flat=True, convolutions=Convolutions(840)), a_table(flat))
+    prepared = prepare_array(
+        ArrayRecipe(0, "series", SeriesReading(flat=True, convolutions=Convolutions(840))), a_table(flat)
+    )
     assert (prepared.array(a_table(flat)) == 0).all()
     assert np.isfinite(prepared.array(a_table(flat + np.arange(12)[:, None]))).all()
 
@@ -115,7 +118,7 @@ def test_rows_of_one_value_have_columns_without_meaning_and_no_missing_ones():
 def test_windows_of_a_forecast_are_read_as_the_arrays_they_stand_for():
     base = np.random.default_rng(0).normal(size=(80, 2)).cumsum(axis=0).astype(np.float32)
     windows = Stretches(base, np.arange(60), 20)
-    recipe = ArrayRecipe(0, "series", flat=True, convolutions=Convolutions(840))
+    recipe = ArrayRecipe(0, "series", SeriesReading(flat=True, convolutions=Convolutions(840)))
     prepared = prepare_array(recipe, a_table(windows))
     written = np.asarray(prepared.array(a_table(np.asarray(windows))))
     np.testing.assert_array_equal(prepared.array(a_table(windows)), written)
