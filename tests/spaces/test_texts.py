@@ -223,8 +223,3 @@ def test_trees_see_what_two_texts_have_in_common():
     np.testing.assert_allclose(matrix.toarray()[:, -1], [1, 0, 0])
     np.testing.assert_array_equal(matrix[:, 2 * terms : -1].sum(axis=1).ravel(), [[3, 0, 0]])
     assert matrix.getnnz(axis=1).tolist() == [10, 5, 3]  # a cosine of zero is stored
-
-
-def test_one_column_is_named_in_a_list():
-    with pytest.raises(TableError, match=r"text must be a list of columns: text=\['review'\]"):
-        learn_schema(frame(["a", "b"]), text="review")

@@ -60,7 +60,8 @@ def test_class_weights_are_searched_only_where_the_metric_asks_for_them(name):
 
 def test_all_classes_count_alike():
     target = np.array([0, 0, 0, 1])
-    weights = row_weights({"class_weight": "balanced"}, target)
+    rows = Rows(Table(np.empty((4, 0)), np.empty((4, 0), np.int32)), target)
+    weights = row_weights({"class_weight": "balanced"}, rows)
     assert weights is not None
     np.testing.assert_allclose(np.bincount(target, weights), [2, 2])
-    assert row_weights({}, target) is None
+    assert row_weights({}, rows) is None

@@ -46,7 +46,7 @@ def test_versions_have_scores_tags_and_an_alias(made):
         "log_loss",
         str(len(made.members)),
     )
-    model = client.get_logged_model(version.model_id)
+    model = client.get_logged_model(version.tags["tuner.model"])
     shown = {metric.key: metric.value for metric in model.metrics}
     assert shown["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
     (parent,) = client.search_runs([model.experiment_id], "params.metric = 'log_loss'")

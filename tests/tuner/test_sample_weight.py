@@ -30,7 +30,8 @@ ROWS = 60
 COUNTS = np.random.default_rng(1).integers(1, 4, ROWS)
 TWICE = np.repeat(np.arange(ROWS), COUNTS)
 PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights")) | {
-    "sampler": "random", "pruner": "none", "workers": 0, "seed": 0,
+    "sampler": "random", "pruner": "none", "workers": 0, "seed": 0, "turns": None, "fold_pruning": True,
+    "log_curves": "mean",
 }  # fmt: skip
 
 

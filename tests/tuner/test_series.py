@@ -48,7 +48,7 @@ def make_task(frame: pd.DataFrame | None = None, **changes: object) -> tuner.Tas
 def test_rows_are_windows_and_what_comes_after_them():
     frame, task = weather(), make_task(test=None)
     past = task.rows.table.arrays[0]
-    assert task.schema.arrays[0].categories == ("temperature", "pressure")
+    assert task.schema.arrays[0].details["channels"] == ["temperature", "pressure"]
     for row in (0, 7, len(task.rows) - 1):
         np.testing.assert_allclose(past[[row]].__array__()[0, :, 0], frame["temperature"][row : row + 24], rtol=1e-6)
         assert task.rows.target[row] == frame["temperature"][row + 23 + 3]
@@ -234,7 +234,7 @@ DAYS = pd.date_range("2020-01-25", periods=60, freq="D")
 )
 def test_dates_are_read_as_a_task_reads_them(stamps):
     task = tuner.series_task(pd.DataFrame({"t": stamps, "y": np.arange(60.0)}), "y", window=4, time="t")
-    assert task.signature.arrays[0].periods == (7,)
+    assert task.signature.arrays[0].details["periods"] == [7]
     assert len(task.rows.target) == 56
 
 
@@ -242,7 +242,7 @@ def test_dates_are_read_as_a_task_reads_them(stamps):
 def test_months_quarters_and_years_are_steps(freq, periods):
     frame = pd.DataFrame({"t": pd.date_range("1950-01-01", periods=60, freq=freq), "y": np.arange(60.0)})
     task = tuner.series_task(frame, "y", window=4, time="t")
-    assert task.signature.arrays[0].periods == periods
+    assert task.signature.arrays[0].details["periods"] == list(periods)
     assert [column.name for column in task.schema.columns] == ["past"]
 
 
@@ -337,7 +337,7 @@ def test_what_is_known_may_hold_more_than_is_needed(study):
 def test_flags_stay_channels_where_time_has_gaps():
     frame = weather().assign(open=lambda f: f["temperature"] > 10).drop(index=100)
     task = make_task(frame, test=None)
-    assert task.schema.arrays[0].categories == ("temperature", "pressure", "open")
+    assert task.schema.arrays[0].details["channels"] == ["temperature", "pressure", "open"]
 
 
 def test_a_series_that_is_too_short_within_a_fold_is_refused_at_once():

@@ -248,5 +248,7 @@ def test_categories_and_texts_are_named_by_whole_numbers_too():
     assert kinds == [("0", "category"), ("1", "category"), ("2", "text")]
     with pytest.raises(DataError, match=r"categories must be a list of columns: categories=\[0\]"):
         tuner.Task(given, np.arange(20) / 7, categories=0)
+    with pytest.raises(DataError, match=r"text must be a list of columns: text=\['2'\]"):
+        tuner.Task(given, np.arange(20) / 7, text="2")
     with pytest.raises(DataError, match=r"text must be a list of columns, got 1.5"):
         tuner.Task(given, np.arange(20) / 7, text=1.5)

@@ -66,9 +66,8 @@ def publish(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(
-        name, made.artifact_location, run_id=run, tags=tags, model_id=made.model_id
-    ).version
+    known = tags | {"tuner.model": made.model_id}  # the registry keeps no link to the model's own page
+    version = client.create_model_version(name, made.artifact_location, run_id=run, tags=known).version
     if alias is not None:
         client.set_registered_model_alias(name, alias, version)
     return str(version)

@@ -181,7 +181,7 @@ def test_a_model_that_reads_them_finds_a_shape_and_predicts_the_same_when_loaded
     fitted.save(tmp_path)
     np.testing.assert_allclose(load_fitted(tmp_path).predict(new), predicted, rtol=1e-6)
     (reader,) = fitted.readers
-    assert reader.arrays[0].convolved is not None
+    assert reader.arrays[0].learned.convolved is not None
 
 
 def test_only_training_rows_say_what_is_read():
@@ -189,7 +189,7 @@ def test_only_training_rows_say_what_is_read():
     changed = series.copy()
     changed[40:] += 100
     one, other = (fitted_of("xgboost", signature, a_fold(of, codes, 60)) for of in (series, changed))
-    biases = [fitted.prepared.arrays[0].convolved.biases for fitted in (one, other)]
+    biases = [fitted.prepared.arrays[0].learned.convolved.biases for fitted in (one, other)]
     np.testing.assert_array_equal(*biases)  # the inner rows, of which early stopping knows, teach nothing
 
 
