@@ -152,7 +152,11 @@ def texts(folder: Path) -> Made:
 
 def series(folder: Path) -> Made:
     values, kinds = waves()
-    families = {"xgboost": TREES, "series_anomaly": {"epochs": 1}, "series_conv": BODY}
+    families = {
+        "xgboost": TREES,
+        "series_anomaly": {"epochs": 1},
+        "series_conv": {**BODY, "series.conv.blocks.residual.filters": 8, "series.conv.blocks.residual.depth": 1},
+    }
     return trained(tuner.Task(values, kinds, split="holdout"), families, folder), values[:20]
 
 
@@ -167,7 +171,9 @@ def images(folder: Path) -> Made:
 def inputs(folder: Path) -> Made:
     frame = table(80)[["x", "town"]]
     given = {"people": frame, "waves": waves()[0], "picture": pictures()[0]}
-    functional = {**BODY, "image.conv.filters": {"high": 16, "default": 8}, "image": ["conv"], "series": ["conv"]}
+    blocks = {"series.conv.blocks.residual.filters": 8, "series.conv.blocks.residual.depth": 1}
+    filters = {"image.conv.filters": {"high": 16, "default": 8}}
+    functional = {**BODY, **filters, **blocks, "image": ["conv"], "series": ["conv"]}
     made = trained(tuner.Task(given, waves()[1], split="holdout"), {"functional": functional, "linear": {}}, folder)
     return made, {name: one[:20] for name, one in given.items()}
 
