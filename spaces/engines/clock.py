@@ -28,9 +28,14 @@ class Clock:
         """Seconds that are left."""
         return self.until - time.monotonic()
 
-    def over(self, steps: int) -> bool:
-        """Return whether to stop after so many epochs, rounds or trees, and note it."""
-        if self.left > 0:
+    def over(self, steps: int, *, least: int = 1) -> bool:
+        """Return whether to stop after so many epochs, rounds or trees, and note it.
+
+        Args:
+            steps: How many are done.
+            least: A training never stops before so many.
+        """
+        if steps < least or self.left > 0:
             return False
         self.note(steps)
         return True

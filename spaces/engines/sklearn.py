@@ -30,6 +30,7 @@ from spaces.rows.signature import Signature
 
 # What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
 _TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+_FEWEST_TREES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +138,16 @@ class EstimatorModel:
 def _trained(made: Any, clock: Clock, fit: Callable[[Any], Any]) -> Any:
     """Train an estimator; where time is limited a forest in pieces of about a second, until it is over.
 
+    A forest has at least 20 trees, or all where fewer are asked for: fewer make probabilities of 0 and 1.
     The trees are those of one call, as scikit-learn draws the seeds of earlier trees again.
     """
     if math.isinf(clock.left) or not {"warm_start", "n_estimators"} <= made.get_params().keys():
         return fit(made)
     trees, total, piece = 0, made.n_estimators, 1
     made.set_params(warm_start=True)
-    while trees == 0 or (trees < total and not clock.over(trees)):
-        began, grown = time.monotonic(), min(piece, total - trees)
+    while trees < total and not clock.over(trees, least=_FEWEST_TREES):
+        goal = total if clock.left > 0 else min(_FEWEST_TREES, total)
+        began, grown = time.monotonic(), max(1, min(piece, goal - trees))
         trees += grown
         fit(made.set_params(n_estimators=trees))
         piece = max(1, int(grown / max(time.monotonic() - began, 1e-3)))

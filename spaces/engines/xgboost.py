@@ -30,6 +30,7 @@ _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
 _OURS = ("n_estimators", "patience", "text", "series", "class_weight")
 _LOOK_EVERY = 10
 _FEW_ROWS = 1000
+_FEWEST_ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ class _Watcher(xgboost.callback.TrainingCallback):
         if (epoch + 1) % _LOOK_EVERY == 0:
             logs = {Curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
             self._watch(epoch, self._rounds, logs, lambda: self._predict_inner(model))
-        return self._clock.over(epoch + 1)
+        return self._clock.over(epoch + 1, least=_FEWEST_ROUNDS)
 
 
 def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:

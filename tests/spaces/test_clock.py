@@ -5,12 +5,14 @@ import time
 import keras
 import numpy as np
 import pytest
+import xgboost
 from sklearn.ensemble import RandomForestRegressor
 
 from spaces.engines.clock import Clock
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.training import Trainer
 from spaces.engines.sklearn import _trained
+from spaces.engines.xgboost import _Watcher
 from tuner.trials.outcome import Job
 from tuner.trials.pace import Pace, fold_seconds
 
@@ -60,8 +62,21 @@ def test_a_forest_in_pieces_is_the_same_forest():
     whole = _trained(RandomForestRegressor(30, random_state=1), Clock(), fit)
     pieces = _trained(RandomForestRegressor(30, random_state=1), Clock(time.monotonic() + HOUR), fit)
     np.testing.assert_array_equal(pieces.predict(x), whole.predict(x))
+
+
+@pytest.mark.parametrize(("asked", "kept", "stopped"), [(30, 20, 20), (5, 5, None)])
+def test_a_forest_whose_time_is_over_keeps_enough_trees(asked, kept, stopped):
+    x, y = rows()[:2]
     clock = Clock(0.0)
-    assert len(_trained(RandomForestRegressor(30, random_state=1), clock, fit).estimators_) == clock.stopped == 1
+    forest = _trained(RandomForestRegressor(asked, random_state=1), clock, lambda one: one.fit(x, y.ravel()))
+    assert (len(forest.estimators_), clock.stopped) == (kept, stopped)
+
+
+def test_boosting_whose_time_is_over_keeps_ten_rounds():
+    matrix, clock = xgboost.DMatrix(*rows()[:2]), Clock(0.0)
+    listener = _Watcher(lambda *_: None, clock, 50, lambda booster: booster)
+    booster = xgboost.train({}, matrix, 50, evals=[(matrix, "validation")], callbacks=[listener], verbose_eval=False)
+    assert booster.num_boosted_rounds() == clock.stopped == 10
 
 
 def test_trainings_that_follow_each_other_share_the_time_that_is_left():

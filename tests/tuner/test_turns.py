@@ -79,11 +79,21 @@ def test_a_trial_that_would_not_end_in_time_is_not_begun():
     assert by_seconds(pasts, seed=0, number=99, left=4.0) is None
 
 
+def test_in_the_last_seconds_no_family_has_its_first_trial_unless_nothing_has_ended():
+    pasts = {"cheap": past(1.0, last_turn=1), "dear": past(rank=9.0)}
+    assert by_seconds(pasts, seed=0, number=2, left=20.0)[0] == "dear"
+    assert by_seconds(pasts, seed=0, number=2, left=9.0)[0] == "cheap"
+    assert by_seconds(pasts, seed=0, number=2, left=0.5) is None
+    assert by_seconds({"cheap": past(), "dear": past(rank=9.0)}, seed=0, number=0, left=0.5)[0] == "cheap"
+
+
 def test_a_first_trial_leaves_shares_for_the_families_behind_it():
     assert seconds_for_trial(120.0, past(), [past(3.0), past(), past()]) == 30.0
     assert seconds_for_trial(120.0, past(), [past(3.0)]) == 60.0
     assert seconds_for_trial(120.0, past(), [past(), past()], workers=2) == 60.0
     assert seconds_for_trial(120.0, past(), [], workers=8) == 120.0
+    assert seconds_for_trial(20.0, past(), [past()] * 7) == 5.0
+    assert seconds_for_trial(3.0, past(), [past()] * 7) == 3.0
     assert seconds_for_trial(120.0, past(10.0), []) == 60.0
     assert seconds_for_trial(120.0, past(100.0), []) == 100.0
     assert seconds_for_trial(120.0, past(500.0), []) == 120.0

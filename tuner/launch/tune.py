@@ -66,7 +66,7 @@ def tune(
         time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,
             or text such as `"20m"`. Trials that run then stop training and keep the best so far.
         trial_time: Stop the training of a trial after so long, and keep the best so far of every fold. Only what hangs
-            is killed.
+            is killed, 30 seconds later or half as much again.
         max_failures: Stop after so many failed trials.
         workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
         seed: Everything random about the trials is derived from it.

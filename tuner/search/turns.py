@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = ("trials", "seconds")
 _LAST = 3
 _GAIN = 0.001
 _FLOOR = 2
+_FEWEST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
 def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
+    In the last ten seconds no family has its first trial, unless no trial has ended yet.
+
     Args:
         pasts: What is known of each family.
         seed: The study's seed.
@@ -90,9 +93,9 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
         left: Seconds until the study ends.
     """
     untried = [name for name in pasts if not pasts[name].trials]
-    if untried:
-        return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
     known = {name: past for name, past in pasts.items() if past.seconds}
+    if untried and (left >= 2 * _FEWEST_SECONDS or not known):
+        return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
     if not known:  # all first trials still run
         return by_trials(pasts)
     fitting = {name: past for name, past in known.items() if past.cost <= left}
@@ -124,7 +127,8 @@ def cost_for_improvement(past: Past) -> float:
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
-    A first trial leaves equal shares for all families that have had none, and one for what follows. A later one leaves
+    A first trial leaves equal shares for all families that have had none, and one for what follows; it has at least five
+    seconds, so that the dearest families have no turn where time is short. A later one leaves
     half of the time, unless trials of its family are known to take longer.
 
     Args:
@@ -138,4 +142,4 @@ def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, worker
     if past.trials:
         return max(left / 2, min(left, past.cost))
     untried = 1 + sum(not other.trials for other in others)
-    return min(left, max(1, workers) * left / (untried + 1))
+    return min(left, max(_FEWEST_SECONDS, max(1, workers) * left / (untried + 1)))
