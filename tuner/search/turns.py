@@ -127,9 +127,9 @@ def cost_for_improvement(past: Past) -> float:
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
-    A first trial leaves equal shares for all families that have had none, and one for what follows; it has at least five
-    seconds, so that the dearest families have no turn where time is short. A later one leaves
-    half of the time, unless trials of its family are known to take longer.
+    A first trial leaves equal shares for all families that have had none, and one for what follows. It has at least
+    five seconds, so that the dearest families have no turn where time is short. A later one leaves half of the time,
+    unless trials of its family are known to take longer.
 
     Args:
         left: Seconds until the study ends.
