@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from small import make_frame
 
 from tuner.cli import main
-from tuner.studyfile import families_of, read_study_toml
+from tuner.studyfile import families_of, importable, read_study_toml
 
 STUDY = """
 [study]
@@ -166,7 +166,8 @@ def test_a_study_file_names_a_builder_and_changes_its_space(tmp_path):
     )
     mine = '[families.mine]\nbuild = "small_nets:build"\nspace = "small_nets:SPACE"\nlearning_rate = { low = 0.01 }'
     (tmp_path / "own.toml").write_text(STUDY.replace("[ensemble]", f"{mine}\n[ensemble]"))
-    named = families_of(read_study_toml(tmp_path / "own.toml"), tmp_path)
+    with importable(tmp_path):
+        named = families_of(read_study_toml(tmp_path / "own.toml"), tmp_path)
     assert list(named) == ["linear", "xgboost", "mine"]
     assert named["mine"].pop("family").name == "mine"
     assert named["mine"] == {"learning_rate": {"low": 0.01}}
