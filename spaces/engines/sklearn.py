@@ -29,7 +29,11 @@ from spaces.machine.cores import threads
 from spaces.rows.signature import Signature
 
 # What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
-_TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+_TRUSTED = [
+    "numpy.dtype",
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+]
 _FEWEST_TREES = 20
 
 

@@ -12,8 +12,22 @@ from spaces.families import fits
 from spaces.families.branches.space import functional_space, kind_space, siamese_space
 from spaces.families.dense.space import dense_space, wide_and_deep_space
 from spaces.families.each_target import each_target
-from spaces.families.estimators.builders import build_baseline, build_linear, build_random_forest, build_xgboost
-from spaces.families.estimators.spaces import linear_space, random_forest_space, trees_space, xgboost_space
+from spaces.families.estimators.builders import (
+    build_baseline,
+    build_extra_trees,
+    build_hist_gradient_boosting,
+    build_linear,
+    build_random_forest,
+    build_xgboost,
+)
+from spaces.families.estimators.spaces import (
+    extra_trees_space,
+    hist_gradient_boosting_space,
+    linear_space,
+    random_forest_space,
+    trees_space,
+    xgboost_space,
+)
 from spaces.families.family import Family
 from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
@@ -30,6 +44,8 @@ from spaces.rows.target import ITSELF, followed
 BASELINE = "baseline"
 # Rules of thumb where a family costs more than others of its library; see `Family.cost`.
 _COSTS = {
+    "extra_trees": 2.0,
+    "hist_gradient_boosting": 2.0,
     "random_forest": 3.0,
     "wide_and_deep": 6.0,
     "functional": 8.0,
@@ -194,6 +210,14 @@ _SUPERVISED: dict[str, Family] = _supervised(
                     build_random_forest,
                     (SKLEARN,),
                     partial(fits.lines_of_numbers, "trees"),
+                ),
+                ("extra_trees", extra_trees_space, build_extra_trees, (SKLEARN,), fits.tables_only),
+                (
+                    "hist_gradient_boosting",
+                    hist_gradient_boosting_space,
+                    build_hist_gradient_boosting,
+                    (SKLEARN,),
+                    fits.tables_only,
                 ),
                 ("linear", linear_space, build_linear, (SKLEARN,), partial(fits.lines_of_numbers, "linear")),
             )

@@ -38,6 +38,8 @@ QUICK = {
     "wide_and_deep": {"epochs": 8, "deep.learning_rate": {"low": 8e-3}, "crosses": [64]},
     "xgboost": {"n_estimators": 10},
     "random_forest": {"n_estimators": 20},
+    "extra_trees": {"n_estimators": 20},
+    "hist_gradient_boosting": {"max_iter": 50},
     "deep_trees": {"network.epochs": 4, "network.depth": 1, "trees.n_estimators": 20, "trees.learning_rate": 0.3},
     "text_recurrent": one_layer("text.recurrent.recurrent"),
     "series_conv": {**FAST, "series.conv.blocks.residual.depth": 1, "series.conv.blocks.residual.filters": 8},
@@ -249,7 +251,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(run, name, 
     first, other_fold, again, other_seed = run(name, kind, 0).new
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other_fold)
-    random = name in (*NETWORKS, "deep_trees", "xgboost", "random_forest")
+    random = name in (*NETWORKS, "deep_trees", "xgboost", "random_forest", "extra_trees", "hist_gradient_boosting")
     assert np.allclose(first, other_seed) != random
 
 

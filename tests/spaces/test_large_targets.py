@@ -21,6 +21,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "baseline": {},
     "linear": {},
     "random_forest": {"n_estimators": 5},
+    "extra_trees": {"n_estimators": 5},
+    "hist_gradient_boosting": {"max_iter": 50},
     "xgboost": {"n_estimators": 20},
     "dense": {"epochs": 2, "units": 16},
     "wide_and_deep": {"epochs": 2},

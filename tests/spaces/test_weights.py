@@ -16,6 +16,8 @@ QUICK = {
     "wide_and_deep": {"epochs": 4, "scaling": ["standard"], "depth": 1, "crosses": [64]},
     "xgboost": {"n_estimators": 20},
     "random_forest": {"n_estimators": 20},
+    "extra_trees": {"n_estimators": 20},
+    "hist_gradient_boosting": {"max_iter": 50},
     "linear": {"scaling": ["standard"]},
     "text_embedding": {"epochs": 4},
     "sequence_labels": {"epochs": 4, "layers": ["conv"]},

@@ -5,6 +5,7 @@ Nothing heavy is imported here: each builder imports its library when a model is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from spaces.inputs.table.matrix import Scaling
@@ -23,11 +24,22 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
     """Build a random forest on unscaled columns, missing values left to its splits, or on n-grams of texts too."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+    kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
+    return _forest(kind, config, signature)
+
+
+def build_extra_trees(config: Config, signature: Signature) -> Any:
+    """Build extremely randomised trees on the same columns as a random forest."""
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+    kind = ExtraTreesRegressor if signature.target.kind == "regression" else ExtraTreesClassifier
+    return _forest(kind, config, signature)
+
+
+def _forest(kind: Callable[..., Any], config: Config, signature: Signature) -> Any:
     from spaces.engines.sklearn import EstimatorModel
 
-    kind = RandomForestRegressor if signature.target.kind == "regression" else RandomForestClassifier
-
-    settings = {name: value for name, value in config.items() if name not in ("text", "series", "class_weight")}
+    settings = _settings(config)
 
     def make(seed: int, threads: int) -> Any:
         return kind(**settings, random_state=seed, n_jobs=threads)
@@ -35,6 +47,23 @@ def build_random_forest(config: Config, signature: Signature) -> Any:
     # Beside texts, rows are a sparse matrix, in which scikit-learn's trees take no missing values.
     scaling: Scaling = "standard" if signature.texts else "none"
     return EstimatorModel(make, scaling, signature, config, _text(config), by="trees")
+
+
+def build_hist_gradient_boosting(config: Config, signature: Signature) -> Any:
+    """Build scikit-learn's gradient-boosted trees on binned, unscaled columns, for the loss of the target."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    from spaces.engines.sklearn import EstimatorModel
+
+    settings = {**_settings(config), "early_stopping": False}
+
+    def make(seed: int, threads: int) -> Any:
+        if signature.target.kind == "regression":
+            loss = "absolute_error" if signature.target.loss == "absolute_error" else "squared_error"
+            return HistGradientBoostingRegressor(loss=loss, **settings, random_state=seed)
+        return HistGradientBoostingClassifier(**settings, random_state=seed)
+
+    return EstimatorModel(make, "none", signature, config)
 
 
 def build_linear(config: Config, signature: Signature) -> Any:
@@ -72,6 +101,11 @@ def build_baseline(config: Config, signature: Signature) -> Any:
         return DummyRegressor(strategy="median" if signature.target.loss == "absolute_error" else "mean")
 
     return EstimatorModel(make, "standard", signature, blind=True)
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Return the part of a configuration that scikit-learn's trees take as it is."""
+    return {name: value for name, value in config.items() if name not in ("text", "series", "class_weight")}
 
 
 def _text(config: Config) -> Any:

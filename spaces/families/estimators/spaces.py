@@ -12,6 +12,7 @@ from spaces.language.space import Space
 from spaces.rows.signature import Signature
 from spaces.rows.target import followed
 
+_MOST_TREES = 3_000  # of a boosted model, over all its classes
 _TRIED = 70_000  # numbers that a tree may sort at its first split, so that 100 trees take some seconds
 
 
@@ -53,7 +54,37 @@ def trees_space() -> Space:
 
 
 def random_forest_space(signature: Signature) -> Space:
-    """Return the space of random forests; leaves are kept large enough for a forest of some megabytes."""
+    """Return the space of random forests: each tree sees some of the rows."""
+    return {**_forest_space(signature), "max_samples": Float(0.4, 1.0, default=0.9)}
+
+
+def extra_trees_space(signature: Signature) -> Space:
+    """Return the space of extremely randomised trees: each sees all rows, and draws its thresholds.
+
+    Geurts, Ernst, Wehenkel, "Extremely randomized trees", Machine Learning 2006.
+    """
+    return _forest_space(signature)
+
+
+def hist_gradient_boosting_space(signature: Signature) -> Space:
+    """Return the space of scikit-learn's boosted trees; rounds are searched, since no rows are left to stop on.
+
+    Each class has a tree of its own in a round, so many classes get fewer rounds.
+    """
+    most = max(60, min(600, _MOST_TREES // max(target.outputs for target in signature.targets)))
+    return {
+        **class_weights(signature),
+        "learning_rate": Float(0.01, 0.3, log=True, default=0.05),
+        "max_iter": Int(50, most, log=True, default=min(most, 200)),
+        "max_leaf_nodes": Int(4, 128, log=True, default=31),
+        "min_samples_leaf": Int(1, 100, log=True, default=20),
+        "l2_regularization": Float(1e-4, 100.0, log=True, default=1.0),
+        "max_features": Float(0.2, 1.0, default=0.5),
+    }
+
+
+def _forest_space(signature: Signature) -> Space:
+    """Return what forests share; leaves are kept large enough for a forest of some megabytes."""
     smallest = max(1, signature.rows // 5000)
     return {
         **joined_texts(signature, 3_000),
@@ -62,7 +93,6 @@ def random_forest_space(signature: Signature) -> Space:
         "n_estimators": 100 if _columns_of_series(signature) else 200,
         "max_features": _tried_columns(signature),
         "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
-        "max_samples": Float(0.4, 1.0, default=0.9),
     }
 
 
