@@ -60,7 +60,7 @@ def weights(rows: int) -> list[dict[str, Any]]:
     loss = LOSSES["log_loss"]
     with _Peak() as peak:
         seconds, ours = _timed(lambda: METHODS["convex"](predictions, target, loss))
-    gap = certificate(predictions, target, loss, ours)
+    gap = certificate(predictions, target, loss, weights=ours)
     best = loss(target, np.tensordot(ours, predictions, axes=1))
     table = [_row("convex (ours)", seconds, 1.0, best, best, gap, peak.mib)]
 

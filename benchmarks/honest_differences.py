@@ -132,17 +132,21 @@ def draw(cell: Cell, number: int, *, fresh: int = FRESH, methods: tuple[str, ...
         return float(np.average(losses, weights=[len(of) for _, of in parts]))
 
     steps = {name: of for name, of in ladder(FAMILIES, loss).items() if name in methods}
-    fitted = {name: cross_fit(of, predictions[:, known], target[known], loss, parts) for name, of in steps.items()}
+    fitted = {
+        name: cross_fit(of, predictions[:, known], target[known], loss=loss, parts=parts) for name, of in steps.items()
+    }
     truths = {name: true_loss(of) for name, of in steps.items()}
     found, held = [], methods[0]
     for name in list(steps)[1:]:
         gain, error = paired_difference(
-            fitted[name].rows, fitted[held].resampled, fitted[name].resampled, by_fold, seed=number
+            fitted[name].rows, fitted[held].resampled, fitted[name].resampled, score=by_fold, seed=number
         )
         found.append(Found(f"gate: {name}", gain, error, truths[held] - truths[name]))
         held = name if gain > error else held
     taken = fitted[held]
-    difference, error = paired_difference(taken.rows, taken.resampled, taken.single_resampled, by_fold, seed=number)
+    difference, error = paired_difference(
+        taken.rows, taken.resampled, taken.single_resampled, score=by_fold, seed=number
+    )
     found.append(Found("reported", difference, error, truths[held] - truths["best_single"]))
     return found
 

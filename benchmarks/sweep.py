@@ -135,7 +135,7 @@ def score(study: Study, out: Path, methods: Sequence[str]) -> None:
 
     everywhere = np.arange(len(target))
     for name, predicted in outputs.items():
-        gain, error = paired_difference(everywhere, outputs["best single"], predicted, loss)
+        gain, error = paired_difference(everywhere, outputs["best single"], predicted, score=loss)
         rows[name] |= {"test": task.score(target, predicted), "gain": gain, "standard_error": error}
     result = {
         "table": study.name,

@@ -63,7 +63,9 @@ def _joint(times: int) -> list[dict[str, Any]]:
     tree, tower = _fitted(task, "xgboost", 0, n_estimators=200), _fitted(task, "dense", 0, epochs=1)
     said = np.stack([one.predict(fold.train.table) for one in (tree, tower)])
     half = np.array([0.5, 0.5])
-    joint: Any = fit_joint(tree, tower, fold, half, said, task.signature, penalties=(1.0,), epochs=1)
+    joint: Any = fit_joint(
+        tree, tower, fold, coefficients=half, said=said, signature=task.signature, penalties=(1.0,), epochs=1
+    )
     _, correction = joint.networks
     alone = type(correction).fuse([correction])
     found = []

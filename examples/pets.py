@@ -31,7 +31,7 @@ two = ((frozen, best), (whole, whole.complete[0]))
 said = [np.load(study.attempt_folder(trial) / "held_out.npz") for study, trial in two]
 rows, target = said[0]["rows"], task.rows.target
 right = [(one["predictions"].argmax(axis=1) == target[rows]).astype(float)[:, None] for one in said]
-gain = paired_difference(np.arange(len(rows)), right[1], right[0], lambda at, outputs: float(outputs.mean()))
+gain = paired_difference(np.arange(len(rows)), right[1], right[0], score=lambda at, outputs: float(outputs.mean()))
 frozen_mean, mean = (one.mean() for one in right)
 print(f"accuracy frozen {frozen_mean:.4f}, then trained further {mean:.4f}: {gain[0]:+.4f} ({gain[1]:.4f})")
 frozen.ensemble().save(frozen.folder / "ensemble")

@@ -129,7 +129,7 @@ def leaderboard(folder: Path, form: str) -> None:
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @_format
 @_exits
-def ensemble(folder: Path, refit: bool, test: bool, form: str, **given: Any) -> None:
+def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.study import load_study
 
@@ -159,7 +159,7 @@ def ensemble(folder: Path, refit: bool, test: bool, form: str, **given: Any) -> 
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")
 @_format
 @_exits
-def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str) -> None:
+def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: str) -> None:
     """Show the learning curves of a trial, the best one when left out."""
     from tuner.archive.curves import curves as curves_of
     from tuner.archive.curves import to_tensorboard, trial_named
@@ -183,7 +183,7 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, form: str)
 @_format
 @_exits
 def predict(
-    folder: Path, rows: Path, output: Path | None, engines: tuple[str, ...], kinds: tuple[str, ...], form: str
+    folder: Path, rows: Path, output: Path | None, *, engines: tuple[str, ...], kinds: tuple[str, ...], form: str
 ) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load

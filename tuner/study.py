@@ -135,8 +135,8 @@ def begin_or_continue(
     folder: Path,
     task: Task,
     families: Mapping[str, Family],
-    spaces: Mapping[str, Space],
     *,
+    spaces: Mapping[str, Space],
     seed: int,
     sampler: Any,
     pruner: Any,
@@ -148,7 +148,7 @@ def begin_or_continue(
     """
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
-        if differences := list(_differences(stored, task, families, spaces, seed)):
+        if differences := list(_differences(stored, task, families, spaces=spaces, seed=seed)):
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
             )
@@ -174,7 +174,7 @@ def _open(folder: Path, task: Task, spaces: Mapping[str, Space], *, seed: int, s
 
 
 def _differences(
-    stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], spaces: Mapping[str, Space], seed: int
+    stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], *, spaces: Mapping[str, Space], seed: int
 ) -> Iterator[str]:
     old, new = stored["task"], json.loads(json.dumps(task.describe()))
     for name in ("target", "metric", "split", "seed"):

@@ -60,9 +60,9 @@ def cross_fit(
     candidate: Candidate,
     predictions: Predictions,
     target: NDArray[Any],
+    *,
     loss: Loss,
     parts: Iterable[tuple[Index, Index]],
-    *,
     sample_weight: SampleWeight = None,
     features: Features = None,
 ) -> CrossFitted:
@@ -111,8 +111,8 @@ def paired_difference(
     rows: Index,
     first: Said,
     second: Said,
-    score: Score,
     *,
+    score: Score,
     groups: NDArray[Any] | None = None,
     strata: NDArray[Any] | None = None,
     seed: int = 0,
@@ -177,12 +177,12 @@ def standard_error(
         try:
             found.append(statistic(_rows_of(pieces, rng.integers(len(pieces), size=len(pieces)))))
         except Undefined:
-            found += _again(statistic, pieces, np.zeros(n_rows) if strata is None else strata, rng)
+            found += _again(statistic, pieces, np.zeros(n_rows) if strata is None else strata, rng=rng)
     return float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
 
 
 def _again(
-    statistic: Callable[[Index], float], pieces: Index | list[Index], strata: NDArray[Any], rng: np.random.Generator
+    statistic: Callable[[Index], float], pieces: Index | list[Index], strata: NDArray[Any], *, rng: np.random.Generator
 ) -> list[float]:
     """Return the statistic of a resample within strata, nothing where that is undefined too."""
     drawn = [rng.choice(kind, len(kind)) for kind in _kinds(pieces, strata)]

@@ -99,9 +99,9 @@ def choose(
     candidates: Mapping[str, Candidate],
     predictions: Predictions,
     target: NDArray[Any],
+    *,
     loss: Loss,
     parts: Iterable[tuple[Index, Index]],
-    *,
     score: Score | None = None,
     held: Choice | None = None,
     sample_weight: SampleWeight = None,
@@ -137,13 +137,19 @@ def choose(
         score = _loss_of_rows(target, loss, sample_weight)
     steps = list(held.steps) if held else []
     for name, candidate in candidates.items():
-        fitted = cross_fit(candidate, predictions, target, loss, parts, **each)
+        fitted = cross_fit(candidate, predictions, target, loss=loss, parts=parts, **each)
         value = score(fitted.rows, fitted.ensemble)
         if held is None:
             steps.append(Step(name, value, None, 0.0, 0.0, True))
         else:
             gain, error = paired_difference(
-                fitted.rows, held.fitted.resampled, fitted.resampled, score, groups=groups, strata=strata, seed=seed
+                fitted.rows,
+                held.fitted.resampled,
+                fitted.resampled,
+                score=score,
+                groups=groups,
+                strata=strata,
+                seed=seed,
             )
             # Two methods that agree to the last digits have a standard error of next to nothing.
             worthwhile = gain > max(error, _LEAST_GAIN * abs(value))

@@ -72,14 +72,17 @@ class Stacking(Unpooled):
         alone = [loss(target, member, sample_weight) for member in predictions]
         used = np.sort(np.argsort(alone, kind="stable")[:_MOST_MEMBERS])
         if self.model == "linear":
-            return _linear(predictions, target, used, sample_weight)
-        return self._trees(predictions, target, used, sample_weight, features if self.with_features else None)
+            return _linear(predictions, target, used, sample_weight=sample_weight)
+        return self._trees(
+            predictions, target, used, sample_weight=sample_weight, features=features if self.with_features else None
+        )
 
     def _trees(
         self,
         predictions: Predictions,
         target: NDArray[Any],
         used: NDArray[np.int64],
+        *,
         sample_weight: SampleWeight,
         features: Features,
     ) -> TreeStack:
@@ -118,7 +121,7 @@ class Stacking(Unpooled):
 
 
 def _linear(
-    predictions: Predictions, target: NDArray[Any], used: NDArray[np.int64], sample_weight: SampleWeight
+    predictions: Predictions, target: NDArray[Any], used: NDArray[np.int64], *, sample_weight: SampleWeight
 ) -> LinearStack:
     from sklearn.linear_model import LogisticRegression, RidgeCV
 

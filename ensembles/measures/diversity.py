@@ -44,9 +44,9 @@ def diversity(
     combiner: Combiner,
     predictions: Predictions,
     target: NDArray[Any],
+    *,
     loss: Loss,
     families: Sequence[str],
-    *,
     features: Features = None,
     correlations: NDArray[np.float64] | None = None,
 ) -> Diversity:

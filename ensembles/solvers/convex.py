@@ -57,8 +57,8 @@ def certificate(
     predictions: Predictions,
     target: NDArray[Any],
     loss: Loss,
-    weights: Weights,
     *,
+    weights: Weights,
     sample_weight: SampleWeight = None,
 ) -> float:
     """Return how much lower than the loss of these weights any weights on the simplex can possibly be.
@@ -157,7 +157,7 @@ def _mixture(q: Matrix, importance: SampleWeight = None) -> Weights:
     for _ in range(_STEPS):
         if np.log(here.ratios.max()) <= _TOLERANCE.get(q.dtype, 1e-7):
             break
-        better = _line_search(q, importance, here, _newton(here) - here.weights)
+        better = _line_search(q, importance, here, step=_newton(here) - here.weights)
         if better is None:  # as near as the arithmetic goes
             break
         here = better
@@ -170,7 +170,7 @@ def _newton(here: _Point) -> Weights:
     return _least_squares(here.hessian / scale, (2 * here.ratios - 1) / scale)
 
 
-def _line_search(q: Matrix, importance: SampleWeight, here: _Point, step: Weights) -> _Point | None:
+def _line_search(q: Matrix, importance: SampleWeight, here: _Point, *, step: Weights) -> _Point | None:
     """Halve the step until the loss falls; near the optimum the whole step does. None when no step is short enough."""
     length = 1.0
     while length > 1e-10:

@@ -65,7 +65,7 @@ def nelder_mead(
     candidates = [start, singles[int(np.argmin(alone))]]
     if len(kept) > 1:
         found = np.zeros(len(predictions))
-        objective = _objective(predictions[kept], target, loss, sample_weight)
+        objective = _objective(predictions[kept], target, loss, sample_weight=sample_weight)
         found[kept] = _simplex(objective, start[kept] / start[kept].sum(), _EDGES if loss.convex else _EDGES[:1])
         candidates.append(found if loss.convex else _rounded(found))
     if loss.name in CERTIFIED:
@@ -74,7 +74,7 @@ def nelder_mead(
 
 
 def _objective(
-    predictions: Predictions, target: NDArray[Any], loss: Loss, sample_weight: SampleWeight
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight
 ) -> Callable[[Weights], float]:
     """Return what the simplex minimises: the loss, or where that moves in steps its mean over resamples of the rows."""
     everything = np.arange(len(target))

@@ -51,20 +51,20 @@ def regularized(
     losses = np.zeros((len(sizes), len(PULLS)))
     for k in range(folds.max() + 1 if members > 1 and rows > 1 else 0):
         fit, judge = folds != k, folds == k
-        if not _is_defined(loss, target, predictions[0], (fit, judge)):
+        if not _is_defined(loss, target, predictions[0], sides=(fit, judge)):
             continue
         share = judge.mean() if sample_weight is None else sample_weight[judge].sum()
-        order = _best_first(predictions[:, fit], target[fit], loss, counted(fit))
+        order = _best_first(predictions[:, fit], target[fit], loss, sample_weight=counted(fit))
         for i, size in enumerate(sizes):
             among = order[:size]
-            exact = _exact(predictions[np.ix_(among, fit)], target[fit], loss, counted(fit))
+            exact = _exact(predictions[np.ix_(among, fit)], target[fit], loss, sample_weight=counted(fit))
             for j, pull in enumerate(PULLS):
                 blended = blend(predictions[np.ix_(among, judge)], _pulled(exact, pull))
                 losses[i, j] += loss(target[judge], blended, counted(judge)) * share
     i, j = min(product(range(len(sizes)), range(len(PULLS))), key=lambda at: losses[at])
-    among = _best_first(predictions, target, loss, sample_weight)[: sizes[i]]
+    among = _best_first(predictions, target, loss, sample_weight=sample_weight)[: sizes[i]]
     weights = np.zeros(members)
-    weights[among] = _pulled(_exact(predictions[among], target, loss, sample_weight), PULLS[j])
+    weights[among] = _pulled(_exact(predictions[among], target, loss, sample_weight=sample_weight), PULLS[j])
     return weights
 
 
@@ -79,7 +79,7 @@ def _dealt(target: NDArray[Any], parts: int, rng: np.random.Generator) -> NDArra
     return places % parts
 
 
-def _is_defined(loss: Loss, target: NDArray[Any], member: NDArray[Any], sides: Sequence[NDArray[np.bool_]]) -> bool:
+def _is_defined(loss: Loss, target: NDArray[Any], member: NDArray[Any], *, sides: Sequence[NDArray[np.bool_]]) -> bool:
     """Return whether the loss says something of the rows on each side."""
     try:
         for side in sides:
@@ -90,12 +90,12 @@ def _is_defined(loss: Loss, target: NDArray[Any], member: NDArray[Any], sides: S
 
 
 def _best_first(
-    predictions: Predictions, target: NDArray[Any], loss: Loss, sample_weight: SampleWeight
+    predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight
 ) -> NDArray[np.int64]:
     return np.argsort([loss(target, member, sample_weight) for member in predictions], kind="stable")
 
 
-def _exact(predictions: Predictions, target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> Weights:
+def _exact(predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight) -> Weights:
     return (convex if loss.name in CERTIFIED else greedy)(predictions, target, loss, sample_weight=sample_weight)
 
 

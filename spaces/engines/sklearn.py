@@ -126,7 +126,7 @@ class EstimatorModel:
 
         target = self.signature.target
         for fold in folds:
-            prepared, matrix = learn(reading, fold.full.table, fold.full.target, target.kind)
+            prepared, matrix = learn(reading, fold.full.table, fold.full.target, target_kind=target.kind)
             with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
                 warnings.filterwarnings("ignore", category=UserWarning)
                 weights = row_weights(self.config, fold.full)

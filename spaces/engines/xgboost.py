@@ -64,7 +64,7 @@ class XGBoostFitted(InSteps):
         (matrix,) = read
         # For few rows, waking other threads takes longer than the rows.
         self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
-        return _expand(_raw(self.booster, matrix), self.classes, self.outputs, self.centre)
+        return _expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
 
     def save(self, folder: Path) -> None:
         """Write `model.ubj`, `preprocess.skops` and `model.json`."""
@@ -106,11 +106,13 @@ class XGBoostModel:
         recipe = Recipe("none", "codes", self.signature.cardinalities)
         text = text_recipe(self.config) if self.signature.texts else None
         reading = joined_reading(recipe, text, self.signature, config=self.config, by="trees")
-        prepared, matrix = learn(reading, table, fold.train.target, self.signature.target.kind)
-        return self.fit_columns(fold, prepared, matrix, watch, category_columns(recipe, table.numbers.shape[1]))
+        prepared, matrix = learn(reading, table, fold.train.target, target_kind=self.signature.target.kind)
+        return self.fit_columns(
+            fold, prepared, matrix, watch=watch, types=category_columns(recipe, table.numbers.shape[1])
+        )
 
     def fit_columns(
-        self, fold: Fold, prepared: Prepared, matrix: Columns, watch: Watch, types: Sequence[str] = ()
+        self, fold: Fold, prepared: Prepared, matrix: Columns, *, watch: Watch, types: Sequence[str] = ()
     ) -> XGBoostFitted:
         """Train on one fold's rows that are already preprocessed.
 
@@ -150,8 +152,8 @@ class XGBoostModel:
         listener = _Watcher(
             watch,
             fold.clock,
-            rounds,
-            lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre),
+            rounds=rounds,
+            predict_inner=lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre=centre),
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
@@ -183,7 +185,9 @@ class XGBoostModel:
 class _Watcher(xgboost.callback.TrainingCallback):
     """Shows every tenth round to the trial."""
 
-    def __init__(self, watch: Watch, clock: Clock, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]) -> None:
+    def __init__(
+        self, watch: Watch, clock: Clock, *, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._watch, self._rounds, self._predict_inner = watch, rounds, predict_inner
@@ -200,7 +204,7 @@ def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
     return outputs.reshape(matrix.shape[0], -1)
 
 
-def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int, centre: float) -> NDArray[Any]:
+def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int, *, centre: float) -> NDArray[Any]:
     if not classes:
         return outputs.astype(np.float64) + centre
     if outputs.shape[1] == 1:

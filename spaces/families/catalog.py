@@ -60,8 +60,8 @@ def _network(
     name: str,
     space: Callable[[Signature], Space],
     builder: str,
-    unfit: Callable[[Signature], str],
     *,
+    unfit: Callable[[Signature], str],
     heads: bool = True,
     joined: bool = False,
     pairs: bool = False,
@@ -91,7 +91,7 @@ def _families_of(kind: InputKind) -> Iterator[Family]:
     """Yield a family for each branch that reads a kind: texts beside anything, arrays beside tables."""
     unfit = partial(fits.only, kind) if kind.arrays is not None else partial(fits.some, kind)
     for branch in kind.branches if kind.families else ():
-        yield _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit)
+        yield _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit=unfit)
 
 
 def _baseline(config: Config, signature: Signature) -> Any:
@@ -139,7 +139,7 @@ def _no_base(space: Space, signature: Signature) -> str:
     return ""
 
 
-def _itself(name: str, space: Callable[[Signature], Space], builder: str, loss: str) -> Family:
+def _itself(name: str, space: Callable[[Signature], Space], builder: str, *, loss: str) -> Family:
     """Return a family of networks that learn rows without a target."""
 
     def build(config: Config, signature: Signature) -> Any:
@@ -163,7 +163,7 @@ def _build_anomaly(config: Config, signature: Signature) -> Any:
 
 
 def _step_family(
-    name: str, space: Callable[[Signature], Space], builder: str, unfit: Callable[[Signature], str]
+    name: str, space: Callable[[Signature], Space], builder: str, *, unfit: Callable[[Signature], str]
 ) -> Family:
     def build(config: Config, signature: Signature) -> Any:
         from spaces.families.sequences.model import StepModel
@@ -181,12 +181,14 @@ def _supervised(*families: Family) -> dict[str, Family]:
 
 _SUPERVISED: dict[str, Family] = _supervised(
     *(
-        _network("dense", dense_space, "spaces.families.dense.network:build_dense", fits.tables_only, joined=True),
+        _network(
+            "dense", dense_space, "spaces.families.dense.network:build_dense", unfit=fits.tables_only, joined=True
+        ),
         _network(
             "wide_and_deep",
             wide_and_deep_space,
             "spaces.families.dense.network:build_wide_and_deep",
-            fits.tables_only,
+            unfit=fits.tables_only,
             heads=False,
             joined=True,
         ),
@@ -194,11 +196,13 @@ _SUPERVISED: dict[str, Family] = _supervised(
         Family(
             "image_pretrained", pretrained_space, _build_pretrained, (KERAS, XGBOOST), None, fits.photographs, _no_base
         ),
-        _network("functional", functional_space, _FUNCTIONAL, fits.several_inputs),
-        _network("siamese", siamese_space, "spaces.families.branches.network:build_siamese", fits.pairs, pairs=True),
-        _step_family("sequence_labels", sequence_labels_space, "build_steps", fits.step_labels),
-        _step_family("language_model", language_model_space, "build_steps", fits.step_labels),
-        _step_family("seq2seq", seq2seq_space, "build_seq2seq", fits.pairs_of_sequences),
+        _network("functional", functional_space, _FUNCTIONAL, unfit=fits.several_inputs),
+        _network(
+            "siamese", siamese_space, "spaces.families.branches.network:build_siamese", unfit=fits.pairs, pairs=True
+        ),
+        _step_family("sequence_labels", sequence_labels_space, "build_steps", unfit=fits.step_labels),
+        _step_family("language_model", language_model_space, "build_steps", unfit=fits.step_labels),
+        _step_family("seq2seq", seq2seq_space, "build_seq2seq", unfit=fits.pairs_of_sequences),
         *(
             forecasting(Family(name, space, each_target(build), engines, unfit=unfit))
             for name, space, build, engines, unfit in (
@@ -229,8 +233,8 @@ _SUPERVISED: dict[str, Family] = _supervised(
 
 
 _UNSUPERVISED = (
-    _itself("autoencoder", autoencoder_space, "build_autoencoder", "reconstruction"),
-    _itself("variational_autoencoder", variational_space, "build_variational", "elbo"),
+    _itself("autoencoder", autoencoder_space, "build_autoencoder", loss="reconstruction"),
+    _itself("variational_autoencoder", variational_space, "build_variational", loss="elbo"),
     Family(
         "gan",
         gan_space,

@@ -138,7 +138,7 @@ class DeepTreesModel:
             fold.clock.lend(clock, parts=2)
             columns = DeepColumns(_kept(next(networks)))
             fold.clock.note(clock.stopped)
-            trees = model.fit_columns(fold, columns, self.training_columns(fold, columns), watch)
+            trees = model.fit_columns(fold, columns, self.training_columns(fold, columns), watch=watch)
             yield DeepTreesFitted(columns, trees)
 
     def training_columns(self, fold: Fold, columns: DeepColumns) -> NDArray[np.float32]:
@@ -149,7 +149,7 @@ class DeepTreesModel:
         reading = self.network.reading()
         if fold.steps is not None or not any(recipe.learns_target for recipe in reading.tables):
             return columns.matrix(fold.train.table)
-        _, own = learn(reading, fold.train.table, fold.train.target, self.network.signature.target.kind)
+        _, own = learn(reading, fold.train.table, fold.train.target, target_kind=self.network.signature.target.kind)
         (fed,) = columns.network.feeds((own,))
         return beside_units(predict(columns.body, fed), fed)
 

@@ -66,7 +66,7 @@ def read_file(
         raise DataError(f"there is no file {path}{hint}")
     separator = READERS[kind]
     try:
-        frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts or {})
+        frame = _read_parquet(path) if separator is None else _read_csv(path, separator, missing, texts=texts or {})
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty: a header and rows were expected") from None
     except UnicodeDecodeError as error:
@@ -170,6 +170,7 @@ def _read_csv(
     path: Path,
     separator: str,
     missing: Sequence[str],
+    *,
     texts: Mapping[str, Collection[str] | None],
 ) -> pd.DataFrame:
     names = _header(path, separator)

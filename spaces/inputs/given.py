@@ -82,11 +82,11 @@ def read_given(
     if isinstance(data, Given):
         return data
     if isinstance(data, str | Path):
-        return _of_path(Path(data), missing, texts, said)
+        return _of_path(Path(data), missing, texts, said=said)
     if isinstance(data, Mapping):
         if _names_inputs(data, schema):
             known = () if schema is None else [column.name for column in schema.arrays]
-            return _named_inputs(data, missing, texts, [*said, *known])
+            return _named_inputs(data, missing, texts, said=[*said, *known])
         return Given(*_columns_of(data, schema))
     if isinstance(data, pd.Series):
         return Given(_of_series(data, schema), {}, {})
@@ -129,11 +129,11 @@ def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:
     return found
 
 
-def _of_path(path: Path, missing: Sequence[str], texts: Words, said: Collection[str]) -> Given:
+def _of_path(path: Path, missing: Sequence[str], texts: Words, *, said: Collection[str]) -> Given:
     if path.is_dir():
         return Given(image_folder(path), {}, {}, (IMAGE,))
     if path.suffix == ".npz":
-        return _named_inputs(read_arrays(path), missing, texts, said)
+        return _named_inputs(read_arrays(path), missing, texts, said=said)
     frame = read_file(path, missing=missing, texts=texts)
     return Given(frame, {}, {}, folder=path.parent, written=_written(path, frame, texts))
 
@@ -171,7 +171,7 @@ def _is_column(value: Any) -> bool:
     )
 
 
-def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words, said: Collection[str]) -> Given:
+def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words, *, said: Collection[str]) -> Given:
     """Return inputs side by side: columns of named tables have the table's name before their own."""
     frames: list[pd.DataFrame] = []
     arrays: dict[str, Array] = {}

@@ -141,7 +141,7 @@ class PreparedInputs:
         )
 
 
-def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str) -> tuple[Prepared, Columns]:
+def learn(reading: Reading, train: Table, target: NDArray[Any], *, target_kind: str) -> tuple[Prepared, Columns]:
     """Learn from the training rows of one fold, and return these rows as the model reads them.
 
     Args:
@@ -150,7 +150,7 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
         target: Their targets, for mean-target encoding (cross-fitted inside the training rows).
         target_kind: As in `spaces.rows.target.Target`.
     """
-    learned = learn_tables(reading, train, target, target_kind)
+    learned = learn_tables(reading, train, target, target_kind=target_kind)
     if reading.text is None and not reading.arrays and len(learned) == 1:
         return learned[0]
     arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
@@ -162,24 +162,24 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], target_kind: str
 
 
 def learn_tables(
-    reading: Reading, train: Table, target: NDArray[Any], target_kind: str
+    reading: Reading, train: Table, target: NDArray[Any], *, target_kind: str
 ) -> list[tuple[PreparedTable, NDArray[np.float32]]]:
     """Learn of the tables alone, and return with each the training rows' own matrix."""
     if target_kind in ("regression", "several"):  # far from zero, float32 would round what encodes a category
         target = target - target.mean(axis=0)
     if not reading.twins:
-        return [training_matrix(recipe, train, target, target_kind) for recipe in reading.tables]
+        return [training_matrix(recipe, train, target, target_kind=target_kind) for recipe in reading.tables]
     *others, one, other = reading.tables
     left, right = train.only(one.columns), train.only(other.columns)
     key = None if train.key is None else f"{train.key}/twins {one.columns} {other.columns}"
     both = Table(np.vstack([left.numbers, right.numbers]), np.vstack([left.codes, right.codes]), key)
     twice = np.concatenate([target, target])
-    prepared, matrix = training_matrix(replace(one, columns=(), twins=True), both, twice, target_kind)
+    prepared, matrix = training_matrix(replace(one, columns=(), twins=True), both, twice, target_kind=target_kind)
     twins = [
         (replace(prepared, columns=columns, key=prepared.key and f"{prepared.key}|{columns}"), half)
         for columns, half in zip((one.columns, other.columns), np.split(matrix, 2), strict=True)
     ]
-    return [*(training_matrix(recipe, train, target, target_kind) for recipe in others), *twins]
+    return [*(training_matrix(recipe, train, target, target_kind=target_kind) for recipe in others), *twins]
 
 
 def _compared(one: sparse.csr_matrix, other: sparse.csr_matrix) -> list[sparse.csr_matrix]:

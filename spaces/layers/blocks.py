@@ -133,7 +133,7 @@ def recurrent_layers(
     return x, mask
 
 
-def pooled(x: Any, how: str, direction: str = "forward", mask: Any = None) -> Any:
+def pooled(x: Any, how: str, direction: str = "forward", *, mask: Any = None) -> Any:
     """Make one vector of steps `(rows, steps, units)`.
 
     `"last"` takes the step that was read last, of each direction where there are two; `"attention"` a mean with learned

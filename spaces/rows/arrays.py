@@ -125,7 +125,7 @@ def pieces(array: Array) -> Iterator[NDArray[Any]]:
         yield np.ascontiguousarray(array[start : start + size])
 
 
-def write_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], some: Iterable[NDArray[Any]]) -> None:
+def write_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], *, some: Iterable[NDArray[Any]]) -> None:
     """Write an array that comes piece by piece into an npy file."""
     with path.open("wb") as file:
         described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}

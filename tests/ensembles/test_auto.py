@@ -30,7 +30,7 @@ def noisy(spreads: list[float], rows: int, seed: int = 0) -> tuple[NDArray[Any],
 
 def chosen(spreads: list[float], families: list[str], rows: int) -> tuple[str, dict[str, bool]]:
     predictions, target = noisy(spreads, rows)
-    choice = choose(ladder(families, MSE), predictions, target, MSE, cut(rows))
+    choice = choose(ladder(families, MSE), predictions, target, loss=MSE, parts=cut(rows))
     return choice.name, {step.method: step.taken for step in choice.steps}
 
 
@@ -43,7 +43,7 @@ def test_the_average_of_equal_families_stays():
 
 def test_one_good_member_among_bad_ones_is_used_alone_or_nearly_so():
     predictions, target = noisy([0.1, 3.0, 3.0], 600)
-    choice = choose(ladder(["a", "b", "c"], MSE), predictions, target, MSE, cut(600))
+    choice = choose(ladder(["a", "b", "c"], MSE), predictions, target, loss=MSE, parts=cut(600))
     assert choice.name != "family_average"
     weights = choice.candidate.fit(predictions, target, MSE).weights
     assert weights[0] > 0.95
@@ -61,14 +61,14 @@ def test_overconfident_members_are_pooled_in_logarithms():
     target = (rng.random(4000) < 1 / (1 + np.exp(-logits))).astype(np.int64)
     positive = 1 / (1 + np.exp(-4 * (logits + 0.2 * rng.normal(size=(3, 4000)))))
     predictions = np.stack([1 - positive, positive], axis=2)
-    choice = choose(ladder(["a", "b", "c"], LOG_LOSS), predictions, target, LOG_LOSS, cut(4000))
+    choice = choose(ladder(["a", "b", "c"], LOG_LOSS), predictions, target, loss=LOG_LOSS, parts=cut(4000))
     assert choice.name == "log_linear"
     assert choice.candidate.fit(predictions, target, LOG_LOSS).weights.sum() == pytest.approx(0.25, abs=0.05)
 
 
 def test_steps_say_what_was_compared_with_what():
     predictions, target = noisy([0.1, 3.0], 300)
-    choice = choose(ladder(["a", "b"], MSE), predictions, target, MSE, cut(300))
+    choice = choose(ladder(["a", "b"], MSE), predictions, target, loss=MSE, parts=cut(300))
     first, second, *_ = choice.steps
     assert (first.against, second.against) == (None, "family_average")
     assert second.taken
@@ -85,7 +85,7 @@ def test_the_best_of_each_family_share_the_weight_equally():
 
 def test_one_member_is_no_trouble():
     predictions, target = noisy([1.0], 50)
-    choice = choose(ladder(["a"], MSE), predictions, target, MSE, cut(50))
+    choice = choose(ladder(["a"], MSE), predictions, target, loss=MSE, parts=cut(50))
     assert choice.name == "family_average"
     np.testing.assert_array_equal(choice.candidate.fit(predictions, target, MSE).weights, [1.0])
 
@@ -98,13 +98,13 @@ def test_methods_that_cannot_minimise_the_loss_are_left_out():
 def test_without_methods_there_is_nothing_to_choose_from():
     predictions, target = noisy([1.0], 50)
     with pytest.raises(ValueError, match="at least one method"):
-        choose({}, predictions, target, MSE, cut(50))
+        choose({}, predictions, target, loss=MSE, parts=cut(50))
 
 
 def test_a_worse_method_never_takes_the_place():
     predictions, target = noisy([1.0, 1.0], 200)
     worst = Method(lambda predictions, target, loss, sample_weight=None: np.array([0.0, 1.0]))
-    choice = choose({"uniform": METHODS["uniform"], "worst": worst}, predictions, target, MSE, cut(200))
+    choice = choose({"uniform": METHODS["uniform"], "worst": worst}, predictions, target, loss=MSE, parts=cut(200))
     assert choice.name == "uniform"
 
 
@@ -118,5 +118,5 @@ def test_methods_that_agree_to_the_last_digits_do_not_follow_each_other():
     def weights(*given: Any, sample_weight: Any = None) -> NDArray[np.float64]:
         return np.array([0.1, 0.9])
 
-    choice = choose({"one": Method(weights), "other": Method(almost)}, predictions, target, MSE, cut(400))
+    choice = choose({"one": Method(weights), "other": Method(almost)}, predictions, target, loss=MSE, parts=cut(400))
     assert [step.taken for step in choice.steps] == [True, False]

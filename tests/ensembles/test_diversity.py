@@ -25,7 +25,7 @@ def noisy(members: int, rows: int, *, seed: int = 0) -> tuple[NDArray[Any], NDAr
 def test_for_squared_error_diversity_is_the_spread_around_the_blend():
     predictions, target = noisy(3, 500)
     weights = np.array([0.5, 0.3, 0.2])
-    found = diversity(Pooled(weights), predictions, target, MSE, ["a", "b", "b"])
+    found = diversity(Pooled(weights), predictions, target, loss=MSE, families=["a", "b", "b"])
     blended = np.tensordot(weights, predictions, axes=1)
     spread = sum(w * np.mean((member - blended) ** 2) for w, member in zip(weights, predictions, strict=True))
     assert found.diversity == pytest.approx(spread)
@@ -35,18 +35,20 @@ def test_for_squared_error_diversity_is_the_spread_around_the_blend():
 
 def test_what_each_family_adds_is_what_is_lost_without_it():
     predictions, target = noisy(3, 500)
-    found = diversity(Pooled(np.array([0.5, 0.25, 0.25])), predictions, target, MSE, ["a", "b", "b"])
+    found = diversity(Pooled(np.array([0.5, 0.25, 0.25])), predictions, target, loss=MSE, families=["a", "b", "b"])
     assert found.without_family["b"] == pytest.approx(MSE(target, predictions[0]))
     assert found.without_family["a"] == pytest.approx(MSE(target, predictions[1:].mean(axis=0)))
     assert found.ensemble_loss < found.without_family["a"] < found.without_family["b"]
-    alone = diversity(Pooled(np.ones(1)), predictions[:1], target, MSE, ["a"])
+    alone = diversity(Pooled(np.ones(1)), predictions[:1], target, loss=MSE, families=["a"])
     assert alone.without_family == {"a": None}
     assert alone.diversity == pytest.approx(0)
 
 
 def test_a_stack_is_described_too():
     predictions, target = noisy(3, 500)
-    found = diversity(STACKS["stack_linear"].fit(predictions, target, MSE), predictions, target, MSE, ["a", "b", "b"])
+    found = diversity(
+        STACKS["stack_linear"].fit(predictions, target, MSE), predictions, target, loss=MSE, families=["a", "b", "b"]
+    )
     assert found.ensemble_loss < min(found.without_family.values())
 
 

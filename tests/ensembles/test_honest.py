@@ -45,7 +45,7 @@ def test_scored_rows_never_fit(n_rows, n_parts, seed):
         shown.append(fit_target.astype(int).tolist())
         return np.array([0.5, 0.5, 0.0])
 
-    result = cross_fit(Method(solver), predictions, target, RMSE, parts)
+    result = cross_fit(Method(solver), predictions, target, loss=RMSE, parts=parts)
     assert shown == [fit.tolist() for fit, _ in parts]
     for fit, (_, score) in zip(shown, parts, strict=True):
         assert not set(fit) & set(score.tolist())
@@ -61,7 +61,7 @@ def test_the_single_best_member_is_chosen_without_the_scored_rows_too():
     predictions[0, 10:] += 100
     predictions[1, :10] += 100
     halves = [(np.arange(10, 20), np.arange(10)), (np.arange(10), np.arange(10, 20))]
-    result = cross_fit(METHODS["greedy"], predictions, target, RMSE, halves)
+    result = cross_fit(METHODS["greedy"], predictions, target, loss=RMSE, parts=halves)
     np.testing.assert_array_equal(result.single[:, 0], target + 100)
     np.testing.assert_array_equal(result.ensemble[:, 0], target + 100)
 
@@ -70,7 +70,7 @@ def test_rows_that_no_part_scores_are_left_out():
     """In time order, the first rows only fit."""
     predictions, target = noisy(2, 12)
     parts = [(np.arange(4), np.arange(4, 8)), (np.arange(8), np.arange(8, 12))]
-    result = cross_fit(METHODS["greedy"], predictions, target, RMSE, parts)
+    result = cross_fit(METHODS["greedy"], predictions, target, loss=RMSE, parts=parts)
     np.testing.assert_array_equal(result.rows, np.arange(4, 12))
     assert result.ensemble.shape == result.single.shape == (8, 1)
 
@@ -82,7 +82,7 @@ def test_among_members_of_pure_noise_the_honest_score_is_no_better(method, seed)
     rng = np.random.default_rng(seed)
     predictions, target = rng.normal(size=(8, 60, 1)), rng.normal(size=60)
     in_sample = RMSE(target, blend(predictions, METHODS[method](predictions, target, RMSE)))
-    result = cross_fit(METHODS[method], predictions, target, RMSE, cut(60, 5, seed))
+    result = cross_fit(METHODS[method], predictions, target, loss=RMSE, parts=cut(60, 5, seed))
     honest = RMSE(target[result.rows], result.ensemble)
     if method == "uniform":
         assert honest == pytest.approx(in_sample)  # nothing is fitted
@@ -93,7 +93,7 @@ def test_among_members_of_pure_noise_the_honest_score_is_no_better(method, seed)
 def test_with_many_rows_the_honest_score_is_that_of_fresh_rows():
     predictions, target = noisy(4, 6000, seed=1)
     known, fresh = slice(0, 3000), slice(3000, 6000)
-    result = cross_fit(METHODS["greedy"], predictions[:, known], target[known], RMSE, cut(3000, 5))
+    result = cross_fit(METHODS["greedy"], predictions[:, known], target[known], loss=RMSE, parts=cut(3000, 5))
     weights = METHODS["greedy"](predictions[:, known], target[known], RMSE)
     expected = RMSE(target[fresh], blend(predictions[:, fresh], weights))
     assert RMSE(target[known], result.ensemble) == pytest.approx(expected, rel=0.05)
@@ -138,11 +138,11 @@ def test_the_paired_difference_cancels_what_both_have_in_common():
     def score(at: NDArray[np.int64], outputs: NDArray[Any]) -> float:
         return float(np.mean(np.abs(outputs[:, 0] - target[at])))
 
-    difference, error = paired_difference(rows, first, second, score)
+    difference, error = paired_difference(rows, first, second, score=score)
     assert difference == pytest.approx(0.2, abs=0.02)
     assert error == pytest.approx(0.1 / np.sqrt(400), rel=0.2)
-    assert paired_difference(rows, second, first, score)[0] == pytest.approx(-difference)
-    assert paired_difference(rows, first, first, score) == (0.0, 0.0)
+    assert paired_difference(rows, second, first, score=score)[0] == pytest.approx(-difference)
+    assert paired_difference(rows, first, first, score=score) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_over_fifty_draws_the_cross_fitted_score_is_that_of_new_rows(method):
         if kind == "log_loss" and draw % 5 == 0:  # far too sure
             predictions = tempered(predictions, 0.5)
         fit, fresh = slice(0, known), slice(known, None)
-        fitted = cross_fit(candidate, predictions[:, fit], target[fit], loss, cut(known, 10, draw))
+        fitted = cross_fit(candidate, predictions[:, fit], target[fit], loss=loss, parts=cut(known, 10, draw))
         new = candidate.fit(predictions[:, fit], target[fit], loss)(predictions[:, fresh])
         truth = target[fit][fitted.rows]
 

@@ -28,7 +28,7 @@ def equals(members=6, rows=200, seed=0):
 @pytest.mark.parametrize("name", ["log_loss", "multilabel_log_loss", "rmse", "mse", "mae"])
 def test_without_resampling_the_choice_is_the_same(name):
     predictions, target, loss = problem(name, 5, 120, 3)
-    fitted = cross_fit(METHODS["uniform"], predictions, target, loss, cut(120, 6))
+    fitted = cross_fit(METHODS["uniform"], predictions, target, loss=loss, parts=cut(120, 6))
     everything = np.arange(120)
     np.testing.assert_array_equal(fitted.single_resampled(everything), fitted.single)
     np.testing.assert_array_equal(fitted.resampled[everything], fitted.ensemble)
@@ -36,7 +36,7 @@ def test_without_resampling_the_choice_is_the_same(name):
     assert chosen.tolist() == list(fitted.chosen)
     for method in ("best_single", "family_average"):
         candidate = ladder(["a", "a", "b", "b", "b"], loss)[method]
-        fitted = cross_fit(candidate, predictions, target, loss, cut(120, 6))
+        fitted = cross_fit(candidate, predictions, target, loss=loss, parts=cut(120, 6))
         np.testing.assert_allclose(fitted.resampled(everything), fitted.ensemble, atol=1e-12)
 
 
@@ -47,7 +47,9 @@ def test_a_loss_of_whole_columns_chooses_as_its_rows_do(weighted):
     weight = np.random.default_rng(1).integers(1, 4, 200).astype(float) if weighted else None
     whole = Loss("rmse", RMSE.function)
     each = [
-        cross_fit(METHODS["uniform"], predictions, target, loss, cut(200, 5), sample_weight=weight).single_resampled
+        cross_fit(
+            METHODS["uniform"], predictions, target, loss=loss, parts=cut(200, 5), sample_weight=weight
+        ).single_resampled
         for loss in (RMSE, whole)
     ]
     different = set()
@@ -63,7 +65,7 @@ def test_rows_that_are_not_scored_choose_once():
     """In time order the first rows only choose."""
     predictions, target = equals(rows=60)
     parts = [(np.arange(20), np.arange(20, 40)), (np.arange(40), np.arange(40, 60))]
-    again = cross_fit(METHODS["uniform"], predictions, target, RMSE, parts).single_resampled
+    again = cross_fit(METHODS["uniform"], predictions, target, loss=RMSE, parts=parts).single_resampled
     at = np.zeros(40, dtype=np.int64)  # the first scored row, forty times
     losses = ((predictions[:, :, 0] - target) ** 2)[:, :20]
     assert again.weights(at)[:, 0].argmax() == losses.mean(axis=1).argmin()
@@ -73,13 +75,13 @@ def test_rows_that_are_not_scored_choose_once():
 
 def test_the_standard_error_knows_that_the_choice_was_luck():
     predictions, target = equals()
-    fitted = cross_fit(METHODS["uniform"], predictions, target, RMSE, cut(200, 5))
+    fitted = cross_fit(METHODS["uniform"], predictions, target, loss=RMSE, parts=cut(200, 5))
 
     def score(rows, outputs):
         return RMSE(target[rows], outputs)
 
-    kept, kept_error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, score)
-    anew, error = paired_difference(fitted.rows, fitted.resampled, fitted.single_resampled, score)
+    kept, kept_error = paired_difference(fitted.rows, fitted.ensemble, fitted.single, score=score)
+    anew, error = paired_difference(fitted.rows, fitted.resampled, fitted.single_resampled, score=score)
     assert anew == pytest.approx(kept)
     assert error > kept_error
 
@@ -87,8 +89,8 @@ def test_the_standard_error_knows_that_the_choice_was_luck():
 def test_a_choice_has_no_difference_from_itself():
     predictions, target = equals()
     best = ladder(["a"] * 6, RMSE)["best_single"]
-    fitted = cross_fit(best, predictions, target, RMSE, cut(200, 5))
+    fitted = cross_fit(best, predictions, target, loss=RMSE, parts=cut(200, 5))
     found = paired_difference(
-        fitted.rows, fitted.resampled, fitted.single_resampled, lambda rows, outputs: RMSE(target[rows], outputs)
+        fitted.rows, fitted.resampled, fitted.single_resampled, score=lambda rows, outputs: RMSE(target[rows], outputs)
     )
     assert found == (0.0, 0.0)

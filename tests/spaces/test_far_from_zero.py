@@ -51,7 +51,7 @@ def test_numbers_far_from_zero_keep_their_digits(values):
     table = Table(values[:, None], np.empty((200, 0), dtype=np.int32))
     target = np.arange(200.0)
     for scaling in ("none", "standard", "quantile"):
-        matrix = prepare(Recipe(scaling, "onehot", ()), table, target, "regression").matrix(table)[:, 0]
+        matrix = prepare(Recipe(scaling, "onehot", ()), table, target, target_kind="regression").matrix(table)[:, 0]
         known = np.isfinite(values)
         assert len(np.unique(matrix[known])) >= 0.98 * len(np.unique(values[known])), scaling
         order = np.argsort(values[known], kind="stable")

@@ -199,7 +199,7 @@ def test_classes_of_ours_have_names_in_files_that_stay(tmp_path):
     rng = np.random.default_rng(0)
     table = Table(rng.normal(size=(60, 2)) + 1e9, np.zeros((60, 0), np.int32))
     recipe = Recipe("piecewise", "onehot", (), crosses=4)
-    prepared = prepare(recipe, table, rng.normal(size=60), "regression")
+    prepared = prepare(recipe, table, rng.normal(size=60), target_kind="regression")
     settings = prepared.save(tmp_path)
     with zipfile.ZipFile(tmp_path / settings["file"]) as stored:
         schema = stored.read("schema.json").decode()

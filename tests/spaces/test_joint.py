@@ -67,7 +67,9 @@ def joint_of(kind: str, **options: object) -> tuple[JointFitted, Rows]:
     """Train a joint model."""
     tree, tower, fold, said, fresh = members_of(kind)
     signature = signature_of(kind, len(fold.train))
-    return fit_joint(tree, tower, fold, np.array([0.6, 0.4]), said, signature, **options), fresh
+    return fit_joint(
+        tree, tower, fold, coefficients=np.array([0.6, 0.4]), predicted=said, signature=signature, **options
+    ), fresh
 
 
 def average_of(made: JointFitted, rows: Rows) -> np.ndarray:
@@ -108,8 +110,8 @@ def test_its_network_keeps_its_batch_statistics_and_drops_nothing():
     tree = trained("binary", "xgboost", fold, n_estimators=3)
     tower = trained("binary", "dense", fold, epochs=1, units=16, batch_normalization=True, dropout=0.5)
     said = np.stack([one.predict(fold.train.table) for one in (tree, tower)])
-    given = (np.array([0.5, 0.5]), said, signature_of("binary", 300))
-    made = fit_joint(tree, tower, fold, *given, penalties=(1.0,), epochs=1)
+    given = {"coefficients": np.array([0.5, 0.5]), "predicted": said, "signature": signature_of("binary", 300)}
+    made = fit_joint(tree, tower, fold, **given, penalties=(1.0,), epochs=1)
     layer = made.model.get_layer("tower")
     before = [one.numpy() for one in layer.variables]
     rng = np.random.default_rng(0)
@@ -140,14 +142,28 @@ def test_what_cannot_be_joined_is_refused():
     fold = Fold(train, train, train, seed=0)
     tree = trained("regression", "xgboost", fold, n_estimators=2)
     with pytest.raises(CannotJoin, match="needs boosted trees and a network"):
-        fit_joint(tree, tree, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
+        fit_joint(
+            tree,
+            tree,
+            fold,
+            coefficients=np.ones(2),
+            predicted=np.zeros((2, 100, 1)),
+            signature=signature_of("regression", 100),
+        )
     inputs = keras.Input((tree.prepared.width,))
     mean = keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((-1, 1))(inputs))
     bare = KerasFitted(
         keras.Model(inputs, mean), tree.prepared, (tree.prepared.width,), "regression", TargetScale(), {}
     )
     with pytest.raises(CannotJoin, match="has no last hidden layer to build on"):
-        fit_joint(tree, bare, fold, np.ones(2), np.zeros((2, 100, 1)), signature_of("regression", 100))
+        fit_joint(
+            tree,
+            bare,
+            fold,
+            coefficients=np.ones(2),
+            predicted=np.zeros((2, 100, 1)),
+            signature=signature_of("regression", 100),
+        )
 
 
 GOOD, BAD, FILLER = (tuple(f"{kind}{i}" for i in range(40)) for kind in ("good", "bad", "word"))
@@ -181,10 +197,14 @@ def test_texts_are_read_as_n_grams_by_the_wide_part(family, table, tmp_path):
     tree, tower = (trained_on(train, name, **changes) for name, changes in quick.items())
     said = np.stack([trained_on(others, name, **changes).predict(train.table) for name, changes in quick.items()])
     fold, coefficients = Fold(train, train, inner, seed=1), np.array([0.6, 0.4])
-    begun = fit_joint(tree, tower, fold, coefficients, said, signature, penalties=(1.0,), epochs=0)
+    begun = fit_joint(
+        tree, tower, fold, coefficients=coefficients, predicted=said, signature=signature, penalties=(1.0,), epochs=0
+    )
     np.testing.assert_allclose(begun.predict(fresh.table), average_of(begun, fresh), rtol=1e-5, atol=1e-6)
 
-    made = fit_joint(tree, tower, fold, coefficients, said, signature, penalties=(0.01,))
+    made = fit_joint(
+        tree, tower, fold, coefficients=coefficients, predicted=said, signature=signature, penalties=(0.01,)
+    )
     at = (np.arange(len(fresh)), fresh.target)
     assert -np.log(made.predict(fresh.table)[at]).mean() < -np.log(average_of(made, fresh)[at]).mean() - 0.02
     wide = made.model.get_layer("top").get_layer("wide").get_weights()[0][1:, 0]  # 0 stands for no n-gram

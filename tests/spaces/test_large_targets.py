@@ -90,7 +90,9 @@ def test_a_joint_model_keeps_what_differs(data, tmp_path):
         there = moved(fold, by)
         tree, tower = (fitted_on(model_of(name, given.signature), there) for name in ("xgboost", "dense"))
         trained = np.stack([one.predict(there.train.table) for one in (tree, tower)])
-        joint = fit_joint(tree, tower, there, halves, trained, given.signature, penalties=(0.1,), epochs=1)
+        joint = fit_joint(
+            tree, tower, there, coefficients=halves, said=trained, signature=given.signature, penalties=(0.1,), epochs=1
+        )
         said.append(joint.predict(given.new) - by)
     np.testing.assert_allclose(said[1], said[0], atol=0.02 * np.std(given.rows.target))
 

@@ -77,7 +77,7 @@ def test_the_same_rows_with_another_target_have_other_mean_targets():
     task = tuner.Task(pd.DataFrame({"street": names, "t": one}), "t")
     table = task.rows.table.take(np.arange(300), "rows of streets")
     recipe = Recipe("standard", "onehot", (40,))
-    first, second, again = (prepare(recipe, table, target, "regression") for target in (one, other, one))
+    first, second, again = (prepare(recipe, table, target, target_kind="regression") for target in (one, other, one))
     assert first is again
     assert first is not second
     assert not np.allclose(first.matrix(table), second.matrix(table))
@@ -88,11 +88,13 @@ def test_the_training_rows_own_matrix_is_never_taken_for_the_plain_one():
     task = tuner.Task(pd.DataFrame({"street": [f"s{k}" for k in np.arange(200) % 40], "t": rng.normal(size=200)}), "t")
     table = task.rows.table.take(np.arange(200), "more rows of streets")
     recipe = Recipe("standard", "onehot", (40,))
-    prepared, cross_fitted = training_matrix(recipe, table, task.rows.target, "regression")
+    prepared, cross_fitted = training_matrix(recipe, table, task.rows.target, target_kind="regression")
     plain = prepared.matrix(table)
     np.testing.assert_array_equal(plain, prepared._transform(table))
     assert not np.allclose(plain, cross_fitted)
-    np.testing.assert_array_equal(training_matrix(recipe, table, task.rows.target, "regression")[1], cross_fitted)
+    np.testing.assert_array_equal(
+        training_matrix(recipe, table, task.rows.target, target_kind="regression")[1], cross_fitted
+    )
 
 
 def test_trees_on_a_network_never_train_on_a_rows_own_target():

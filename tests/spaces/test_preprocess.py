@@ -39,7 +39,9 @@ def target(table: Table) -> NDArray[np.float64]:
 
 
 def learned(recipe: Recipe, train: Table, kind: str = "regression") -> Any:
-    return prepare(recipe, train, target(train) if kind == "regression" else target(train).astype(np.int64) % 2, kind)
+    return prepare(
+        recipe, train, target(train) if kind == "regression" else target(train).astype(np.int64) % 2, target_kind=kind
+    )
 
 
 STANDARD = Recipe("standard", "onehot", ())
@@ -157,7 +159,7 @@ def test_many_categories_are_capped_with_their_mean_target_beside():
     y = (column >= 25).astype(np.float64) * 10 + np.random.default_rng(0).normal(size=300)
     train = codes(column)
     recipe = Recipe("standard", "onehot", (50,))
-    prepared, matrix = training_matrix(recipe, train, y, "regression")
+    prepared, matrix = training_matrix(recipe, train, y, target_kind="regression")
     assert prepared.width == matrix.shape[1] == ONE_HOT_LIMIT + 1
     means = prepared.matrix(codes([0, 24, 25, 49, UNSEEN]))[:, -1]
     assert max(means[:2]) < means[4] < min(means[2:4])  # unseen: the mean of all
@@ -172,7 +174,7 @@ def test_many_categories_are_capped_with_their_mean_target_beside():
 def test_means_of_the_target_have_a_column_for_each_class():
     column = np.tile(np.arange(40), 6)
     y = column % 3
-    prepared, matrix = training_matrix(Recipe("none", "codes", (40,)), codes(column), y, "multiclass")
+    prepared, matrix = training_matrix(Recipe("none", "codes", (40,)), codes(column), y, target_kind="multiclass")
     means = prepared.matrix(codes(column))
     assert means.shape == matrix.shape == (240, 3)
     assert (means.argmax(axis=1) == y).all()
@@ -192,11 +194,13 @@ def test_cached_and_uncached_results_are_equal(scaling):
     table = Table(rng.normal(size=(150, 2)), rng.integers(0, 40, (150, 1)))
     y, recipe = rng.normal(size=150), Recipe(scaling, "onehot", (40,))
     train, held_out = np.arange(100), np.arange(100, 150)
-    plain, matrix = training_matrix(recipe, table.take(train), y[train], "regression")
+    plain, matrix = training_matrix(recipe, table.take(train), y[train], target_kind="regression")
     expected = plain.matrix(table.take(held_out))
     for _ in range(2):  # the first fills the cache, the second reads it
         name = f"test_cached/{scaling}"
-        prepared, cached = training_matrix(recipe, table.take(train, f"{name}/train"), y[train], "regression")
+        prepared, cached = training_matrix(
+            recipe, table.take(train, f"{name}/train"), y[train], target_kind="regression"
+        )
         np.testing.assert_array_equal(cached, matrix)
         np.testing.assert_array_equal(prepared.matrix(table.take(held_out, f"{name}/held_out")), expected)
         np.testing.assert_array_equal(prepared.matrix(table.take(held_out)), expected)
@@ -207,7 +211,7 @@ def test_the_cache_tells_folds_and_recipes_apart():
     first, second = (table.take(np.arange(k, k + 30), f"apart/{k}") for k in (0, 30))
     new = table.take(np.arange(60), "apart/new")
     seen = [
-        prepare(recipe, train, target(train), "regression").matrix(new)[:, 0].tolist()
+        prepare(recipe, train, target(train), target_kind="regression").matrix(new)[:, 0].tolist()
         for recipe in (STANDARD, replace(STANDARD, scaling="quantile"))
         for train in (first, second)
     ]

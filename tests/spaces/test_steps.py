@@ -49,7 +49,7 @@ def test_every_row_is_asked_for_once_and_context_is_of_its_own_sequence(lengths,
 
 def test_numbers_are_scaled_by_training_rows():
     train, new = table([6], numbers=2), table([2, 3], numbers=2)
-    prepared = prepare_windows("standard", train, np.zeros(6), "regression", length=4, overlap=0)
+    prepared = prepare_windows("standard", train, np.zeros(6), target_kind="regression", length=4, overlap=0)
     windows = prepared.matrix(new)
     expected = (new.numbers - train.numbers.mean(axis=0)) / train.numbers.std(axis=0)
     np.testing.assert_allclose(windows.numbers[0, :2], expected[:2], rtol=1e-6)
@@ -60,7 +60,7 @@ def test_numbers_are_scaled_by_training_rows():
 def test_a_category_that_training_rows_hold_once_or_never_is_unseen():
     codes = np.array([0, 0, 1, 2, 2, MISSING], dtype=np.int32)[:, None]
     train = Table(np.empty((6, 0)), codes, None, None, np.zeros(6, np.int32))
-    prepared = prepare_windows("standard", train, np.zeros(6), "regression", length=8, overlap=0)
+    prepared = prepare_windows("standard", train, np.zeros(6), target_kind="regression", length=8, overlap=0)
     new = np.array([0, 1, 2, 3, UNSEEN, MISSING], dtype=np.int32)[:, None]
     (read,) = prepared.matrix(Table(np.empty((6, 0)), new, None, None, np.zeros(6, np.int32))).codes
     assert read[:, 0].tolist() == [3, 1, 5, 1, 1, 2, 0, 0]

@@ -216,7 +216,7 @@ def at_poolings(cell: str, direction: str, depth: int) -> keras.Model:
     embedded = keras.layers.Embedding(20, 6, embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0))(ids)
     none = {"dropout": 0.0, "recurrent_dropout": 0.0}
     x, mask = recurrent_layers(embedded, cell=cell, units=4, depth=depth, direction=direction, mask=_words(ids), **none)
-    return keras.Model(ids, [pooled(x, how, direction, mask) for how in ("last", "max", "average", "attention")])
+    return keras.Model(ids, [pooled(x, how, direction, mask=mask) for how in ("last", "max", "average", "attention")])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_last_is_what_each_direction_read_last_and_so_knows_all_steps(masked):
     settings = {"cell": "gru", "units": 4, "depth": 1, "dropout": 0.0, "recurrent_dropout": 0.0}
     mask = _words(ids) if masked else None
     x, mask = recurrent_layers(embedded, direction="bidirectional", mask=mask, **settings)
-    model = keras.Model(ids, pooled(x, "last", "bidirectional", mask))
+    model = keras.Model(ids, pooled(x, "last", "bidirectional", mask=mask))
     said = np.asarray(model(TEXT))[0]
     for end in (0, -1):
         changed = TEXT.copy()

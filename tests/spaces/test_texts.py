@@ -102,9 +102,9 @@ def test_cached_saved_and_plain_results_are_equal(tmp_path, recipe, with_table):
 
     reading = Reading((Recipe("standard", "onehot", ()),) if with_table else (), recipe, joined=False)
     target = np.arange(4.0)
-    plain, shown = learn(reading, rows(TRAIN, None), target, "regression")
+    plain, shown = learn(reading, rows(TRAIN, None), target, target_kind="regression")
     name = f"test_texts/{recipe}/{with_table}"
-    remembered, again = learn(reading, rows(TRAIN, name), target, "regression")
+    remembered, again = learn(reading, rows(TRAIN, name), target, target_kind="regression")
     for mine, expected in zip(again, shown, strict=True):
         np.testing.assert_array_equal(mine, expected)
     loaded = STORE.prepared(tmp_path, plain.save(tmp_path))
@@ -159,7 +159,9 @@ def test_beside_texts_a_zero_is_no_missing_value():
     """Trees take what a sparse matrix does not store for missing."""
     table = Table(np.zeros((4, 1)), np.empty((4, 0), np.int32), None, np.array(TRAIN, dtype=object)[:, None])
     recipe = Recipe("none", "codes", ())
-    prepared, matrix = learn(Reading((recipe,), Bag("word", 1, 5, "count", 8), True), table, np.zeros(4), "regression")
+    prepared, matrix = learn(
+        Reading((recipe,), Bag("word", 1, 5, "count", 8), True), table, np.zeros(4), target_kind="regression"
+    )
     assert isinstance(prepared, PreparedInputs)
     assert matrix.shape == (4, 6)
     assert (np.diff(matrix.indptr) >= 1).all()
@@ -217,7 +219,7 @@ def test_a_number_at_predict_time_is_refused():
 def test_trees_see_what_two_texts_have_in_common():
     table = texts(["the cat sat", "a bird", ""], ["the cat sat", "the dog", "a bird"])
     reading = Reading((), Bag("word", 1, 20, "multi_hot", 8), joined=True)
-    prepared, matrix = learn(reading, table, np.zeros(3), "regression")
+    prepared, matrix = learn(reading, table, np.zeros(3), target_kind="regression")
     terms = len(prepared.texts.vocabulary.terms)  # type: ignore[attr-defined]
     assert matrix.shape == (3, 3 * terms + 1)
     np.testing.assert_allclose(matrix.toarray()[:, -1], [1, 0, 0])

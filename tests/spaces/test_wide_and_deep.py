@@ -58,8 +58,8 @@ def test_crosses_come_first_whatever_the_width_of_the_rest():
     rng = np.random.default_rng(0)
     table = Table(rng.normal(size=(60, 2)), rng.integers(0, 3, (60, 1)).astype(np.int32))
     y = rng.integers(0, 2, 60)
-    _, plain = training_matrix(Recipe("standard", "onehot", (3,)), table, y, "binary")
-    _, crossed = training_matrix(Recipe("standard", "onehot", (3,), crosses=16), table, y, "binary")
+    _, plain = training_matrix(Recipe("standard", "onehot", (3,)), table, y, target_kind="binary")
+    _, crossed = training_matrix(Recipe("standard", "onehot", (3,), crosses=16), table, y, target_kind="binary")
     np.testing.assert_array_equal(crossed[:, 16:], plain)
     np.testing.assert_array_equal(crossed[:, :16].sum(axis=1), 3)
 

@@ -96,7 +96,7 @@ class ToyModel:
             target = self.signature.target
             recipe = Recipe("standard", "onehot", self.signature.cardinalities)
             reading = joined_reading(recipe, None, self.signature, config=self.config, by="linear")
-            prepared, matrix = learn(reading, fold.train.table, fold.train.target, target.kind)
+            prepared, matrix = learn(reading, fold.train.table, fold.train.target, target_kind=target.kind)
             centre = float(fold.train.target.mean()) if target.kind == "regression" else 0.0
             wanted = (
                 np.eye(target.outputs)[fold.train.target] if target.classes else fold.train.target[:, None] - centre

@@ -89,7 +89,7 @@ def store(database, tmp_path, monkeypatch):
 
 def trial_of(family: tuner.Family, task: tuner.Task, config: dict[str, object]) -> Outcome:
     job = Job(family.name, 0, 1, config, 7, "trial")  # a folder that is relative
-    return run_trial(job, task, make_folds(task), family, report=lambda *_: False, log=lambda *_: None)
+    return run_trial(job, task, make_folds(task), family=family, report=lambda *_: False, log=lambda *_: None)
 
 
 @pytest.mark.parametrize("fails", [True, False])

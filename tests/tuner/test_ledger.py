@@ -86,7 +86,7 @@ def test_what_is_stored_is_what_samplers_and_pruners_saw(tmp_path, pruner):
     ledger = open_ledger(tmp_path / "l.db", "optuna.nsgaii", pruner=pruner)
     for _ in range(14):
         trial, _ = ledger.ask("net")
-        if any(ledger.report("net", trial.number, step, value_of(trial.params)) for step in range(4)):
+        if any(ledger.report("net", trial.number, step, value=value_of(trial.params)) for step in range(4)):
             ledger.tell("net", trial.number, Outcome("pruned", error="pruned"))
         else:
             finish(ledger, trial)
@@ -124,12 +124,12 @@ def test_failures_are_data_for_the_samplers_and_failures_for_us(tmp_path):
 def test_a_new_attempt_does_not_report_steps_again_but_decides_the_last_again(tmp_path):
     ledger = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
     trial, _ = ledger.ask("net")
-    assert not ledger.report("net", trial.number, 0, 0.5)
-    assert ledger.report("net", trial.number, 1, 5.0)
+    assert not ledger.report("net", trial.number, 0, value=0.5)
+    assert ledger.report("net", trial.number, 1, value=5.0)
     again = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
     again.resume("net", trial.number)
-    assert not again.report("net", trial.number, 0, 9.0)
-    assert again.report("net", trial.number, 1, 9.0)
+    assert not again.report("net", trial.number, 0, value=9.0)
+    assert again.report("net", trial.number, 1, value=9.0)
     assert again.study("net").get_trials()[0].intermediate_values == {0: 0.5, 1: 5.0}
 
 

@@ -114,6 +114,6 @@ def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
 
     sigmoids = tuner.family(build, {"epochs": 1}, name="sigmoids")
     job = Job("sigmoids", 0, 1, {"epochs": 1}, 7, str(tmp_path / "trial"))
-    outcome = run_trial(job, task, make_folds(task), sigmoids, report=lambda *_: False, log=lambda *_: None)
+    outcome = run_trial(job, task, make_folds(task), family=sigmoids, report=lambda *_: False, log=lambda *_: None)
     assert outcome.reason == "error"
     assert "rows do not add up to 1" in outcome.error

@@ -35,7 +35,7 @@ def config(name, task, **changes):
 
 def run(name, task, folder, *, report=lambda *_: False, log=lambda *_: None, **changes):
     job = Job(name, 0, 1, config(name, task, **changes), 7, str(folder))
-    return run_trial(job, task, make_folds(task), FAMILIES[name], report=report, log=log)
+    return run_trial(job, task, make_folds(task), family=FAMILIES[name], report=report, log=log)
 
 
 def test_held_out_rows_are_apart_from_all_that_is_trained_on_or_watched(task):
@@ -68,7 +68,7 @@ def test_every_fold_and_every_trial_has_a_seed_of_its_own(task, tmp_path):
     family = Family("spy", lambda signature: {}, lambda config, signature: build(signature, seen), (SKLEARN,))
     for number in range(2):
         job = Job("spy", number, 1, {}, derive_seed(0, "spy", number, 1), str(tmp_path / str(number)))
-        run_trial(job, task, make_folds(task), family, report=lambda *_: False, log=lambda *_: None)
+        run_trial(job, task, make_folds(task), family=family, report=lambda *_: False, log=lambda *_: None)
     seeds = [fold.seed for folds in seen for fold in folds]
     assert len(seeds) == len(set(seeds)) == 6
 

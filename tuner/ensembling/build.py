@@ -84,7 +84,7 @@ def build_ensemble(
     if seeds > 1:
         from tuner.ensembling.more_models import with_seeds
 
-        held = with_seeds(study, held, seeds, budget)
+        held = with_seeds(study, held, seeds, seconds=budget)
     for unit, limit in (("megabytes", max_mb), ("milliseconds", max_ms)):
         if limit is not None:
             held = held.within(unit, limit)
@@ -95,7 +95,7 @@ def build_ensemble(
             held, choice = _joint(study)
         case _:
             choice = held.choose({method: _KNOWN[method]})
-    return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held, choice)
+    return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held=held, choice=choice)
 
 
 def check_method(task: Task, method: str) -> None:
@@ -120,7 +120,7 @@ def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
     if joint:
         from tuner.ensembling.joint import train_joint
 
-        alone, tried = _with_joint(study, held, choice, train_joint(study))
+        alone, tried = _with_joint(study, held, choice, made=train_joint(study))
         held, choice = (alone, tried) if tried.steps[-1].taken else (held, replace(choice, steps=tried.steps))
     return held, held.choose(refinements(choice, held.target, held.loss), choice)
 
@@ -132,10 +132,10 @@ def _joint(study: Archive) -> tuple[HeldOut, Choice]:
     made = train_joint(study)
     two = read_held_out(study, [trial for trial in study.complete if trial.name in made.made_of])
     average = "log_linear" if two.loss.name == "log_loss" else "nelder_mead"
-    return _with_joint(study, two, two.choose({f"{average} of the two": METHODS[average]}), made)
+    return _with_joint(study, two, two.choose({f"{average} of the two": METHODS[average]}), made=made)
 
 
-def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial) -> tuple[HeldOut, Choice]:
+def _with_joint(study: Archive, held: HeldOut, choice: Choice, *, made: JointTrial) -> tuple[HeldOut, Choice]:
     """Return the joint model as the only candidate, and the step that compares it with an earlier choice."""
     predictions, rows = made.predictions, choice.fitted.rows
     folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
@@ -148,7 +148,7 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial)
         rows,
         choice.fitted.resampled,
         of,
-        held.by_fold,
+        score=held.by_fold,
         groups=held.groups,
         strata=held.strata,
         seed=held.seed,
@@ -157,7 +157,7 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, made: JointTrial)
     return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
 
-def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice) -> StudyEnsemble:
+def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Choice) -> StudyEnsemble:
     """Fit what was chosen to all held-out rows, and gather what is known of it."""
     task, fitted = study.task, choice.fitted
     combiner = choice.candidate.fit(
@@ -169,7 +169,7 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
         fitted.rows,
         fitted.resampled,
         fitted.single_resampled,
-        held.by_fold,
+        score=held.by_fold,
         groups=held.groups,
         strata=held.strata,
         seed=held.seed,
@@ -180,11 +180,11 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
             "cross_fitted": sign * held.by_fold(fitted.rows, fitted.ensemble),
         },
         "best_single": {"trial": best.name, "cross_validated": best.value},
-        "comparator": _comparator(held, choice, best, sign),
+        "comparator": _comparator(held, choice, best, sign=sign),
         "difference": {"cross_fitted": sign * difference, "standard_error": error},
     }
     if len(task.scores) > 1:
-        scores["ensemble"]["metrics"] = _metrics(held, choice, task, combiner)
+        scores["ensemble"]["metrics"] = _metrics(held, choice, task, combiner=combiner)
     if doubt := held.doubt(fitted.rows):
         scores["difference"]["doubt"] = doubt
     if len(held.cross_fitted_folds) < len(task.folds):
@@ -197,15 +197,15 @@ def _made(study: Archive, best: Trial, name: str, held: HeldOut, choice: Choice)
     return StudyEnsemble(made, study, best, held, choice)
 
 
-def _metrics(held: HeldOut, choice: Choice, task: Task, combiner: Combiner) -> dict[str, dict[str, float]]:
+def _metrics(held: HeldOut, choice: Choice, task: Task, *, combiner: Combiner) -> dict[str, dict[str, float]]:
     """Return what the further metrics say, of the rows that fitted the weights and cross-fitted."""
     fitted, outputs = choice.fitted, combiner(held.predictions, held.features)
-    in_sample = held.metrics(task.scores[1:], np.arange(len(outputs)), outputs, combiner.decide(outputs))
-    cross_fitted = held.metrics(task.scores[1:], fitted.rows, fitted.outputs, fitted.ensemble)
+    in_sample = held.metrics(task.scores[1:], np.arange(len(outputs)), outputs, decided=combiner.decide(outputs))
+    cross_fitted = held.metrics(task.scores[1:], fitted.rows, fitted.outputs, decided=fitted.ensemble)
     return {name: {"in_sample": in_sample[name], "cross_fitted": value} for name, value in cross_fitted.items()}
 
 
-def _comparator(held: HeldOut, choice: Choice, best: Trial, sign: int) -> dict[str, Any]:
+def _comparator(held: HeldOut, choice: Choice, best: Trial, *, sign: int) -> dict[str, Any]:
     """Describe the single model that the ensemble is compared with: its score, which trials it was, and why those."""
     fitted = choice.fitted
     names = held.compared or [member.trial for member in held.members]

@@ -82,15 +82,25 @@ def train_joint(study: Archive) -> JointTrial:
     if len(task.folds) < 2:
         raise StudyError("a joint model needs at least two folds, as it trains on predictions of held-out rows")
     stored = [np.load(study.attempt_folder(trial) / _FILE) for trial in (tree, tower)]
-    said = np.full((2, len(task.rows.target), task.target.outputs), np.nan)
+    predicted = np.full((2, len(task.rows.target), task.target.outputs), np.nan)
     for i, arrays in enumerate(stored):
-        said[i, arrays["rows"]] = arrays["predictions"]
-    known = np.isfinite(said).all(axis=(0, 2))
+        predicted[i, arrays["rows"]] = arrays["predictions"]
+    known = np.isfinite(predicted).all(axis=(0, 2))
     predictions, epochs = [], []
     penalties: tuple[float, ...] = PENALTIES
     for k, ((fold, held_out), parts) in enumerate(zip(make_folds(task), fold_parts(task), strict=True)):
         folders = [study.attempt_folder(trial) / f"fold-{k}" / ("change" if changes else "") for trial in (tree, tower)]
-        joint, trained = _fit_fold(study, k, fold, parts, said, known, folders, penalties, changes=changes)
+        joint, trained = _fit_fold(
+            study,
+            k,
+            fold,
+            parts=parts,
+            predicted=predicted,
+            known=known,
+            folders=folders,
+            penalties=penalties,
+            changes=changes,
+        )
         if trained:
             penalties = (joint.penalty,)  # chosen on the first fold's inner rows
         fitted: Fitted = ChangeFitted(joint, task.target) if changes else joint
@@ -108,12 +118,12 @@ def _fit_fold(
     study: Archive,
     k: int,
     fold: Fold,
+    *,
     parts: dict[str, NDArray[np.int64]],
-    said: NDArray[np.float64],
+    predicted: NDArray[np.float64],
     known: NDArray[np.bool_],
     folders: Sequence[Path],
     penalties: Sequence[float],
-    *,
     changes: bool,
 ) -> tuple[JointFitted, bool]:
     """Return the joint model of a fold, and whether it was trained or is the average."""
@@ -123,7 +133,7 @@ def _fit_fold(
     trained = len(train) > 0
     if trained:
         key = f"{task.digest}/{k}/train" if len(train) == len(parts["train"]) else None
-        rows, heard = task.rows.take(train, key), said[:, train]
+        rows, heard = task.rows.take(train, key), predicted[:, train]
     else:  # the first fold of forward chaining
         rows = fold.inner
         heard = np.stack([one.predict(rows.table).astype(np.float64) for one in (tree, tower)])
@@ -139,9 +149,9 @@ def _fit_fold(
             tree,
             tower,
             replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
-            solver(heard, rows.target, loss, sample_weight=rows.weight),
-            heard,
-            task.signature,
+            coefficients=solver(heard, rows.target, loss, sample_weight=rows.weight),
+            predicted=heard,
+            signature=task.signature,
             penalties=penalties if trained else penalties[:1],
             epochs=EPOCHS if trained else 0,
         )

@@ -68,7 +68,9 @@ class Tested:
             np.arange(len(target)),
             self.outputs[other],
             self.outputs[one],
-            lambda rows, outputs: task.score.loss(target[rows], outputs, None if weight is None else weight[rows]),
+            score=lambda rows, outputs: task.score.loss(
+                target[rows], outputs, None if weight is None else weight[rows]
+            ),
             groups=blocks,
             strata=target if task.target.of_classes else None,
             seed=task.seed,
@@ -96,10 +98,12 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
     _count_look(study.folder, ", ".join(contenders))
     outputs, scores = {}, {}
     for name, ensemble in contenders.items():
-        said = ensemble.outputs(task.test.table)
-        decided = ensemble.decisions(said)
-        outputs[name] = decided if task.score.metric.needs == "label" else said
-        scores[name] = scored(task.scores, task.test.target, said, decisions=decided, sample_weight=task.test.weight)
+        predicted = ensemble.outputs(task.test.table)
+        decided = ensemble.decisions(predicted)
+        outputs[name] = decided if task.score.metric.needs == "label" else predicted
+        scores[name] = scored(
+            task.scores, task.test.target, predicted, decisions=decided, sample_weight=task.test.weight
+        )
     return Tested(study, outputs, scores)
 
 

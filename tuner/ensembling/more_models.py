@@ -32,7 +32,7 @@ from tuner.trials.trial import run_trial
 _DETERMINISTIC = (BASELINE, "linear")
 
 
-def with_seeds(study: Archive, held: HeldOut, seeds: int, seconds: float | None = None) -> HeldOut:
+def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | None = None) -> HeldOut:
     """Train the best configuration of each family with more seeds, and let each predict with the mean of all.
 
     What was trained is kept in the study's folder, and not trained again. Families of your own stay as they are, as
@@ -52,19 +52,19 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, seconds: float | None 
         if family in _DETERMINISTIC or family not in known:
             continue
         i = families.index(family)  # the best of it
-        trial, said = trials[members[i].trial], [held.predictions[i]]
+        trial, predicted = trials[members[i].trial], [held.predictions[i]]
         for number in range(1, seeds):
             folder = study.folder / "seeds" / trial.name / str(number)
             if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
                 job = Job(family, trial.number, 1, study.config(trial), _seed(study, trial, number), str(folder))
-                run_trial(job, study.task, folds, known[family], report=lambda *_: False, log=lambda *_: None)
+                run_trial(job, study.task, folds, family=known[family], report=lambda *_: False, log=lambda *_: None)
             outcome = sealed(folder)
             if outcome is None or outcome.state != "complete":
                 break
-            said.append(np.load(folder / "held_out.npz")["predictions"].astype(np.float64))
+            predicted.append(np.load(folder / "held_out.npz")["predictions"].astype(np.float64))
             folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
             members[i] = replace(members[i], folders=(*members[i].folders, *folders))
-        predictions[i] = np.mean(said, axis=0)
+        predictions[i] = np.mean(predicted, axis=0)
     return replace(held, members=members, predictions=predictions)
 
 
@@ -80,11 +80,11 @@ def refitted(study: Archive, member: Member) -> Member:
         raise StudyError(f"{member.trial} cannot be refitted: only trials of the families that come with us can")
     folder = study.folder / "refit" / trial.name
     if not (folder / "model.json").exists():
-        _train(study, trial, known[trial.family], folder)
+        _train(study, trial, known[trial.family], folder=folder)
     return replace(member, folders=(folder,))
 
 
-def _train(study: Archive, trial: Trial, family: Family, folder: Path) -> None:
+def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> None:
     task = study.task
     some = task.rows.take(np.arange(1))  # not looked at
     steps = _steps(study, trial)

@@ -128,7 +128,7 @@ class HeldOut:
         return self._mean(self.scored, np.arange(len(outputs)), outputs)
 
     def metrics(
-        self, scores: Sequence[Score], rows: Index, outputs: NDArray[Any], decided: NDArray[Any]
+        self, scores: Sequence[Score], rows: Index, outputs: NDArray[Any], *, decided: NDArray[Any]
     ) -> dict[str, float]:
         """Return the mean of each score over the folds of some rows.
 
@@ -181,8 +181,8 @@ class HeldOut:
             candidates,
             self.predictions,
             self.target,
-            self.loss,
-            self.parts,
+            loss=self.loss,
+            parts=self.parts,
             score=self.by_fold,
             held=held,
             sample_weight=self.weight,
@@ -198,8 +198,8 @@ class HeldOut:
             candidate,
             self.predictions,
             self.target,
-            self.loss,
-            self.parts,
+            loss=self.loss,
+            parts=self.parts,
             sample_weight=self.weight,
             features=self.features,
         )

@@ -91,8 +91,8 @@ class StudyEnsemble:
             combiner,
             held.predictions,
             held.target,
-            held.loss,
-            families,
+            loss=held.loss,
+            families=families,
             features=held.features,
             correlations=correlations,
         )
@@ -110,7 +110,7 @@ class StudyEnsemble:
         weights = np.zeros(len(held.members))
         for member in self.members:
             weights[[one.trial for one in held.members].index(member.trial)] = member.weight
-        return certificate(held.predictions, held.target, held.loss, weights)
+        return certificate(held.predictions, held.target, held.loss, weights=weights)
 
     def warnings(self) -> list[str]:
         """Return what should make one doubt the ensemble."""
@@ -122,8 +122,8 @@ class StudyEnsemble:
         if baseline is None:  # its trial failed
             return []
         fitted = self.choice.fitted
-        said = read_held_out(self.study, [baseline]).predictions[0, fitted.rows]
-        theirs = self.held.by_fold(fitted.rows, said)  # in time order the baseline's own value is of more rows
+        predicted = read_held_out(self.study, [baseline]).predictions[0, fitted.rows]
+        theirs = self.held.by_fold(fitted.rows, predicted)  # in time order the baseline's own value is of more rows
         if self.held.by_fold(fitted.rows, fitted.ensemble) < theirs:
             return []
         value = self.study.task.score.sign * theirs
@@ -175,10 +175,10 @@ class StudyEnsemble:
         for name, candidate in (("as it is", plain), ("calibrated", Calibrated(plain))):
             fitted = held.cross_fit(candidate)
             target = held.target[fitted.rows]
-            said, true = fitted.ensemble[:, 1], target
+            predicted, true = fitted.ensemble[:, 1], target
             if fitted.ensemble.shape[1] > 2:
-                said, true = fitted.ensemble.max(axis=1), fitted.ensemble.argmax(axis=1) == target
-            CalibrationDisplay.from_predictions(true, said, n_bins=10, strategy="quantile", name=name, ax=axes)
+                predicted, true = fitted.ensemble.max(axis=1), fitted.ensemble.argmax(axis=1) == target
+            CalibrationDisplay.from_predictions(true, predicted, n_bins=10, strategy="quantile", name=name, ax=axes)
         axes.set_title(f"Reliability of {self.study.name}, cross-fitted")
         assert isinstance(axes.figure, Figure)
         return axes.figure

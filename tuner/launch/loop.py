@@ -197,9 +197,9 @@ class Launch:
         if outcome.reason in ("time", "died"):  # the worker could not seal it
             seal(Path(job.folder), outcome)
         self._running.pop(job.name)
-        self._tell(job.family, job.number, outcome, Path(job.folder))
+        self._tell(job.family, job.number, outcome, folder=Path(job.folder))
 
-    def _tell(self, family: str, number: int, outcome: Outcome, folder: Path) -> None:
+    def _tell(self, family: str, number: int, outcome: Outcome, *, folder: Path) -> None:
         if outcome.state == "complete":
             outcome = replace(outcome, gain=self._blend.add(folder))
         self._show(self._ledger.tell(family, number, outcome))
@@ -225,7 +225,7 @@ class Launch:
             self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
             return
         self._ledger.resume(trial.family, trial.number)
-        self._tell(trial.family, trial.number, outcome, folder / str(attempts[-1]))
+        self._tell(trial.family, trial.number, outcome, folder=folder / str(attempts[-1]))
 
     def _show(self, trial: Trial) -> None:
         if self._tracker:
@@ -267,7 +267,7 @@ class Launch:
 
     def _on_report(self, job: Job, step: int, value: float) -> bool:
         """Return whether the pruner stops a trial, or no further fold is trained as it is beaten already."""
-        pruned = self._ledger.report(job.family, job.number, step, value)
+        pruned = self._ledger.report(job.family, job.number, step, value=value)
         if pruned or step < len(RUNGS) or not self._plan.fold_pruning:
             return pruned
         return is_beaten(value, self._ledger.trials(job.family), sign=self._study.task.score.sign)

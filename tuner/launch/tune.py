@@ -108,7 +108,9 @@ def tune(
     place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     with _locked(place):
         fresh = not (place / "study.json").exists()
-        study = begin_or_continue(place, task, plan.families, plan.spaces, seed=seed, sampler=sampler, pruner=pruner)
+        study = begin_or_continue(
+            place, task, plan.families, spaces=plan.spaces, seed=seed, sampler=sampler, pruner=pruner
+        )
         display = Display(plan.budget.trials, task.score.name, silent=not progress)
         launch = Launch(study, plan, display, disk=disk, began=began)
         if what := left_out(task):

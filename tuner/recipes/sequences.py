@@ -49,10 +49,10 @@ def sequence_task(
         DataError: There are not as many answers as sources, an answer is empty, or one of the test holds a token that
             no answer of the training pairs does.
     """
-    frame = _rows(sources, answers, unit, "answer")
+    frame = _rows(sources, answers, unit, name="answer")
     given: Any = test
     if isinstance(test, tuple | list) and len(test) == 2:
-        given = _rows(*test, unit, "answer of the test")
+        given = _rows(*test, unit, name="answer of the test")
         if strange := sorted(set(given[_NEXT]) - set(frame[_NEXT])):
             raise DataError(f"the answers of the test hold {strange[0]!r}, which those of training do not")
     return Task(
@@ -102,11 +102,11 @@ def decode(
         ]
         if not open_ones:
             break
-        said = _next(ensemble, [sources[i] for i, _, _ in open_ones], [tokens for _, _, tokens in open_ones])
+        predicted = _next(ensemble, [sources[i] for i, _, _ in open_ones], [tokens for _, _, tokens in open_ones])
         longer: list[list[tuple[float, tuple[str, ...]]]] = [
             [one for one in beam if one[1][-1:] == (END,)] for beam in searched
         ]
-        for (i, value, tokens), probabilities in zip(open_ones, said, strict=True):
+        for (i, value, tokens), probabilities in zip(open_ones, predicted, strict=True):
             ends = len(tokens) == length
             for k in np.argsort(-probabilities)[:beams] if not ends else [ensemble.classes.index(END)]:
                 if probabilities[k] > 0:
@@ -149,7 +149,7 @@ def _texts(given: Any, name: str) -> list[str]:
     return texts
 
 
-def _rows(sources: Any, answers: Any, unit: str, name: str) -> pd.DataFrame:
+def _rows(sources: Any, answers: Any, unit: str, *, name: str) -> pd.DataFrame:
     """Return a row for each token of each answer, and one for its end."""
     sources, answers = _texts(sources, "source"), _texts(answers, name)
     if len(sources) != len(answers):

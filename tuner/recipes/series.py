@@ -110,7 +110,7 @@ def series_task(
     moments = moments[there]
     rows = pd.DataFrame({name: one[there] for name, one in values.items()})
     dated = time if calendar and isinstance(step, pd.Timedelta) else None
-    rows = pd.concat([rows, _known(frame, moments, horizons, known, dated)], axis=1)
+    rows = pd.concat([rows, _known(frame, moments, horizons, known=known, time=dated)], axis=1)
     gap = math.ceil((window - 1 + max(horizons)) / stride)
     division = _division(split, gap)
     stretches = Stretches(base, moments - (window - 1), window)
@@ -169,9 +169,9 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     # As in training, what is missing at a window's beginning is carried on from before it.
     base = carried_forward(_channels(frame, channels))
     window = base[None, -past.shape[0] :]
-    said = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
+    predicted = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
-    return pd.DataFrame(said, columns=[one.name for one in ensemble.target.each], index=index)
+    return pd.DataFrame(predicted, columns=[one.name for one in ensemble.target.each], index=index)
 
 
 def anomalies(
@@ -330,7 +330,7 @@ def _numbers(frame: pd.DataFrame, *, leave_out: Sequence[str]) -> list[str]:
 
 
 def _known(
-    frame: pd.DataFrame, moments: NDArray[np.int64], horizons: Sequence[int], known: Sequence[str], time: str | None
+    frame: pd.DataFrame, moments: NDArray[np.int64], horizons: Sequence[int], *, known: Sequence[str], time: str | None
 ) -> pd.DataFrame:
     """Return what is known beforehand of the moments that are forecast: a column for each of these and horizon."""
     found: dict[str, Any] = {}

@@ -23,10 +23,10 @@ def constant_prediction(
         sample_weight: `(rows,)`, how much each row counts in what is learned; all the same when left out.
     """
     if target.parts:
-        said = [_middle(part, target.column(values, i), sample_weight) for i, part in enumerate(target.parts)]
+        predicted = [_middle(part, target.column(values, i), sample_weight) for i, part in enumerate(target.parts)]
     else:
-        said = [_middle(target, values, sample_weight)]
-    outputs = np.concatenate(said)
+        predicted = [_middle(target, values, sample_weight)]
+    outputs = np.concatenate(predicted)
     return np.broadcast_to(outputs, (n_rows, len(outputs)))
 
 

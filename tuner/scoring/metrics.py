@@ -121,8 +121,8 @@ def _average_precision(positive: NDArray[np.bool_], scores: NDArray[Any]) -> flo
 
 def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's log loss, in which a probability of zero counts as the smallest step of a float."""
-    said = np.take_along_axis(y_pred, y_true[:, None], axis=1)[:, 0]
-    return float(-np.average(np.log(np.clip(said, _STEP, 1 - _STEP)), weights=sample_weight))
+    predicted = np.take_along_axis(y_pred, y_true[:, None], axis=1)[:, 0]
+    return float(-np.average(np.log(np.clip(predicted, _STEP, 1 - _STEP)), weights=sample_weight))
 
 
 def _perplexity(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
@@ -181,9 +181,12 @@ def _f1_of_labels(average: str) -> Callable[..., float]:
         if y_true.ndim == 1:
             y_true, y_pred = (np.eye(y_pred.shape[1])[codes] for codes in (y_true, y_pred.argmax(axis=1)))
         count = np.ones((len(y_true), 1)) if sample_weight is None else sample_weight[:, None]
-        said, true = y_pred >= 0.5, y_true == 1
+        predicted, true = y_pred >= 0.5, y_true == 1
         axis = None if average == "micro" else 0
-        both, either = (count * (said & true)).sum(axis=axis), (count * said).sum(axis=axis) + (count * true).sum(axis)
+        both, either = (
+            (count * (predicted & true)).sum(axis=axis),
+            (count * predicted).sum(axis=axis) + (count * true).sum(axis),
+        )
         known = np.asarray(either > 0)
         scores = np.divide(2 * both, either, out=np.zeros(known.shape), where=known)
         return float(np.mean(scores, where=known)) if known.any() else 0.0
@@ -206,10 +209,10 @@ def _kappa(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeig
     """Return Cohen's kappa, which compares with chance: there is none where everybody names the same single class."""
     from sklearn.metrics import cohen_kappa_score
 
-    said = y_pred.argmax(axis=1)
-    if len(np.union1d(y_true, said)) < 2:
+    predicted = y_pred.argmax(axis=1)
+    if len(np.union1d(y_true, predicted)) < 2:
         raise Undefined("cohen_kappa is undefined: a single class occurs, and is predicted")
-    return float(cohen_kappa_score(y_true, said, sample_weight=sample_weight))
+    return float(cohen_kappa_score(y_true, predicted, sample_weight=sample_weight))
 
 
 def _r2(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
@@ -232,7 +235,7 @@ def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWe
     return float(covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
-def _known(name: str, function: Callable[..., float], greater: bool, needs: Needs, **more: Any) -> Metric:
+def _known(name: str, function: Callable[..., float], greater: bool, *, needs: Needs, **more: Any) -> Metric:
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
@@ -247,36 +250,41 @@ UNLABELLED = "reconstruction_error"
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _known("log_loss", _log_loss, False, "probability"),
-        _known("perplexity", _perplexity, False, "probability"),
-        _known("brier_score", _brier, False, "probability"),
-        _known("roc_auc", _ranking("roc_auc", _roc_auc), True, "probability"),
-        _known("average_precision", _ranking("average_precision", _average_precision), True, "probability"),
-        _known("accuracy", _accuracy, True, "label"),
-        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, "label", weighs_classes=True),
-        _known("f1", _f1, True, "label", weighs_classes=True),
-        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, "label", weighs_classes=True),
-        _known("cohen_kappa", _kappa, True, "label", weighs_classes=True),
-        _known("rmse", _rmse, False, "value"),
-        _known("mse", _mse, False, "value"),
-        _known("mae", _mae, False, "value", loss="absolute_error"),
-        _known("median_absolute_error", _sklearn("median_absolute_error"), False, "value", loss="absolute_error"),
-        _known("mape", _sklearn("mean_absolute_percentage_error"), False, "value", loss="absolute_error"),
-        _known("r2", _r2, True, "value"),
-        _known("pearson", _pearson, True, "value"),
-        _known(UNLABELLED, _mean, False, "value", loss="reconstruction", kinds=(ITSELF,)),
-        _known("negative_elbo", _mean, False, "value", loss="elbo", kinds=(ITSELF,)),
-        _known("two_sample", _mean, False, "value", loss="two_sample", kinds=(ITSELF,)),
+        _known("log_loss", _log_loss, False, needs="probability"),
+        _known("perplexity", _perplexity, False, needs="probability"),
+        _known("brier_score", _brier, False, needs="probability"),
+        _known("roc_auc", _ranking("roc_auc", _roc_auc), True, needs="probability"),
+        _known("average_precision", _ranking("average_precision", _average_precision), True, needs="probability"),
+        _known("accuracy", _accuracy, True, needs="label"),
+        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, needs="label", weighs_classes=True),
+        _known("f1", _f1, True, needs="label", weighs_classes=True),
+        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, needs="label", weighs_classes=True),
+        _known("cohen_kappa", _kappa, True, needs="label", weighs_classes=True),
+        _known("rmse", _rmse, False, needs="value"),
+        _known("mse", _mse, False, needs="value"),
+        _known("mae", _mae, False, needs="value", loss="absolute_error"),
+        _known("median_absolute_error", _sklearn("median_absolute_error"), False, needs="value", loss="absolute_error"),
+        _known("mape", _sklearn("mean_absolute_percentage_error"), False, needs="value", loss="absolute_error"),
+        _known("r2", _r2, True, needs="value"),
+        _known("pearson", _pearson, True, needs="value"),
+        _known(UNLABELLED, _mean, False, needs="value", loss="reconstruction", kinds=(ITSELF,)),
+        _known("negative_elbo", _mean, False, needs="value", loss="elbo", kinds=(ITSELF,)),
+        _known("two_sample", _mean, False, needs="value", loss="two_sample", kinds=(ITSELF,)),
         _known(
-            "f1_macro", _f1_of_labels("macro"), True, "probability", kinds=(*CLASSES, *SEVERAL), weighs_classes=True
+            "f1_macro",
+            _f1_of_labels("macro"),
+            True,
+            needs="probability",
+            kinds=(*CLASSES, *SEVERAL),
+            weighs_classes=True,
         ),
-        _known("f1_micro", _f1_of_labels("micro"), True, "probability", kinds=(*CLASSES, *SEVERAL)),
-        _known("mean_average_precision", _mean_average_precision, True, "probability", kinds=SEVERAL),
+        _known("f1_micro", _f1_of_labels("micro"), True, needs="probability", kinds=(*CLASSES, *SEVERAL)),
+        _known("mean_average_precision", _mean_average_precision, True, needs="probability", kinds=SEVERAL),
         _known(
             "label_ranking_average_precision",
             _sklearn("label_ranking_average_precision_score"),
             True,
-            "probability",
+            needs="probability",
             kinds=SEVERAL,
         ),
     )

@@ -32,8 +32,8 @@ def scores_of(
     target: Target,
     values: NDArray[Any],
     metric: Wanted,
-    metrics: Sequence[str | Metric],
     *,
+    metrics: Sequence[str | Metric],
     sample_weight: SampleWeight = None,
 ) -> tuple[Target, tuple[Score, ...]]:
     """Return the target with what its models minimise, and its scores, the deciding one first.
@@ -69,7 +69,7 @@ def scores_of(
             return target, (deciding, *(_mean(one, target) for one in extra))
         kept = [replace(part, loss=loss_of(each[part.name], part.kind)) for part in target.parts]
     else:
-        deciding = _weighted(metric or {}, target, values, sample_weight)
+        deciding = _weighted(metric or {}, target, values, sample_weight=sample_weight)
         kept = [
             replace(part, loss=loss_of(one.score.metric, part.kind))
             for part, one in zip(target.parts, deciding.parts, strict=True)
@@ -106,7 +106,7 @@ def score_from_json(stored: Any, target: Target, known: Mapping[str, Metric]) ->
     """
     if isinstance(stored, str):
         return Score(known[stored], target.kind, target.classes)
-    parts = tuple(_part(target, place, known[name], factor) for name, place, factor in stored["parts"])
+    parts = tuple(_part(target, place, known[name], factor=factor) for name, place, factor in stored["parts"])
     metric = Metric(stored["name"], _unused, stored["greater_is_better"], "value", kinds=("several",))
     return Score(metric, "several", parts=parts)
 
@@ -127,10 +127,12 @@ def _mean(metric: Metric, target: Target) -> Score:
                 f"{those}name one for each, metric={{'target': 'metric', ...}}"
             )
     factor = 1 / len(target.parts)
-    return Score(metric, "several", parts=tuple(_part(target, i, metric, factor) for i in range(len(target.parts))))
+    return Score(
+        metric, "several", parts=tuple(_part(target, i, metric, factor=factor) for i in range(len(target.parts)))
+    )
 
 
-def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any], sample_weight: SampleWeight) -> Score:
+def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any], *, sample_weight: SampleWeight) -> Score:
     names = [part.name for part in target.parts]
     for name in wanted:
         if name not in names:
@@ -140,8 +142,8 @@ def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any], s
         metric, weight = _with_weight(wanted.get(part.name) or DEFAULT_METRICS[part.kind], part.name)
         check_fits(metric, part.kind)
         if not metric.greater_is_better:
-            weight /= _of_baseline(metric, part, target.column(values, i), sample_weight)
-        parts.append(_part(target, i, metric, -weight if metric.greater_is_better else weight))
+            weight /= _of_baseline(metric, part, target.column(values, i), sample_weight=sample_weight)
+        parts.append(_part(target, i, metric, factor=-weight if metric.greater_is_better else weight))
     return Score(Metric(WEIGHTED, _unused, False, "value", kinds=("several",)), "several", parts=tuple(parts))
 
 
@@ -152,7 +154,7 @@ def _with_weight(given: Any, target: str) -> tuple[Metric, float]:
     return metric_named(metric), float(weight)
 
 
-def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], sample_weight: SampleWeight) -> float:
+def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], *, sample_weight: SampleWeight) -> float:
     """Return what the baseline gets on the rows that it was learned from; 1 where that says nothing."""
     learned = replace(part, loss=loss_of(metric, part.kind))
     outputs = constant_prediction(learned, values, len(values), sample_weight=sample_weight)
@@ -160,7 +162,7 @@ def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], sample_weig
     return found if np.isfinite(found) and found > 0 else 1.0
 
 
-def _part(target: Target, place: int, metric: Metric, factor: float) -> Part:
+def _part(target: Target, place: int, metric: Metric, *, factor: float) -> Part:
     part = target.parts[place]
     return Part(Score(metric, part.kind, part.classes), place, target.columns[place], factor)
 

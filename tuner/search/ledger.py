@@ -137,7 +137,7 @@ class Ledger:
         """Open a family's study, or begin it with the family's defaults as the first trial."""
         optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
         stored = self._storage.get_study_id_from_name(family)
-        study, memory = _copy_in_memory(self._storage, stored, self._direction, self._pruner)
+        study, memory = _copy_in_memory(self._storage, stored, self._direction, pruner=self._pruner)
         frozen = study.get_trials(deepcopy=False)
         if not frozen:
             with _quiet():
@@ -180,7 +180,7 @@ class Ledger:
         book.live[number] = _Live(trial, stored, frozen.last_step)
         return book.trials[number], configure(book.space, frozen.params)
 
-    def report(self, family: str, number: int, step: int, value: float) -> bool:
+    def report(self, family: str, number: int, step: int, *, value: float) -> bool:
         """Report a value at a step and answer whether to prune.
 
         A new attempt of an interrupted trial neither reports nor prunes at the steps before its last one: those were
@@ -260,7 +260,7 @@ class Ledger:
 
 
 def _copy_in_memory(
-    storage: optuna.storages.BaseStorage, stored: int, direction: Literal["maximize", "minimize"], pruner: BasePruner
+    storage: optuna.storages.BaseStorage, stored: int, direction: Literal["maximize", "minimize"], *, pruner: BasePruner
 ) -> tuple[optuna.Study, optuna.storages.InMemoryStorage]:
     """Return a study like the stored one, alone in a storage in memory, where a trial's id is its number."""
     memory = optuna.storages.InMemoryStorage()

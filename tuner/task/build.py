@@ -146,7 +146,7 @@ def read(data: Any, target: Any, roles: Roles) -> Given:
     given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim), said=roles.arrays)
     written = {name: written_labels(given.frame[name]) for name in names if name in given.written}
     given = given._replace(frame=given.frame.assign(**written))
-    return read_said_files(given, roles.columns, roles.image_size, target)
+    return read_said_files(given, roles.columns, roles.image_size, target=target)
 
 
 def label(
@@ -168,7 +168,7 @@ def label(
     inputs = _named_tables(given, roles.inputs, taken)
     ordering = [one for one in (roles.group, roles.time, roles.sequence, roles.sample_weight) if one]
     check_columns(frame, [*roles.drop, *ordering], names, inputs=[*roles.text, *roles.categories])
-    told = continuing(targets_of(frame, names, kind, metric), continues)
+    told = continuing(targets_of(frame, names, kind, metric=metric), continues)
     if roles.group is not None:
         check_groups(frame[roles.group], roles.group)
     if roles.sample_weight is not None:
@@ -189,7 +189,9 @@ def divide(labelled: Labelled, roles: Roles, split: Any, *, share: float | None,
     sequence = roles.sequence
     whole = roles.group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
     groups = group_names(frame[whole]) if whole else None
-    division = _division(split, target, groups is not None, roles.time is not None, sequence is not None)
+    division = _division(
+        split, target, groups is not None, timed=roles.time is not None, sequences=sequence is not None
+    )
     if share is None:
         return Divided(division, np.arange(len(frame)), np.arange(0), groups)
     kept, aside = split_off(
@@ -236,7 +238,7 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any) -> 
     rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight)
     if len(divided.aside):
         return Encoded(schema, rows.take(divided.kept), rows.take(divided.aside))
-    return Encoded(schema, rows, None if test is None else _test_rows(test, schema, labelled.target, roles))
+    return Encoded(schema, rows, None if test is None else _test_rows(test, schema, labelled.target, roles=roles))
 
 
 def with_corpus(rows: Rows, key: str, folder: Any = None) -> Rows:
@@ -312,7 +314,7 @@ def _ordered(frame: pd.DataFrame, arrays: dict[str, Array], time: str | None) ->
     return frame.iloc[order].reset_index(drop=True), {name: take(array, order) for name, array in arrays.items()}
 
 
-def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences: bool) -> Split:
+def _division(given: Any, target: Target, grouped: bool, *, timed: bool, sequences: bool) -> Split:
     """Return how rows are divided: as given, or by what is known of them."""
     single = sequences and not grouped
     default = "grouped" if grouped else "time" if timed or single else "stratified" if target.of_classes else "kfold"
@@ -322,7 +324,7 @@ def _division(given: Any, target: Target, grouped: bool, timed: bool, sequences:
     return division
 
 
-def _test_rows(test: Any, schema: Schema, target: Target, roles: Roles) -> Rows:
+def _test_rows(test: Any, schema: Schema, target: Target, *, roles: Roles) -> Rows:
     """Read test rows that were handed over, by the schema of the training rows."""
     inputs, values = test if isinstance(test, tuple) and len(test) == 2 else (test, None)
     verbatim = dict.fromkeys(part.name for part in target.each)

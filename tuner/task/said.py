@@ -49,7 +49,7 @@ def arrays_among(said: Said) -> dict[str, Options]:
     return {name: what for name, what in said.items() if kind_named(what.kind).arrays is not None}
 
 
-def read_said_files(given: Given, said: Said, size: Sequence[int] | None, target: Any) -> Given:
+def read_said_files(given: Given, said: Said, size: Sequence[int] | None, *, target: Any) -> Given:
     """Return what was handed over with arrays in place of the columns that name their files.
 
     Args:

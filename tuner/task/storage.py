@@ -30,10 +30,10 @@ def stored_arrays(rows: Rows, schema: Schema) -> dict[str, Array]:
     }
 
 
-def save_rows(rows: Rows, folder: Path, part: str, schema: Schema) -> None:
+def save_rows(rows: Rows, folder: Path, part: str, *, schema: Schema) -> None:
     """Write rows into a folder, under names that begin with the part's."""
     for name, array in stored_arrays(rows, schema).items():
-        write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, pieces(array))
+        write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, some=pieces(array))
     if rows.table.texts is not None:
         pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
 
@@ -49,11 +49,11 @@ def load_rows(folder: Path, part: str, schema: Schema) -> Rows:
         np.load(path, mmap_mode="r") if (path := folder / f"{part}_{name}.npy").exists() else None
         for name in ("weight", "sequence")
     )
-    arrays = tuple(_load_array(folder, part, i, column) for i, column in enumerate(schema.arrays))
+    arrays = tuple(_load_array(folder, part, i, column=column) for i, column in enumerate(schema.arrays))
     return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target, weight)
 
 
-def _load_array(folder: Path, part: str, place: int, column: Column) -> Array:
+def _load_array(folder: Path, part: str, place: int, *, column: Column) -> Array:
     prefix = f"{part}_{place}_"
     paths = {path.stem.removeprefix(prefix): path for path in folder.glob(f"{prefix}*.npy")}
     return arrays_of(column.kind).load(column, {name: np.load(path, mmap_mode="r") for name, path in paths.items()})

@@ -236,6 +236,7 @@ def targets_of(
     frame: pd.DataFrame,
     names: Sequence[str],
     kind: str | Mapping[str, str] | None,
+    *,
     metric: str | Metric | Mapping[str, Any] | None,
 ) -> Target:
     """Tell what kind of target each column is, unless its kind is given, and return the only one, or all as one."""
@@ -254,17 +255,17 @@ def targets_of(
         if isinstance(its, list | tuple):
             its = its[0]
         of = kind.get(name) if isinstance(kind, Mapping) else "binary" if kind == MULTILABEL else kind
-        targets.append(_target_of(frame[name], name, of, None if its is None else metric_named(its)))
+        targets.append(_target_of(frame[name], name, of, metric=None if its is None else metric_named(its)))
     return Target.of(targets)
 
 
-def _target_of(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> Target:
+def _target_of(labels: pd.Series[Any], name: str, kind: Any, *, metric: Metric | None) -> Target:
     if kind is not None and kind not in DEFAULT_METRICS:
         raise ValueError(f"kind: {unknown_name(str(kind), [*DEFAULT_METRICS, MULTILABEL])}")
     refuse_infinite(labels, f"target {name!r}")
     n_values = labels.nunique()
     if is_text(labels) and kind in (None, "regression"):
-        _refuse_strays(labels, name, kind, metric)
+        _refuse_strays(labels, name, kind, metric=metric)
     if kind is None:
         kind = _guess_kind(labels, n_values, metric)
     if kind == "regression":
@@ -291,7 +292,7 @@ def _for_numbers(metric: Metric | None) -> bool:
     return metric is not None and metric.kinds == ("regression",)
 
 
-def _refuse_strays(labels: pd.Series[Any], name: str, kind: Any, metric: Metric | None) -> None:
+def _refuse_strays(labels: pd.Series[Any], name: str, kind: Any, *, metric: Metric | None) -> None:
     """Refuse a text among numbers, unless these are labels: few, whole, and the text is a word."""
     plain = are_numbers(labels)
     regression = kind == "regression" or (_for_numbers(metric) and plain.any())

@@ -191,7 +191,7 @@ class Task:
         for values, part in zip(rows.target.reshape(len(rows), -1).T, target.each, strict=True):
             if part.kind != ITSELF:
                 check_target(pd.Series(values), part.name)
-        target, scores = scores_of(target, rows.target, metric, metrics, sample_weight=rows.weight)
+        target, scores = scores_of(target, rows.target, metric, metrics=metrics, sample_weight=rows.weight)
         if rows.weight is not None:
             check_weighable(scores)
         folds = fold_indices(divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed)
@@ -266,9 +266,9 @@ class Task:
     def save(self, folder: Path) -> None:
         """Write the arrays once, so that all workers can map them into memory."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_rows(self.rows, folder, "train", self.schema)
+        save_rows(self.rows, folder, "train", schema=self.schema)
         if self.test is not None:
-            save_rows(self.test, folder, "test", self.schema)
+            save_rows(self.test, folder, "test", schema=self.schema)
         if self.groups is not None:
             np.save(folder / "groups.npy", self.groups.astype(str), allow_pickle=False)
         if self.vectors is not None:

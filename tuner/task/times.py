@@ -246,13 +246,13 @@ def _read(texts: Sequence[str], name: str, row: Callable[[int], Any]) -> list[_M
             slashed.append(place)
         elif moment is None:
             raise _unreadable(name, text, row(place))
-    for place, moment in _read_slashed(texts, slashed, name, row):
+    for place, moment in _read_slashed(texts, slashed, name, row=row):
         read[place] = moment
     return [moment for moment in read if moment is not None]
 
 
 def _read_slashed(
-    texts: Sequence[str], places: Sequence[int], name: str, row: Callable[[int], Any]
+    texts: Sequence[str], places: Sequence[int], name: str, *, row: Callable[[int], Any]
 ) -> Iterable[tuple[int, _Moment]]:
     found: dict[str, list[_Moment | None]] = {
         order: [_in_order(texts[place].strip(), order) for place in places] for order in _ORDERS.values()
@@ -286,23 +286,23 @@ def _in_order(text: str, order: str) -> _Moment | None:
         return None
     if len(parts["y"]) == 2:
         year += 2000 if year < 69 else 1900  # as POSIX has it
-    return _moment(year, int(parts["m"]), int(parts["d"]), found)
+    return _moment(year, int(parts["m"]), int(parts["d"]), found=found)
 
 
 def _read_one(text: str) -> _Moment | None:
     """Return what a text means that means one thing only."""
     if found := _QUARTER.fullmatch(text):
         quarter = int(found["quarter"] or found["quarter2"])
-        return _moment(int(found["year"] or found["year2"]), 3 * quarter - 2, 1, None)
+        return _moment(int(found["year"] or found["year2"]), 3 * quarter - 2, 1, found=None)
     for pattern in (_YEAR_FIRST, _COMPACT, *_NAMED):
         if found := pattern.fullmatch(text):
             parts = found.groupdict()
             month = _MONTHS[parts["name"][:3].lower()] if parts.get("name") else int(parts["month"])
-            return _moment(int(parts["year"]), month, int(parts.get("day") or 1), found)
+            return _moment(int(parts["year"]), month, int(parts.get("day") or 1), found=found)
     return None
 
 
-def _moment(year: int, month: int, day: int, found: re.Match[str] | None) -> _Moment | None:
+def _moment(year: int, month: int, day: int, *, found: re.Match[str] | None) -> _Moment | None:
     """Return a date with the clock that a pattern found; None where there is no such date or time of day."""
     clock = {} if found is None else found.groupdict()
     hour, half = int(clock.get("hour") or 0), (clock.get("half") or "").replace(".", "").lower()

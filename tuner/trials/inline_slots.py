@@ -53,7 +53,7 @@ class InlineSlots:
             job,
             self._task,
             self._folds,
-            self._families[job.family],
+            family=self._families[job.family],
             report=lambda step, value: self._on_report(job, step, value),
             log=log,
         )

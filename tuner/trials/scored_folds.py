@@ -69,10 +69,10 @@ def absent_classes(target: Target, values: NDArray[Any]) -> list[str]:
 def _constant_score(task: Task, score: Score, fold: int) -> float | None:
     """Return what a score says of the baseline's prediction of a fold, None where it is undefined."""
     train, held_out = task.folds[fold]
-    said = constant_prediction(task.target, task.rows.target[train], len(held_out))
+    predicted = constant_prediction(task.target, task.rows.target[train], len(held_out))
     rows, weight = task.rows.target[held_out], task.rows.weight
     try:
-        return score(rows, said, None if weight is None else weight[held_out])
+        return score(rows, predicted, None if weight is None else weight[held_out])
     except Undefined:
         return None
 

@@ -50,9 +50,9 @@ def check_shipping(family: Family, data: Path) -> None:
         path = [path for path in sys.path if path] + [os.getcwd()]
         kinds = Schema.from_json(json.loads((data / "task.json").read_text())["schema"]).kinds
         setup = Setup(path, str(data), kinds, cloudpickle.dumps(family), 1)
-        _run("build", folder, family, cloudpickle.dumps(setup))
+        _run("build", folder, family, given=cloudpickle.dumps(setup))
         needed = {"engines": [engine.name for engine in family.engines], "kinds": list(kinds)}
-        _run("load", folder, family, json.dumps(needed).encode())
+        _run("load", folder, family, given=json.dumps(needed).encode())
 
 
 def build(folder: Path, setup: Setup) -> None:
@@ -108,7 +108,7 @@ def _target(kind: str) -> str:
     return "side by side, what is predicted of several targets" if kind == "several" else f"a {kind} target"
 
 
-def _run(step: str, folder: str, family: Family, given: bytes) -> None:
+def _run(step: str, folder: str, family: Family, *, given: bytes) -> None:
     name, path = family.name, os.pathsep.join(p for p in sys.path if p)
     environment = os.environ | environment_of(family.engines) | {"PYTHONPATH": path}
     command = [sys.executable, "-m", "tuner.trials.shipping", step, folder]

@@ -51,8 +51,8 @@ def run_trial(
     job: Job,
     task: Task,
     folds: Sequence[tuple[Fold, Rows]],
-    family: Family,
     *,
+    family: Family,
     report: Report,
     log: Log,
 ) -> Outcome:
@@ -74,7 +74,7 @@ def run_trial(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with restored_state(family.engines):
-            outcome = _train(job, folder, task, folds, family, report, log)
+            outcome = _train(job, folder, task, folds=folds, family=family, report=report, log=log)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -94,6 +94,7 @@ def _train(
     job: Job,
     folder: Path,
     task: Task,
+    *,
     folds: Sequence[tuple[Fold, Rows]],
     family: Family,
     report: Report,
@@ -104,7 +105,7 @@ def _train(
     seeded = [
         replace(fold, seed=derive_seed(job.seed, "fold", k), clock=pace.clock) for k, (fold, _) in enumerate(folds)
     ]
-    watch = _Watch(task.score, seeded, report, log, pace)
+    watch = _Watch(task.score, seeded, report=report, log=log, pace=pace)
     predictions, inner_values, curves = [], [], []
     values: list[float | None] = []
     scoring = scored_folds(task)
@@ -139,7 +140,7 @@ def _train(
 class _Watch:
     """Passes epochs on to the log, and the rungs of the first fold to the pruner."""
 
-    def __init__(self, score: Score, folds: Sequence[Fold], report: Report, log: Log, pace: Pace) -> None:
+    def __init__(self, score: Score, folds: Sequence[Fold], *, report: Report, log: Log, pace: Pace) -> None:
         self._score, self._folds, self._report, self._log, self._pace = score, folds, report, log, pace
         self._fold = self._rung = 0
 

@@ -121,7 +121,9 @@ def main(descriptor: int) -> None:
         if kind == "stop":
             os._exit(0)  # TensorFlow's threads may take long to unwind
         job: Job = rest[0]
-        outcome: Outcome = run_trial(job, task, folds, families[job.family], report=session.report, log=session.log)
+        outcome: Outcome = run_trial(
+            job, task, folds, family=families[job.family], report=session.report, log=session.log
+        )
         session.drop()
         session.send("done", outcome, _resident_bytes())
 

@@ -47,7 +47,7 @@ def _seeds() -> tuple[Any, ...]:
     )
 
 
-def _set_seeds(seed: int | None, generator: Any, state: Any, eager_seed: int | None, eager_rng: Any) -> None:
+def _set_seeds(seed: int | None, generator: Any, state: Any, eager_seed: int | None, eager_rng: Any, /) -> None:
     global_state.set_global_attribute(_SEED, seed)
     global_state.set_global_attribute(_GENERATOR, generator)
     if generator is not None:

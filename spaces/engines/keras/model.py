@@ -58,7 +58,7 @@ class KerasModel:
             folds = [replace(fold, train=with_dropped_features(fold.train, share, fold.seed)) for fold in folds]
         folds = [named(fold if self.stops_early else replace(fold, train=fold.full)) for fold in folds]
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
-        learned = [learn_tables(reading, fold.train.table, fold.train.target, kind) for fold in folds]
+        learned = [learn_tables(reading, fold.train.table, fold.train.target, target_kind=kind) for fold in folds]
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
         signature = self.signature.with_widths(widths)
 
@@ -72,7 +72,7 @@ class KerasModel:
             return fresh
 
         def fit(trainer: Trainer, fold: Fold, _: Fold) -> KerasFitted:
-            return self._fit_fold(trainer, reading, fold, widths, watch)
+            return self._fit_fold(trainer, reading, fold, widths=widths, watch=watch)
 
         yield from each_fold(zip(folds, folds, strict=True), built, fit)
 
@@ -91,17 +91,17 @@ class KerasModel:
         return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
 
     def _fit_fold(
-        self, trainer: Trainer, reading: Reading, fold: Fold, widths: tuple[int, ...], watch: Watch
+        self, trainer: Trainer, reading: Reading, fold: Fold, *, widths: tuple[int, ...], watch: Watch
     ) -> KerasFitted:
         kind = self.signature.target.kind
-        prepared, matrix = learn(reading, fold.train.table, fold.train.target, kind)
+        prepared, matrix = learn(reading, fold.train.table, fold.train.target, target_kind=kind)
         scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
         inner = padded(prepared.matrix(fold.inner.table), widths)
         fitted.curves = fit_network(
             trainer,
-            self._arrays(padded(matrix, widths), fold.train, scale, trainer.model),
-            self._arrays(inner, fold.inner, scale, trainer.model) if self.stops_early else None,
+            self._arrays(padded(matrix, widths), fold.train, scale, model=trainer.model),
+            self._arrays(inner, fold.inner, scale, model=trainer.model) if self.stops_early else None,
             fold=fold,
             config=self.config,
             watch=watch if self.stops_early else without_rungs(watch),
@@ -109,6 +109,6 @@ class KerasModel:
         )
         return fitted
 
-    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
-        target = scaled(rows, scale, self.signature.target, model.output_shape[-1])
+    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, *, model: keras.Model) -> Arrays:
+        target = scaled(rows, scale, self.signature.target, outputs=model.output_shape[-1])
         return Arrays(read, target, of_mean_one(row_weights(self.config, rows)))

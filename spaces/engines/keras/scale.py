@@ -46,7 +46,7 @@ class TargetScale:
         return TargetScale(*(np.asarray(data[name], np.float64) for name in ("mean", "deviation")))
 
 
-def scaled(rows: Rows, scale: TargetScale, target: Target, outputs: int) -> NDArray[Any]:
+def scaled(rows: Rows, scale: TargetScale, target: Target, *, outputs: int) -> NDArray[Any]:
     """Return targets as a network is trained on them.
 
     `(rows, 1)` floats for a single output, class indices for several, `(rows, targets)` for several targets.

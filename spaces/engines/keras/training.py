@@ -86,7 +86,7 @@ class Trainer:
         for epoch in range(epochs):
             listeners.on_epoch_begin(epoch)
             self.model.reset_metrics()
-            self._train_pieces(step, order(epoch), batch_size, clock)
+            self._train_pieces(step, order(epoch), batch_size, clock=clock)
             logs = self._logs("")
             if evaluate is not None:
                 self.model.reset_metrics()
@@ -101,7 +101,7 @@ class Trainer:
         return {name: [float(value) for value in values] for name, values in history.history.items()}
 
     def _train_pieces(
-        self, step: Callable[[NDArray[np.int64]], None], order: NDArray[np.int64], batch_size: int, clock: Clock
+        self, step: Callable[[NDArray[np.int64]], None], order: NDArray[np.int64], batch_size: int, *, clock: Clock
     ) -> None:
         """Train an epoch; where time is limited in pieces of whole batches, of about a second each."""
         if math.isinf(clock.left):

@@ -21,7 +21,7 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
     vectors: list[Any] = []
     states: list[list[Any]] = []
     for i, one in enumerate(_read(signature, config)):
-        branch = encoder(one, config, signature, f"branch_{i}")
+        branch = encoder(one, config, signature, name=f"branch_{i}")
         read = _inputs(branch, f"input_{i}")
         vector, *sequence = branch(_alone(read))
         inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *([sequence] if sequence else [])]
@@ -39,13 +39,13 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
     """
     signature = replace(signature, inputs=_read(signature, config))
     assert signature.pair is not None
-    shared = encoder(signature.pair[0], config, signature, "branch")
+    shared = encoder(signature.pair[0], config, signature, name="branch")
     inputs: list[Any] = []
     vectors: list[Any] = []
     compared: list[Any] = []
     for i, one in enumerate(signature.inputs):
         twin = one in signature.pair
-        branch = shared if twin else encoder(one, config, signature, f"branch_{i}")
+        branch = shared if twin else encoder(one, config, signature, name=f"branch_{i}")
         read = _inputs(branch, f"input_{i}")
         inputs += read
         (compared if twin else vectors).append(branch(_alone(read))[0])
@@ -53,7 +53,7 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
     return _model(inputs, head(hidden(merged, config), signature.target))
 
 
-def encoder(one: Input, config: Config, signature: Signature, name: str) -> keras.Model:
+def encoder(one: Input, config: Config, signature: Signature, *, name: str) -> keras.Model:
     """Build the branch that reads an input, `inputs -> [vector]`, behind it the states that attention may ask."""
     branch: keras.Model = at(kind_named(one.kind).build)(config, one, signature, name=name)
     return branch

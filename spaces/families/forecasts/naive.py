@@ -90,8 +90,8 @@ class NaiveFitted(InSteps):
     def _some(self, past: NDArray[Any]) -> NDArray[np.float64]:
         # What is missing before the first known step is taken to have been like it.
         known = np.flip(carried_forward(np.flip(past.astype(np.float64), axis=1)), axis=1)
-        said = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
-        return np.nan_to_num(np.stack(said, axis=1))
+        predicted = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
+        return np.nan_to_num(np.stack(predicted, axis=1))
 
     def _forecast(self, past: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
         steps = past.shape[1]

@@ -48,10 +48,10 @@ def fit_joint(
     tree: Fitted,
     tower: Fitted,
     fold: Fold,
-    coefficients: NDArray[np.float64],
-    said: NDArray[Any],
-    signature: Signature,
     *,
+    coefficients: NDArray[np.float64],
+    predicted: NDArray[Any],
+    signature: Signature,
     penalties: Sequence[float] = PENALTIES,
     epochs: int = EPOCHS,
 ) -> JointFitted:
@@ -64,8 +64,8 @@ def fit_joint(
         tower: The network of this fold.
         fold: Training and inner rows.
         coefficients: `(2,)`, of the average of trees and network.
-        said: What trees and network *that had not seen them* said of the training rows, `(2, rows, outputs)`. Of the
-            inner rows those of this fold are asked, as they will be of new rows.
+        predicted: What trees and network *that had not seen them* predicted of the training rows,
+            `(2, rows, outputs)`. Of the inner rows those of this fold are asked, as they will be of new rows.
         signature: The task's.
         penalties: The L1 penalties to try.
         epochs: At most so many with the network's layers frozen, and as many without.
@@ -77,24 +77,28 @@ def fit_joint(
         raise CannotJoin("a joint model needs boosted trees and a network")
     body, target = _body(tower), signature.target
     average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target))
-    prepared, columns = learn(_wide_reading(signature), fold.train.table, fold.train.target, target.kind)
+    prepared, columns = learn(_wide_reading(signature), fold.train.table, fold.train.target, target_kind=target.kind)
     most = min(_MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
     trees = tree.prepared.matrix(fold.train.table)
     wide = Wide(prepared, most, tuple((average.leaves(trees).max(axis=0) + 1).tolist()))
     outputs = 1 if target.kind != "multiclass" else target.outputs
     loss = loss_for(target, outputs)
-    train_y, inner_y = (scaled(rows, average.scale, target, outputs) for rows in (fold.train, fold.inner))
+    train_y, inner_y = (scaled(rows, average.scale, target, outputs=outputs) for rows in (fold.train, fold.inner))
     (fed,) = tower.feeds((tower.prepared.matrix(fold.train.table),))
     train_weight, inner_weight = (of_mean_one(row_weights({}, rows)) for rows in (fold.train, fold.inner))
-    train = Arrays((average.scores(said), *beside(average, wide, columns, trees, fed)), train_y, train_weight)
+    train = Arrays(
+        (average.scores(predicted), *beside(average, wide, columns, trees=trees, tower=fed)), train_y, train_weight
+    )
     inner = Arrays(_fresh(average, wide, fold.inner.table), inner_y, inner_weight)
     frozen = []
     train_units, inner_units = (_with_units(body, rows) for rows in (train, inner))
     for penalty in penalties:
         keras.utils.set_random_seed(fold.seed)
-        correction = _correction(wide, columns.shape[1], body.output_shape[-1], outputs)
+        correction = _correction(wide, columns.shape[1], body.output_shape[-1], outputs=outputs)
         top = _on_average(correction, target)
-        trained = _train(top, train_units, inner_units, loss, penalty=penalty, rate=_RATE, epochs=epochs, fold=fold)
+        trained = _train(
+            top, train_units, inner_units, loss=loss, penalty=penalty, rate=_RATE, epochs=epochs, fold=fold
+        )
         frozen.append((trained, correction))
     best, correction = min(frozen, key=lambda one: one[0].loss)
     whole = _on_body(correction, body)
@@ -102,7 +106,7 @@ def fit_joint(
         _on_average(whole, target),
         train,
         inner,
-        loss,
+        loss=loss,
         penalty=best.penalty,
         rate=_RATE / 10,
         epochs=epochs,
@@ -118,7 +122,7 @@ def _fresh(average: Average, wide: Wide, table: Table) -> tuple[NDArray[Any], ..
     tower = average.tower.prepared.matrix(table)
     (fed,) = average.tower.feeds((tower,))
     (network,) = average.tower.networks
-    return (average.of(trees, tower, network.run(fed)), *beside(average, wide, columns, trees, fed))
+    return (average.of(trees, tower, network.run(fed)), *beside(average, wide, columns, trees=trees, tower=fed))
 
 
 def _wide_reading(signature: Signature) -> Reading:
@@ -154,7 +158,7 @@ def _with_units(body: keras.Model, rows: Arrays) -> Arrays:
     return rows._replace(x=(*rows.x[:-reads], units))
 
 
-def _correction(wide: Wide, width: int, units: int, outputs: int) -> keras.Model:
+def _correction(wide: Wide, width: int, units: int, *, outputs: int) -> keras.Model:
     """Build the sum of wide part and delta, given the units of the network's last hidden layer."""
     leaf = keras.Input((len(wide.sizes),), dtype="int32", name="leaf")
     unit = keras.Input((units,), name="unit")
@@ -207,8 +211,8 @@ def _train(
     model: keras.Model,
     train: Arrays,
     inner: Arrays,
-    loss: Any,
     *,
+    loss: Any,
     penalty: float,
     rate: float,
     epochs: int,

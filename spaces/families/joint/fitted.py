@@ -65,8 +65,8 @@ class Average:
 
     def of(self, trees: Columns, tower: Columns, outputs: NDArray[Any]) -> NDArray[np.float32]:
         """Return the average of rows as trees and tower read them, given the tower's outputs."""
-        said = [self.tree.finish((trees,)), self.tower.finish((tower,), (outputs,))]
-        return self.scores(np.stack(said))
+        predicted = [self.tree.finish((trees,)), self.tower.finish((tower,), (outputs,))]
+        return self.scores(np.stack(predicted))
 
     def leaves(self, matrix: Columns) -> NDArray[np.int32]:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
@@ -140,7 +140,7 @@ class JointFitted(InSteps):
         """Return what the tower reads, and what the wide part and the correction do."""
         columns, trees, tower = read
         (padded,) = self.average.tower.feeds((tower,))
-        return padded, beside(self.average, self.wide, columns, trees, padded)
+        return padded, beside(self.average, self.wide, columns, trees=trees, tower=padded)
 
     def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
@@ -181,7 +181,9 @@ class JointFitted(InSteps):
         return JointFitted(average, wide, model, settings["kind"], settings["penalty"], settings["epochs"])
 
 
-def beside(average: Average, wide: Wide, columns: Columns, trees: Columns, tower: Columns) -> tuple[NDArray[Any], ...]:
+def beside(
+    average: Average, wide: Wide, columns: Columns, *, trees: Columns, tower: Columns
+) -> tuple[NDArray[Any], ...]:
     """Return what the correction reads.
 
     Args:

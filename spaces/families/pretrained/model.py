@@ -57,18 +57,18 @@ class PretrainedModel:
         if kind == "trees":
             trees = XGBoostModel(settings, self.signature)
             for fold in folds:
-                yield trees.fit_columns(fold, base, base.kept(fold.train), watch)
+                yield trees.fit_columns(fold, base, base.kept(fold.train), watch=watch)
             return
         ((how, tuning),) = settings["fine_tuning"].items()
         if how == "none":
-            yield from self._on_features(base, folds, settings, watch)
+            yield from self._on_features(base, folds, settings, watch=watch)
             return
         epochs, more = int(settings["epochs"]), int(tuning["epochs"])
         heads = self._on_features(
             base,
             [with_watched_rows(fold) for fold in folds],
             settings,
-            lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
+            watch=lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
         )
         its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
 
@@ -76,12 +76,12 @@ class PretrainedModel:
             return self._whole(cut, top.model, tuning)
 
         def fit(trainer: Trainer, fold: Fold, top: KerasFitted) -> KerasFitted:
-            return self._tuned(trainer, fold, top, its, _later(watch, epochs))
+            return self._tuned(trainer, fold, top, settings=its, watch=_later(watch, epochs))
 
         yield from each_fold(zip(folds, heads, strict=True), built, fit)
 
     def _on_features(
-        self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, watch: Watch
+        self, base: BaseFeatures, folds: Sequence[Fold], settings: Config, *, watch: Watch
     ) -> Iterator[KerasFitted]:
         """Train networks that read the base's features."""
         vectors = Input("features", "image", base.model.output_shape[1:])
@@ -116,16 +116,18 @@ class PretrainedModel:
         model = keras.Model(pixels, top(vector))
         return compiled(model, {"optimizer": "adam", "learning_rate": tuning["learning_rate"]}, self.signature.target)
 
-    def _tuned(self, trainer: Trainer, fold: Fold, fitted: KerasFitted, settings: Config, watch: Watch) -> KerasFitted:
+    def _tuned(
+        self, trainer: Trainer, fold: Fold, fitted: KerasFitted, *, settings: Config, watch: Watch
+    ) -> KerasFitted:
         """Train base and head together."""
         target = self.signature.target
         reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, {}, "network"))
-        prepared, images = learn(reading, fold.train.table, fold.train.target, target.kind)
+        prepared, images = learn(reading, fold.train.table, fold.train.target, target_kind=target.kind)
         whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
         inner = prepared.matrix(fold.inner.table)
 
         def arrays(read: Any, rows: Rows) -> Arrays:
-            wanted = scaled(rows, fitted.scale, target, trainer.model.output_shape[-1])
+            wanted = scaled(rows, fitted.scale, target, outputs=trainer.model.output_shape[-1])
             return Arrays(read, wanted, of_mean_one(row_weights(settings, rows)))
 
         whole.curves = fit_network(

@@ -54,9 +54,9 @@ class StepFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
         (windows,) = read
-        said = self._run(fed(windows), windows.fresh)
-        each = np.empty_like(said)
-        each[windows.rows[windows.fresh]] = said
+        predicted = self._run(fed(windows), windows.fresh)
+        each = np.empty_like(predicted)
+        each[windows.rows[windows.fresh]] = predicted
         return finished(each, self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
@@ -103,7 +103,7 @@ class StepModel:
                 self.config.get("scaling", "standard"),
                 fold.train.table,
                 fold.train.target,
-                kind,
+                target_kind=kind,
                 length=length,
                 # A window's first steps have no past to be told from: half of it is context for the other half.
                 overlap=length // 2,
@@ -117,18 +117,18 @@ class StepModel:
             return compiled(self.builder(self.config, self.signature, width), self.config, self.signature.target)
 
         def fit(trainer: Trainer, fold: Fold, one: PreparedWindows) -> StepFitted:
-            return self._fit_fold(trainer, replace(one, width=width), fold, watch)
+            return self._fit_fold(trainer, replace(one, width=width), fold, watch=watch)
 
         yield from each_fold(zip(folds, prepared, strict=True), built, fit)
 
-    def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, watch: Watch) -> StepFitted:
+    def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, *, watch: Watch) -> StepFitted:
         scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = StepFitted(trainer.model, prepared, self.signature.target.kind, scale, {})
         inner = prepared.matrix(fold.inner.table)
         fitted.curves = fit_network(
             trainer,
-            self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, trainer.model),
-            self._arrays(inner, fold.inner, scale, trainer.model),
+            self._arrays(prepared.cut(fold.train.table, 0), fold.train, scale, model=trainer.model),
+            self._arrays(inner, fold.inner, scale, model=trainer.model),
             fold=fold,
             config=self.config,
             watch=watch,
@@ -136,7 +136,7 @@ class StepModel:
         )
         return fitted
 
-    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, model: keras.Model) -> Arrays:
+    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, *, model: keras.Model) -> Arrays:
         """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
         target = np.asarray(rows.target)[windows.rows]
         if model.output_shape[-1] == 1:

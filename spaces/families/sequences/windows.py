@@ -117,8 +117,8 @@ def prepare_windows(
     scaling: Any,
     train: Table,
     target: NDArray[Any],
-    target_kind: str,
     *,
+    target_kind: str,
     length: int,
     overlap: int,
     text: TextRecipe | None = None,
@@ -129,7 +129,7 @@ def prepare_windows(
     texts = None if text is None else prepare_texts(text, train)
     if not train.numbers.shape[1]:
         return PreparedWindows(None, known, 0, length, overlap, key, texts)
-    numbers = prepare(Recipe(scaling, "onehot", ()), _numbers_of(train), target, target_kind)
+    numbers = prepare(Recipe(scaling, "onehot", ()), _numbers_of(train), target, target_kind=target_kind)
     return PreparedWindows(numbers, known, numbers.width, length, overlap, key, texts)
 
 

@@ -87,7 +87,9 @@ class GanModel:
         config, image = self.config, self.signature.input
         for fold in folds:
             keras.utils.set_random_seed(fold.seed)
-            prepared, images = learn(plain_reading(self.signature), fold.train.table, fold.train.target, "regression")
+            prepared, images = learn(
+                plain_reading(self.signature), fold.train.table, fold.train.target, target_kind="regression"
+            )
             generator = build_generator(config, image)
             model = Adversarial(generator, build_discriminator(config, image), config["label_noise"])
             model.compile(optimizer=keras.optimizers.Adam(config["learning_rate"], beta_1=config["beta_1"]))

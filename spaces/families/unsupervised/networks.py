@@ -37,8 +37,8 @@ def build_autoencoder(config: Config, signature: Signature) -> keras.Model:
     true = _values(rows, one)
     spoilt = keras.layers.GaussianNoise(config["noise"])(true) if config["noise"] else true
     code = keras.layers.Dense(config["latent"], name=CODE)(_encoded(spoilt, config))
-    said = _decoder(one, config, "sigmoid" if one.dtype == "uint8" else None)(code)
-    error = ops.mean(ops.square(keras.layers.Flatten()(true - said)), axis=-1, keepdims=True)
+    predicted = _decoder(one, config, "sigmoid" if one.dtype == "uint8" else None)(code)
+    error = ops.mean(ops.square(keras.layers.Flatten()(true - predicted)), axis=-1, keepdims=True)
     return _compiled(rows, error, config)
 
 
@@ -54,12 +54,12 @@ def build_variational(config: Config, signature: Signature) -> keras.Model:
     hidden = _encoded(true, config)
     mean = keras.layers.Dense(config["latent"], name=CODE)(hidden)
     log_variance = ops.clip(keras.layers.Dense(config["latent"])(hidden), -_LARGEST, _LARGEST)
-    said = keras.layers.Flatten()(_decoder(one, config, None)(Sampling()([mean, log_variance])))
+    predicted = keras.layers.Flatten()(_decoder(one, config, None)(Sampling()([mean, log_variance])))
     flat = keras.layers.Flatten()(true)
     if one.dtype == "uint8":
-        losses = ops.softplus(said) - flat * said  # cross entropy of logits
+        losses = ops.softplus(predicted) - flat * predicted  # cross entropy of logits
     else:
-        losses = 0.5 * ops.square(flat - said) + 0.5 * math.log(2 * math.pi)
+        losses = 0.5 * ops.square(flat - predicted) + 0.5 * math.log(2 * math.pi)
     divergence = 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance)
     bound = ops.sum(losses, axis=-1, keepdims=True) + ops.sum(divergence, axis=-1, keepdims=True)
     return _compiled(rows, bound, config)
@@ -72,9 +72,9 @@ def build_forecaster(config: Config, signature: Signature) -> keras.Model:
     ahead = max(1, min(steps - 1, round(config["ahead"] * steps)))
     rows = keras.Input(one.shape)
     x = _encoded(rows[:, :-ahead], {**config, "body": {"dense": {}}})
-    said = keras.layers.Dense(ahead * channels)(x)
+    predicted = keras.layers.Dense(ahead * channels)(x)
     true = keras.layers.Flatten()(rows[:, -ahead:])
-    return _compiled(rows, ops.mean(ops.square(true - said), axis=-1, keepdims=True), config)
+    return _compiled(rows, ops.mean(ops.square(true - predicted), axis=-1, keepdims=True), config)
 
 
 def build_generator(config: Config, image: Input) -> keras.Model:
@@ -107,7 +107,7 @@ def build_discriminator(config: Config, image: Input) -> keras.Model:
 
 def _compiled(rows: Any, output: Any, config: Config) -> keras.Model:
     model = keras.Model(rows, output)
-    model.compile(optimizer=optimizer(config), loss=lambda true, said: ops.mean(said, axis=-1))
+    model.compile(optimizer=optimizer(config), loss=lambda true, predicted: ops.mean(predicted, axis=-1))
     return model
 
 
@@ -138,7 +138,7 @@ def _normalized(x: Any) -> Any:
 
 
 def _decoder(
-    one: Input, config: Config, activation: str | None, activated: Callable[[Any], Any] = _rectified
+    one: Input, config: Config, activation: str | None, *, activated: Callable[[Any], Any] = _rectified
 ) -> keras.Model:
     """Return a model from codes to rows.
 

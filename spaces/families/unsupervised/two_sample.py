@@ -45,7 +45,7 @@ def told_apart(real: NDArray[np.float32], made: NDArray[np.float32]) -> NDArray[
         rest = np.linalg.norm(both - middle.inverse_transform(parts), axis=1, keepdims=True)
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=2, random_state=0)
         folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-        said = cross_val_predict(trees, np.hstack([parts, rest]), kinds, cv=folds, method="predict_proba")
-        truth = said[np.arange(len(both)), kinds]
+        predicted = cross_val_predict(trees, np.hstack([parts, rest]), kinds, cv=folds, method="predict_proba")
+        truth = predicted[np.arange(len(both)), kinds]
         found[some] = (truth[: len(some)] + truth[len(some) :]) / 2
     return found

@@ -54,15 +54,15 @@ class UsualFitted(InSteps):
         rows = flat_values(matrix)
         match self.loss:
             case "two_sample":
-                said = told_apart(rows, self._drawn(len(rows)))
+                predicted = told_apart(rows, self._drawn(len(rows)))
             case "elbo" if self.counted:
                 mean = np.clip(self.mean, _SURE, 1 - _SURE)
-                said = -(rows * np.log(mean) + (1 - rows) * np.log(1 - mean)).sum(axis=1)
+                predicted = -(rows * np.log(mean) + (1 - rows) * np.log(1 - mean)).sum(axis=1)
             case "elbo":
-                said = (0.5 * (rows - self.mean) ** 2 + _HALF_LOG_2PI).sum(axis=1)
+                predicted = (0.5 * (rows - self.mean) ** 2 + _HALF_LOG_2PI).sum(axis=1)
             case _:
-                said = ((rows - self.mean) ** 2).mean(axis=1)
-        return said[:, None].astype(np.float32)
+                predicted = ((rows - self.mean) ** 2).mean(axis=1)
+        return predicted[:, None].astype(np.float32)
 
     def _drawn(self, rows: int) -> NDArray[np.float32]:
         rng = np.random.default_rng(0)
@@ -93,7 +93,9 @@ class UsualModel:
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[UsualFitted]:
         """Return the mean of each fold's training rows."""
         for fold in folds:
-            prepared, matrix = learn(plain_reading(self.signature), fold.full.table, fold.full.target, "regression")
+            prepared, matrix = learn(
+                plain_reading(self.signature), fold.full.table, fold.full.target, target_kind="regression"
+            )
             counted = self.signature.input.dtype == "uint8"
             mean = np.average(flat_values(matrix), axis=0, weights=fold.full.weight).astype(np.float32)
             yield UsualFitted(prepared, mean, self.signature.target.loss, counted)

@@ -63,7 +63,7 @@ def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) 
         digest.update(f"{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
     path = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
     dtype = np.dtype(np.uint8)
-    kept(path, lambda part: write_array(part, (len(files), *shape), dtype, _chunks(files, shape)))
+    kept(path, lambda part: write_array(part, (len(files), *shape), dtype, some=_chunks(files, shape)))
     array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return array
 

@@ -54,7 +54,7 @@ def image_epochs(image: Input, rows: int) -> int:
     return max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _PIXELS_READ // (rows * height * width)))
 
 
-def image_training(branch: str, image: Input, signature: Signature, batch_size: Int) -> Space:
+def image_training(branch: str, image: Input, signature: Signature, batch_size: Int, /) -> Space:
     """Return in which batches and how often images are read: largest ones, and less often the more pixels there are."""
     return {
         "batch_size": replace(batch_size, default=batch_size.high),

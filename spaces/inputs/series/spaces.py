@@ -105,7 +105,7 @@ def recurrent_training(signature: Signature, batch_size: Int) -> Space:
     return {"batch_size": replace(batch_size, default=batch_size.high), "epochs": epochs}
 
 
-def series_training(branch: str, series: Input, signature: Signature, batch_size: Int) -> Space:
+def series_training(branch: str, series: Input, signature: Signature, batch_size: Int, /) -> Space:
     """Return how a branch is trained that reads nothing but series.
 
     Blocks of convolutions are trained to the end where rows are few, as these spare none to watch.

@@ -109,7 +109,7 @@ class PreparedTable:
         return PreparedTable(transformer, settings["width"], settings["key"], tuple(settings["columns"]))
 
 
-def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> PreparedTable:
+def prepare(recipe: Recipe, train: Table, target: NDArray[Any], *, target_kind: str) -> PreparedTable:
     """Learn a recipe from training rows.
 
     Args:
@@ -118,12 +118,12 @@ def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
         target: Their targets, for mean-target encoding (cross-fitted inside the training rows); of several the first.
         target_kind: As in `spaces.rows.target.Target`.
     """
-    key = _key(recipe, train, target, target_kind)
+    key = _key(recipe, train, target, target_kind=target_kind)
     if key is None:
-        return _learn(recipe, train, target, target_kind, None)[0]
+        return _learn(recipe, train, target, target_kind=target_kind, key=None)[0]
 
     def learn() -> PreparedTable:
-        prepared, matrix = _learn(recipe, train, target, target_kind, key)
+        prepared, matrix = _learn(recipe, train, target, target_kind=target_kind, key=key)
         # The training matrix is not transform(train): its mean-target columns are cross-fitted.
         cached(f"{key}{_CROSS_FITTED}", lambda: matrix)
         return prepared
@@ -133,19 +133,19 @@ def prepare(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
 
 
 def training_matrix(
-    recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str
+    recipe: Recipe, train: Table, target: NDArray[Any], *, target_kind: str
 ) -> tuple[PreparedTable, NDArray[np.float32]]:
     """Learn a recipe and return it with the training rows' own matrix, mean-target columns cross-fitted."""
     if train.key is None:
-        return _learn(recipe, train, target, target_kind, None)
-    prepared = prepare(recipe, train, target, target_kind)
+        return _learn(recipe, train, target, target_kind=target_kind, key=None)
+    prepared = prepare(recipe, train, target, target_kind=target_kind)
     matrix = remembered(f"{prepared.key}{_CROSS_FITTED}")
     if matrix is None:  # fell out of the cache
-        return _learn(recipe, train, target, target_kind, prepared.key)
+        return _learn(recipe, train, target, target_kind=target_kind, key=prepared.key)
     return prepared, matrix
 
 
-def _key(recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str) -> str | None:
+def _key(recipe: Recipe, train: Table, target: NDArray[Any], *, target_kind: str) -> str | None:
     """Name what is learned by all that it depends on: the same rows have other mean targets with another target."""
     if train.key is None:
         return None
@@ -162,7 +162,7 @@ def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
 
 
 def _learn(
-    recipe: Recipe, train: Table, target: NDArray[Any], target_kind: str, key: str | None
+    recipe: Recipe, train: Table, target: NDArray[Any], *, target_kind: str, key: str | None
 ) -> tuple[PreparedTable, NDArray[np.float32]]:
     if recipe.columns:
         train = train.only(recipe.columns)

@@ -53,7 +53,7 @@ def text_encoder(config: Config, text: Input, signature: Signature, *, name: str
         direction = config["recurrent"]["direction"]
         layers = {key: value for key, value in config["recurrent"].items() if key != "masking"}
         x, mask = recurrent_layers(x, **layers, mask=mask)
-    vector = pooled(x, config["pooling"], direction, mask)
+    vector = pooled(x, config["pooling"], direction, mask=mask)
     return keras.Model(inputs, (vector, x) if mask is None else (vector, x, mask), name=name)
 
 

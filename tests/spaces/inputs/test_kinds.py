@@ -68,7 +68,7 @@ def test_a_column_comes_back_from_json_and_is_accepted(kind):
 def test_rows_that_are_stored_come_back_and_are_named_alike(kind, tmp_path):
     arrays, column, kept = arrays_of(kind), described(kind), stored(kind)
     for name, part in arrays.stored(kept).items():
-        write_array(tmp_path / f"{name}.npy", tuple(part.shape), part.dtype, pieces(part))
+        write_array(tmp_path / f"{name}.npy", tuple(part.shape), part.dtype, some=pieces(part))
     parts = {path.stem: np.load(path, mmap_mode="r") for path in tmp_path.glob("*.npy")}
     loaded = arrays.load(column, parts)
     rows = np.array([3, 0, 21])
