@@ -174,9 +174,9 @@ MUTANTS = (
     ),
     Mutant(
         "channels are learned again for each horizon",
-        "spaces/inputs/prepared.py",
-        'cached(f"{train.key}|{recipe}", lambda: prepare_array(recipe, train))',
-        "prepare_array(recipe, train)",
+        "spaces/inputs/arrays.py",
+        'cached(f"{train.key}|{recipe}", learn)',
+        "learn()",
         ("tests/spaces/test_learned_once.py", "-k", "changes_and_levels"),
     ),
     Mutant(
@@ -224,8 +224,8 @@ MUTANTS = (
     Mutant(
         "numbers are scaled by all rows' statistics",
         "spaces/engines/sklearn.py",
-        "learn(reading, fold.full.table, fold.full.target, target.kind)",
-        "learn(reading, fold.inner.table, fold.inner.target, target.kind)",
+        "learn(reading, fold.full.table, fold.full.target, target_kind=target.kind)",
+        "learn(reading, fold.inner.table, fold.inner.target, target_kind=target.kind)",
         ("tests/spaces/test_families.py", "-k", "linear"),
     ),
     Mutant(
