@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +15,7 @@ from spaces.machine.disk import kept
 
 _SQLITE = "sqlite:///"
 _REMEMBERED = "tracking.json"
+_IMPORTING = threading.Lock()  # MLflow's modules import each other: two threads at once meet halves of them
 
 
 class Unusable(RuntimeError):
@@ -100,7 +102,8 @@ def open_client(uri: str) -> Any:
     quiet_environment()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from mlflow import MlflowClient
+    with _IMPORTING:
+        from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks that we handle

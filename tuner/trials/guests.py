@@ -111,5 +111,6 @@ def _resume(runs: list[str]) -> None:
 
 
 def _loaded(module: str) -> Any:
-    """Return a module if somebody has imported it."""
-    return sys.modules.get(module)
+    """Return a module if somebody has imported it; not one that another thread is importing now."""
+    found = sys.modules.get(module)
+    return None if getattr(getattr(found, "__spec__", None), "_initializing", False) else found
