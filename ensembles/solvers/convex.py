@@ -79,7 +79,7 @@ def certificate(
 
     >>> from ensembles.losses import LOSSES
     >>> values = np.array([[[1.0], [3.0]], [[3.0], [1.0]]])
-    >>> certificate(values, np.array([2.0, 2.0]), LOSSES["mse"], np.array([0.5, 0.5]))
+    >>> certificate(values, np.array([2.0, 2.0]), LOSSES["mse"], weights=np.array([0.5, 0.5]))
     0.0
     """
     _check(loss)

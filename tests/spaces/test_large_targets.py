@@ -91,7 +91,14 @@ def test_a_joint_model_keeps_what_differs(data, tmp_path):
         tree, tower = (fitted_on(model_of(name, given.signature), there) for name in ("xgboost", "dense"))
         trained = np.stack([one.predict(there.train.table) for one in (tree, tower)])
         joint = fit_joint(
-            tree, tower, there, coefficients=halves, said=trained, signature=given.signature, penalties=(0.1,), epochs=1
+            tree,
+            tower,
+            there,
+            coefficients=halves,
+            predicted=trained,
+            signature=given.signature,
+            penalties=(0.1,),
+            epochs=1,
         )
         said.append(joint.predict(given.new) - by)
     np.testing.assert_allclose(said[1], said[0], atol=0.02 * np.std(given.rows.target))

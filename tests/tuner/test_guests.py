@@ -79,6 +79,7 @@ def store(database, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POLITE", "yes")
     before = mlflow.get_tracking_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)  # MLflow sets it too, and it is not to outlive the test
     mlflow.set_tracking_uri(database)
     mlflow.sklearn.autolog(log_models=False, max_tuning_runs=7, silent=True)
     with mlflow.start_run():

@@ -101,7 +101,7 @@ def test_a_stored_task_is_the_task(study):
     [
         ("dense", ["text"], "'dense' does not fit: it reads tables only, and 'text' is a text. These fit: text_ngrams"),
         ("siamese", ["text"], "it compares two inputs of one kind, and the task has 2 inputs without such a pair"),
-        ("text_conv", [], "it reads texts, and there is none"),
+        ("text_conv", [], "it reads texts, and there are none"),
     ],
 )
 def test_a_family_that_cannot_read_the_task_is_refused_before_anything_runs(tmp_path, family, text, message):
