@@ -31,9 +31,11 @@ epochs = 30
 [ensemble]
 method = "uniform"
 """
+TESTS = str(Path(__file__).parents[1])
 LOAD = """
 import sys
-import tuner
+import ensembles, spaces, tuner
+sys.path.append(sys.argv[3])
 assert "toys.network" not in sys.modules
 try:
     tuner.load(sys.argv[1])
@@ -68,10 +70,9 @@ def test_a_study_file_names_a_family_of_another_engine_and_workers_train_it(plac
 def test_its_bundle_predicts_in_a_fresh_process_that_was_handed_the_engine(place):
     bundle = place / "runs" / "toy" / "ensemble"
     make_frame(5, seed=1).to_csv(place / "new.csv", index=False)
-    tests = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(bundle), str(place / "new.csv")],
-        cwd=tests, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", LOAD, str(bundle), str(place / "new.csv"), TESTS],
+        cwd=place, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     refusal, said = done.stdout.strip().splitlines()

@@ -40,10 +40,12 @@ epochs = 40
 [ensemble]
 method = "uniform"
 """
+TESTS = str(Path(__file__).parents[1])
 LOAD = """
 import sys
 import numpy as np
-import tuner
+import ensembles, spaces, tuner
+sys.path.append(sys.argv[3])
 given = dict(np.load(sys.argv[2]))
 try:
     tuner.load(sys.argv[1])
@@ -94,10 +96,9 @@ def test_a_study_file_names_the_kind_and_workers_train_its_families(place):
 def test_its_bundle_predicts_in_a_fresh_process_that_was_handed_the_kind(place):
     bundle, new = place / "runs" / "clouds" / "ensemble", made(7, seed=1)
     np.savez(place / "new.npz", **new)
-    tests = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(bundle), str(place / "new.npz")],
-        cwd=tests, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", LOAD, str(bundle), str(place / "new.npz"), TESTS],
+        cwd=place, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     refusal, said = done.stdout.strip().splitlines()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,11 +175,9 @@ def test_options_are_checked_by_name():
         options_named("image", {"sise": [4, 4]})
 
 
-def test_a_stored_name_imports_nothing():
+def test_a_stored_name_imports_nothing(tmp_path):
     code = "from spaces.inputs.kinds import kind_named\nkind_named('toys.clouds.kind:CLOUD')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "toys.clouds.kind is not imported here: import it if you trust it" in done.stderr
 
 
