@@ -15,7 +15,8 @@ test: $(READY)  ## two processes, each with its files
 test-slow: $(READY)  ## what takes minutes: killed drivers, recurrent families, long simulations
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs"
 
-docs: $(READY)  ## README and examples run as they stand
+docs: $(READY)  ## the pages as a site in build/site, and their code, and the examples, as they stand
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -n 2 --dist load -m docs
 
 mutants: $(READY)  ## small lies in the code, each of which a test must notice

@@ -28,9 +28,29 @@ def run(code, folder):
     return done.stdout
 
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def code_of(page):
+    """Return the Python of a page in its order; what is in comments is not shown, and makes what the page has by then."""
+    found = re.findall(r"(?:```python|<!-- python)\n(.*?)(?:```|-->)", page.read_text(), flags=re.DOTALL)
+    return "\n".join(found)
+
+
+def commands(text):
+    return {name for name in re.findall(r"(?:^|`)tuner ([a-z]+)", text, flags=re.MULTILINE) if name != "is"}
+
+
 @pytest.mark.slow
 @pytest.mark.docs
-def test_the_first_study_runs(tmp_path):
+@pytest.mark.parametrize("page", [page for page in PAGES if code_of(page)], ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page, tmp_path):
+    run(code_of(page), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.docs
+def test_the_first_study_says_what_the_readme_says_of_it(tmp_path):
     printed = run(blocks("python")[0], tmp_path)
     assert "baseline-000000" in printed
     assert "cross_fitted" in printed
@@ -49,55 +69,26 @@ def test_the_family_of_ones_own_builds(tmp_path):
     assert len(run(code, tmp_path).split()) == 5
 
 
-@pytest.mark.slow
-@pytest.mark.docs
-def test_ensembles_of_plain_arrays(tmp_path):
-    code = blocks("python", (ROOT / "docs" / "ensembling.md").read_text())[-1]
-    assert "[" in run(code, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.docs
-def test_texts_from_strings_to_probabilities(tmp_path):
-    code = blocks("python", (ROOT / "docs" / "text.md").read_text())[0]
-    assert "[[" in run(code, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.docs
-def test_several_targets(tmp_path):
-    code = blocks("python", (ROOT / "docs" / "targets.md").read_text())[0]
-    assert "colour" in run(code, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.docs
 @pytest.mark.parametrize(
-    ("page", "printed"), [("inputs", "["), ("series", "load+6"), ("vision", "["), ("unlabelled", "(2, 8, 8, 1)")]
+    "text",
+    [
+        *(text for page in PAGES for text in blocks("toml", page.read_text()) if "[study]" in text),
+        *(path.read_text() for path in ROOT.glob("examples/*.toml")),
+    ],
 )
-def test_inputs_of_every_kind(page, printed, tmp_path):
-    code = blocks("python", (ROOT / "docs" / f"{page}.md").read_text())[0]
-    assert printed in run(code, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.docs
-def test_labels_for_every_step(tmp_path):
-    code = blocks("python", (ROOT / "docs" / "sequences.md").read_text())[0]
-    assert "other" in run(code, tmp_path)
-
-
-@pytest.mark.parametrize("text", [*blocks("toml"), *(path.read_text() for path in ROOT.glob("examples/*.toml"))])
 def test_study_files_in_the_documents_are_valid(text):
     import tomllib
 
     assert checked(tomllib.loads(text)).name
 
 
-def test_commands_in_the_readme_exist():
-    named = set(re.findall(r"`tuner (\w+)", README))
-    assert named <= set(main.commands)
-    assert {"run", "leaderboard", "ensemble", "predict", "ui"} <= named
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_that_a_page_names_exist(page):
+    assert commands(page.read_text()) <= set(main.commands)
+
+
+def test_the_readme_names_the_commands_of_a_study():
+    assert {"run", "leaderboard", "ensemble", "predict", "ui"} <= commands(README)
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ _File = section(
     families=(dict[str, dict[str, Any]], {}),
     ensemble=(EnsembleSection, Field(default_factory=EnsembleSection)),
 )
-_SECTIONS = {
+SECTIONS = {
     "study": StudySection,
     "budget": BudgetSection,
     "data": DataSection,
@@ -262,7 +262,7 @@ def _explain(error: Mapping[str, Any]) -> str:
     *parents, last = [part for part in error["loc"] if isinstance(part, str) and part not in kinds]
     place = f"[{'.'.join(parents)}] " if parents else ""
     if error["type"] == "extra_forbidden":
-        return f"{place}{unknown_name(last, list(_SECTIONS.get('.'.join(parents), _File).model_fields))}"
+        return f"{place}{unknown_name(last, list(SECTIONS.get('.'.join(parents), _File).model_fields))}"
     if error["type"] == "missing":
         return f"{place}{last} is missing"
     return f"{place}{last}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
