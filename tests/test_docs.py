@@ -32,7 +32,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def code_of(page):
-    """Return the Python of a page in its order; what is in comments is not shown, and makes what the page has by then."""
+    """Return the Python of a page in its order; that of comments is not shown, and makes what the page has by then."""
     found = re.findall(r"(?:```python|<!-- python)\n(.*?)(?:```|-->)", page.read_text(), flags=re.DOTALL)
     return "\n".join(found)
 
