@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import html
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
 
 from ensembles.methods import METHODS, STACKS
 from tuner.scoring.metrics import METRICS
@@ -39,12 +41,18 @@ def _said(annotation: Any) -> str:
     return names.get(annotation, "table")
 
 
+def _in_toml(value: Any) -> str:
+    """Write a default as TOML; what is empty or nothing is left out."""
+    if value in (None, (), [], {}) or isinstance(value, BaseModel):
+        return ""
+    return f"`{value:g}`" if isinstance(value, float) else f"`{json.dumps(value)}`"
+
+
 def _section(name: str) -> str:
     rows = []
     for key, field in SECTIONS[name].model_fields.items():
-        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-        default = "" if default in ("`None`", "`{}`", "`[]`") or "Section" in default else default
-        rows.append([f"`{key}`", _said(field.annotation), default, html.escape(field.description or "")])
+        default = "required" if field.is_required() else _in_toml(field.get_default(call_default_factory=True))
+        rows.append([f"`{key}`", _said(field.annotation), default, field.description or ""])
     return _table(["key", "value", "default", "what it is"], rows)
 
 

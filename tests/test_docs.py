@@ -82,6 +82,12 @@ def test_study_files_in_the_documents_are_valid(text):
     assert checked(tomllib.loads(text)).name
 
 
+def test_each_page_has_a_place_in_the_site():
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages if f"- {page}" not in navigation} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_that_a_page_names_exist(page):
     assert commands(page.read_text()) <= set(main.commands)
