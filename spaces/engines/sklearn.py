@@ -145,7 +145,8 @@ def _trained(made: Any, clock: Clock, fit: Callable[[Any], Any]) -> Any:
     A forest has at least 20 trees, or all where fewer are asked for: fewer make probabilities of 0 and 1.
     The trees are those of one call, as scikit-learn draws the seeds of earlier trees again.
     """
-    if math.isinf(clock.left) or not {"warm_start", "n_estimators"} <= made.get_params().keys():
+    grows = hasattr(made, "warm_start") and hasattr(made, "n_estimators")
+    if math.isinf(clock.left) or not grows:
         return fit(made)
     trees, total, piece = 0, made.n_estimators, 1
     made.set_params(warm_start=True)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import xgboost
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
 
 from spaces.engines.clock import Clock
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.training import Trainer
 from spaces.engines.sklearn import _trained
 from spaces.engines.xgboost import _Watcher
+from spaces.families.estimators.leave_one_out import LeaveOneOut
 from tuner.trials.outcome import Job
 from tuner.trials.pace import Pace, fold_seconds
 
@@ -62,6 +64,13 @@ def test_a_forest_in_pieces_is_the_same_forest():
     whole = _trained(RandomForestRegressor(30, random_state=1), Clock(), fit)
     pieces = _trained(RandomForestRegressor(30, random_state=1), Clock(time.monotonic() + HOUR), fit)
     np.testing.assert_array_equal(pieces.predict(x), whole.predict(x))
+
+
+@pytest.mark.parametrize("made", [LeaveOneOut("regression"), Ridge()], ids=lambda made: type(made).__name__)
+def test_what_trains_in_one_go_does_so_under_a_clock(made):
+    x, y = rows()[:2]
+    fitted = _trained(made, Clock(time.monotonic() + HOUR), lambda one: one.fit(x, y.ravel()))
+    np.testing.assert_allclose(fitted.predict(x), y.ravel(), atol=0.1)
 
 
 @pytest.mark.parametrize(("asked", "kept", "stopped"), [(30, 20, 20), (5, 5, None)])
