@@ -11,12 +11,14 @@ from spaces.inputs.kind import InputKind
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.narrow import narrow
 from spaces.language.space import configure, defaults, digest, flatten, sample, suggest
+from spaces.machine.quiet import import_quietly
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows
 from spaces.rows.target import Target
 
 # TensorFlow writes pages about CPU instructions and missing GPUs to standard error; it reads this when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import_quietly("tensorflow")
 
 __all__ = [
     "FAMILIES",
