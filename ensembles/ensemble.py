@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -17,29 +16,34 @@ from numpy.typing import NDArray
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
 from ensembles.combiners.registry import combiner_from_json
+from ensembles.manifest import (
+    COMBINER,
+    DESCRIPTION,
+    DISTANCES,
+    FORMAT,
+    BundleError,
+    digest_of,
+    only_bundle_errors,
+    read_manifest,
+    sha256_of,
+)
 from ensembles.measures.conformal import intervals, label_sets
 from ensembles.requirements import engines_of, versions
+from spaces.engines.contract import Fitted
 from spaces.engines.engine import Engine, hand_over
 from spaces.engines.together import Together
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.inputs.kinds import kinds_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import replaced
+from spaces.machine.strange import read_json
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
 from spaces.store import load_fitted
 
-FORMAT = 4
 _CHUNK = 50_000
-_DISTANCES = "distances.npy"
-_COMBINER = "combiner.json"
-_KEYS = ("method", "metric", "members", "schema", "target", "scores", "sha256")
 _SHOWN, _LONGEST = 8, 60  # members and letters of a name that a description shows
-
-
-class BundleError(ValueError):
-    """A folder that holds no ensemble, or one that was damaged or is of a newer format."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ class Ensemble:
             BundleError: The folder holds something else.
         """
         folder = Path(folder)
-        if folder.exists() and any(folder.iterdir()) and not (folder / "ensemble.json").exists():
+        if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).exists():
             raise BundleError(f"{folder} is not empty and holds no ensemble: choose another folder")
         with replaced(folder) as part:
             part.mkdir()
@@ -252,10 +256,10 @@ class Ensemble:
         for member in self.members:
             for k, source in enumerate(member.folders):
                 shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
-        np.save(part / _DISTANCES, self.distances.astype(np.float32), allow_pickle=False)
-        (part / _COMBINER).write_text(json.dumps(self.combine.to_json()))
+        np.save(part / DISTANCES, self.distances.astype(np.float32), allow_pickle=False)
+        (part / COMBINER).write_text(json.dumps(self.combine.to_json()))
         files = sorted(path for path in part.rglob("*") if path.is_file())
-        description = {
+        description: dict[str, Any] = {
             "format": FORMAT,
             "method": self.method,
             "metric": self.metric,
@@ -267,9 +271,10 @@ class Ensemble:
             "target": self.target.to_json(),
             "scores": self.scores,
             "versions": versions([folder for member in self.members for folder in member.folders]),
-            "sha256": {path.relative_to(part).as_posix(): _sha256(path) for path in files},
+            "sha256": {path.relative_to(part).as_posix(): sha256_of(path) for path in files},
         }
-        (part / "ensemble.json").write_text(json.dumps(description, indent=1))
+        description["digest"] = digest_of(json.loads(json.dumps(description)))
+        (part / DESCRIPTION).write_text(json.dumps(description, indent=1))
 
     def _of_each(
         self,
@@ -288,7 +293,7 @@ class Ensemble:
 
     @cached_property
     def _together(self) -> Together:
-        return Together([load_fitted(folder) for member in self.members for folder in member.folders])
+        return Together([_opened(folder) for member in self.members for folder in member.folders])
 
     def _blend(self, table: Table) -> NDArray[np.float64]:
         return self.combine(self._means(table), table.joined())
@@ -308,16 +313,24 @@ class Ensemble:
         return table_of(self.schema, rows)
 
 
-def load(folder: str | Path, *, engines: Sequence[str | Engine] = (), kinds: Sequence[str] = ()) -> Ensemble:
+def load(
+    folder: str | Path,
+    *,
+    engines: Sequence[str | Engine] = (),
+    kinds: Sequence[str] = (),
+    sha256: str | None = None,
+) -> Ensemble:
     """Load an ensemble that was saved, or the one saved in a study's folder.
 
-    It needs neither the builders of the models nor the training data.
+    It needs neither the builders of the models nor the training data. Nothing of the folder is opened before its
+    description and the sums of all files were checked.
 
     Args:
         folder: The folder.
         engines: Engines of your own that trained some of the models, each or its name, `"module:name"`; their modules
             are imported. Nothing else is, whatever the folder says.
         kinds: Kinds of input of your own, `"module:NAME"` each; the same holds for their modules.
+        sha256: The SHA-256 of `ensemble.json`, where you keep it elsewhere; another one is refused.
 
     Raises:
         BundleError: There is none, a file is missing or was changed, or the format is newer.
@@ -326,60 +339,49 @@ def load(folder: str | Path, *, engines: Sequence[str | Engine] = (), kinds: Seq
     """
     hand_over(engines)
     hand_over_kinds(kinds)
-    folder = Path(folder)
-    if not (folder / "ensemble.json").is_file() and (folder / "ensemble" / "ensemble.json").is_file():
-        folder = folder / "ensemble"
-    path = folder / "ensemble.json"
-    if not path.is_file():
-        hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
-        raise BundleError(f"{folder} holds no ensemble{hint}")
-    stored = _description(path)
-    for name, expected in stored["sha256"].items():
-        if not (folder / name).is_file():
-            raise BundleError(f"{folder}: {name} is missing")
-        if _sha256(folder / name) != expected:
-            raise BundleError(f"{folder}: {name} was changed since it was saved; copy the bundle again")
+    folder = _bundle(Path(folder))
+    stored = read_manifest(folder, sha256=sha256)
     members = tuple(
         Member(
             m["trial"],
             m["family"],
-            m["weight"],
+            float(m["weight"]),
             tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])),
         )
         for m in stored["members"]
     )
-    for member in members:  # refuse an unknown engine now, and not at the first prediction
-        engines_of(member.folders)
-    target = Target.from_json(stored["target"])
-    schema = Schema.from_json(stored["schema"])
-    kinds_of(schema.kinds)  # refuse an unknown kind now, too
-    off = np.load(folder / _DISTANCES, allow_pickle=False).astype(np.float64)
-    try:
-        combiner = combiner_from_json(json.loads((folder / _COMBINER).read_text()))
-    except ValueError as error:
-        raise BundleError(f"{folder}: {error}") from error
+    with only_bundle_errors(folder):
+        for member in members:  # refuse an unknown engine now, and not at the first prediction
+            engines_of(member.folders)
+        target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
+        kinds_of(schema.kinds)  # refuse an unknown kind now, too
+        off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)
+        combiner = combiner_from_json(read_json(folder / COMBINER))
+        _check_combiner(combiner, members, off)
     return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
+
+
+def _bundle(folder: Path) -> Path:
+    """Return the folder of a bundle, which may be a study's."""
+    for place in (folder, folder / "ensemble"):
+        if (place / DESCRIPTION).is_file():
+            return place
+    hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
+    raise BundleError(f"{folder} holds no ensemble{hint}")
+
+
+def _check_combiner(combiner: Combiner, members: Sequence[Member], off: NDArray[np.float64]) -> None:
+    weights = np.asarray(combiner.weights)
+    if weights.shape != (len(members),) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{COMBINER} needs a weight for each of {len(members)} members, got {weights}")
+    if not np.isfinite(off).all():
+        raise ValueError(f"{DISTANCES} holds numbers that are not finite")
+
+
+def _opened(folder: Path) -> Fitted:
+    with only_bundle_errors(folder):
+        return load_fitted(folder)
 
 
 def _labels(target: Target, outputs: NDArray[np.float64]) -> NDArray[Any]:
     return np.array(target.classes)[outputs.argmax(axis=1)] if target.classes else outputs[:, 0]
-
-
-def _description(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text())
-        newer = stored["format"] > FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged ({error}); copy the bundle again") from error
-    if newer:
-        raise BundleError(f"{path} is of format {stored['format']}, this version reads up to {FORMAT}: update it")
-    if stored["format"] < FORMAT:
-        raise BundleError(f"{path} is of format {stored['format']}, this version reads {FORMAT}: make it again")
-    if missing := [key for key in _KEYS if key not in stored]:
-        raise BundleError(f"{path} is damaged ({missing[0]!r} is missing); copy the bundle again")
-    return dict(stored)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,6 @@ handed the store, so that a model that holds others need not know of which libra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from spaces.engines.contract import Fitted
 from spaces.engines.engine import ENGINES, at, engine_named
 from spaces.inputs.prepared import Prepared
+from spaces.machine.strange import StrangeFile, inside, read_json
 
 FITTED = {
     **{engine.name: engine.fitted for engine in ENGINES.values()},
@@ -67,11 +67,13 @@ def made_of(folder: Path) -> tuple[str, ...]:
     """Return the stored name of a fitted model and, behind it, those of what it wraps; nothing is loaded."""
     settings = _settings(folder)
     wrapped = settings.get("wraps")
-    return (settings["library"], *(made_of(folder / wrapped) if wrapped else ()))
+    return (settings["library"], *(made_of(inside(folder, wrapped)) if wrapped else ()))
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    settings = read_json(folder / "model.json")
+    if not isinstance(settings, dict) or not isinstance(settings.get("library"), str):
+        raise StrangeFile(f"{folder / 'model.json'} does not say which library its model is of")
     return settings
 
 

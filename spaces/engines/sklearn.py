@@ -26,6 +26,7 @@ from spaces.inputs.table.matrix import Recipe, Scaling
 from spaces.inputs.text.vocabulary import TextRecipe
 from spaces.language.space import Config
 from spaces.machine.cores import threads
+from spaces.machine.strange import check_archive
 from spaces.rows.signature import Signature
 
 # What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
@@ -89,6 +90,7 @@ class EstimatorFitted(InSteps):
         """Read what `save` wrote."""
         import skops.io
 
+        check_archive(folder / "model.skops")
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
         prepared = store.prepared(folder, settings["prepared"])
         return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings["centre"])

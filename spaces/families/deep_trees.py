@@ -23,6 +23,7 @@ from spaces.engines.keras.prediction import predict
 from spaces.engines.xgboost import XGBoostFitted, XGBoostModel
 from spaces.inputs.prepared import Columns, Reader, learn
 from spaces.language.space import Config
+from spaces.machine.strange import inside
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 
@@ -61,7 +62,7 @@ class DeepColumns:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> DeepColumns:
         """Read what `save` wrote and returned."""
-        return DeepColumns(cast(KerasFitted, store.fitted(folder / settings["network"])))
+        return DeepColumns(cast(KerasFitted, store.fitted(inside(folder, settings["network"]))))
 
 
 def beside_units(units: NDArray[Any], fed: Columns) -> NDArray[np.float32]:

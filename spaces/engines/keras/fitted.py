@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Array, InSteps, Read, ShippingError, Store
+from spaces.engines.contract import Array, InSteps, Read, Store
 from spaces.engines.curves import Curves
 from spaces.engines.engine import KERAS
 from spaces.engines.keras.prediction import fuse, predict
 from spaces.engines.keras.scale import TargetScale, finished
+from spaces.engines.keras.stored import open_network
 from spaces.inputs.prepared import (
     Columns,
     Prepared,
@@ -85,20 +85,10 @@ class KerasFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> KerasFitted:
         """Read what `save` wrote; needs neither the builder nor the training data."""
-        try:
-            model = load_network(folder)
-        except (TypeError, ValueError) as error:
-            raise ShippingError(_advice(str(error))) from error
+        model = open_network(folder / "model.keras")
         prepared = store.prepared(folder, settings["prepared"])
         scale = TargetScale.from_json(settings)
         return KerasFitted(model, prepared, tuple(settings["widths"]), settings["kind"], scale, {})
-
-
-def load_network(folder: Path) -> keras.Model:
-    """Load `model.keras`, which may hold layers of ours."""
-    for ours in ("sampling", "at_rest"):  # importing registers them
-        importlib.import_module(f"spaces.layers.{ours}")
-    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
 def padded(read: Columns, widths: tuple[int, ...]) -> Columns:
@@ -119,10 +109,3 @@ def inference_view(model: keras.Model) -> keras.Model:
         return keras.Model(model.inputs, model.outputs, name=model.name)
     except (AttributeError, ValueError):  # a subclassed model has no symbolic inputs
         return model
-
-
-def _advice(error: str) -> str:
-    return (
-        "the model cannot be loaded in a fresh process. Use layers that come with Keras (no Lambda layers and no "
-        f"classes or functions of your own). Keras said: {error.strip().splitlines()[0]}"
-    )

@@ -32,8 +32,9 @@ from scipy.special import expit, softmax
 
 from spaces.engines.contract import Array, InSteps, Read, Store
 from spaces.engines.curves import Curves
-from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view, load_network
+from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view
 from spaces.engines.keras.scale import TargetScale, finished
+from spaces.engines.keras.stored import open_network
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.inputs.prepared import Columns, Prepared
 from spaces.inputs.text.vocabulary import listed
@@ -170,7 +171,7 @@ class JointFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> JointFitted:
         """Read what `save` wrote."""
-        model = load_network(folder)
+        model = open_network(folder / "model.keras")
         tree, tower = store.fitted(folder / "tree"), store.fitted(folder / "tower")
         assert isinstance(tree, XGBoostFitted)
         assert isinstance(tower, KerasFitted)

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from spaces.engines.contract import ShippingError, Store
 from spaces.engines.keras.prediction import predict
+from spaces.engines.keras.stored import open_network
 from spaces.families.pretrained.bases import BaseError, base_file
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config
 from spaces.machine.disk import cache_folder, kept
 from spaces.machine.memory import cached
+from spaces.machine.strange import inside
 from spaces.rows.arrays import Picked, pieces
 from spaces.rows.signature import Input
 from spaces.rows.table import Rows, Table
@@ -104,7 +106,7 @@ class BaseFeatures:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> BaseFeatures:
         """Read what `save` wrote and returned."""
-        return _opened(settings["key"], folder / settings["base"])
+        return _opened(settings["key"], inside(folder, settings["base"]))
 
 
 _known: dict[str, keras.Model] = {}
@@ -118,7 +120,7 @@ def _opened(key: str, file: Path) -> BaseFeatures:
     if key not in _known:
         while len(_known) >= _MOST_OPEN:
             _known.pop(next(iter(_known)))
-        _known[key] = keras.saving.load_model(file, compile=False, safe_mode=True)
+        _known[key] = open_network(file)
     return BaseFeatures(_known[key], file, key)  # the file that was opened first may be gone
 
 
@@ -188,7 +190,7 @@ def pooled_vector(pixels: Any, cut: Cut, base: keras.layers.Layer) -> Any:
 
 def cut_base(cut: Cut, image: Input) -> tuple[keras.Model, list[str]]:
     """Return the base without its last stages, for images of this size, and the layers at which its stages end."""
-    loaded = keras.saving.load_model(cut.path, compile=False, safe_mode=True)
+    loaded = open_network(Path(cut.path))
     height, width, _ = image.shape
     try:
         model = keras.models.clone_model(loaded, input_tensors=keras.Input((height, width, 3)))

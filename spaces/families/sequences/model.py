@@ -20,6 +20,7 @@ from spaces.engines.keras.fitted import inference_view
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.prediction import step_function
 from spaces.engines.keras.scale import TargetScale, finished
+from spaces.engines.keras.stored import open_network
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.families.sequences.windows import PreparedWindows, Windows, prepare_windows
@@ -73,7 +74,7 @@ class StepFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> StepFitted:
         """Read what `save` wrote."""
-        model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        model = open_network(folder / "model.keras")
         prepared = PreparedWindows.load(folder, settings["prepared"])
         return StepFitted(model, prepared, settings["kind"], TargetScale.from_json(settings), {})
 

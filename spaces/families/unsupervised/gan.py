@@ -18,6 +18,7 @@ from spaces.engines.curves import Curves
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
+from spaces.engines.keras.stored import open_network
 from spaces.engines.keras.training import Trainer
 from spaces.families.unsupervised.networks import (
     build_discriminator,
@@ -70,7 +71,7 @@ class GanFitted(InSteps):
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> GanFitted:
         """Read what `save` wrote."""
-        generator = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        generator = open_network(folder / "model.keras")
         return GanFitted(generator, store.prepared(folder, settings["prepared"]), {})
 
 

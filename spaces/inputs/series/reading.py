@@ -14,6 +14,7 @@ from spaces.inputs.kind import ReadBy
 from spaces.inputs.series.convolutions import Convolutions, Convolved, convolutions_of, learn_convolutions
 from spaces.language.space import Config
 from spaces.machine.memory import cached
+from spaces.machine.strange import inside
 from spaces.rows.arrays import Array, Stretches
 from spaces.rows.signature import Input
 
@@ -139,7 +140,7 @@ def load(folder: Path, settings: Mapping[str, Any]) -> ScaledSeries:
     if settings["convolutions"] is None:
         return ScaledSeries(SeriesReading(settings["flat"]), mean, deviation)
     reading = SeriesReading(settings["flat"], Convolutions(**settings["convolutions"]))
-    with np.load(folder / settings["file"]) as stored:
+    with np.load(inside(folder, settings["file"]), allow_pickle=False) as stored:
         return ScaledSeries(reading, mean, deviation, Convolved(**stored))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spaces.inputs.table.stored import dump, load
 from spaces.machine.memory import cached, remembered
+from spaces.machine.strange import inside
 from spaces.rows.table import Table
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
@@ -105,7 +106,7 @@ class PreparedTable:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Any = None) -> PreparedTable:
         """Read what `save` wrote and returned; nothing else is opened for it."""
-        transformer = load(folder / settings["file"])
+        transformer = load(inside(folder, settings["file"]))
         return PreparedTable(transformer, settings["width"], settings["key"], tuple(settings["columns"]))
 
 

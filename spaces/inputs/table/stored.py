@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spaces.machine.strange import check_archive
+
 PINNED = {
     "spaces.centred": "spaces.inputs.table.centred",
     "spaces.crosses": "spaces.inputs.table.crosses",
@@ -41,6 +43,7 @@ def load(path: Path) -> Any:
     """Read what `dump` wrote."""
     import skops.io
 
+    check_archive(path)
     return skops.io.loads(_with_modules(path.read_bytes(), PINNED), trusted=_TRUSTED)
 
 

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from spaces.inputs.text.corpus import Corpus, Ragged, Unit, vectorizer
 from spaces.machine.memory import cached
+from spaces.machine.strange import read_json
 from spaces.rows.table import Table
 
 PADDING, UNKNOWN, FIRST_TERM = 0, 1, 2
@@ -176,7 +177,7 @@ class PreparedTexts:
         """Read what `save` wrote and returned."""
         ((kind, values),) = settings.items()
         recipe: TextRecipe = {"Bag": Bag, "Tokens": Tokens}[kind](**values)
-        known = json.loads((folder / _FILE).read_text())
+        known = read_json(folder / _FILE)
         occurs_in = np.array(known["occurs_in"], dtype=np.int64)
         return PreparedTexts(
             recipe, Vocabulary(recipe.unit, recipe.ngrams, tuple(known["terms"]), occurs_in, known["texts"])
