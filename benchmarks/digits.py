@@ -34,6 +34,8 @@ def changes(epochs: int) -> dict[str, Any]:
         "activation": ["relu", "swish"],
         "batch_normalization": False,
         "penalty": "none",
+        "units": {"high": 512},
+        "dropout": ["some"],
         "optimizer": ["adam"],
         "weight_averaging": "none",
         "schedule": "constant",

@@ -30,8 +30,7 @@ def network(config: Mapping[str, Any], width: int) -> keras.Model:
     """Build and compile the network of a configuration, with the builder that our own side uses."""
     table = Input("table", "table", (width,))
     model = build_dense(dict(config), Signature((table,), (Target("digit", "multiclass", CLASSES),), rows=0))
-    rate = config["optimizer"]["adam"]["learning_rate"]
-    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
+    model.compile(optimizer=keras.optimizers.Adam(config["learning_rate"]), loss="sparse_categorical_crossentropy")
     return model
 
 

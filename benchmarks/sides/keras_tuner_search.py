@@ -17,6 +17,7 @@ import keras_tuner
 from numpy.typing import NDArray
 
 from benchmarks.sides.artifacts import keep, network, read, write_times
+from spaces.language.optional import chosen
 
 
 class ListOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
@@ -44,8 +45,8 @@ class Dense(keras_tuner.HyperModel):  # type: ignore[misc]
             "depth": hp.Int("depth", 1, 5),
             "units": hp.Int("units", 16, 512, sampling="log"),
             "activation": hp.Choice("activation", ["relu", "swish"]),
-            "dropout": hp.Float("dropout", 0.0, 0.6),
-            "optimizer": {"adam": {"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")}},
+            "dropout": hp.Float("dropout", 0.01, 0.7),
+            "learning_rate": hp.Float("learning_rate", 3e-5, 0.06, sampling="log"),
         }
         return network({**self._constants, **searched}, self._width)
 
@@ -78,11 +79,8 @@ class KeepingTuner(keras_tuner.Tuner):  # type: ignore[misc]
 def main(folder: Path, epochs: int) -> None:
     """Search, and write when the first trial began and when all was done."""
     data, configs = read(folder)
-    names = ("depth", "units", "activation", "dropout", "batch_size")
-    proposals = [
-        {**{name: config[name] for name in names}, "learning_rate": config["optimizer"]["adam"]["learning_rate"]}
-        for config in configs
-    ]
+    names = ("depth", "units", "activation", "dropout", "batch_size", "learning_rate")
+    proposals = [{name: chosen(config[name]) for name in names} for config in configs]
     keras.utils.set_random_seed(0)
     search = KeepingTuner(
         folder,

@@ -12,6 +12,7 @@ import mlflow
 import optuna
 
 from benchmarks.sides.artifacts import keep, network, read, write_times
+from spaces.language.optional import chosen
 
 
 class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
@@ -34,12 +35,12 @@ def main(folder: Path, epochs: int) -> None:
             "depth": trial.suggest_int("depth", 1, 5),
             "units": trial.suggest_int("units", 16, 512, log=True),
             "activation": trial.suggest_categorical("activation", ["relu", "swish"]),
-            "dropout": trial.suggest_float("dropout", 0.0, 0.6),
-            "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+            "dropout": trial.suggest_float("dropout", 0.01, 0.7),
+            "learning_rate": trial.suggest_float("learning_rate", 3e-5, 0.06, log=True),
             "batch_size": trial.suggest_categorical("batch_size", [32, 64]),
         }
         keras.utils.clear_session()
-        config = {**configs[0], **params, "optimizer": {"adam": {"learning_rate": params["learning_rate"]}}}
+        config = {**configs[0], **params}
         model = network(config, data["train_x"].shape[1])
         stop = keras.callbacks.EarlyStopping("val_loss", patience=epochs, restore_best_weights=True)
         with mlflow.start_run(run_name=f"trial-{trial.number}"):
@@ -64,9 +65,8 @@ def main(folder: Path, epochs: int) -> None:
     mlflow.set_experiment("plain loop")
     study = optuna.create_study(storage=f"sqlite:///{folder / 'study.db'}", study_name="plain loop")
     for config in configs:
-        names = ("depth", "units", "activation", "dropout", "batch_size")
-        rate = config["optimizer"]["adam"]["learning_rate"]
-        study.enqueue_trial({**{name: config[name] for name in names}, "learning_rate": rate})
+        names = ("depth", "units", "activation", "dropout", "batch_size", "learning_rate")
+        study.enqueue_trial({name: chosen(config[name]) for name in names})
     study.optimize(objective, n_trials=len(configs))
     write_times(folder, first_trial)
 

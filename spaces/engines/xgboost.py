@@ -21,13 +21,14 @@ from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, category_columns
 from spaces.inputs.text.vocabulary import text_recipe
+from spaces.language.optional import chosen
 from spaces.language.space import Config
 from spaces.machine.cores import threads
 from spaces.rows.signature import Signature
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
-_OURS = ("n_estimators", "patience", "text", "series", "class_weight")
+_OURS = ("n_estimators", "patience", "text", "series", "class_weight", "grow_policy")
 _LOOK_EVERY = 10
 _FEW_ROWS = 1000
 _FEWEST_ROUNDS = 10
@@ -162,7 +163,7 @@ class XGBoostModel:
             num_boost_round=rounds,
             evals=[(train_rows, "train"), (inner_rows, "validation")] if watched else [(train_rows, "train")],
             evals_result=history,
-            callbacks=[xgboost.callback.EarlyStopping(rounds=self.config["patience"], save_best=True), listener]
+            callbacks=[_Patience(rounds=self.config["patience"], save_best=True), listener]
             if watched
             else [],
             verbose_eval=False,
@@ -172,7 +173,9 @@ class XGBoostModel:
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
         loss = self.signature.target.loss
-        searched = {key: value for key, value in self.config.items() if key not in _OURS}
+        searched = {key: chosen(value) for key, value in self.config.items() if key not in _OURS}
+        for policy, limits in self.config.get("grow_policy", {}).items():
+            searched |= {"grow_policy": policy, **limits}
         if n_classes > 2:
             task = {"objective": "multi:softprob", "num_class": n_classes, "eval_metric": "mlogloss"}
         elif n_classes:
@@ -180,6 +183,18 @@ class XGBoostModel:
         else:
             task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
         return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "nthread": threads(), "verbosity": 0}
+
+
+class _Patience(xgboost.callback.EarlyStopping):
+    """Waits for a better round, and the longer the later the best one was: small steps improve slowly.
+
+    After AutoGluon 1.4, which waits three tenths of the best round and ten more.
+    """
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        if epoch:
+            self.rounds = max(self.rounds, 10 + model.best_iteration * 3 // 10)
+        return bool(super().after_iteration(model, epoch, evals_log))
 
 
 class _Watcher(xgboost.callback.TrainingCallback):

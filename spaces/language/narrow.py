@@ -27,7 +27,7 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
     Args:
         space: The family's space.
-        changes: By name (nested, or dotted): a plain value fixes a parameter; a `{"low": ..., "high": ...}` mapping
+        changes: By name (nested, or dotted): a plain value fixes a parameter, also a number that can be nothing; a `{"low": ..., "high": ...}` mapping
             or a new leaf of the same type changes its range; a list keeps those options of a `Choice`; a name keeps
             one; a mapping reaches inside an option; both may be said of one `Choice`.
 
@@ -128,6 +128,8 @@ def _choice(leaf: Choice, change: Any, name: str) -> Any:
         return change
     if isinstance(change, Float | Int):
         raise ValueError(f"{name} is a Choice of {list(leaf.options)}, got {change!r}")
+    if leaf.conditional and isinstance(change, int | float) and (found := _fixed(leaf, change)):
+        return Choice(found)
     if isinstance(change, Mapping) and leaf.conditional:
         return Choice(_mapping(leaf.options, change, name), default=leaf.default)
     kept = [leaf.member(option, name) for option in (change if isinstance(change, list | tuple) else [change])]
@@ -137,6 +139,19 @@ def _choice(leaf: Choice, change: Any, name: str) -> Any:
     if leaf.conditional:
         return Choice({option: leaf.options[option] for option in kept}, default=default)
     return Choice(kept, default=default) if isinstance(change, list | tuple) else kept[0]
+
+
+def _fixed(leaf: Choice, number: float) -> dict[str, Any]:
+    """Return the option that can be just this number, fixed to it; nothing where none can."""
+    for option, inside in leaf.options.items():
+        try:
+            if isinstance(inside, Float | Int):
+                return {option: inside.member(number, option)}
+            if inside == number and isinstance(inside, int | float):
+                return {option: inside}
+        except ValueError:
+            continue
+    return {}
 
 
 def _join(name: str, key: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from spaces.language.optional import chosen
 from spaces.language.space import Config
 
 CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}
@@ -179,7 +180,7 @@ def hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, 
             x,
             units,
             activation=config["activation"],
-            dropout=config["dropout"],
+            dropout=chosen(config["dropout"]),
             batch_normalization=config["batch_normalization"],
             penalty=penalty,
         )

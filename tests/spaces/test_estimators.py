@@ -19,8 +19,16 @@ QUICK: dict[str, dict[str, Any]] = {
 CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("xgboost", {"max_depth": 2}),
     ("xgboost", {"min_child_weight": 50.0}),
+    ("xgboost", {"max_depth": 13, "grow_policy": ["lossguide"], "grow_policy.lossguide.max_leaves": 4}),
+    ("xgboost", {"colsample_bylevel": 0.3}),
+    ("xgboost", {"colsample_bynode": 0.3}),
+    ("xgboost", {"reg_lambda": "none"}),
+    ("xgboost", {"reg_lambda.some": 200.0}),
     ("random_forest", {"max_samples": 0.4}),
-    ("extra_trees", {"max_features": 0.1}),
+    ("random_forest", {"max_features": "sqrt"}),
+    ("random_forest", {"max_leaf_nodes": ["some"], "max_leaf_nodes.some": 8}),
+    ("extra_trees", {"max_features.share": 0.1}),
+    ("extra_trees", {"max_features": "log2"}),
     ("extra_trees", {"min_samples_leaf": 30}),
     ("hist_gradient_boosting", {"learning_rate": 0.2}),
     ("hist_gradient_boosting", {"max_iter": 60}),
@@ -54,8 +62,26 @@ def test_histogram_boosting_begins_at_the_middle_of_its_loss(data, loss, middle)
     assert begun == pytest.approx(middle(fold.full.target), rel=1e-6)
 
 
-@pytest.mark.parametrize(("classes", "rounds"), [(3, 600), (20, 150), (1000, 60)])
-def test_many_classes_get_fewer_rounds(data, classes, rounds):
+@pytest.mark.parametrize(
+    ("classes", "searched", "stopped", "smallest"),
+    [(3, 600, 10_000, 0.003), (20, 150, 1500, 0.02), (1000, 60, 100, 0.1)],
+)
+def test_many_classes_get_fewer_rounds_of_larger_steps(data, classes, searched, stopped, smallest):
     target = Target("y", "multiclass", tuple(f"c{i}" for i in range(classes)), "log_loss")
     signature = replace(data("multiclass").signature, targets=(target,))
-    assert FAMILIES["hist_gradient_boosting"].space(signature)["max_iter"].high == rounds
+    assert FAMILIES["hist_gradient_boosting"].space(signature)["max_iter"].high == searched
+    space = FAMILIES["xgboost"].space(signature)
+    assert (space["n_estimators"], space["learning_rate"].low) == (stopped, pytest.approx(smallest))
+
+
+def test_a_large_table_gets_fewer_rounds(data):
+    signature = replace(data("regression").signature, rows=20_000_000)
+    assert FAMILIES["xgboost"].space(signature)["n_estimators"] < 1_000
+
+
+def test_boosting_waits_longer_where_the_best_round_came_late(data):
+    settings = {"n_estimators": 2_000, "patience": 2, "learning_rate": 0.05}
+    fitted = fitted_with("xgboost", data("regression"), settings)
+    (losses,) = [losses for curve, losses in fitted.curves.items() if curve.part == "validation"]
+    best = int(np.argmin(losses))
+    assert len(losses) - 1 - best == 10 + best * 3 // 10 > 2

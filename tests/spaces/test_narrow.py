@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import NETWORK, spaces
 
 from spaces import Choice, Float, Int, digest, flatten, narrow, sample
+from spaces.language.optional import none_or
 from spaces.language.space import leaves
 
 SEEDS = st.integers(0, 2**32)
@@ -148,3 +149,10 @@ def test_dotted_and_nested_names_mean_the_same(changes):
     assert narrow(space, changes)["a"]["c"].options == {"p": {"r": 0.5}}
     with pytest.raises(ValueError, match="changed twice"):
         narrow(space, {"a.c.p.r": 0.5, "a": {"c": {"p": {"r": 0.7}}}})
+
+
+@pytest.mark.parametrize(("change", "kept"), [(0.2, {"some": 0.2}), (0, {"none": 0.0})])
+def test_a_number_that_can_be_nothing_is_fixed_by_a_number(change, kept):
+    assert narrow({"dropout": none_or(Float(0.01, 0.7))}, {"dropout": change})["dropout"].options == kept
+    with pytest.raises(ValueError, match=r"dropout must be one of \['none', 'some'\], got 0.8"):
+        narrow({"dropout": none_or(Float(0.01, 0.7))}, {"dropout": 0.8})

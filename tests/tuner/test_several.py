@@ -49,7 +49,7 @@ def study(tmp_path_factory):
         "units": 32,
         "epochs": 12,
         "batch_size": 32,
-        "optimizer.adam.learning_rate": 1e-2,
+        "learning_rate": 1e-2,
         "batch_normalization": False,
     }
     families = {"dense": dense, "xgboost": {"n_estimators": 30}, "linear": {"scaling": "standard"}}

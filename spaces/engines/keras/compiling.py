@@ -17,6 +17,7 @@ from spaces.rows.target import Target
 
 DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
 DEFAULT_LEARNING_RATE = 1e-3
+_DESCENT_STEP = 10.0
 
 
 def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
@@ -138,13 +139,19 @@ def setting(config: Config, name: str) -> Any:
 
 
 def optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """Return the optimizer of a `{"optimizer": {name: settings}}` config; Adam when there is none."""
+    """Return the optimizer of a `{"optimizer": {name: settings}}` config; Adam when there is none.
+
+    A learning rate beside the optimizer is meant for Adam; gradient descent takes ten times as much.
+    """
     settings: dict[str, Any]
     match config.get("optimizer", "adam"):
         case str() as name:
             settings = {"learning_rate": config.get("learning_rate", DEFAULT_LEARNING_RATE)}
         case chosen:
             ((name, settings),) = chosen.items()
+            if "learning_rate" in config:
+                rate = config["learning_rate"] * (_DESCENT_STEP if name == "sgd" else 1.0)
+                settings = {"learning_rate": rate, **settings}
     average = {"use_ema": True, "ema_momentum": 1 - 1 / steps} if (steps := average_steps(config)) else {}
     made: keras.optimizers.Optimizer = keras.optimizers.get({"class_name": name, "config": {**settings, **average}})
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spaces.families.shared_spaces import class_weights, loss_weights
 from spaces.inputs.table.spaces import scalings
 from spaces.language.leaves import Choice, Float, Int
+from spaces.language.optional import none_or
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
 
@@ -12,19 +13,20 @@ from spaces.rows.signature import Signature
 def dense_space(signature: Signature) -> Space:
     """Return the space: size and shape, regularisation, optimizer, schedule and batches.
 
-    The batch size is capped so that an epoch has at least ten steps where rows allow.
+    The batch size is capped so that an epoch has at least ten steps where rows allow. All optimizers share one learning
+    rate, so that a sampler can relate it to the width; gradient descent takes ten times as much.
     """
     largest = max(32, min(1024, signature.rows // 10))
     smallest = max(16, min(largest // 4, signature.rows // 500))
     return {
         "scaling": Choice(scalings(signature)),
         "depth": Int(1, 5, default=2),
-        "units": Int(16, 512, log=True, default=128),
+        "units": Int(16, 1024, log=True, default=128),
         "shape": Choice(["rectangle", "funnel"]),
         "residual": Choice([False, True]),
-        "activation": Choice(["relu", "selu", "swish"]),
+        "activation": Choice(["relu", "selu", "swish", "elu"]),
         "batch_normalization": Choice([False, True]),
-        "dropout": Float(0.0, 0.6, default=0.1),
+        "dropout": none_or(Float(0.01, 0.7, default=0.1)),
         "penalty": Choice(
             {
                 "none": {},
@@ -33,19 +35,13 @@ def dense_space(signature: Signature) -> Space:
                 "l1_l2": {"l1": Float(1e-7, 1e-3, log=True), "l2": Float(1e-7, 1e-2, log=True)},
             }
         ),
+        "learning_rate": Float(3e-5, 0.06, log=True, default=1e-3),
         "optimizer": Choice(
             {
-                "adam": {"learning_rate": Float(1e-4, 1e-2, log=True)},
-                "adamw": {
-                    "learning_rate": Float(1e-4, 1e-2, log=True),
-                    "weight_decay": Float(1e-5, 1e-1, log=True),
-                },
-                "rmsprop": {"learning_rate": Float(1e-4, 1e-2, log=True)},
-                "sgd": {
-                    "learning_rate": Float(1e-3, 0.3, log=True),
-                    "momentum": Float(0.0, 0.95, default=0.9),
-                    "nesterov": Choice([True, False]),
-                },
+                "adam": {},
+                "adamw": {"weight_decay": Float(1e-5, 1e-1, log=True)},
+                "rmsprop": {},
+                "sgd": {"momentum": Float(0.0, 0.95, default=0.9), "nesterov": Choice([True, False])},
             }
         ),
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),

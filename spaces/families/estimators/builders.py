@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spaces.inputs.table.matrix import Scaling
+from spaces.language.optional import chosen
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 
@@ -104,8 +105,8 @@ def build_baseline(config: Config, signature: Signature) -> Any:
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Return the part of a configuration that scikit-learn's trees take as it is."""
-    return {name: value for name, value in config.items() if name not in ("text", "series", "class_weight")}
+    """Return the part of a configuration that scikit-learn's trees take, without what they are not to know."""
+    return {name: chosen(value) for name, value in config.items() if name not in ("text", "series", "class_weight")}
 
 
 def _text(config: Config) -> Any:

@@ -8,35 +8,53 @@ from spaces.inputs.series.spaces import convolvable, joined_series
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import joined_texts
 from spaces.language.leaves import Choice, Float, Int
+from spaces.language.optional import none_or
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
 from spaces.rows.target import followed
 
-_MOST_TREES = 3_000  # of a boosted model, over all its classes
+_MOST_TREES = 30_000  # of a boosted model, over all its classes
+_MOST_NUMBERS = 2e10  # that all of its trees read, so that a fold takes some minutes of one core at most
+_MOST_SEARCHED_TREES = 3_000  # where rounds are searched
 _TRIED = 70_000  # numbers that a tree may sort at its first split, so that 100 trees take some seconds
 
 
 def xgboost_space(signature: Signature) -> Space:
     """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched.
 
-    Beside texts there are thousands of columns, and a round takes long: fewer rounds of larger steps.
+    Beside texts there are thousands of columns, and a round takes long; each class has a tree of its own in a round.
+    There are fewer rounds then, and steps are no smaller than so many rounds can make use of.
     """
     texts = bool(signature.texts)
+    rounds = 300 if texts else _rounds(signature)
+    smallest = min(0.1, max(0.003, 30 / rounds))
     return {
         **joined_texts(signature, 3_000),
         **joined_series(signature, 1_008),
         **class_weights(signature),
-        "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(0.02, 0.3, log=True, default=0.05),
-        "max_depth": Int(2, 10, default=6),
-        "min_child_weight": Float(1.0, 50.0, log=True, default=1.0),
-        "subsample": Float(0.5, 1.0, default=0.9),
-        "colsample_bytree": Float(0.3, 1.0, default=0.8),
-        "reg_lambda": Float(1e-3, 30.0, log=True, default=1.0),
+        "learning_rate": Float(0.1, 0.5, log=True)
+        if texts
+        else Float(smallest, 0.3, log=True, default=max(smallest, 0.05)),
+        "grow_policy": Choice({"depthwise": {}, "lossguide": {"max_leaves": Int(4, 1024, log=True)}}),
+        "max_depth": Int(2, 13, default=6),
+        "min_child_weight": Float(1e-5, 100.0, log=True, default=1.0),
+        "subsample": Float(0.3, 1.0, default=0.9),
+        "colsample_bytree": Float(0.2, 1.0, default=0.8),
+        "colsample_bylevel": Float(0.3, 1.0, default=1.0),
+        "colsample_bynode": Float(0.3, 1.0, default=1.0),
+        "reg_lambda": none_or(Float(1e-4, 200.0, log=True, default=1.0)),
         "reg_alpha": Float(1e-4, 10.0, log=True, default=1e-3),
         "gamma": Float(1e-4, 5.0, log=True, default=1e-3),
-        "n_estimators": 300 if texts else 1500,
+        "n_estimators": rounds,
         "patience": 20 if texts else 50,
     }
+
+
+def _rounds(signature: Signature) -> int:
+    """Return how many rounds boosting may take: 10,000, but fewer of many classes and of large tables."""
+    columns = _columns_of_series(signature) + (signature.table.shape[0] if signature.table else 0)
+    trees = min(_MOST_TREES, _MOST_NUMBERS / max(1, signature.rows * columns))
+    return int(min(10_000, max(100, trees / max(target.outputs for target in signature.targets))))
 
 
 def trees_space() -> Space:
@@ -71,7 +89,7 @@ def hist_gradient_boosting_space(signature: Signature) -> Space:
 
     Each class has a tree of its own in a round, so many classes get fewer rounds.
     """
-    most = max(60, min(600, _MOST_TREES // max(target.outputs for target in signature.targets)))
+    most = max(60, min(600, _MOST_SEARCHED_TREES // max(target.outputs for target in signature.targets)))
     return {
         **class_weights(signature),
         "learning_rate": Float(0.01, 0.3, log=True, default=0.05),
@@ -92,19 +110,22 @@ def _forest_space(signature: Signature) -> Space:
         **class_weights(signature),
         "n_estimators": 100 if _columns_of_series(signature) else 200,
         "max_features": _tried_columns(signature),
-        "min_samples_leaf": Int(smallest, smallest + 30, default=smallest + 1),
+        "min_samples_leaf": Int(smallest, smallest + 49, log=True, default=smallest + 1),
+        "max_leaf_nodes": none_or(Int(8, 50_000, log=True), None, default="none"),
     }
 
 
-def _tried_columns(signature: Signature) -> Float:
-    """Return the share of columns that a split may try; of the many columns of a series fewer, as a forest has to wait.
+def _tried_columns(signature: Signature) -> Float | Choice:
+    """Return how many columns a split may try: a share, or as scikit-learn says, their square root or logarithm.
+
+    Of the many columns of a series it is a share, and a smaller one, as a forest has to wait.
 
     A tree of a forest sorts all rows by each of them, so their product decides how long it takes.
     """
     if signature.texts:
         return Float(0.005, 0.2, log=True)
     if not (columns := _columns_of_series(signature)):
-        return Float(0.1, 1.0, default=0.4)
+        return Choice({"share": Float(0.1, 1.0, default=0.4), "sqrt": "sqrt", "log2": "log2"})
     return Float(0.01, 1.0, log=True, default=max(0.02, min(0.4, _TRIED / (signature.rows * columns))))
 
 
