@@ -163,9 +163,7 @@ class XGBoostModel:
             num_boost_round=rounds,
             evals=[(train_rows, "train"), (inner_rows, "validation")] if watched else [(train_rows, "train")],
             evals_result=history,
-            callbacks=[_Patience(rounds=self.config["patience"], save_best=True), listener]
-            if watched
-            else [],
+            callbacks=[_Patience(rounds=self.config["patience"], save_best=True), listener] if watched else [],
             verbose_eval=False,
         )
         curves = {Curve(metric, part): values for part, of in history.items() for metric, values in of.items()}
