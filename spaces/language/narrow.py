@@ -27,9 +27,10 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
     Args:
         space: The family's space.
-        changes: By name (nested, or dotted): a plain value fixes a parameter, also a number that can be nothing; a `{"low": ..., "high": ...}` mapping
-            or a new leaf of the same type changes its range; a list keeps those options of a `Choice`; a name keeps
-            one; a mapping reaches inside an option; both may be said of one `Choice`.
+        changes: By name (nested, or dotted): a plain value fixes a parameter, also a number that can be nothing; a
+            `{"low": ..., "high": ...}` mapping or a new leaf of the same type changes its range; a list keeps those
+            options of a `Choice`; a name keeps one; a mapping reaches inside an option; both may be said of one
+            `Choice`.
 
     Raises:
         ValueError: A name does not exist (the right ones are listed), or the type would change.
