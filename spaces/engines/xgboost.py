@@ -189,6 +189,8 @@ class _Patience(xgboost.callback.EarlyStopping):
     After AutoGluon 1.4, which waits three tenths of the best round and ten more.
     """
 
+    rounds: int
+
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         if epoch:
             self.rounds = max(self.rounds, 10 + model.best_iteration * 3 // 10)
