@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-TRIAL = "tests/tuner/test_trial.py"
+TRIAL = "tests/tuner/trials/test_trial.py"
 
 
 class Mutant(NamedTuple):
@@ -114,28 +114,28 @@ MUTANTS = (
         "spaces/layers/blocks.py",
         "            recurrent_dropout=recurrent_dropout,",
         "            recurrent_dropout=0.0,",
-        ("tests/spaces/test_text_families.py", "-k", "cells_and_their_stack"),
+        ("tests/spaces/families/branches/test_text_families.py", "-k", "cells_and_their_stack"),
     ),
     Mutant(
         "the last step of the backward direction is taken from the wrong end",
         "spaces/layers/blocks.py",
         "        return x[:, 0]",
         "        return x[:, -1]",
-        ("tests/spaces/test_text_families.py", "-k", "read_last"),
+        ("tests/spaces/families/branches/test_text_families.py", "-k", "read_last"),
     ),
     Mutant(
         "under a mask, the last step of the backward direction is taken from the wrong end",
         "spaces/layers/blocks.py",
         "_first(x, mask)[:, half:]",
         "x[:, -1, half:]",
-        ("tests/spaces/test_text_families.py", "-k", "read_last"),
+        ("tests/spaces/families/branches/test_text_families.py", "-k", "read_last"),
     ),
     Mutant(
         "a category's mean target is made of a row's own target too",
         "spaces/inputs/table/matrix.py",
         "matrix = _float32(transformer.fit_transform(train.joined(), target))",
         "matrix = _float32(transformer.fit(train.joined(), target).transform(train.joined()))",
-        ("tests/spaces/test_preprocess.py", "-k", "many_categories"),
+        ("tests/spaces/inputs/table/test_matrix.py", "-k", "many_categories"),
     ),
     Mutant(
         "held-out rows among the training rows, seen by what a study says",
@@ -163,28 +163,28 @@ MUTANTS = (
         "spaces/inputs/table/matrix.py",
         "    prepared: PreparedTable = cached(key, learn)",
         "    prepared: PreparedTable = learn()",
-        ("tests/spaces/test_learned_once.py", "-k", "whatever_the_number_of_targets"),
+        ("tests/spaces/families/test_learned_once.py", "-k", "whatever_the_number_of_targets"),
     ),
     Mutant(
         "a vocabulary is learned again for each target",
         "spaces/inputs/text/vocabulary.py",
         "cached(key, lambda: _learn(recipe, train))",
         "_learn(recipe, train)",
-        ("tests/spaces/test_learned_once.py", "-k", "whatever_the_number_of_targets"),
+        ("tests/spaces/families/test_learned_once.py", "-k", "whatever_the_number_of_targets"),
     ),
     Mutant(
         "channels are learned again for each horizon",
         "spaces/inputs/arrays.py",
         'cached(f"{train.key}|{recipe}", learn)',
         "learn()",
-        ("tests/spaces/test_learned_once.py", "-k", "changes_and_levels"),
+        ("tests/spaces/families/test_learned_once.py", "-k", "changes_and_levels"),
     ),
     Mutant(
         "weights are fitted on rows that come later",
         "tuner/task/splits.py",
         "others = parts[:i] if ordered else parts[:i] + parts[i + 1 :]",
         "others = parts[:i] + parts[i + 1 :]",
-        ("tests/tuner/test_study_ensemble.py", "-k", "time_order"),
+        ("tests/tuner/ensembling/test_study_ensemble.py", "-k", "time_order"),
     ),
     Mutant(
         "a stored temperature is not read",
@@ -198,49 +198,49 @@ MUTANTS = (
         "spaces/families/forecasts/change.py",
         "outputs) + read[-1]",
         "outputs) + 0 * read[-1]",
-        ("tests/spaces/test_together.py",),
+        ("tests/spaces/engines/test_together.py",),
     ),
     Mutant(
         "weights are scored on the rows that fitted them",
         "ensembles/choosing/cross_fitting.py",
         "predictions[:, fit], target[fit], loss",
         "predictions, target, loss",
-        ("tests/ensembles/test_honest.py",),
+        ("tests/ensembles/choosing/test_cross_fitting.py",),
     ),
     Mutant(
         "the gate takes whatever comes last",
         "ensembles/choosing/gate.py",
         "worthwhile = gain > max(error, _LEAST_GAIN * abs(value))",
         "worthwhile = True",
-        ("tests/ensembles/test_auto.py",),
+        ("tests/ensembles/choosing/test_gate.py",),
     ),
     Mutant(
         "classes change places",
         "spaces/engines/xgboost.py",
         "np.hstack([1 - outputs, outputs])",
         "np.hstack([outputs, 1 - outputs])",
-        ("tests/spaces/test_together.py", "-k", "order_of_the_classes"),
+        ("tests/spaces/engines/test_together.py", "-k", "order_of_the_classes"),
     ),
     Mutant(
         "numbers are scaled by all rows' statistics",
         "spaces/engines/sklearn.py",
         "learn(reading, fold.full.table, fold.full.target, target_kind=target.kind)",
         "learn(reading, fold.inner.table, fold.inner.target, target_kind=target.kind)",
-        ("tests/spaces/test_families.py", "-k", "linear"),
+        ("tests/spaces/families/test_families.py", "-k", "linear"),
     ),
     Mutant(
         "time is shuffled",
         "tuner/task/splits.py",
         "return model_selection.TimeSeriesSplit(split.folds, gap=split.gap, test_size=size)",
         "return model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
-        ("tests/tuner/test_splits.py",),
+        ("tests/tuner/task/test_splits.py",),
     ),
     Mutant(
         "groups are torn",
         "tuner/task/splits.py",
         "model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)",
         "model_selection.KFold(split.folds, shuffle=True, random_state=seed)",
-        ("tests/tuner/test_splits.py",),
+        ("tests/tuner/task/test_splits.py",),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Files and functions stay small, and calls say what they hand over."""
+"""Files and functions stay small, calls say what they hand over, and tests stand where their subject does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spaces", "ensembles", "tuner")
+ACROSS = {  # from a user's side of a package through all of its rooms
+    "tests/tuner/test_own_engines.py",
+    "tests/tuner/test_own_kinds.py",
+    "tests/tuner/test_text_study.py",
+}
 OF_OPTUNA = ("sample_independent", "sample_relative", "infer_relative_search_space", "after_trial")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -53,3 +58,15 @@ def test_no_more_than_three_arguments_are_told_apart_by_their_place():
         if len(arguments) > 3 and function.name not in OF_OPTUNA:
             found[name] = arguments
     assert found == {}
+
+
+def test_tests_stand_where_their_subject_does():
+    """A room's tests are in a folder of its name; beside the rooms, a file's tests are called like the file."""
+    homeless = set()
+    for path in (one for package in PACKAGES for one in (ROOT / "tests" / package).rglob("test_*.py")):
+        told = path.relative_to(ROOT / "tests")
+        room = ROOT / told.parent
+        subject = room / path.name.removeprefix("test_")
+        if not (room / "__init__.py").exists() or (len(told.parts) == 2 and not subject.exists()):
+            homeless.add(f"tests/{told}")
+    assert homeless == ACROSS

@@ -16,7 +16,7 @@ import tuner
 from spaces.engines.engine import SKLEARN
 from spaces.families.family import Family
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def start(folder, workers, tracking, trials):

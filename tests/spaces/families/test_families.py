@@ -209,7 +209,7 @@ def loaded(run: Any, saved: Path) -> Callable[[str, str], tuple[Path, list[str]]
                 folders.append(saved / f"{name}-{kind}")
         done = subprocess.run(
             [sys.executable, "-c", LOAD, *map(str, folders)],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             capture_output=True,
             text=True,
             check=False,
