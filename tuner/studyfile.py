@@ -43,7 +43,7 @@ _tune = options_of(tune, without=["task", "families", "folder"])
 StudySection = section(
     "StudySection",
     {name: option for name, option in _tune.items() if name not in _BUDGET},
-    name=(Annotated[str, Field(min_length=1, pattern=r"^[\w.-]+$")], ...),
+    name=(Annotated[str, Field(min_length=1, pattern=r"^[\w-][\w.-]*$")], ...),
 )
 BudgetSection = section("BudgetSection", {name: _tune[name] for name in _BUDGET})
 SplitSection = section("SplitSection", options_of(Split))

@@ -6,8 +6,17 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from tuner.search.ledger import Trial
+
+
+class _Console(Console):
+    """A console that is silent once nobody reads it; rich ends the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Be silent from now on."""
+        self.quiet = True
 
 
 class Display:
@@ -20,10 +29,10 @@ class Display:
     """
 
     def __init__(self, total: int | None, metric: str, *, silent: bool) -> None:
-        self._console = Console(stderr=True, quiet=silent, highlight=False)
+        self._console = _Console(stderr=True, quiet=silent, highlight=False)
         self._metric, self._total = metric, total
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -47,21 +56,33 @@ class Display:
         outcome = trial.outcome
         assert outcome is not None
         count = f"{done}/{self._total}" if self._total else str(done)
-        if outcome.duplicate_of is not None:
-            what = f"[dim]the same as number {outcome.duplicate_of}, not run again"
-        elif trial.state == "complete":
-            is_best = best is not None and best.name == trial.name
-            what = f"{self._metric} {outcome.value:.5g}{' [green]best so far' if is_best else ''}"
-        elif trial.state == "pruned":
-            what = f"[dim]{outcome.error}"
-        else:
-            what = f"[red]failed ({outcome.reason})[/]: {outcome.error}"
-        self._console.print(f"[dim]{count:>9}[/]  {trial.name:<22} {outcome.seconds:7.1f} s  {what}", soft_wrap=True)
+        head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<22} {outcome.seconds:7.1f} s  ")
+        self._print(head + self._what(trial, best is not None and best.name == trial.name))
         self._bar.update(self._task, completed=done)
+
+    def _what(self, trial: Trial, is_best: bool) -> Text:
+        """Say what became of a trial; what it says itself is text, whatever brackets stand in it."""
+        outcome = trial.outcome
+        assert outcome is not None
+        if outcome.duplicate_of is not None:
+            return Text(f"the same as number {outcome.duplicate_of}, not run again", "dim")
+        if trial.state == "complete":
+            value = f"{self._metric} {outcome.value:.5g}"
+            return Text.assemble(value, (" best so far", "green")) if is_best else Text(value)
+        if trial.state == "pruned":
+            return Text(str(outcome.error), "dim")
+        return Text.assemble((f"failed ({outcome.reason})", "red"), f": {outcome.error}")
 
     def say(self, message: str) -> None:
         """Print a message."""
-        self._console.print(message, soft_wrap=True, markup=False)
+        self._print(Text(message))
+
+    def _print(self, text: Text) -> None:
+        """Print a line; where nobody can read it any more, be silent from then on."""
+        try:
+            self._console.print(text, soft_wrap=True)
+        except OSError:  # a full disk
+            self._console.quiet = True
 
     def stop(self) -> None:
         """Take the bar away."""

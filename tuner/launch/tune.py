@@ -25,7 +25,7 @@ from tuner.plain_names import plain
 from tuner.search.turns import Rule
 from tuner.study import Study, begin_or_continue
 from tuner.task.task import Task
-from tuner.tracking.client import tracking_uri
+from tuner.tracking.client import RESERVED, tracking_uri
 from tuner.tracking.shown import CurvesShown
 from tuner.trials.scored_folds import left_out
 
@@ -106,6 +106,7 @@ def tune(
         log_curves=log_curves,
     )
     place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
+    _check_name(place)
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(
@@ -126,6 +127,15 @@ def tune(
         constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
         launch.run(tracking_uri(tracking, place), constants)
     return study
+
+
+def _check_name(place: Path) -> None:
+    """Refuse a folder whose name stands for something else."""
+    if place.resolve().name in RESERVED or not place.name.strip("."):
+        raise StudyError(
+            f"folder: {place} cannot be a study's: a study is named after its folder, and {', '.join(RESERVED)} are "
+            "MLflow's; choose another name"
+        )
 
 
 def _understood(task: Task, plan: Plan, folder: Path) -> str:

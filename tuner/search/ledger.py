@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from spaces.language.space import Config, Params, Space, configure, defaults, flatten, suggest
 from tuner.search.samplers import MakeSampler
 from tuner.seeds import derive_seed
+from tuner.sqlite_url import sqlite_url
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
@@ -128,7 +129,7 @@ class Ledger:
     def __init__(self, path: Path, *, seed: int, maximize: bool, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet():
-            self._storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+            self._storage = optuna.storages.RDBStorage(sqlite_url(path))
         self._seed, self._pruner = seed, pruner
         self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._books: dict[str, _Book] = {}

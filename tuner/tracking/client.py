@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from spaces.machine.disk import kept
+from tuner.sqlite_url import sqlite_path, sqlite_url
 
-_SQLITE = "sqlite:///"
 _REMEMBERED = "tracking.json"
+RESERVED = ("mlflow.db", "mlflow.db.lock", "mlartifacts")  # what lies beside the folders of studies
 _IMPORTING = threading.Lock()  # MLflow's modules import each other: two threads at once meet halves of them
 
 
@@ -55,7 +56,7 @@ def reachable_uri(folder: Path) -> str | None:
 
 def default_uri(folder: Path) -> str:
     """Return the database beside the study folders, shared by all of them."""
-    return f"{_SQLITE}{(folder.resolve().parent / 'mlflow.db').as_posix()}"
+    return sqlite_url(folder.resolve().parent / "mlflow.db")
 
 
 def without_password(uri: str) -> str:
@@ -71,14 +72,9 @@ def without_password(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
 
 
-def database(uri: str) -> Path | None:
-    """Return the file of an SQLite address."""
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
-
-
 def identity(uri: str) -> tuple[int, int] | None:
     """Return what tells a database file from another of its name; None of a server, or where there is none."""
-    path = database(uri)
+    path = sqlite_path(uri)
     if path is None or not path.exists():
         return None
     status = path.stat()
@@ -107,7 +103,7 @@ def open_client(uri: str) -> Any:
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks that we handle
-    if (path := database(uri)) is not None:
+    if (path := sqlite_path(uri)) is not None:
         _make_database(path)
     return MlflowClient(tracking_uri=uri)
 
@@ -142,7 +138,7 @@ def _make_database(path: Path) -> None:
     def write(part: Path) -> None:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        SqlAlchemyStore(f"{_SQLITE}{part.as_posix()}", "./mlruns").engine.dispose()
+        SqlAlchemyStore(sqlite_url(part), "./mlruns").engine.dispose()
 
     kept(path, write, there=_is_database)
 

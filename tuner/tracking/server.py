@@ -15,7 +15,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from tuner.tracking.client import database, default_uri, remembered_uri
+from tuner.sqlite_url import sqlite_path, sqlite_url
+from tuner.tracking.client import default_uri, remembered_uri
 
 _START_SECONDS = 120.0
 
@@ -31,8 +32,8 @@ def tracked_at(folder: Path) -> str:
         ValueError: It is tracked elsewhere, or nowhere.
     """
     uri = remembered_uri(folder)
-    path = None if uri is None else database(uri)
-    beside = database(default_uri(folder))
+    path = None if uri is None else sqlite_path(uri)
+    beside = sqlite_path(default_uri(folder))
     if uri is None:
         raise ValueError(f"{folder} is not tracked in MLflow: run it again without tracking=None")
     if path is None:
@@ -40,7 +41,7 @@ def tracked_at(folder: Path) -> str:
     found = next((one for one in (path, beside) if one is not None and one.is_file()), None)
     if found is None:
         raise ValueError(f"there is no {path} any more: run the study again, which sends all of its trials")
-    return f"sqlite:///{found.as_posix()}"
+    return sqlite_url(found)
 
 
 def check_port(port: int) -> None:
@@ -90,7 +91,7 @@ def follow_the_folder(uri: str) -> str | None:
     Returns:
         The old place, or None where nothing had to be done.
     """
-    path = database(uri)
+    path = sqlite_path(uri)
     if path is None:
         return None
     here = (path.parent / "mlartifacts").as_posix()

@@ -1,0 +1,82 @@
+"""Names, paths and messages are text, whatever stands in them; and where nobody reads, a study goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from small import make_frame
+
+import tuner
+from tuner.cli import main
+from tuner.launch.progress import Display
+from tuner.search.ledger import Trial
+from tuner.studyfile import StudyFileError, checked
+from tuner.trials.outcome import Outcome
+
+ODD = "50% [b]?#"
+
+
+def task():
+    return tuner.Task(make_frame(90), "label", split={"kind": "stratified", "folds": 2})
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / ODD / "a [study]"
+    study = tuner.tune(task(), ["linear"], trials=1, folder=folder, workers=0, progress=False)
+    study.ensemble("uniform").save(folder / "ensemble")
+    assert (folder / "ledger.db").is_file()
+    assert (tmp_path / ODD / "mlflow.db").is_file()
+    shown = CliRunner().invoke(main, ["leaderboard", str(folder)])
+    assert "a [study]" in shown.output
+    assert "linear-000000" in shown.output
+    assert len(tuner.load_study(folder).complete) == 2
+
+
+@pytest.mark.parametrize("message", ["no file [/data/rows.csv]", "[red]", "100%", "\x1b[31m"])
+def test_a_message_is_printed_as_it_is(message, capfd):
+    shown = Display(3, "rmse [/]", silent=False)
+    outcome = Outcome("failed", None, (), {}, seconds=1.0, started=0.0, attempt=1, error=message, reason="error")
+    shown.start(0)
+    shown.running(["[/x]"])
+    shown.told(Trial("mine", 0, "failed", {}, outcome, None), 1, None)
+    shown.say(message)
+    shown.stop()
+    printed = capfd.readouterr().err
+    assert printed.count(message.replace("\x1b", "")) == 2
+
+
+@pytest.mark.parametrize("name", [".", "...", "mlflow.db", "mlartifacts"])
+def test_names_that_stand_for_something_else_are_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="cannot be a study's"):
+        tuner.tune(task(), ["linear"], trials=1, folder=name, workers=0, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".", "..", ".hidden", "a/b", ""])
+def test_so_are_they_in_a_study_file(name):
+    with pytest.raises(StudyFileError, match="name"):
+        checked({"study": {"name": name}, "data": {"train": "x.csv"}})
+
+
+STUDY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import tuner
+from small import make_frame
+task = tuner.Task(make_frame(90), "label", split={"kind": "stratified", "folds": 2})
+study = tuner.tune(task, ["linear"], trials=3, folder="study", workers=0, tracking=None)
+print(len(study.complete))
+"""
+
+
+@pytest.mark.parametrize("reader", ["2>/dev/full", "2>&1 >out | head -c 1 >/dev/null"])
+def test_where_nobody_reads_the_study_goes_on(reader, tmp_path, request):
+    (tmp_path / "run.py").write_text(STUDY)
+    here = str(request.path.parent)
+    command = f"'{sys.executable}' run.py '{here}' " + (f">out {reader}" if ">out" not in reader else reader)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False)
+    assert (tmp_path / "out").read_text().strip() == "4"
