@@ -204,6 +204,8 @@ def _prepare(place: Path, n_finished: int) -> None:
         [pretend_dense()],
         sampler="optuna.random",
         pruner="none",
+        start=None,
+        like=None,
         trials=1,
         time=None,
         trial_time=None,

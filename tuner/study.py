@@ -14,7 +14,7 @@ import pandas as pd
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over
-from spaces.language.space import Space, digest, from_json, to_json
+from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import write_text
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import leaderboard, markdown_note, summary
@@ -127,8 +127,7 @@ def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Seq
     hand_over(kinds)
     stored = read_study_file(folder)
     task = Task.open(folder / "data", metrics)
-    spaces = {family: from_json(entry["space"]) for family, entry in stored["families"].items()}
-    return _open(folder, task, spaces, seed=stored["seed"], sampler="optuna.random", pruner=None)
+    return _open(folder, task, stored, sampler="optuna.random", pruner=None)
 
 
 def begin_or_continue(
@@ -137,11 +136,12 @@ def begin_or_continue(
     families: Mapping[str, Family],
     *,
     spaces: Mapping[str, Space],
+    starts: Mapping[str, Sequence[Params]],
     seed: int,
     sampler: Any,
     pruner: Any,
 ) -> Study:
-    """Begin a study in a folder, or continue the one that is there.
+    """Begin a study in a folder, or continue the one that is there; each family keeps the points that it began with.
 
     Raises:
         StudyError: The folder holds a study of other data, split, metric, seed or spaces; the message says which.
@@ -158,18 +158,21 @@ def begin_or_continue(
         stored = {"format": FORMAT, "id": uuid.uuid4().hex, "seed": seed, "task": task.describe(), "families": {}}
         task.save(folder / "data")
     for name, space in spaces.items():
-        stored["families"][name] = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
+        known = stored["families"].get(name, {"starts": list(starts.get(name, ()))})
+        about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
+        stored["families"][name] = {**known, **about}
     write_text(folder / "study.json", json.dumps(stored, indent=1))
-    every = {name: from_json(entry["space"]) for name, entry in stored["families"].items()}
-    return _open(folder, task, every, seed=seed, sampler=sampler, pruner=pruner)
+    return _open(folder, task, stored, sampler=sampler, pruner=pruner)
 
 
-def _open(folder: Path, task: Task, spaces: Mapping[str, Space], *, seed: int, sampler: Any, pruner: Any) -> Study:
+def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, pruner: Any) -> Study:
     maximize = task.score.metric.greater_is_better
-    ledger = Ledger(folder / "ledger.db", seed=seed, maximize=maximize, pruner=make_pruner(pruner))
-    for name, space in spaces.items():
-        ledger.open(name, space, sampler_maker(sampler if space else "optuna.random", space))
-    names = tuple(sorted(spaces, key=lambda name: name != BASELINE))
+    ledger = Ledger(folder / "ledger.db", seed=stored["seed"], maximize=maximize, pruner=make_pruner(pruner))
+    for name, about in stored["families"].items():
+        space = from_json(about["space"])
+        maker = sampler_maker(sampler if space else "optuna.random", space)
+        ledger.open(name, space, maker, starts=about.get("starts"))
+    names = tuple(sorted(stored["families"], key=lambda name: name != BASELINE))
     return Study(folder, task, ledger, names)
 
 

@@ -33,6 +33,7 @@ from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
+from spaces.families.starts import STARTS
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
 from spaces.inputs.kind import InputKind
 from spaces.inputs.kinds import KINDS, kinds_of
@@ -175,7 +176,13 @@ def _step_family(
 
 def _supervised(*families: Family) -> dict[str, Family]:
     return {
-        one.name: replace(one, unfit=partial(fits.a_target, one.unfit), cost=_COSTS.get(one.name)) for one in families
+        one.name: replace(
+            one,
+            unfit=partial(fits.a_target, one.unfit),
+            cost=_COSTS.get(one.name),
+            starts=tuple(STARTS.get(one.name, {}).values()),
+        )
+        for one in families
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spaces.engines.contract import Model
 from spaces.engines.engine import Engine
@@ -25,6 +26,7 @@ class Family:
         lacking: Says what a narrowed space lacks for a task before it can be used, or nothing.
         cost: A rule of thumb for the seconds of a trial, relative to other families, by which a study goes before it
             knows better; that of its dearest engine when left out, and none where it has no engine.
+        starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
     """
 
@@ -36,6 +38,7 @@ class Family:
     unfit: Callable[[Signature], str] = lambda signature: ""
     lacking: Callable[[Space, Signature], str] = lambda space, signature: ""
     cost: float | None = None
+    starts: tuple[Mapping[str, Any], ...] = ()
     ignores_weights: bool = False
 
     @property

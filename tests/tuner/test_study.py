@@ -82,7 +82,7 @@ def test_a_study_opens_from_its_folder(study):
     opened = tuner.load_study(study.folder)
     pd.testing.assert_frame_equal(opened.leaderboard(), study.leaderboard())
     assert isinstance(opened.to_optuna("linear"), optuna.Study)
-    assert optuna.importance.get_param_importances(opened.to_optuna("xgboost"))
+    assert optuna.importance.get_param_importances(opened.to_optuna("linear"))
     with pytest.raises(ValueError, match="family must be one of"):
         opened.to_optuna("liner")
 

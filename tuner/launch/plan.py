@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from spaces.engines.engine import ENGINES, hand_over
@@ -13,10 +14,12 @@ from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, families_f
 from spaces.families.family import Family
 from spaces.language.complaints import unknown_name
 from spaces.language.narrow import narrow
-from spaces.language.space import Space, check
+from spaces.language.space import Params, Space, check
 from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
+from tuner.archive.study_folder import Archive
 from tuner.duration import seconds
+from tuner.launch.starting import begin_with, best_of
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
@@ -55,22 +58,26 @@ class Plan:
     Attributes:
         families: By name, the baseline first.
         spaces: Their spaces for the task, as the user changed them.
+        starts: The points with which they begin.
         weights: How often a family's turn comes.
         budget: When the study ends.
         workers: Worker processes; 0 for none.
         seed: The study's seed.
         log_curves: Which curves MLflow shows.
         fold_pruning: Whether trials that are beaten end before their last fold.
+        said: What there is to say of an earlier study that this one begins like.
     """
 
     families: dict[str, Family]
     spaces: dict[str, Space]
+    starts: dict[str, list[Params]]
     weights: dict[str, float]
     budget: Budget
     workers: int
     seed: int
     log_curves: CurvesShown = "mean"
     fold_pruning: bool = True
+    said: str = ""
 
 
 def make_plan(
@@ -79,6 +86,8 @@ def make_plan(
     *,
     sampler: Any,
     pruner: Any,
+    start: Sequence[Mapping[str, Any]] | None,
+    like: str | Path | Archive | None,
     trials: Any,
     time: Any,
     trial_time: Any,
@@ -102,6 +111,10 @@ def make_plan(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     each_weight = _weights(weights, list(chosen))
+    points, said = best_of(like, spaces, task)
+    starts = begin_with(
+        spaces, {name: family for name, (family, _) in chosen.items()}, start=start, like=points, sampler=sampler
+    )
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
@@ -111,12 +124,14 @@ def make_plan(
     return Plan(
         {name: family for name, (family, _) in chosen.items()},
         spaces,
+        starts,
         each_weight,
         budget,
         n_workers,
         seed,
         log_curves,
         fold_pruning,
+        said,
     )
 
 

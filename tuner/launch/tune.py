@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ def tune(
     sampler: str | Any = "optuna.tpe",
     pruner: str | Any = "percentile",
     fold_pruning: bool = True,
+    start: Sequence[Mapping[str, Any]] | None = None,
+    like: str | Path | Study | None = None,
     trials: Count | None = None,
     time: Duration | None = None,
     trial_time: Duration | None = None,
@@ -61,6 +63,11 @@ def tune(
         pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
         fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial
             of its family, on inner rows; from three complete trials of the family on.
+        start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
+            parameters, nested or dotted, with its `family`, `[{"family": "xgboost", "max_depth": 4}]`, or under its
+            name, `[{"xgboost": {"max_depth": 4}}]`. What is not said has its default. A study keeps what it began with.
+        like: An earlier study, or its folder: of each family its five best trials come next, where they are points of
+            these spaces.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
         time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,
@@ -94,6 +101,8 @@ def tune(
         families,
         sampler=sampler,
         pruner=pruner,
+        start=start,
+        like=like,
         trials=trials,
         time=time,
         trial_time=trial_time,
@@ -110,12 +119,21 @@ def tune(
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(
-            place, task, plan.families, spaces=plan.spaces, seed=seed, sampler=sampler, pruner=pruner
+            place,
+            task,
+            plan.families,
+            spaces=plan.spaces,
+            starts=plan.starts,
+            seed=seed,
+            sampler=sampler,
+            pruner=pruner,
         )
         display = Display(plan.budget.trials, task.score.name, silent=not progress)
         launch = Launch(study, plan, display, disk=disk, began=began)
         if what := left_out(task):
             display.say(what)
+        if fresh and plan.said:
+            display.say(plan.said)
         if fresh:
             display.say(_understood(task, plan, place))
             try:

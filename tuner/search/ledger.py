@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +95,7 @@ class _Book:
     Attributes:
         space: The family's space.
         make_sampler: Makes the sampler of one trial.
+        starts: The points of the first trials.
         study: The copy in memory that proposes and prunes; a trial's id there is its number.
         memory: Where the copy is kept.
         stored: The id of the study in the storage.
@@ -105,6 +106,7 @@ class _Book:
 
     space: Space
     make_sampler: MakeSampler
+    starts: tuple[Params, ...]
     study: optuna.Study
     memory: optuna.storages.InMemoryStorage
     stored: int
@@ -134,22 +136,31 @@ class Ledger:
         self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._books: dict[str, _Book] = {}
 
-    def open(self, family: str, space: Space, make_sampler: MakeSampler) -> None:
-        """Open a family's study, or begin it with the family's defaults as the first trial."""
+    def open(
+        self, family: str, space: Space, make_sampler: MakeSampler, *, starts: Sequence[Params] | None = None
+    ) -> None:
+        """Open a family's study, or begin it.
+
+        Args:
+            family: The family.
+            space: Its space.
+            make_sampler: Makes the sampler of one trial.
+            starts: The points of the first trials; the defaults when left out.
+        """
         optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
         stored = self._storage.get_study_id_from_name(family)
         study, memory = _copy_in_memory(self._storage, stored, self._direction, pruner=self._pruner)
         frozen = study.get_trials(deepcopy=False)
-        if not frozen:
-            with _quiet():
-                study.enqueue_trial(flatten(space, defaults(space)))
         attributes: dict[int | None, dict[str, Any]] = {trial.number: dict(trial.system_attrs) for trial in frozen}
         attributes[None] = dict(memory.get_study_system_attrs(_ONLY))
         trials = [_read(family, space, trial) for trial in frozen]
-        self._books[family] = _Book(space, make_sampler, study, memory, stored, trials, {}, attributes)
+        points = tuple([flatten(space, defaults(space))] if starts is None else starts)
+        self._books[family] = _Book(space, make_sampler, points, study, memory, stored, trials, {}, attributes)
 
     def ask(self, family: str, why: str = "") -> tuple[Trial, Config]:
-        """Propose the next configuration of a family; its sampler is made anew with the trial's own seed.
+        """Propose the next configuration of a family: a starting point, or what its sampler says.
+
+        The sampler is made anew with the trial's own seed.
 
         Args:
             family: The family.
@@ -158,6 +169,8 @@ class Ledger:
         book = self._books[family]
         with _quiet():
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, len(book.trials)))
+            if len(book.trials) < len(book.starts):
+                book.study.enqueue_trial(book.starts[len(book.trials)])
             trial = book.study.ask()
             config = suggest(book.space, trial)
         turn = Turn(sum(len(book.trials) for book in self._books.values()), why)

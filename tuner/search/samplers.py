@@ -77,6 +77,8 @@ SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
 }
 
 
+OWN_BEGINNING = ("capacity_first",)  # samplers that count trials from the defaults on: they take no starting points
+
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     # Stops the worst quarter. An ensemble wants many good models, and a pruned trial is none.
     "percentile": lambda: _pruner("PercentilePruner", percentile=75.0, n_startup_trials=5, n_warmup_steps=1),

@@ -23,6 +23,18 @@ def open_ledger(path, sampler, *, space=None, pruner=None, maximize=False):
     return ledger
 
 
+def test_a_family_begins_with_its_starts_also_when_it_is_opened_again(tmp_path):
+    starts = [flatten(SPACE, defaults(SPACE)) | {"width": width} for width in (5, 9, 17)]
+    asked = []
+    for _ in range(4):
+        ledger = Ledger(tmp_path / "l.db", seed=11, maximize=False, pruner=make_pruner(None))
+        ledger.open("net", SPACE, sampler_maker("optuna.random", SPACE), starts=starts)
+        asked.append(ledger.ask("net")[0].params)
+        finish(ledger, ledger.trials("net")[-1])
+    assert asked[:3] == starts
+    assert asked[3] not in starts
+
+
 def value_of(params):
     return params["rate"] * 10 + abs(params["width"] - 64) / 64 + (params["optimizer"] == "sgd") * 0.1
 

@@ -29,7 +29,7 @@ QUIET = {"workers": 0, "tracking": "none", "progress": False}
 ROWS = 60
 COUNTS = np.random.default_rng(1).integers(1, 4, ROWS)
 TWICE = np.repeat(np.arange(ROWS), COUNTS)
-PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights")) | {
+PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights", "start", "like")) | {
     "sampler": "random", "pruner": "none", "workers": 0, "seed": 0, "turns": None, "fold_pruning": True,
     "log_curves": "mean",
 }  # fmt: skip

@@ -1,0 +1,110 @@
+"""Published configurations with which families begin, in the order in which they help most.
+
+The order is that of a greedy cover over small tables (`python -m benchmarks.starts`). A start says some parameters, and
+the others have their defaults. Where a space is smaller than a start, the nearest point is tried.
+
+Sources: `ag23` are XGBoost, random forest and extra trees configurations of AutoGluon's portfolio of 2023, `ag25` its
+networks of December 2025, `fastai` its FastAI networks; `flaml` those of FLAML 2.7 (`default/xgb_limitdepth`,
+`default/xgboost`); `pytabkit` the tuned defaults of Holzmüller, Grinsztajn, Steinwart: "Better by Default", 2024.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spaces.language.points import nearest_point
+from spaces.language.space import Params, Space, defaults, flatten
+
+Start = Mapping[str, Any]
+
+
+def _boosted(columns: float, *, rate: float, depth: int, weight: float) -> Start:
+    return {"colsample_bytree": columns, "learning_rate": rate, "max_depth": depth, "min_child_weight": weight}
+
+
+def _network(depth: int, units: int, dropout: float, *, rate: float, decay: float = 0.0, **more: Any) -> Start:
+    decays = {"optimizer": "adamw", "optimizer.adamw.weight_decay": decay} if decay else {}
+    return {"depth": depth, "units": units, "dropout.some": dropout, "learning_rate": rate, **decays, **more}
+
+
+_NORMAL: dict[str, Any] = {"batch_normalization": True}
+_CYCLE: dict[str, Any] = {"shape": "funnel", "schedule": "cosine", **_NORMAL}
+
+STARTS: dict[str, dict[str, Start]] = {
+    "xgboost": {
+        "pytabkit-classes": {
+            "learning_rate": 0.08, "max_depth": 6, "min_child_weight": 1e-5, "reg_lambda": "none",
+            "colsample_bytree": 1.0, "colsample_bylevel": 0.9, "subsample": 0.65,
+        },
+        "pytabkit-numbers": {
+            "learning_rate": 0.05, "max_depth": 9, "min_child_weight": 2.0, "reg_lambda": "none",
+            "colsample_bytree": 1.0, "subsample": 0.7,
+        },
+        "ag23-1": _boosted(0.69, rate=0.018, depth=10, weight=0.60),
+        "ag23-2": _boosted(0.66, rate=0.088, depth=5, weight=0.63),
+        "ag23-4": _boosted(0.52, rate=0.0072, depth=9, weight=0.86),
+        "ag23-8": _boosted(0.98, rate=0.066, depth=5, weight=1.41),
+        "flaml-binary-2": {
+            "max_depth": 6, "min_child_weight": 0.20, "learning_rate": 0.0039, "subsample": 0.82,
+            "colsample_bylevel": 0.84, "colsample_bytree": 0.42, "reg_lambda.some": 0.04,
+        },
+        "flaml-multiclass-2": {
+            "max_depth": 7, "min_child_weight": 30.0, "learning_rate": 0.085, "subsample": 0.99,
+            "colsample_bytree": 1.0, "colsample_bylevel": 0.68, "reg_lambda.some": 34.0,
+        },
+        "flaml-multiclass-4": {
+            "max_depth": 3, "learning_rate": 0.035, "subsample": 0.31, "colsample_bytree": 0.22,
+            "reg_lambda.some": 1.1,
+        },
+        "flaml-numbers-1": {
+            "max_depth": 12, "min_child_weight": 0.76, "learning_rate": 0.0092, "subsample": 0.82,
+            "colsample_bylevel": 0.78, "colsample_bytree": 0.79, "reg_lambda.some": 131.0,
+        },
+        "flaml-leaves-2": {
+            "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 46, "max_depth": 13, "learning_rate": 0.08,
+            "subsample": 0.65, "colsample_bylevel": 0.54, "colsample_bytree": 0.42, "reg_lambda.some": 4.6,
+        },
+        "flaml-leaves-3": {
+            "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 5, "max_depth": 13, "learning_rate": 0.145,
+            "subsample": 0.86, "colsample_bytree": 0.94,
+        },
+    },
+    "random_forest": {
+        "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 37_308, "min_samples_leaf": 1},
+        "ag23-2": {"max_features.share": 0.75, "max_leaf_nodes.some": 28_310, "min_samples_leaf": 2},
+        "ag23-3": {"max_features.share": 1.0, "max_leaf_nodes.some": 38_572, "min_samples_leaf": 5},
+        "ag23-4": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_242, "min_samples_leaf": 40},
+        "ag23-5": {"max_features": "log2", "max_leaf_nodes.some": 42_644, "min_samples_leaf": 1},
+    },
+    "extra_trees": {
+        "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_392, "min_samples_leaf": 1},
+        "ag23-2": {"max_features.share": 1.0, "max_leaf_nodes.some": 12_845, "min_samples_leaf": 4},
+        "ag23-3": {"max_features": "sqrt", "max_leaf_nodes.some": 28_532, "min_samples_leaf": 1},
+    },
+    "dense": {
+        "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
+        "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
+        "ag25-3": _network(3, 131, 0.30, rate=0.0038, decay=0.017, activation="elu"),
+        "ag25-4": _network(4, 52, 0.27, rate=0.015, activation="elu", **_NORMAL),
+        "ag25-5": _network(4, 207, 0.27, rate=4e-4, decay=0.0025, activation="relu"),
+        "ag25-6": _network(2, 182, 0.22, rate=1.5e-4, activation="elu"),
+        "ag25-7": _network(4, 200, 0.24, rate=0.0031, activation="relu", **_NORMAL),
+        "ag25-8": _network(2, 26, 0.14, rate=0.0071, activation="relu"),
+        "ag25-9": _network(5, 144, 0.06, rate=0.0058, activation="elu", **_NORMAL),
+        "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, **_CYCLE),
+        "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
+        "fastai-5": _network(3, 400, 0.01, rate=0.022, batch_size=128, **_CYCLE),
+    },
+}  # fmt: skip
+
+
+def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
+    """Return the points with which a family begins: its defaults, then the points nearest to its starts.
+
+    Args:
+        space: The family's space.
+        starts: What is known to be good; what comes to the same point is tried once.
+    """
+    points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in starts)]
+    return [one for i, one in enumerate(points) if one not in points[:i]]
