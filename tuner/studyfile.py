@@ -82,6 +82,11 @@ SECTIONS = {
 }
 
 
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of study files, for editors."""
+    return _File.model_json_schema()
+
+
 @dataclass(frozen=True)
 class StudyFile:
     """A checked study file.
@@ -195,6 +200,11 @@ def importable(folder: Path) -> Iterator[None]:
         sys.path[:] = before
 
 
+def is_own(name: str, changes: Mapping[str, Any]) -> bool:
+    """Return whether a section of families names one of the user's own."""
+    return ("build" in changes or "family" in changes) and name not in FAMILIES
+
+
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:
     """Return names with changes of their spaces.
 
@@ -211,7 +221,7 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
         return None
     chosen: dict[str, dict[str, Any]] = {}
     for name, changes in file.families.items():
-        own = ("build" in changes or "family" in changes) and name not in FAMILIES
+        own = is_own(name, changes)
         rest = {key: value for key, value in changes.items() if not own or key not in ("build", "space", "family")}
         if isinstance(base := rest.get("base"), str) and (folder / base).is_file():
             rest["base"] = str((folder / base).resolve())

@@ -38,6 +38,10 @@ class Archive:
     families: tuple[str, ...]
 
     def __repr__(self) -> str:
+        return "\n".join([self.brief(), *(f"  {line}" for line in repr(self.task).splitlines())])
+
+    def brief(self) -> str:
+        """Say in a few lines how the study stands: families, trials by state, the best one, and where it is."""
         trials, best = self.trials, self.best
         states = Counter(trial.state for trial in trials)
         counts = ", ".join(f"{n:,} {state}" for state, n in states.most_common())
@@ -49,7 +53,7 @@ class Archive:
             f"  best     {found}",
             f"  folder   {self.folder}",
         ]
-        return "\n".join([*lines, *(f"  {line}" for line in repr(self.task).splitlines())])
+        return "\n".join(lines)
 
     @property
     def name(self) -> str:

@@ -34,6 +34,7 @@ from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
 from tuner.trials.trial import RUNGS
 
+STOP_REQUEST = "stop"  # a file in the study's folder
 _DEATHS_BEFORE_FAILED = 3
 _POLL_SECONDS = 0.5
 _LEAST_SECONDS = 1.0
@@ -76,6 +77,7 @@ class Launch:
         try:
             with _interruptible(self._interrupt):
                 slots.start()
+                self._asked_to_stop()  # of an earlier launch
                 self._settle()
                 limit = self._loop(slots)
             slots.close()
@@ -103,6 +105,8 @@ class Launch:
                 return limit
             if limit is None and slots.free() and not self._running and not self._again:
                 return f"ended {self._left():.0f} s early, as no trial would end in time"
+            if self._asked_to_stop():
+                self._interrupt()
             self._display.running(list(self._running))
             for finished in slots.poll(_POLL_SECONDS):
                 self._take(finished)
@@ -289,6 +293,13 @@ class Launch:
         if missing := self._tracker.close(status):
             self._display.say(f"{missing} trials are not in MLflow yet: the same call again sends them")
 
+    def _asked_to_stop(self) -> bool:
+        """Return whether `tuner stop` asked for it, and take note."""
+        request = self._study.folder / STOP_REQUEST
+        asked = request.exists()
+        request.unlink(missing_ok=True)
+        return asked
+
     def _interrupt(self) -> None:
         self._interrupts += 1
         if self._interrupts == 1:
@@ -307,11 +318,12 @@ def _elapsed(trials: Sequence[Trial]) -> float:
 
 @contextmanager
 def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into a call, in the main thread."""
+    """Turn Ctrl-C, SIGTERM and a closed terminal (not under nohup) into a call, in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    signals = (signal.SIGINT, signal.SIGTERM, *hung_up)
     before = [signal.signal(number, lambda *_: interrupt()) for number in signals]
     try:
         yield

@@ -6,6 +6,7 @@ moment and started again by the same call.
 
 from __future__ import annotations
 
+import inspect
 import math
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,7 +136,7 @@ def tune(
         if fresh and plan.said:
             display.say(plan.said)
         if fresh:
-            display.say(_understood(task, plan, place))
+            display.say(understood(task, plan, place))
             try:
                 launch.check_own_families()
             except Exception:
@@ -156,7 +157,15 @@ def _check_name(place: Path) -> None:
         )
 
 
-def _understood(task: Task, plan: Plan, folder: Path) -> str:
+def plan_of(task: Task, families: Families | None, **given: Any) -> Plan:
+    """Check arguments as `tune` does, and start nothing; what is not given has its default."""
+    planned = inspect.signature(make_plan).parameters
+    defaults = {name: one.default for name, one in inspect.signature(tune).parameters.items() if name in planned}
+    keywords = {**defaults, **{name: value for name, value in given.items() if name in planned}}
+    return make_plan(**{**keywords, "task": task, "families": families})
+
+
+def understood(task: Task, plan: Plan, folder: Path) -> str:
     """Say what was understood, before the first trial: the task, with hints, what runs on it, and where it is kept."""
     families = ", ".join(name for name in plan.families if name != BASELINE)
     trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
@@ -167,6 +176,19 @@ def _understood(task: Task, plan: Plan, folder: Path) -> str:
 
 def _name_of(given: Any) -> str:
     return given if isinstance(given, str) else type(given).__name__
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a process runs the study in a folder."""
+    if not (folder / ".lock").exists():
+        return False
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
 
 
 @contextmanager

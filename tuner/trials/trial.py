@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,9 @@ Log = Callable[[int, int, Mapping[str, float]], None]
 
 class Pruned(Exception):
     """The pruner stopped the trial."""
+
+
+TRACEBACK = "traceback.txt"  # in the folder of an attempt that raised
 
 
 class NotFinite(ArithmeticError):
@@ -85,6 +89,7 @@ def run_trial(
         out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
         text = f"{type(error).__name__}: {str(error).strip()[:500]}"
         outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
+        (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
     seal(folder, outcome)
     return outcome

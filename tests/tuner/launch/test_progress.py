@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import small
 from click.testing import CliRunner
 from small import make_frame
 
@@ -74,9 +76,9 @@ print(len(study.complete))
 
 
 @pytest.mark.parametrize("reader", ["2>/dev/full", "2>&1 >out | head -c 1 >/dev/null"])
-def test_where_nobody_reads_the_study_goes_on(reader, tmp_path, request):
+def test_where_nobody_reads_the_study_goes_on(reader, tmp_path):
     (tmp_path / "run.py").write_text(STUDY)
-    here = str(request.path.parent)
+    here = str(Path(small.__file__).parent)
     command = f"'{sys.executable}' run.py '{here}' " + (f">out {reader}" if ">out" not in reader else reader)
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False)
     assert (tmp_path / "out").read_text().strip() == "4"

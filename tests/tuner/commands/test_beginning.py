@@ -1,0 +1,72 @@
+"""The first minute: a study file from a table, and what the computer has."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from small import make_frame
+
+from tuner.cli import main
+from tuner.studyfile import read_study_toml
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "my rows.csv"
+    make_frame(60).to_csv(path, index=False)
+    return path
+
+
+def test_init_writes_a_file_that_runs(table):
+    made = run("init", table, "-o", table.parent / "study.toml")
+    assert made.exit_code == 0, made.output
+    file = read_study_toml(table.parent / "study.toml")
+    assert (file.name, file.data["target"], file.data["train"]) == ("my-rows", "label", "my rows.csv")
+    text = (table.parent / "study.toml").read_text()
+    assert "number    x" in text
+    assert "# [families.xgboost]" in text
+    shown = run("run", table.parent / "study.toml", "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "600 seconds" in shown.output
+    assert sorted(path.name for path in table.parent.iterdir()) == ["my rows.csv", "study.toml"]
+
+
+def test_init_takes_the_target_that_is_named_and_overwrites_nothing(table):
+    first = run("init", table, "--target", "colour")
+    assert first.exit_code == 0, first.output
+    assert 'target = "colour"' in (table.parent / "my rows.toml").read_text()
+    again = run("init", table)
+    assert (again.exit_code, "is there already" in again.output) == (2, True)
+    wrong = run("init", table, "--target", "color", "-o", table.parent / "x.toml")
+    assert wrong.exit_code == 2
+    assert "colour" in wrong.output
+
+
+def test_names_with_quotes_are_text(tmp_path):
+    pd.DataFrame({'a "b"': range(40), 'y\\"': [0.5 * k * k for k in range(40)]}).to_csv(tmp_path / "q.csv", index=False)
+    assert run("init", tmp_path / "q.csv").exit_code == 0
+    assert read_study_toml(tmp_path / "q.toml").data["target"] == 'y\\"'
+
+
+def test_a_dry_run_names_own_code_and_does_not_import_it(table):
+    (table.parent / "mine.py").write_text("raise RuntimeError('imported')")
+    study = table.parent / "study.toml"
+    study.write_text(
+        '[study]\nname = "s"\n'
+        '[data]\ntrain = "my rows.csv"\ntarget = "label"\n[families.mine]\nfamily = "mine:FAMILY"\n'
+    )
+    shown = run("run", study, "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "mine:FAMILY (not imported now)" in shown.output
+
+
+def test_doctor_says_versions_and_places():
+    found = run("doctor")
+    assert found.exit_code == 0
+    for what in ("Python", "keras", "cores", "disk here", "cache"):
+        assert what in found.output

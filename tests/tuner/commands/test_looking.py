@@ -1,0 +1,86 @@
+"""Looking at a study from the terminal."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from small import make_frame
+
+import tuner
+from spaces import Float
+from tuner.cli import main
+from tuner.launch.loop import STOP_REQUEST, Interrupted
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def test_status_says_how_a_study_stands(study):
+    shown = run("status", study.folder)
+    assert shown.exit_code == 0, shown.output
+    assert f"best     {study.best.name}" in shown.output
+    assert "not running" in shown.output
+
+
+def test_show_tells_one_trial_whole(study):
+    shown = run("show", study.folder, study.best.name)
+    assert shown.exit_code == 0, shown.output
+    assert f"{study.best.outcome.fold_values[1]:.5g}" in shown.output
+    for name in study.best.params:
+        assert name in shown.output
+    wrong = run("show", study.folder, "xgbost-000000")
+    assert wrong.exit_code == 2
+    assert "did you mean" in wrong.output
+
+
+def build_badly(config, signature):
+    import keras
+
+    if config["x"] != 0.5:
+        raise RuntimeError("no such layer [/x]")
+    return keras.Sequential([keras.Input(signature.input.shape), keras.layers.Dense(1, "sigmoid")])
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    task = tuner.Task(make_frame(90), "label", split={"kind": "holdout"})
+    mine = tuner.family(build_badly, {"x": Float(0, 1, default=0.5), "epochs": 1}, name="mine")
+    folder = tmp_path_factory.mktemp("failed") / "study"
+    return tuner.tune(task, [mine], trials=2, folder=folder, workers=0, tracking=None, progress=False)
+
+
+def test_a_builder_that_raised_left_its_traceback(failed):
+    shown = run("show", failed.folder, "mine-000001")
+    assert "RuntimeError: no such layer [/x]" in shown.output
+    assert "in build_badly" in shown.output
+
+
+def test_stop_needs_something_that_runs(failed):
+    assert "nothing runs" in run("stop", failed.folder).output
+
+
+def test_a_study_that_is_asked_to_stop_finishes_what_runs(tmp_path):
+    task = tuner.Task(make_frame(90), "label", split={"kind": "holdout"})
+    folder = tmp_path / "study"
+    with pytest.raises(Interrupted):
+        tuner.tune(task, {"linear": {}, "xgboost": {"n_estimators": 5}}, trials=50, folder=folder, workers=0,
+                   tracking=None, progress=False, sampler=stopping(folder))  # fmt: skip
+    study = tuner.load_study(folder)
+    assert 1 <= len(study.complete) < 50
+    assert not (folder / STOP_REQUEST).exists()
+
+
+def stopping(folder):
+    """Make samplers; the fifth trial that is asked for is preceded by a wish to stop."""
+    import optuna
+
+    asked = []
+
+    class Stopping(optuna.samplers.RandomSampler):
+        def before_trial(self, study, trial):
+            asked.append(trial)
+            if len(asked) == 5:
+                (folder / STOP_REQUEST).touch()
+
+    return lambda seed: Stopping(seed=seed)

@@ -1,0 +1,129 @@
+"""Commands for the first minute: a study file from a table, and what this computer has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuner.commands.common import with_exit_codes
+
+if TYPE_CHECKING:
+    from tuner.task.task import Task
+
+_PACKAGES = ("tuned-ensembles", "tensorflow", "keras", "optuna", "hyperopt", "scikit-learn", "xgboost", "mlflow")
+
+
+@click.command()
+@click.argument("table", metavar="TABLE", type=click.Path(path_type=Path))
+@click.option("--target", help="The column to predict  [default: the last one].")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The study file  [default: TABLE's name].")
+@with_exit_codes
+def init(table: Path, target: str | None, output: Path | None) -> None:
+    """Write a commented study file for a CSV, TSV or Parquet file, after a look at it.
+
+    Example: tuner init adult.csv --target income
+    """
+    from spaces.families.catalog import BASELINE, fitting
+    from tuner.task.reading import read_frame
+    from tuner.task.task import Task
+
+    output = output or table.with_name(f"{table.name.split('.')[0]}.toml")
+    if output.exists():
+        raise ValueError(f"{output} is there already: choose another with --output")
+    chosen = target or str(read_frame(table).columns[-1])
+    task = Task(table, chosen)
+    families = [name for name in fitting(task.signature) if name != BASELINE]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(_study_file(table, chosen, task, families=families, beside=output.parent))
+    click.echo(f"{task}\n\nWritten: {output}. Run it: tuner run {output}", err=True)
+
+
+def _study_file(table: Path, target: str, task: Task, *, families: list[str], beside: Path) -> str:
+    """Return a study file that says what was understood, and how to say that it is otherwise."""
+    from tuner.scoring.metrics import METRICS
+
+    others = [name for name, metric in METRICS.items() if task.target.kind in metric.kinds]
+    name = "".join(letter if letter.isalnum() else "-" for letter in table.name.split(".")[0]).strip("-") or "study"
+    train = table.resolve().relative_to(beside.resolve()) if table.resolve().is_relative_to(beside.resolve()) else table
+    columns = "".join(f"#   {column.kind:<9} {column.name}\n" for column in task.schema.columns)
+    chosen = "".join(f"# [families.{family}]\n" for family in families)
+    return f"""\
+# Run it: tuner run {name}.toml. Run it again to go on. Paths are relative to this file.
+[study]
+name = {_quoted(name)}
+seed = 0
+
+[budget]
+time = "10m"        # everything included; or trials = 40
+
+[data]
+train = {_quoted(train.as_posix())}
+target = {_quoted(target)}
+metric = {_quoted(task.score.name)}  # or {", ".join(one for one in others if one != task.score.name)}
+test = 0.2          # set aside, and read when you ask for it alone
+# split = {{ kind = {_quoted(task.split.kind)}, folds = {task.split.folds} }}
+# What the columns are, by their values:
+{columns}\
+# Say otherwise:
+# categories = ["branch"]   numbers that are names
+# text = ["review"]         texts
+# drop = ["id"]             no features
+# group = "patient"         rows that belong together
+# time = "date"             rows in time order: never shuffled
+
+# Every family that fits takes part. To choose, remove the # of some; a line below narrows a parameter.
+{chosen}
+[ensemble]
+method = "auto"
+"""
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+@click.command()
+@with_exit_codes
+def doctor() -> None:
+    """Say what this computer has: versions, cores, memory, disk, and where things are kept."""
+    from tuner.archive.report import print_table
+
+    print_table("This computer", ["what", "found"], [[name, value] for name, value in _findings().items()])
+
+
+def _findings() -> dict[str, Any]:
+    import platform
+    import shutil
+    from importlib.metadata import PackageNotFoundError, version
+
+    import psutil
+
+    from spaces.machine.cores import cores
+    from spaces.machine.disk import cache_folder
+
+    def installed(package: str) -> str:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return "not installed"
+
+    memory, cache = psutil.virtual_memory(), cache_folder()
+    return {
+        "Python": platform.python_version(),
+        **{package: installed(package) for package in _PACKAGES},
+        "cores": cores(),
+        "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+        "disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free in {Path.cwd()}",
+        "cache": f"{cache} ({'can be written' if _writable(cache) else 'CANNOT be written: set TUNER_CACHE'})",
+        "graphics cards": "seen by TensorFlow only when a study begins; none is needed",
+    }
+
+
+def _writable(folder: Path) -> bool:
+    import os
+
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return os.access(there, os.W_OK)

@@ -1,0 +1,115 @@
+"""Commands that combine models, and use what was combined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tuner.commands.common import format_option, told, with_exit_codes
+from tuner.commands.output import show_frame, show_report, show_steps
+from tuner.derived_command import DerivedCommand
+
+
+@click.command(cls=DerivedCommand, function="tuner.study:Study.ensemble", without=("self",))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--refit", is_flag=True, help="Train each member once more, on all rows.")
+@click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
+@format_option
+@with_exit_codes
+def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) -> None:
+    """Combine the best models of a study, and save the ensemble in its folder."""
+    from tuner.study import load_study
+
+    check_method(given["method"] or "auto")
+    study = load_study(folder)
+    combined = study.ensemble(**told(given))
+    if refit:
+        combined = combined.refit()
+    report = combined.test() if test else combined.report()
+    combined.save(study.folder / "ensemble")
+    if form == "table":
+        show_steps(combined.explain())
+    show_report(report, form)
+    if combined.certificate is not None:
+        click.echo(
+            f"Certificate: on the held-out rows no weights of these candidates score {report['metric']} lower by more "
+            f"than {combined.certificate:.2g}",
+            err=True,
+        )
+    for warning in combined.warnings():
+        click.echo(f"Warning: {warning}", err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
+@click.option("--engine", "engines", multiple=True, metavar="MODULE:NAME", help="An engine of your own, to import.")
+@click.option("--kind", "kinds", multiple=True, metavar="MODULE:NAME", help="A kind of input of your own, to import.")
+@format_option
+@with_exit_codes
+def predict(
+    folder: Path, rows: Path, output: Path | None, *, engines: tuple[str, ...], kinds: tuple[str, ...], form: str
+) -> None:
+    """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
+    from ensembles.ensemble import load
+    from ensembles.predictions import predictions_table
+    from spaces.inputs.files import DataError
+    from spaces.inputs.given import read_given
+
+    if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
+    loaded = load(folder, engines=engines, kinds=kinds)
+    given = read_given(rows, schema=loaded.schema)
+    frame = given.frame
+    if all(part.follows for part in loaded.target.each):
+        from tuner.recipes.series import forecast
+
+        predictions = forecast(loaded, frame)
+        predictions = predictions.rename_axis("after").reset_index()
+    else:
+        predictions = predictions_table(loaded, loaded.raw(given)).set_axis(frame.index)
+        for name in reversed(given.images):  # which prediction is of which file
+            predictions.insert(0, name, frame[name])
+    if output is None:
+        show_frame(predictions, f"{len(predictions)} predictions", form)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == ".parquet":
+        predictions.to_parquet(output, index=False)
+    else:
+        predictions.to_csv(output, index=False)
+    click.echo(f"{len(predictions)} predictions in {output}", err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("name")
+@click.option("--alias", help="Name this version, such as champion.")
+@with_exit_codes
+def publish(folder: Path, name: str, alias: str | None) -> None:
+    """Register the saved ensemble of a study as a model of MLflow.
+
+    Example: tuner publish runs/churn churn --alias champion
+    """
+    from tuner.ensembling.publishing import publish_saved
+
+    version = publish_saved(folder, name, alias=alias)
+    address = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
+    click.echo(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)", err=True)
+
+
+def check_method(method: str) -> None:
+    """Refuse a name that is no ensemble method's, before anything is read.
+
+    Raises:
+        ValueError: There is none; the message says the nearest.
+    """
+    from ensembles.methods import METHODS, STACKS
+    from spaces.language.complaints import unknown_name
+
+    known = ["auto", "joint", *METHODS, *STACKS]
+    if method not in known:
+        raise ValueError(f"ensemble method: {unknown_name(method, known)}")

@@ -1,0 +1,115 @@
+"""Commands that look at a study, and change nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tuner.commands.common import FAILED, format_option, with_exit_codes
+from tuner.commands.output import show_frame
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@format_option
+@with_exit_codes
+def leaderboard(folder: Path, form: str) -> None:
+    """Show the trials of a study, best first."""
+    from tuner.archive.report import compact
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    board = study.leaderboard()
+    show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
+    if form == "table":
+        show_frame(study.spending(), "Seconds of each family", form)
+    click.echo(study.summary(), err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("trial", required=False)
+@click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")
+@format_option
+@with_exit_codes
+def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: str) -> None:
+    """Show the learning curves of a trial, the best one when left out."""
+    from tuner.archive.curves import curves as curves_of
+    from tuner.archive.curves import to_tensorboard, trial_named
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    chosen = trial_named(study, trial)
+    if tensorboard is not None:
+        to_tensorboard(study, tensorboard, None if trial is None else [chosen])
+        click.echo(f"Look at it: tensorboard --logdir {tensorboard}", err=True)
+        return
+    show_frame(curves_of(study, chosen), chosen.name, form)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@with_exit_codes
+def ui(folder: Path, port: int, opened: bool) -> None:
+    """Show a study in MLflow's pages, on this computer only."""
+    import webbrowser
+
+    from tuner.archive.study_folder import read_study_file
+    from tuner.tracking.client import open_client
+    from tuner.tracking.pages import leaderboard_page
+    from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, tracked_at
+
+    read_study_file(folder)
+    uri = tracked_at(folder)
+    try:
+        check_port(port)
+    except PortTaken as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    if (old := follow_the_folder(uri)) is not None:
+        click.echo(f"The folder was {old} before: what MLflow stored of it is brought here", err=True)
+    experiment = open_client(uri).get_experiment_by_name(folder.resolve().name)
+
+    def ready(server: str) -> None:
+        page = leaderboard_page(server, experiment.experiment_id) if experiment else server
+        click.echo(f"{folder.resolve().name} in MLflow (Ctrl-C ends it): {page}", err=True)
+        if opened:
+            webbrowser.open(page)
+
+    sys.exit(serve(uri, port, ready))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("trial", required=False)
+@with_exit_codes
+def show(folder: Path, trial: str | None) -> None:
+    """Show one trial whole, the best one when left out: parameters, folds, and why it failed.
+
+    Example: tuner show runs/adult dense-000003
+    """
+    from tuner.archive.one_trial import described
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    click.echo(described(study, trial))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@with_exit_codes
+def status(folder: Path) -> None:
+    """Say in a few lines how a study stands, also while it runs elsewhere.
+
+    Example: tuner status runs/adult
+    """
+    from tuner.launch.tune import is_running
+    from tuner.study import load_study
+
+    study = load_study(folder)
+    click.echo(study.brief())
+    click.echo(f"  now      {'running' if is_running(folder) else 'not running'}")

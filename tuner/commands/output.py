@@ -1,0 +1,73 @@
+"""Tables on standard output: of trials, of an ensemble, of anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tuner.study import Study
+
+
+def show_trials(study: Study) -> None:
+    """Show the trials of a study, best first."""
+    from tuner.archive.report import compact
+
+    show_frame(compact(study.leaderboard(), study.task.score.name), study.name, "table")
+
+
+def show_steps(steps: pd.DataFrame) -> None:
+    """Show which methods were tried, where it was more than one."""
+    if len(steps) > 1:
+        show_frame(steps, "Methods, each against the one held so far: taken if better by a standard error", "table")
+
+
+def show_report(report: dict[str, Any], form: str) -> None:
+    """Show the members and the scores of an ensemble."""
+    import json
+
+    if form == "json":
+        click.echo(json.dumps(report))
+        return
+    import pandas as pd
+
+    members = pd.DataFrame(report["members"])
+    if form == "csv":
+        click.echo(members.to_csv(index=False), nl=False)
+        return
+    scores, metric = report["scores"], report["metric"]
+    comparator, difference = scores["comparator"], scores["difference"]
+    show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
+    rows = [
+        {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": "cross-fitted"},
+        {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
+        {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
+         "scored": "cross-validated"},
+        {"": "comparator: one model, chosen on other rows", metric: comparator["cross_fitted"],
+         "scored": f"cross-fitted, {', '.join(comparator['trials'][:3])}"},
+        {"": "ensemble minus comparator", metric: difference["cross_fitted"],
+         "scored": f"paired, standard error {difference['standard_error']:.2g}"},
+    ]  # fmt: skip
+    for key, its in scores["ensemble"].get("metrics", {}).items():
+        rows.append({"": "ensemble", metric: its["cross_fitted"], "scored": f"cross-fitted, {key}"})
+    for name in ("ensemble", "best_single"):
+        for key, value in scores[name].get("test", {}).items():
+            rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
+    title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
+    show_frame(pd.DataFrame(rows), title, "table")
+    click.echo(f"The comparator is {comparator['why']}.", err=True)
+
+
+def show_frame(frame: pd.DataFrame, title: str, form: str) -> None:
+    """Show a data frame as a table with a title, as CSV, or as JSON."""
+    if form == "csv":
+        click.echo(frame.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(frame.to_json(orient="records"))
+    else:
+        from tuner.archive.report import print_table
+
+        print_table(title, [str(name) for name in frame.columns], frame.astype(object).values.tolist())
