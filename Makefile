@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRIED  := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: demo test test-slow test-all lint docs mutants format bench clean
+.PHONY: demo test test-slow test-evening test-all lint docs mutants format bench clean
 
 demo: $(READY)
 	$(BIN)/tuner demo
@@ -12,8 +12,11 @@ demo: $(READY)
 test: $(READY)  ## two processes, each with its files
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(READY)  ## what takes minutes: killed drivers, recurrent families, long simulations
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs"
+test-slow: $(READY)  ## what takes minutes: killed drivers, all families; CI runs these too
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs and not evening"
+
+test-evening: $(READY)  ## what is too long for CI: drivers killed ten times, simulations of many studies
+	$(BIN)/python -m pytest -n 2 --dist load -m evening
 
 docs: $(READY)  ## the pages as a site in build/site, and their code, and the examples, as they stand
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

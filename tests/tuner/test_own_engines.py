@@ -46,6 +46,8 @@ loaded = tuner.load(sys.argv[1], engines=["toys.network:TOY"])
 print(loaded.predict_proba(sys.argv[2])[0, 1])
 """
 
+pytestmark = pytest.mark.slow  # an engine is guarded quickly by tests/spaces/engines/test_engine.py
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

@@ -148,11 +148,11 @@ def test_the_paired_difference_cancels_what_both_have_in_common():
 @pytest.mark.parametrize(
     "method",
     [
-        "regularized",
+        pytest.param("regularized", marks=pytest.mark.slow),
         "log_linear",
         "stack_linear",
-        pytest.param("nelder_mead", marks=pytest.mark.slow),
-        pytest.param("stack_trees", marks=pytest.mark.slow),
+        pytest.param("nelder_mead", marks=[pytest.mark.slow, pytest.mark.evening]),
+        pytest.param("stack_trees", marks=[pytest.mark.slow, pytest.mark.evening]),
     ],
 )
 def test_over_fifty_draws_the_cross_fitted_score_is_that_of_new_rows(method):

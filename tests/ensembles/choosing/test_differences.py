@@ -18,6 +18,7 @@ def test_the_cells_are_half_of_the_design():
 @pytest.mark.parametrize(
     "cell", [Cell("equal", "heavy", 500, 3, "classes"), Cell("equal", "heavy", 150, 3, "numbers")], ids=str
 )
+@pytest.mark.evening
 def test_two_standard_errors_cover_the_true_difference(cell):
     """Of members of equal worth the best is luck, and heavy tails are what the bootstrap knows least of."""
     draws = [draw(cell, number, fresh=4000, methods=("family_average", "best_single")) for number in range(60)]

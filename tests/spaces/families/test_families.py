@@ -96,7 +96,8 @@ FIRST = ("dense", "text_embedding", "series_conv", "image_conv", "deep_trees")
 def is_slow(name: str, kind: str, number: int = 0) -> bool:
     """Return whether a case runs in `make test-slow` only."""
     network = name in NETWORKS or name == "deep_trees"
-    return network and (name not in FIRST or number > 0 or (name == "deep_trees" and kind != "regression"))
+    dear = {"deep_trees": ("binary", "multiclass"), "dense": ("multiclass",)}
+    return network and (name not in FIRST or number > 0 or kind in dear.get(name, ()))
 
 
 def marked(*case: Any) -> Any:

@@ -31,6 +31,7 @@ def joined(trio):
     return trio.ensemble("joint")
 
 
+@pytest.mark.slow
 def test_the_joint_model_is_an_ensemble_of_its_own(joined, trio, frame, tmp_path):
     (member,) = joined.members
     assert (member.trial, member.family, len(member.folders)) == ("joint", "joint", 3)
@@ -40,6 +41,7 @@ def test_the_joint_model_is_an_ensemble_of_its_own(joined, trio, frame, tmp_path
     np.testing.assert_allclose(again.predict_proba(frame), joined.predict_proba(frame), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_held_out_rows_of_the_joint_model_are_those_of_each_folds_model(joined, trio):
     """The stored predictions are what the saved model of the fold that held a row out says of it."""
     made = train_joint(trio)
@@ -54,6 +56,7 @@ def rest(study):
     return study.task.schema, study.task.target, {}
 
 
+@pytest.mark.slow
 def test_the_joint_model_is_trained_once(joined, trio):
     stamp = {path: path.stat().st_mtime_ns for path in (trio.folder / "joint").rglob("*") if path.is_file()}
     combined = trio.ensemble("auto", joint=True)
@@ -106,6 +109,7 @@ def combined_folder(study, member):
     return study.attempt_folder(next(trial for trial in study.trials if trial.name == member.trial))
 
 
+@pytest.mark.slow
 def test_the_joint_model_cannot_be_refitted(joined):
     with pytest.raises(StudyError, match="joint cannot be refitted"):
         joined.refit()

@@ -98,6 +98,7 @@ def test_generate_needs_a_language_task(tmp_path):
         tuner.generate(study.ensemble("uniform"), "a")
 
 
+@pytest.mark.slow
 def test_words_of_sentences_are_labelled_by_what_stands_around_them(tmp_path):
     """A word after "mister" is a name; sentences are kept whole in every split."""
     rng = np.random.default_rng(0)

@@ -214,6 +214,7 @@ def test_odd_windows_in_a_study_of_many_families(tmp_path):
     assert study.ensemble("uniform").predict_proba(series[:3]).shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_a_study_file_needs_no_target(tmp_path):
     rng = np.random.default_rng(0)
     first = rng.normal(size=300)
@@ -286,8 +287,8 @@ def test_a_metric_of_a_target_needs_one():
     ("name", "metric", "changes"),
     [
         ("autoencoder", None, {"body": ["dense"]}),
-        ("variational_autoencoder", "negative_elbo", {"body": ["dense"]}),
-        ("gan", "two_sample", {"body.conv.filters": 16, "epochs": 5}),
+        pytest.param("variational_autoencoder", "negative_elbo", {"body": ["dense"]}, marks=pytest.mark.slow),
+        pytest.param("gan", "two_sample", {"body.conv.filters": 16, "epochs": 5}, marks=pytest.mark.slow),
     ],
 )
 def test_the_same_seed_makes_the_same_model(name, metric, changes, tmp_path):

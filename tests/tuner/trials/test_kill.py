@@ -89,6 +89,7 @@ def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
     finish(folder, workers, tracking, trials)
 
 
+@pytest.mark.slow
 def test_a_killed_driver_loses_and_repeats_nothing(tmp_path):
     driver = start(tmp_path / "killed", 1, "none", 4)
     assert wait_for(lambda: len(list((tmp_path / "killed" / "trials").glob("*/1/result.json"))) >= 2)
@@ -102,6 +103,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.evening
 def test_a_driver_killed_ten_times_over_one_study(tmp_path):
     tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
     finish(tmp_path / "straight", 1, "none", 30)
@@ -146,6 +148,7 @@ def test_workers_killed_while_they_start_are_started_again(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.evening
 def test_workers_killed_ten_times_over_one_study(tmp_path):
     kill_workers_often(tmp_path / "study", kills=10, trials=60)
     check_whole(tmp_path / "study", "none", 60)
@@ -180,6 +183,7 @@ def test_a_trial_whose_time_is_over_keeps_what_every_fold_has_learned(tmp_path, 
     assert study.ensemble("uniform").report()["members"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_hangs_is_killed_and_the_study_goes_on(tmp_path, task):
     class Sleeper:
         stops_early = False

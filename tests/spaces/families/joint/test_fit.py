@@ -21,7 +21,7 @@ from spaces.probabilities import scores_of
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 
-KINDS = ("regression", "binary", "multiclass")
+KINDS = ("regression", "binary", pytest.param("multiclass", marks=pytest.mark.slow))
 LABELS = {"regression": (), "binary": ("n", "y"), "multiclass": ("a", "b", "c")}
 
 
@@ -125,6 +125,7 @@ def test_its_network_keeps_its_batch_statistics_and_drops_nothing():
     np.testing.assert_array_equal(layer(read[-1], training=True), layer(read[-1], training=False))
 
 
+@pytest.mark.slow
 def test_the_penalty_of_least_loss_on_inner_rows_is_chosen():
     """A penalty that leaves nothing of the wide part loses what only crosses can tell."""
     made, _ = joint_of("regression", penalties=(1e4, 0.1))

@@ -167,6 +167,7 @@ def test_each_family_learns_what_a_single_row_does_not_say(tmp_path, family, kin
     np.testing.assert_allclose(fitted.predict(held_out.take(some)), said[some], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model():
     rows, target = steps_of("past")
     given = Signature((Input("table", "table", (1,), cardinalities=(2,)),), (LABELS,), rows=1200, steps=12)
