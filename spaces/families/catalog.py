@@ -85,7 +85,10 @@ def _network(
         twins = pairs and signature.pair is not None and signature.pair[0].kind == "table"
         return KerasModel(at(builder), config, signature.joined if joined else signature, twins)
 
-    return forecasting(Family(name, space, build if heads else each_target(build), engines=(KERAS,), unfit=unfit))
+    apart = builder == _FUNCTIONAL
+    return forecasting(
+        Family(name, space, build if heads else each_target(build), engines=(KERAS,), unfit=unfit, apart=apart)
+    )
 
 
 def _families_of(kind: InputKind) -> Iterator[Family]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from spaces.engines.contract import Model
 from spaces.engines.engine import Engine
-from spaces.language.space import Config, Space
+from spaces.inputs.apart import with_apart
+from spaces.language.narrow import narrow
+from spaces.language.space import Config, Space, check
 from spaces.rows.signature import Signature
 
 
@@ -28,6 +30,7 @@ class Family:
             knows better; that of its dearest engine when left out, and none where it has no engine.
         starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
+        apart: Whether inputs of one kind may have settings of their own (`spaces.inputs.apart`).
     """
 
     name: str
@@ -40,6 +43,17 @@ class Family:
     cost: float | None = None
     starts: tuple[Mapping[str, Any], ...] = ()
     ignores_weights: bool = False
+    apart: bool = False
+
+    def narrowed(self, signature: Signature, changes: Mapping[str, Any]) -> Space:
+        """Return its space with some parts changed, as `spaces.language.narrow` says.
+
+        Raises:
+            ValueError: What the family gave is no space, or a change does not fit.
+        """
+        space = self.space(signature)
+        check(space)
+        return narrow(with_apart(space, signature, changes) if self.apart else space, changes)
 
     @property
     def expected_cost(self) -> float:

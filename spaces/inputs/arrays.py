@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spaces.inputs.apart import settings_of
 from spaces.inputs.kind import Learned, ReadBy
 from spaces.inputs.kinds import arrays_of
 from spaces.language.space import Config
@@ -57,7 +58,8 @@ class PreparedArray:
 def array_recipes(signature: Signature, config: Config, by: ReadBy) -> tuple[ArrayRecipe, ...]:
     """Return how a model reads a task's arrays; a joined matrix needs all of them as lines of numbers."""
     return tuple(
-        ArrayRecipe(i, one.kind, arrays_of(one.kind).how(one, config, by)) for i, one in enumerate(signature.arrays)
+        ArrayRecipe(i, one.kind, arrays_of(one.kind).how(one, settings_of(config, one), by))
+        for i, one in enumerate(signature.arrays)
     )
 
 

@@ -65,6 +65,7 @@ class Reading:
             an input (two for bags), tables first, then arrays, then texts, as networks do; no tuple is made
             of a single array.
         arrays: What is done to each array.
+        each_text: What is done to each text, where these are not read alike, in place of `text`.
         twins: Whether the last two tables are two of a kind, and what is learned is learned of both together.
     """
 
@@ -73,6 +74,12 @@ class Reading:
     joined: bool
     arrays: tuple[ArrayRecipe, ...] = ()
     twins: bool = False
+    each_text: tuple[TextRecipe, ...] = ()
+
+    @property
+    def each_of_text(self) -> tuple[TextRecipe, ...]:
+        """Return the recipes of texts: one of all, or one of each."""
+        return self.each_text or ((self.text,) if self.text else ())
 
 
 def joined_reading(
@@ -89,7 +96,7 @@ class PreparedInputs:
 
     tables: tuple[PreparedTable, ...]
     arrays: tuple[PreparedArray, ...]
-    texts: PreparedTexts | None
+    texts: tuple[PreparedTexts, ...]
     joined: bool
     key: str | None = None
 
@@ -106,25 +113,26 @@ class PreparedInputs:
         """Return rows whose tables have been made matrices already."""
         arrays = [*matrices, *(prepared.array(table) for prepared in self.arrays)]
         if not self.joined:
-            read = (*arrays, *(self.texts.arrays(table) if self.texts else ()))
+            read = (*arrays, *(array for one in self.texts for array in one.arrays(table)))
             return read if len(read) > 1 else read[0]
-        if not arrays and self.texts is None:
+        if not arrays and not self.texts:
             return np.zeros((len(table), 0), np.float32)
-        if self.texts is None:
+        if not self.texts:
             return np.hstack([np.asarray(array) for array in arrays])
-        bags = self.texts.bags(table)
+        (texts,) = self.texts
+        bags = texts.bags(table)
         pairs = [part for a, b in combinations(bags, 2) for part in _compared(a, b)] if len(bags) <= _FEW else []
         return sparse.csr_matrix(
             sparse.hstack([*(_explicit(np.asarray(array)) for array in arrays), *bags, *pairs], format="csr")
         )
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `vocabulary.json` where there are texts, and `preprocess-0.skops`, ... of each table."""
+        """Write `preprocess-0.skops`, ... of each table, and `vocabulary.json` of texts, or `vocabulary-0.json`, ..."""
         return {
             "kind": "inputs",
             "tables": [table.save(folder, f"preprocess-{i}.skops") for i, table in enumerate(self.tables)],
             "arrays": [array.save(folder) for array in self.arrays],
-            "texts": None if self.texts is None else self.texts.save(folder),
+            "texts": [one.save(folder) for one in self.texts],
             "joined": self.joined,
             "key": self.key,
         }
@@ -135,7 +143,7 @@ class PreparedInputs:
         return PreparedInputs(
             tuple(PreparedTable.load(folder, one) for one in settings["tables"]),
             tuple(PreparedArray.load(folder, one) for one in settings["arrays"]),
-            None if settings["texts"] is None else PreparedTexts.load(folder, settings["texts"]),
+            tuple(PreparedTexts.load(folder, one) for one in settings["texts"] or ()),
             settings["joined"],
             settings["key"],
         )
@@ -151,10 +159,13 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], *, target_kind: 
         target_kind: As in `spaces.rows.target.Target`.
     """
     learned = learn_tables(reading, train, target, target_kind=target_kind)
-    if reading.text is None and not reading.arrays and len(learned) == 1:
+    if not reading.each_of_text and not reading.arrays and len(learned) == 1:
         return learned[0]
     arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
-    texts = None if reading.text is None else prepare_texts(reading.text, train)
+    texts = tuple(
+        prepare_texts(recipe, train, place if reading.each_text else None)
+        for place, recipe in enumerate(reading.each_of_text)
+    )
     # What was learned with the target's help has it in its own key.
     key = None if train.key is None else f"{train.key}|{reading}|{[table.key for table, _ in learned]}"
     prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)

@@ -101,6 +101,14 @@ class Float:
             raise ValueError(f"{name} must be {self.low} plus a multiple of {self.step}, got {value!r}")
         return self.snap(number) if self.step is not None else number
 
+    def constant(self, value: Any, name: str) -> float:
+        """Return a value that it may be fixed to, also outside the range.
+
+        Raises:
+            ValueError: It is no number, or of a kind that the range has not: negative, or no share of 1.
+        """
+        return _of_the_kind(self, _real(value, name), name)
+
     def unlabel(self, label: Any) -> Any:
         """Return the value stored as a parameter: itself."""
         return label
@@ -164,6 +172,14 @@ class Int:
         if (number - self.low) % self.step:
             raise ValueError(f"{name} must be {self.low} plus a multiple of {self.step}, got {value!r}")
         return number
+
+    def constant(self, value: Any, name: str) -> int:
+        """Return a value that it may be fixed to, also outside the range.
+
+        Raises:
+            ValueError: It is not whole, or below zero, or zero on a logarithmic scale.
+        """
+        return int(_of_the_kind(self, _whole(value, name), name))
 
     def unlabel(self, label: Any) -> Any:
         """Return the value stored as a parameter: itself."""
@@ -272,6 +288,17 @@ def _whole(value: Any, name: str) -> int:
     if number != int(number):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
     return int(value)
+
+
+def _of_the_kind(leaf: Float | Int, number: float, name: str) -> float:
+    """Return a number if it could be in a range like a leaf's."""
+    if leaf.log and number <= 0:
+        raise ValueError(f"{name} must be above 0, got {number}")
+    if leaf.low >= 0 and number < 0:
+        raise ValueError(f"{name} must not be negative, got {number}")
+    if isinstance(leaf, Float) and not leaf.log and leaf.low >= 0 and leaf.high < 1 < number:
+        raise ValueError(f"{name} is a share and must be between 0 and 1, got {number}")
+    return number
 
 
 def _check_range(leaf: Float | Int) -> None:

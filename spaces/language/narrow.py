@@ -1,11 +1,19 @@
 """Narrow or replace parts of a family's space, by name.
 
 >>> from spaces.language.leaves import Choice, Float, Int
+>>> from spaces.language.parts import counted
 >>> space = {"units": Int(16, 512, log=True), "optimizer": Choice({"adam": {"rate": Float(0.1, 1.0)}, "sgd": {}})}
 >>> narrow(space, {"units": {"low": 32, "high": 64}, "optimizer": ["adam"]})["units"]
 Int(32, 64, log=True)
 >>> narrow(space, {"optimizer.adam.rate": 0.5})["optimizer"].options["adam"]
 {'rate': 0.5}
+
+A parameter of a part that is there or not is named as if it stood beside it, and a count says whether it is there (see
+`spaces.language.parts`). What stands beside a depth may differ by layer.
+
+>>> space = {"depth": counted("depth", Int(0, 2), {"units": Int(8, 64)})}
+>>> narrow(space, {"depth": 2, "units": {1: 32, 2: 64}})["depth"].options
+{'layers': {'depth': 2, 'units': {'1': 32, '2': 64}}}
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ from typing import Any
 
 from spaces.language.complaints import unknown_name
 from spaces.language.leaves import Choice, Float, Int
+from spaces.language.parts import by_layer, check_layers, inside, is_part, with_count
 from spaces.language.space import Space, leaves
 
 _KEPT = object()
@@ -27,23 +36,23 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
     Args:
         space: The family's space.
-        changes: By name (nested, or dotted): a plain value fixes a parameter, also a number that can be nothing; a
-            `{"low": ..., "high": ...}` mapping or a new leaf of the same type changes its range; a list keeps those
-            options of a `Choice`; a name keeps one; a mapping reaches inside an option; both may be said of one
-            `Choice`.
+        changes: By name (nested, or dotted): a plain value fixes a parameter, also outside its range; a
+            `{"low": ..., "high": ...}` mapping or a new leaf of the same type changes its range, or gives a constant
+            one; a list keeps those options of a `Choice`; a name keeps one; a mapping reaches inside an option; both
+            may be said of one `Choice`; a mapping from 1, 2, ... says each of these of a layer.
 
     Raises:
         ValueError: A name does not exist (the right ones are listed), or the type would change.
     """
-    return _mapping(space, _nest(changes), "")
+    return _mapping(space, nested(changes), "")
 
 
-def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
+def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Turn dotted and nested names into nested mappings; nothing is said twice."""
-    nested: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for name, change in _dotted(changes, ""):
         *parents, last = name.split(".")
-        place = nested
+        place = whole
         for parent in parents:
             inside = place.setdefault(parent, {})
             if not isinstance(inside, dict):
@@ -58,7 +67,7 @@ def _nest(changes: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name} is changed twice: as {there!r}, and as {change!r}")
         else:
             place[last] = change
-    return nested
+    return whole
 
 
 def _dotted(changes: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
@@ -71,12 +80,50 @@ def _dotted(changes: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]
 
 
 def _mapping(space: Space, changes: Mapping[str, Any], name: str) -> dict[str, Any]:
-    for key in changes:
-        if key not in space:
-            raise ValueError(unknown_name(_join(name, key), [_join(name, known) for known in space]))
-    return {
-        key: _node(child, changes[key], _join(name, key)) if key in changes else child for key, child in space.items()
+    there = {key: its for key, its in changes.items() if key in space}
+    layered = {key: its for key, its in there.items() if by_layer(its) and _plain(space[key])}
+    narrowed = {
+        key: _node(child, there[key], _join(name, key)) if key in there.keys() - layered.keys() else child
+        for key, child in space.items()
     }
+    for key, its in layered.items():
+        check_layers(narrowed, its, _join(name, key))
+        narrowed[key] = {
+            layer: _node(space[key], its[layer], _join(name, f"{key}.{layer}")) for layer in sorted(its, key=int)
+        }
+    for key in changes.keys() - there.keys():
+        part = _part_with(key, space, narrowed, name=name)
+        narrowed[part] = _in_part(narrowed[part], {key: changes[key]}, _join(name, part))
+    return narrowed
+
+
+def _plain(node: Any) -> bool:
+    """Return whether a node is a parameter without others inside."""
+    return not isinstance(node, Mapping) and not (isinstance(node, Choice) and node.conditional)
+
+
+def _part_with(key: str, space: Space, narrowed: Space, *, name: str) -> str:
+    """Return the one part that has a parameter of this name: one that may be there or not, or else the only option."""
+    proper = {part: node.options[option] for part, node in space.items() if is_part(node) and (option := inside(node))}
+    kept = {part: node.options[option] for part, node in narrowed.items() if (option := inside(node))}
+    for parts in (proper, kept):
+        having = [part for part, its in parts.items() if key in its]
+        if len(having) == 1:
+            return having[0]
+        if having:
+            which = " or ".join(_join(name, f"{part}.{key}") for part in having)
+            raise ValueError(f"{_join(name, key)} may be {which}: write which")
+    known = dict.fromkeys([*space, *(its for part in proper.values() for its in part)])
+    raise ValueError(unknown_name(_join(name, key), [_join(name, one) for one in known]))
+
+
+def _in_part(part: Choice, changes: Mapping[str, Any], name: str) -> Choice:
+    """Return a part with changes of its parameters."""
+    option = inside(part)
+    if option is None:
+        raise ValueError(f"{name} is {part.middle!r}, so {', '.join(changes)} would change nothing: leave it out")
+    its = _mapping(part.options[option], changes, _join(name, option))
+    return Choice({**part.options, option: its}, default=part.default)
 
 
 def _node(node: Any, change: Any, name: str) -> Any:
@@ -93,8 +140,16 @@ def _node(node: Any, change: Any, name: str) -> Any:
         return _choice(node, change, name)
     if isinstance(node, Float | Int):
         return _range(node, change, name)
-    if type(change) is not type(node):
-        raise ValueError(f"{name} is the constant {node!r}: give another {type(node).__name__}, got {change!r}")
+    return _constant(node, change, name)
+
+
+def _constant(value: Any, change: Any, name: str) -> Any:
+    """Return another constant of the same type, or a leaf of such values."""
+    given = change.middle if isinstance(change, Float | Int | Choice) else change
+    if type(value) is float and type(given) is int:
+        return float(given) if given is change else change
+    if type(given) is not type(value) or (isinstance(change, Choice) and change.conditional):
+        raise ValueError(f"{name} is the constant {value!r}: give another {type(value).__name__}, got {change!r}")
     return change
 
 
@@ -105,7 +160,7 @@ def _range(leaf: Float | Int, change: Any, name: str) -> Any:
             raise ValueError(f"{name} is of type {kind.__name__}, so its new range must be too, got {change!r}")
         return change
     if not isinstance(change, Mapping):
-        return kind(leaf.low, leaf.high, log=leaf.log, step=leaf.step).member(change, name)  # type: ignore[arg-type]
+        return leaf.constant(change, name)
     known = [field.name for field in fields(kind)]
     for key in change:
         if key not in known:
@@ -123,6 +178,8 @@ def _range(leaf: Float | Int, change: Any, name: str) -> Any:
 
 
 def _choice(leaf: Choice, change: Any, name: str) -> Any:
+    if (part := with_count(leaf, change, name)) is not None:
+        return part
     if isinstance(change, Choice):
         if change.conditional != leaf.conditional:
             raise ValueError(f"{name}: a Choice of {'sub-spaces' if leaf.conditional else 'values'} is needed here")
@@ -132,8 +189,12 @@ def _choice(leaf: Choice, change: Any, name: str) -> Any:
     if leaf.conditional and isinstance(change, int | float) and (found := _fixed(leaf, change)):
         return Choice(found)
     if isinstance(change, Mapping) and leaf.conditional:
-        return Choice(_mapping(leaf.options, change, name), default=leaf.default)
-    kept = [leaf.member(option, name) for option in (change if isinstance(change, list | tuple) else [change])]
+        option = inside(leaf)
+        of_part = [key for key in change if option and key not in leaf.options and key in leaf.options[option]]
+        named = {key: its for key, its in change.items() if key not in of_part}
+        narrowed = Choice(_mapping(leaf.options, named, name), default=leaf.default)
+        return _in_part(narrowed, {key: change[key] for key in of_part}, name) if of_part else narrowed
+    kept = [_member(leaf, option, name) for option in (change if isinstance(change, list | tuple) else [change])]
     if not kept:
         raise ValueError(f"{name} must keep at least one of {list(leaf.options)}")
     default = leaf.default if leaf.default in kept else None
@@ -144,15 +205,25 @@ def _choice(leaf: Choice, change: Any, name: str) -> Any:
 
 def _fixed(leaf: Choice, number: float) -> dict[str, Any]:
     """Return the option that can be just this number, fixed to it; nothing where none can."""
-    for option, inside in leaf.options.items():
+    for option, its in leaf.options.items():
         try:
-            if isinstance(inside, Float | Int):
-                return {option: inside.member(number, option)}
-            if inside == number and isinstance(inside, int | float):
-                return {option: inside}
+            if isinstance(its, Float | Int):
+                return {option: its.constant(number, option)}
+            if its == number and isinstance(its, int | float):
+                return {option: its}
         except ValueError:
             continue
     return {}
+
+
+def _member(leaf: Choice, option: Any, name: str) -> Any:
+    """Return an option."""
+    try:
+        return leaf.member(option, name)
+    except ValueError as error:
+        if leaf.conditional:
+            raise
+        raise ValueError(f"{error}; a value that is not among them is written Choice([{option!r}])") from None
 
 
 def _join(name: str, key: str) -> str:

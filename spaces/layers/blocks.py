@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from spaces.language.optional import chosen
+from spaces.language.parts import layers_of
 from spaces.language.space import Config
 
 CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.layers.SimpleRNN}
 
 
-def widths(units: int, depth: int, shape: str) -> list[int]:
-    """Return the width of each layer: all alike, or each half the one before (at least 4).
+def widths(units: int | Mapping[str, int], depth: int, shape: str) -> list[int]:
+    """Return the width of each layer: all alike, or each half the one before (at least 4); or as it says of each layer.
 
     >>> widths(64, 3, "rectangle"), widths(64, 3, "funnel")
     ([64, 64, 64], [64, 32, 16])
     """
+    if isinstance(units, Mapping):
+        return [units[str(i + 1)] for i in range(depth)]
     return [max(4, units >> i) if shape == "funnel" else units for i in range(depth)]
+
+
+def each_layer(config: Mapping[str, Any], depth: int) -> Iterator[Config]:
+    """Yield the parameters of each layer: those that differ by layer are mappings from its number.
+
+    >>> [*each_layer({"units": {"1": 32, "2": 64}, "dropout": 0.1}, 2)]
+    [{'units': 32, 'dropout': 0.1}, {'units': 64, 'dropout': 0.1}]
+    """
+    for layer in map(str, range(1, depth + 1)):
+        yield {
+            name: value[layer] if isinstance(value, Mapping) and layer in value else value
+            for name, value in config.items()
+        }
 
 
 def regularizer(config: dict[str, Any]) -> keras.Regularizer | None:
@@ -71,63 +88,59 @@ def residual(x: Any, y: Any) -> Any:
 def convolutions(
     x: Any,
     *,
-    filters: int,
-    kernel_size: int,
     depth: int,
     separable: bool,
-    pool_size: int,
+    padding: str,
     batch_normalization: bool,
-    dropout: float,
+    **by_layer: Any,
 ) -> Any:
-    """Stack one-dimensional convolutions with relu, each followed by max pooling; never shorter than one step."""
+    """Stack one-dimensional convolutions with relu, each followed by max pooling.
+
+    Args:
+        x: `(rows, steps, features)`.
+        depth: How many convolutions.
+        separable: Whether they are depthwise separable.
+        padding: `"same"`: no step is lost at the ends; or `"valid"`, of convolutions and pooling.
+        batch_normalization: Whether each is followed by batch normalization.
+        by_layer: `filters`, `kernel_size`, `pool_size` (1 for none) and `dropout`, of all or of each (`each_layer`).
+    """
     kind = keras.layers.SeparableConv1D if separable else keras.layers.Conv1D
-    for _ in range(depth):
-        x = kind(filters, kernel_size, padding="same", use_bias=not batch_normalization)(x)
+    for its in each_layer(by_layer, depth):
+        x = kind(its["filters"], its["kernel_size"], padding=padding, use_bias=not batch_normalization)(x)
         if batch_normalization:
             x = keras.layers.BatchNormalization()(x)
         x = keras.layers.Activation("relu")(x)
-        if pool_size > 1:
-            x = keras.layers.MaxPooling1D(pool_size, padding="same")(x)
-        x = keras.layers.Dropout(dropout)(x)
+        if its["pool_size"] > 1:
+            x = keras.layers.MaxPooling1D(its["pool_size"], padding=padding)(x)
+        x = keras.layers.Dropout(its["dropout"])(x)
     return x
 
 
 def recurrent_layers(
     x: Any,
     *,
-    cell: str,
-    units: int,
     depth: int,
     direction: str,
-    dropout: float,
-    recurrent_dropout: float,
     mask: Any = None,
+    **by_layer: Any,
 ) -> tuple[Any, Any]:
     """Stack recurrent layers that return every step; the first reads backward where that is asked for.
 
     Args:
         x: `(rows, steps, features)`.
-        cell: A name of `CELLS`.
-        units: Units of each layer and direction.
         depth: How many layers.
         direction: `"forward"`, `"backward"` or `"bidirectional"`.
-        dropout: Share of what a layer reads.
-        recurrent_dropout: Share of what a layer remembers.
         mask: `(rows, steps)`, which steps are read; all when left out.
+        by_layer: `cell` (a name of `CELLS`), `units` of each direction, `activation`, `dropout` (the share of what a
+            layer reads) and `recurrent_dropout` (of what it remembers), of all layers or of each (`each_layer`).
 
     Returns:
         All steps in the order in which they were read, and their mask.
     """
-    kind = CELLS[cell]
-    for i in range(depth):
+    for i, its in enumerate(each_layer(by_layer, depth)):
         backward = direction == "backward" and i == 0
-        layer = kind(
-            units,
-            return_sequences=True,
-            go_backwards=backward,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-        )
+        kind = CELLS[its.pop("cell")]
+        layer = kind(its.pop("units"), return_sequences=True, go_backwards=backward, **its)
         x = (keras.layers.Bidirectional(layer) if direction == "bidirectional" else layer)(x, mask=mask)
         if backward and mask is not None:
             mask = keras.ops.flip(mask, axis=1)
@@ -142,6 +155,11 @@ def pooled(x: Any, how: str, direction: str = "forward", *, mask: Any = None) ->
     out the steps that a mask `(rows, steps)` leaves out; these stand in front, or behind where x was read backward.
     """
     match how:
+        case "last" if direction != "bidirectional":
+            return x[:, -1]
+        case "last":
+            half = x.shape[-1] // 2
+            return keras.layers.Concatenate()([x[:, -1, :half], _first(x, mask)[:, half:]])
         case "max":
             return keras.layers.GlobalMaxPooling1D()(x if mask is None else _where(mask, x, -1e9))
         case "average":
@@ -154,10 +172,7 @@ def pooled(x: Any, how: str, direction: str = "forward", *, mask: Any = None) ->
             counted = None if mask is None else keras.ops.expand_dims(mask, -1)
             weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1)(x), mask=counted)
             return keras.layers.Flatten()(keras.layers.Dot(axes=(1, 1))([weights, x]))
-    if direction != "bidirectional":
-        return x[:, -1]
-    half = x.shape[-1] // 2
-    return keras.layers.Concatenate()([x[:, -1, :half], _first(x, mask)[:, half:]])
+    raise ValueError(f"pooling must be last, max, average, attention or flatten, got {how!r}")
 
 
 def _first(x: Any, mask: Any) -> Any:
@@ -175,14 +190,22 @@ def _where(mask: Any, x: Any, other: float) -> Any:
 
 def hidden(x: Any, config: Config, penalty: keras.Regularizer | None = None, *, shortcuts: bool = False) -> Any:
     """Stack the hidden layers that a config describes."""
-    for units in widths(config["units"], config["depth"], config["shape"]):
+    depth = config["depth"]
+    each = zip(widths(config["units"], depth, config["shape"]), each_layer(config, depth), strict=True)
+    for units, its in each:
         y = dense_block(
             x,
             units,
-            activation=config["activation"],
-            dropout=chosen(config["dropout"]),
-            batch_normalization=config["batch_normalization"],
+            activation=its["activation"],
+            dropout=chosen(its["dropout"]),
+            batch_normalization=its["batch_normalization"],
             penalty=penalty,
         )
         x = residual(x, y) if shortcuts else y
     return x
+
+
+def hidden_part(x: Any, part: Config) -> Any:
+    """Stack the hidden layers of a part that may be there or not (`spaces.layers.spaces.hidden_space`)."""
+    layers = layers_of(part)
+    return x if layers is None else hidden(x, layers)

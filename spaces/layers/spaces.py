@@ -1,11 +1,30 @@
-"""The spaces of stacks of layers that read steps in order, of texts and of series."""
+"""The spaces of stacks of layers: dense ones, and those that read steps in order, of texts and of series."""
 
 from __future__ import annotations
 
 from spaces.language.leaves import Choice, Float, Int
+from spaces.language.parts import DEPTH, counted
 from spaces.language.space import Space
 
 _LAST = Choice(["last", "max", "average", "attention"])
+
+
+def hidden_space(depth: Int, units: Int, *, dropout: float) -> Choice:
+    """Return the space of dense layers, if there are any: how many, how wide, and what is between them.
+
+    Args:
+        depth: How many there may be.
+        units: How wide they may be.
+        dropout: The default.
+    """
+    inner: Space = {
+        "units": units,
+        "shape": "rectangle",
+        "activation": Choice(["relu", "selu", "swish"]),
+        "batch_normalization": Choice([False, True]),
+        "dropout": Float(0.0, 0.6, default=dropout),
+    }
+    return counted(DEPTH, depth, inner)
 
 
 def convolution_space() -> Space:
@@ -30,6 +49,7 @@ def _convolutions() -> Space:
         "kernel_size": Int(2, 9, default=5),
         "depth": Int(1, 3, default=1),
         "separable": Choice([False, True]),
+        "padding": "same",
         "pool_size": Int(1, 5, default=2),
         "batch_normalization": Choice([False, True]),
         "dropout": Float(0.0, 0.5, default=0.1),
@@ -40,6 +60,7 @@ def _recurrent(*, masking: bool) -> Space:
     return {
         "cell": Choice(["gru", "lstm", "simple"]),
         "units": Int(8, 128, log=True),
+        "activation": "tanh",
         "depth": Int(1, 2, default=1),
         "direction": Choice(["bidirectional", "forward", "backward"]),
         **({"masking": Choice([False, True])} if masking else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,23 @@ class Stretches:
         base: The series, `(steps, channels)`.
         starts: int64 `(rows,)`, where each stretch begins.
         length: Steps of a stretch.
+        every: Every so many steps of the series is one of a stretch.
     """
 
     base: NDArray[Any]
     starts: NDArray[np.int64]
     length: int
+    every: int = 1
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where the steps of a stretch stand behind its start."""
+        return np.arange(self.length, dtype=np.int64) * self.every
+
+    @property
+    def last(self) -> NDArray[np.int64]:
+        """Where the last step of each stretch stands in the series."""
+        return self.starts + (self.length - 1) * self.every
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -56,11 +68,11 @@ class Stretches:
         return len(self.starts)
 
     def __getitem__(self, rows: Any) -> Stretches:
-        return Stretches(self.base, self.starts[rows], self.length)
+        return replace(self, starts=self.starts[rows])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Write it out."""
-        written = self.base[self.starts[:, None] + np.arange(self.length)]
+        written = self.base[self.starts[:, None] + self.offsets]
         return written if dtype is None else written.astype(dtype)
 
 

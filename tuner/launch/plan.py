@@ -13,8 +13,7 @@ from spaces.engines.engine import ENGINES, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, families_for, family_named, fitting
 from spaces.families.family import Family
 from spaces.language.complaints import unknown_name
-from spaces.language.narrow import narrow
-from spaces.language.space import Params, Space, check
+from spaces.language.space import Params, Space
 from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive
@@ -191,10 +190,8 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
 
 
 def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:
-    space = family.space(task.signature)
     try:
-        check(space)
-        space = narrow(space, changes)
+        space = family.narrowed(task.signature, changes)
         lacking = family.lacking(space, task.signature)
     except ValueError as error:
         raise ValueError(f"family {family.name!r}: {error}") from error

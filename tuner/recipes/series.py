@@ -47,6 +47,7 @@ def series_task(
     window: Count,
     horizon: Count | Sequence[int] = 1,
     stride: Count = 1,
+    every: Count = 1,
     time: str | None = None,
     channels: Sequence[str] | None = None,
     known: Sequence[str] = (),
@@ -67,6 +68,7 @@ def series_task(
         window: Steps that are read.
         horizon: How many steps after the window's last one the target is, or several such numbers.
         stride: Every so many steps a row begins.
+        every: Of the steps before, every so many is read: `window=240, every=6` are 240 hours of steps of ten minutes.
         time: The column of time stamps: dates, or texts of dates that can be read in one way. Gaps are filled with
             missing steps; what is forecast knows its own date.
         channels: The columns that are read; all of numbers when left out, the target among them.
@@ -84,7 +86,8 @@ def series_task(
             short for the window.
         ValueError: A number is out of range.
     """
-    window, stride = _count("window", window), _count("stride", stride)
+    window, stride, every = _count("window", window), _count("stride", stride), _count("every", every)
+    span = (window - 1) * every + 1
     horizons = [_count("horizon", one) for one in ([horizon] if np.ndim(horizon) == 0 else horizon)]  # type: ignore[union-attr]
     if not horizons or len(set(horizons)) < len(horizons):
         raise ValueError(f"horizon must be a number of steps, or several different ones, got {horizon!r}")
@@ -98,10 +101,10 @@ def series_task(
     base = _channels(frame, read)
     if empty := [name for name, values in zip(read, base.T, strict=True) if np.isnan(values).all()]:
         raise DataError(f"channel {empty[0]!r} holds no number at all")
-    moments = np.arange(window - 1, len(frame) - max(horizons), stride)
+    moments = np.arange(span - 1, len(frame) - max(horizons), stride)
     if len(moments) < 4:
         raise DataError(
-            f"{len(frame)} steps are too few for windows of {window} and a target {max(horizons)} steps later"
+            f"{len(frame)} steps are too few for windows over {span} and a target {max(horizons)} steps later"
         )
     values = {
         f"{name}+{ahead}": frame[name].to_numpy(np.float64)[moments + ahead] for name in targets for ahead in horizons
@@ -111,9 +114,10 @@ def series_task(
     rows = pd.DataFrame({name: one[there] for name, one in values.items()})
     dated = time if calendar and isinstance(step, pd.Timedelta) else None
     rows = pd.concat([rows, _known(frame, moments, horizons, known=known, time=dated)], axis=1)
-    gap = math.ceil((window - 1 + max(horizons)) / stride)
+    gap = math.ceil((span - 1 + max(horizons)) / stride)
     division = _division(split, gap)
-    stretches = Stretches(base, moments - (window - 1), window)
+    stretches = Stretches(base, moments - (span - 1), window, every)
+    read_step = None if step is None or any(horizon % every for horizon in horizons) else step * every
     task = Task(
         {"table": rows, PAST: stretches},
         list(values) if len(values) > 1 else next(iter(values)),
@@ -124,7 +128,7 @@ def series_task(
         test=test,
         seed=seed,
         continues={f"{name}+{ahead}": Follows(read.index(name), ahead) for name in targets for ahead in horizons},
-        columns={PAST: Series(channels=tuple(read), periods=_periods(step), clock=time or "")},
+        columns={PAST: Series(tuple(read), periods=_periods(read_step), clock=time or "", every=every)},
     )
     fold_parts(task)  # refuses a series that is too short for the gap within a fold's training rows
     return task
@@ -154,8 +158,10 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
     for name in channels:
         if name not in frame.columns:
             raise DataError(f"series: {unknown_name(name, list(frame.columns))}")
-    if len(frame) < past.shape[0]:
-        raise DataError(f"forecast needs the last {past.shape[0]} steps, got {len(frame)}")
+    every = past.details.get("every", 1)
+    span = (past.shape[0] - 1) * every + 1
+    if len(frame) < span:
+        raise DataError(f"forecast needs the last {span} steps, got {len(frame)}")
     ahead = {name: int(name.rpartition("+")[2]) for name in columns}
     row: dict[str, list[Any]] = {}
     for name, steps in ahead.items():
@@ -168,7 +174,7 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
             row[name] = [known[origin].iloc[steps - 1]]
     # As in training, what is missing at a window's beginning is carried on from before it.
     base = carried_forward(_channels(frame, channels))
-    window = base[None, -past.shape[0] :]
+    window = base[None, -span::every]
     predicted = np.asarray(ensemble.predict({"table": pd.DataFrame(row, index=[0]), PAST: window})).reshape(1, -1)
     index = [frame[time].iloc[-1] if time is not None else frame.index[-1]]
     return pd.DataFrame(predicted, columns=[one.name for one in ensemble.target.each], index=index)
@@ -209,6 +215,7 @@ def anomalies(
         name,
         window=past.shape[0],
         horizon=horizon,
+        every=past.details.get("every", 1),
         time=time,
         channels=channels,
         known=known,
@@ -222,7 +229,7 @@ def anomalies(
     frame, _ = _steps(read_frame(data), time)
     stretches = task.rows.table.arrays[0]
     assert isinstance(stretches, Stretches)
-    at = stretches.starts + stretches.length - 1 + horizon
+    at = stretches.last + horizon
     return pd.DataFrame(
         {
             "expected": expected,

@@ -124,13 +124,20 @@ def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callb
     if watched or stops_on_training_loss(config):
         found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
     match setting(config, "schedule"):
-        case "cosine":
+        case "cosine" | {"cosine": _}:
             halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
             found.append(_Schedule(halves))
         case "reduce_on_plateau":
-            lower = keras.callbacks.ReduceLROnPlateau(loss, factor=0.3, patience=max(1, patience // 3))
-            found.append(lower)
+            found.append(_lower_on_plateau(loss, patience, {}))
+        case {"reduce_on_plateau": settings}:
+            found.append(_lower_on_plateau(loss, patience, settings))
     return found
+
+
+def _lower_on_plateau(loss: str, patience: int, settings: Config) -> keras.callbacks.Callback:
+    """Return what lowers the rate where a loss stands still; by default for a third of the epochs of early stopping."""
+    waits = settings.get("patience") or max(1, patience // 3)
+    return keras.callbacks.ReduceLROnPlateau(loss, factor=settings.get("factor", 0.3), patience=waits)
 
 
 def setting(config: Config, name: str) -> Any:

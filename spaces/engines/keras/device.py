@@ -78,7 +78,7 @@ class _Gathered(NamedTuple):
     Attributes:
         base: The series, `(steps, channels)`.
         starts: Where each stretch begins.
-        steps: 0, 1, ... up to the length of a stretch.
+        steps: Where the steps of a stretch stand behind its start.
     """
 
     base: Any
@@ -92,7 +92,7 @@ class _Gathered(NamedTuple):
 
 def _placed(array: Any) -> Any:
     if isinstance(array, Stretches):
-        return _Gathered(tf.constant(array.base), tf.constant(array.starts), tf.range(array.length, dtype=tf.int64))
+        return _Gathered(tf.constant(array.base), tf.constant(array.starts), tf.constant(array.offsets))
     return tf.constant(np.asarray(array))
 
 

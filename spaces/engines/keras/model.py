@@ -16,10 +16,11 @@ from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
+from spaces.inputs.apart import APART, settings_of
 from spaces.inputs.arrays import array_recipes
 from spaces.inputs.prepared import Columns, Reading, learn, learn_tables
 from spaces.inputs.table.matrix import Recipe
-from spaces.inputs.text.vocabulary import Tokens, prepare_texts, text_recipe
+from spaces.inputs.text.vocabulary import TextRecipe, Tokens, prepare_texts, text_recipe
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Rows
@@ -64,11 +65,12 @@ class KerasModel:
 
         def built(fold: Fold) -> keras.Model:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
-            for text in signature.texts[:1]:  # texts share a vocabulary, and so their vectors
-                if text.vectors and reading.text:
+            words = [recipe for recipe in reading.each_of_text if isinstance(recipe, Tokens) and recipe.unit == "word"]
+            for text in signature.texts[:1] if words else ():  # texts share a vocabulary, and so their vectors
+                if text.vectors:
                     from spaces.inputs.text.networks import start_from_vectors  # builders are not needed to load
 
-                    start_from_vectors(fresh, prepare_texts(reading.text, fold.train.table).vocabulary, text.vectors)
+                    start_from_vectors(fresh, prepare_texts(words[0], fold.train.table).vocabulary, text.vectors)
             return fresh
 
         def fit(trainer: Trainer, fold: Fold, _: Fold) -> KerasFitted:
@@ -79,6 +81,8 @@ class KerasModel:
     def reading(self) -> Reading:
         """Return how rows become what the network reads."""
         config, text = self.config, None
+        each: tuple[TextRecipe, ...] = ()
+        apart = config.get(APART, ())
         scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
         tables = tuple(
             Recipe(scaling, "onehot", one.cardinalities, crosses, one.columns) for one in self.signature.tables
@@ -86,9 +90,10 @@ class KerasModel:
         if self.signature.texts:
             longest = max(one.shape[0] for one in self.signature.texts)
             own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
-            text = text_recipe(config) if "text" in config else own
+            text = own if "text" not in config else None if "text" in apart else text_recipe(config)
+            each = tuple(text_recipe(settings_of(config, one)) for one in self.signature.texts) if text is None else ()
         arrays = array_recipes(self.signature, config, "network")
-        return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins)
+        return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins, each_text=each)
 
     def _fit_fold(
         self, trainer: Trainer, reading: Reading, fold: Fold, *, widths: tuple[int, ...], watch: Watch

@@ -8,15 +8,16 @@ from typing import Any
 import keras
 
 from spaces.engines.engine import at
+from spaces.inputs.apart import APART, settings_of
 from spaces.inputs.kinds import kind_named
 from spaces.language.space import Config
-from spaces.layers.blocks import hidden
+from spaces.layers.blocks import hidden_part
 from spaces.layers.heads import head
 from spaces.rows.signature import Input, Signature
 
 
 def build_functional(config: Config, signature: Signature) -> keras.Model:
-    """Build a network with a branch for each input, those of one kind all of one kind too."""
+    """Build a network with a branch for each input, those of one kind alike unless they are set apart."""
     inputs: list[Any] = []
     vectors: list[Any] = []
     states: list[list[Any]] = []
@@ -26,10 +27,10 @@ def build_functional(config: Config, signature: Signature) -> keras.Model:
         vector, *sequence = branch(_alone(read))
         inputs, vectors, states = [*inputs, *read], [*vectors, vector], [*states, *([sequence] if sequence else [])]
     # With texts, whether attention can be asked for depends on the branch that reads them.
-    where = next(iter(config["text"].values())) if signature.texts else config
+    where = next(iter(config["text"].values())) if signature.texts and APART not in config else config
     ((how, its),) = where.get("merge", {"concatenate": {}}).items()
     merged = merge(how, vectors, states, **its)
-    return _model(inputs, head(hidden(merged, config), signature.target))
+    return _model(inputs, head(hidden_part(merged, config["depth"]), signature.target))
 
 
 def build_siamese(config: Config, signature: Signature) -> keras.Model:
@@ -50,12 +51,12 @@ def build_siamese(config: Config, signature: Signature) -> keras.Model:
         inputs += read
         (compared if twin else vectors).append(branch(_alone(read))[0])
     merged = merge("concatenate", [*vectors, compare(config["comparison"], *compared)], [])
-    return _model(inputs, head(hidden(merged, config), signature.target))
+    return _model(inputs, head(hidden_part(merged, config["depth"]), signature.target))
 
 
 def encoder(one: Input, config: Config, signature: Signature, *, name: str) -> keras.Model:
     """Build the branch that reads an input, `inputs -> [vector]`, behind it the states that attention may ask."""
-    branch: keras.Model = at(kind_named(one.kind).build)(config, one, signature, name=name)
+    branch: keras.Model = at(kind_named(one.kind).build)(settings_of(config, one), one, signature, name=name)
     return branch
 
 
@@ -80,21 +81,27 @@ def merge(how: str, vectors: list[Any], states: list[list[Any]], *, hops: int = 
         return keras.layers.Concatenate()([*vectors, *answers])
     if how == "concatenate":
         return keras.layers.Concatenate()(vectors)
+    if how not in ("add", "multiply"):
+        raise ValueError(f"merge must be concatenate, add, multiply or attention, got {how!r}")
     width = max(vector.shape[-1] for vector in vectors)
     alike = [keras.layers.Dense(width)(vector) for vector in vectors]
     return keras.layers.Add()(alike) if how == "add" else keras.layers.Multiply()(alike)
 
 
 def compare(how: str, left: Any, right: Any) -> Any:
-    """Compare two vectors: their distances alone, difference and product by element, or these and both vectors."""
+    """Compare two vectors: their distances alone, difference and product, these and the vectors, or the vectors."""
     difference, product = keras.ops.absolute(left - right), left * right
     match how:
+        case "all":
+            return keras.layers.Concatenate()([left, right, difference, product])
+        case "concatenate":
+            return keras.layers.Concatenate()([left, right])
         case "distance":
             cosine = keras.layers.Dot(axes=-1, normalize=True)([left, right])
             return keras.layers.Concatenate()([cosine, keras.ops.mean(difference, axis=-1, keepdims=True)])
         case "difference_and_product":
             return keras.layers.Concatenate()([difference, product])
-    return keras.layers.Concatenate()([left, right, difference, product])
+    raise ValueError(f"comparison must be all, difference_and_product, distance or concatenate, got {how!r}")
 
 
 def _attend(query: Any, steps: Any, mask: Any = None) -> Any:
@@ -110,7 +117,8 @@ def _read(signature: Signature, config: Config) -> tuple[Input, ...]:
     """Return the inputs as the network gets them: a config may say that an array is read otherwise."""
     kinds = [kind_named(one.kind).arrays for one in signature.inputs]
     return tuple(
-        one if arrays is None else arrays.fed(one, config) for one, arrays in zip(signature.inputs, kinds, strict=True)
+        one if arrays is None else arrays.fed(one, settings_of(config, one))
+        for one, arrays in zip(signature.inputs, kinds, strict=True)
     )
 
 

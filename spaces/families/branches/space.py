@@ -10,8 +10,9 @@ from spaces.inputs.kind import LEARNING_RATE, InputKind, Pace
 from spaces.inputs.kinds import kind_named, kinds_of
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import branch
-from spaces.language.leaves import Choice, Float, Int
+from spaces.language.leaves import Choice, Int
 from spaces.language.space import Space
+from spaces.layers.spaces import hidden_space
 from spaces.rows.signature import Input, Signature
 
 _FEW_ROWS = 500
@@ -52,9 +53,9 @@ def siamese_space(signature: Signature) -> Space:
     if signature.texts:
         texts = {"text": _branches(kind_named("text"), signature.texts[0], signature)}
     # Whether two vectors are alike is no linear function of them.
-    network = {**_network(signature), "depth": Int(1, 3, default=1)}
+    network = {**_network(signature), "depth": _hidden(Int(1, 3, default=1))}
     if signature.pair is not None and signature.pair[0].kind == "table":
-        network |= {"table": {"units": Int(8, 256, log=True), "depth": Int(1, 3, default=1)}}
+        network |= {"table": {"depth": _of_table(Int(1, 3, default=1))}}
     return {**texts, **_arrays(signature), "comparison": comparison, **network}
 
 
@@ -89,19 +90,22 @@ def _network(signature: Signature) -> Space:
     if signature.tables:
         table = {
             "scaling": Choice(scalings(signature)),
-            "table": {"units": Int(8, 256, log=True), "depth": Int(0, 3, default=1)},
+            "table": {"depth": _of_table(Int(0, 3, default=1))},
             "dropped_features": 0.0,
         }
     return {
         **table,
-        "depth": Int(0, 2, default=0),
-        "units": Int(16, 256, log=True),
-        "shape": "rectangle",
-        "activation": Choice(["relu", "selu", "swish"]),
-        "batch_normalization": Choice([False, True]),
-        "dropout": Float(0.0, 0.6, default=0.3),
+        "depth": _hidden(Int(0, 2, default=0)),
         **training(signature, learning_rate=(2e-4, 1e-2, 2e-3)),
         "batch_size": Int(max(16, largest // 16), largest, log=True),
         "epochs": pace.epochs * scarce,
         "patience": pace.patience * scarce,
     }
+
+
+def _hidden(depth: Int) -> Choice:
+    return hidden_space(depth, Int(16, 256, log=True), dropout=0.3)
+
+
+def _of_table(depth: Int) -> Choice:
+    return hidden_space(depth, Int(8, 256, log=True), dropout=0.3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spaces.families.shared_spaces import class_weights, loss_weights
+from spaces.families.shared_spaces import class_weights, loss_weights, schedules
 from spaces.inputs.table.spaces import scalings
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.optional import none_or
@@ -45,7 +45,7 @@ def dense_space(signature: Signature) -> Space:
             }
         ),
         "weight_averaging": Choice({"none": {}, "ema": {"steps": Int(20, 1000, log=True)}}),
-        "schedule": Choice(["reduce_on_plateau", "cosine", "constant"]),
+        "schedule": schedules(),
         **class_weights(signature),
         **loss_weights(signature),
         "batch_size": Int(smallest, largest, log=True),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,14 +32,14 @@ def past_of(table: Table, channels: Sequence[int]) -> Array:
     """Return some channels of the past, `(rows, steps, channels)`, missing steps filled with the last known value."""
     array = table.arrays[0]
     if isinstance(array, Stretches):
-        return Stretches(carried_forward(array.base[:, list(channels)]), array.starts, array.length)
+        return replace(array, base=carried_forward(array.base[:, list(channels)]))
     return carried_forward(np.asarray(array)[..., list(channels)])
 
 
 def last_values(table: Table, target: Target) -> NDArray[np.float64]:
     """Return the last known value of what each target continues, `(rows, targets)`; the mean where none is known."""
     past = past_of(table, [follows.channel for follows in followed(target)])
-    last = past.base[past.starts + past.length - 1] if isinstance(past, Stretches) else np.asarray(past)[:, -1]
+    last = past.base[past.last] if isinstance(past, Stretches) else np.asarray(past)[:, -1]
     known = np.isfinite(last)
     usual = [column[its].mean() if its.any() else 0.0 for column, its in zip(last.T, known.T, strict=True)]
     return np.where(known, last, usual).astype(np.float64)
@@ -68,12 +68,14 @@ class NaiveFitted(InSteps):
     Attributes:
         how: `{"last": {}}`, `{"seasonal": {"period": steps}}`, `{"mean": {"steps": steps}}` or `{"drift": {}}`.
         follows: What each target continues.
+        every: Steps of the series from one that is read to the next.
         curves: There are none.
     """
 
     library: ClassVar[str] = "naive"
     how: Mapping[str, Any]
     follows: tuple[Follows, ...]
+    every: int = 1
     curves: Curves = field(default_factory=dict)
 
     @property
@@ -90,16 +92,16 @@ class NaiveFitted(InSteps):
     def _some(self, past: NDArray[Any]) -> NDArray[np.float64]:
         # What is missing before the first known step is taken to have been like it.
         known = np.flip(carried_forward(np.flip(past.astype(np.float64), axis=1)), axis=1)
-        predicted = [self._forecast(known[:, :, i], one.horizon) for i, one in enumerate(self.follows)]
+        predicted = [self._forecast(known[:, :, i], one.horizon / self.every) for i, one in enumerate(self.follows)]
         return np.nan_to_num(np.stack(predicted, axis=1))
 
-    def _forecast(self, past: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+    def _forecast(self, past: NDArray[np.float64], horizon: float) -> NDArray[np.float64]:
         steps = past.shape[1]
         ((how, settings),) = self.how.items()
         match how:
             case "seasonal":  # the same time a period ago, or as many periods as the horizon is long
                 period = int(settings["period"])
-                return past[:, steps - 1 + horizon - period * math.ceil(horizon / period)]
+                return past[:, steps - 1 + int(horizon) - period * math.ceil(horizon / period)]
             case "mean":
                 mean: NDArray[np.float64] = past[:, -int(settings["steps"]) :].mean(axis=1)
                 return mean
@@ -109,13 +111,14 @@ class NaiveFitted(InSteps):
 
     def save(self, folder: Path) -> None:
         """Write `model.json`."""
-        settings = {"library": self.library, "how": self.how, "follows": self.follows}
+        settings = {"library": self.library, "how": self.how, "follows": self.follows, "every": self.every}
         (folder / "model.json").write_text(json.dumps(settings))
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> NaiveFitted:
         """Read what `save` wrote."""
-        return NaiveFitted(settings["how"], tuple(Follows(*one) for one in settings["follows"]))
+        follows = tuple(Follows(*one) for one in settings["follows"])
+        return NaiveFitted(settings["how"], follows, settings.get("every", 1))
 
 
 @dataclass(frozen=True)
@@ -128,17 +131,22 @@ class NaiveModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[NaiveFitted]:
         """Return the same forecast for each fold."""
-        follows = tuple(followed(self.signature.target))
+        follows, every = tuple(followed(self.signature.target)), _every(self.signature)
         for _ in folds:
-            yield NaiveFitted(self.config["forecast"], follows)
+            yield NaiveFitted(self.config["forecast"], follows, every)
 
 
 def naive_space(signature: Signature) -> Space:
     """Return the naive forecasts: the last value, the same time a period ago, the mean of the last period, drift."""
     (series,) = signature.arrays
     steps, periods = series.shape[0], series.details.get("periods", ())
-    furthest = max((part.follows.horizon for part in signature.targets if part.follows), default=1)
-    fitting = [period for period in periods if period * -(-furthest // period) < steps + 1]
+    furthest = max((one.horizon for one in followed(signature.target)), default=1) / _every(signature)
+    fitting = [period for period in periods if period * math.ceil(furthest / period) < steps + 1]
     seasons: Space = {"seasonal": {"period": Choice(fitting)}} if fitting else {}
     means = [period for period in periods if period <= steps] or [steps]
     return {"forecast": Choice({"last": {}, **seasons, "mean": {"steps": Choice(means[:1])}, "drift": {}})}
+
+
+def _every(signature: Signature) -> int:
+    """Return how many steps of the series lie between two that are read."""
+    return int(signature.arrays[0].details.get("every", 1))

@@ -30,6 +30,7 @@ from spaces.families.pretrained.features import BaseFeatures, Cut, base_features
 from spaces.inputs.arrays import array_recipes
 from spaces.inputs.image.networks import augmented
 from spaces.inputs.prepared import Reading, learn
+from spaces.language.parts import layers_of
 from spaces.language.space import Config
 from spaces.layers.at_rest import AtRest
 from spaces.layers.blocks import hidden
@@ -146,7 +147,10 @@ def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np
     """Build what reads features, standardised with mean and variance of training rows, which stay as they are."""
     vector = keras.Input(signature.input.shape)
     standard = keras.layers.BatchNormalization(epsilon=_EPSILON, center=False, scale=False, trainable=False)
-    x = keras.layers.Dropout(config["dropout"])(hidden(standard(vector), config))
+    x, layers = standard(vector), layers_of(config["depth"])
+    if layers is not None:
+        x = hidden(x, {**layers, "dropout": config["dropout"]})
+    x = keras.layers.Dropout(config["dropout"])(x)
     standard.set_weights(list(scale))
     return keras.Model(vector, head(x, signature.target))
 

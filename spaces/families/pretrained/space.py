@@ -6,6 +6,7 @@ from spaces.families.estimators.spaces import trees_space
 from spaces.families.shared_spaces import training
 from spaces.inputs.image.spaces import augmentation
 from spaces.language.leaves import Choice, Float, Int
+from spaces.language.parts import DEPTH, counted
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
 
@@ -21,12 +22,14 @@ def pretrained_space(signature: Signature) -> Space:
         "epochs": 8,
         "augmentation": augmentation(3),
     }
-    network: Space = {
-        "depth": Int(0, 1, default=0),
+    layers: Space = {
         "units": Int(16, 256, log=True),
         "shape": "rectangle",
         "activation": "relu",
         "batch_normalization": False,
+    }
+    network: Space = {
+        "depth": counted(DEPTH, Int(0, 1, default=0), layers),
         "dropout": Float(0.0, 0.7, default=0.4),
         **training(signature, learning_rate=(5e-4, 3e-2, 5e-3)),  # an epoch over features costs next to nothing
         "batch_size": Int(16, 64, log=True),

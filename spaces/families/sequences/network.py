@@ -10,7 +10,7 @@ from spaces.families.sequences.windows import FIRST_CATEGORY
 from spaces.inputs.text.networks import text_encoder, text_inputs
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
-from spaces.layers.blocks import CELLS
+from spaces.layers.blocks import CELLS, each_layer, residual
 from spaces.layers.heads import head
 from spaces.rows.signature import Signature
 
@@ -68,25 +68,25 @@ def _steps(config: Config, signature: Signature, width: int) -> tuple[list[Any],
 
 
 def _recurrent(x: Any, config: Config, layers: Config) -> Any:
-    for i in range(layers["depth"]):
-        layer = CELLS[layers["cell"]](
-            layers["units"],
+    for i, its in enumerate(each_layer(layers, layers["depth"])):
+        layer = CELLS[its["cell"]](
+            its["units"],
             return_sequences=True,
             dropout=config["dropout"] if i else 0.0,
-            recurrent_dropout=layers["recurrent_dropout"],
+            recurrent_dropout=its["recurrent_dropout"],
         )
         y = (keras.layers.Bidirectional(layer) if config["direction"] == "both" else layer)(x)
-        x = keras.layers.Add()([x, y]) if layers["residual"] and x.shape[-1] == y.shape[-1] else y
+        x = residual(x, y) if layers["residual"] else y
     return x
 
 
 def _convolutional(x: Any, config: Config, layers: Config) -> Any:
     """Stack convolutions, each looking twice as far as the one before (van den Oord et al., "WaveNet", 2016)."""
     padding = "same" if config["direction"] == "both" else "causal"
-    for i in range(layers["depth"]):
+    for i, its in enumerate(each_layer(layers, layers["depth"])):
         y = keras.layers.Conv1D(
-            layers["filters"], layers["kernel_size"], padding=padding, dilation_rate=2**i, activation="relu"
+            its["filters"], its["kernel_size"], padding=padding, dilation_rate=2**i, activation="relu"
         )(x)
         y = keras.layers.Dropout(config["dropout"])(y)
-        x = keras.layers.Add()([x, y]) if layers["residual"] and x.shape[-1] == y.shape[-1] else y
+        x = residual(x, y) if layers["residual"] else y
     return x

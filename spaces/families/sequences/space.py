@@ -68,7 +68,7 @@ def _windows(signature: Signature) -> Space:
     return {
         "length": longest,
         **({"scaling": "standard"} if signature.table else {}),
-        "embedding": Int(4, 128, log=True, default=32),
+        **({"embedding": Int(4, 128, log=True, default=32)} if signature.cardinalities else {}),
         "dropout": Float(0.0, 0.5, default=0.1),
         **training(signature, learning_rate=(5e-4, 2e-2, 3e-3)),
         "batch_size": Int(8, max(16, min(128, windows // 10)), log=True),

@@ -71,7 +71,7 @@ def build_forecaster(config: Config, signature: Signature) -> keras.Model:
     steps, channels = one.shape
     ahead = max(1, min(steps - 1, round(config["ahead"] * steps)))
     rows = keras.Input(one.shape)
-    x = _encoded(rows[:, :-ahead], {**config, "body": {"dense": {}}})
+    x = _encoded(rows[:, :-ahead], {"body": {"dense": config}})
     predicted = keras.layers.Dense(ahead * channels)(x)
     true = keras.layers.Flatten()(rows[:, -ahead:])
     return _compiled(rows, ops.mean(ops.square(true - predicted), axis=-1, keepdims=True), config)
@@ -124,7 +124,7 @@ def _encoded(x: Any, config: Config) -> Any:
             x = keras.layers.Activation("relu")(convolution(filters, 3, strides=2, padding="same")(x))
         return keras.layers.Flatten()(x)
     x = keras.layers.Flatten()(x)
-    for units in widths(config["units"], config["depth"], "funnel"):
+    for units in _widths(config):
         x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
     return x
 
@@ -151,7 +151,7 @@ def _decoder(
     code = keras.Input((config["latent"],))
     if "conv" not in config["body"]:
         x = code
-        for units in reversed(widths(config["units"], config["depth"], "funnel")):
+        for units in reversed(_widths(config)):
             x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal")(x)
         x = keras.layers.Reshape(one.shape)(keras.layers.Dense(math.prod(one.shape), activation=activation)(x))
         return keras.Model(code, x, name=DECODER)
@@ -167,6 +167,12 @@ def _decoder(
     if any(after for _, after in excess):
         x = keras.layers.Cropping1D(excess[0])(x) if flat else keras.layers.Cropping2D(tuple(excess))(x)
     return keras.Model(code, keras.layers.Activation(activation or "linear")(x), name=DECODER)
+
+
+def _widths(config: Config) -> list[int]:
+    """Return the widths of an encoder's dense layers."""
+    settings = config["body"]["dense"]
+    return widths(settings["units"], settings["depth"], "funnel")
 
 
 def _filters(config: Config) -> list[int]:

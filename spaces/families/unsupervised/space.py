@@ -57,7 +57,7 @@ def anomaly_space(signature: Signature) -> Space:
 
 def _coded(signature: Signature) -> Space:
     one = signature.input
-    dense: Space = {}
+    dense: Space = {"units": Int(32, 512, log=True), "depth": Int(1, 3)}
     bodies: dict[str, Space] = {"dense": dense}
     wanted = kind_named(one.kind).bodies
     if "conv" in wanted and min(one.shape[:-1]) >= 4:
@@ -66,8 +66,6 @@ def _coded(signature: Signature) -> Space:
     return {
         "latent": Int(2, max(3, min(64, math.prod(one.shape) // 2)), log=True),
         "body": Choice(bodies),
-        "units": Int(32, 512, log=True),
-        "depth": Int(1, 3),
     }
 
 

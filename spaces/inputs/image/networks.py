@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from spaces.language.space import Config
+from spaces.layers.blocks import each_layer
 from spaces.rows.signature import Input, Signature
 
 _SMALLEST = 4  # pixels: below, nothing is halved any more
@@ -41,21 +42,21 @@ def augmented(x: Any, config: Config) -> Any:
 
 def _plain(x: Any, config: Config) -> Any:
     """Stack 3 x 3 convolutions, more of them the smaller the image has become."""
-    for i in range(config["depth"]):
-        for k in range(config["convolutions"]):
-            last, large = k + 1 == config["convolutions"], min(x.shape[1:3]) >= _SMALLEST
-            halved = config["downsampling"] == "strides" and last and large
+    for i, its in enumerate(each_layer(config, config["depth"])):
+        for k in range(its["convolutions"]):
+            last, large = k + 1 == its["convolutions"], min(x.shape[1:3]) >= _SMALLEST
+            halved = its["downsampling"] == "strides" and last and large
             x = keras.layers.Conv2D(
                 _filters(config, i),
                 3,
                 strides=2 if halved else 1,
-                padding=config["padding"] if large else "same",
-                use_bias=not config["batch_normalization"],
+                padding=its["padding"] if large else "same",
+                use_bias=not its["batch_normalization"],
             )(x)
-            if config["batch_normalization"]:
+            if its["batch_normalization"]:
                 x = keras.layers.BatchNormalization(momentum=_MOMENTUM)(x)
             x = keras.layers.Activation("relu")(x)
-        if config["downsampling"] == "pooling" and min(x.shape[1:3]) >= _SMALLEST:
+        if its["downsampling"] == "pooling" and min(x.shape[1:3]) >= _SMALLEST:
             x = keras.layers.MaxPooling2D(2)(x)
     return x
 
@@ -108,8 +109,10 @@ _BODIES: dict[str, Callable[[Any, Config], Any]] = {
 
 
 def _filters(config: Config, block: int) -> int:
-    """Return the filters of a block: twice those of the one before, as the image is halved."""
-    return min(_WIDEST, int(config["filters"]) << block)
+    """Return the filters of a block: twice those of the one before, as the image is halved; or as said of each."""
+    if isinstance(each := config["filters"], Mapping):
+        return int(each[str(min(block + 1, len(each)))])
+    return min(_WIDEST, int(each) << block)
 
 
 def _normalised(x: Any) -> Any:

@@ -25,12 +25,14 @@ class Series:
         channels: Names of its channels.
         periods: After how many steps it may repeat itself, as after a day and a week.
         clock: The column of its time stamps.
+        every: Where rows are stretches of one series: every so many of its steps is read.
     """
 
     kind: ClassVar[str] = "series"
     channels: tuple[str, ...] = ()
     periods: tuple[int, ...] = ()
     clock: str = ""
+    every: int = 1
 
 
 def accepts(array: Array) -> bool:
@@ -47,7 +49,7 @@ def describe(name: str, array: Array, said: Series) -> Column:
     numeric(name, array)
     if not accepts(array):
         raise TableError(f"{name!r} must be series (rows, steps, channels), got shape {tuple(array.shape)}")
-    details = {"channels": list(said.channels), "periods": list(said.periods), "clock": said.clock}
+    details = {"channels": list(said.channels), "periods": list(said.periods), "clock": said.clock, "every": said.every}
     return Column(name, "series", shape=tuple(array.shape[1:]), dtype=series_dtype(array), details=details)
 
 
@@ -77,7 +79,8 @@ def load(column: Column, parts: Mapping[str, Array]) -> Array:
     """Put together what was stored."""
     if "array" in parts:
         return parts["array"]
-    return Stretches(np.asarray(parts["series"]), np.asarray(parts["starts"]), column.shape[0])
+    series, starts = (np.asarray(parts[name]) for name in ("series", "starts"))
+    return Stretches(series, starts, column.shape[0], column.details.get("every", 1))
 
 
 def series_dtype(array: Array) -> str:

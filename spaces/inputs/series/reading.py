@@ -61,7 +61,7 @@ class ScaledSeries:
     def read(self, rows: Array, key: str | None) -> Array:
         """Return float32 `(rows, steps, channels)`, or lines of numbers."""
         if isinstance(rows, Stretches):
-            ready: Array = Stretches(self._standardised(rows.base), rows.starts, rows.length)
+            ready: Array = replace(rows, base=self._standardised(rows.base))
         else:
             ready = self._standardised(np.asarray(rows))
         if not self.reading.flat:
@@ -122,7 +122,7 @@ def _scale(reading: SeriesReading, train: Array) -> ScaledSeries:
     channels = train.shape[-1]
     if isinstance(train, Stretches):
         ends = np.bincount(train.starts, minlength=len(train.base) + 1)
-        ends = ends - np.bincount(train.starts + train.length, minlength=len(train.base) + 1)
+        ends = ends - np.bincount(train.last + 1, minlength=len(train.base) + 1)
         values = train.base[np.cumsum(ends)[:-1] > 0]  # each step once, however many stretches hold it
     else:
         values = np.asarray(train).reshape(-1, channels)

@@ -13,7 +13,6 @@ from spaces.layers.blocks import convolutions, pooled, recurrent_layers
 from spaces.rows.signature import Input, Signature
 
 _FROM_VECTORS = "vectors"
-_CHARACTER_UNITS = 32
 
 
 def text_inputs(recipe: TextRecipe, name: str) -> list[Any]:
@@ -39,7 +38,8 @@ def text_encoder(config: Config, text: Input, signature: Signature, *, name: str
         vector = keras.layers.Dot(axes=(1, 1))([rows(inputs[0]), inputs[1]])
         vector = keras.layers.Dropout(config["dropout"])(keras.layers.Activation("relu")(vector))
         return keras.Model(inputs, (vector, keras.layers.Reshape((1, config["units"]))(vector)), name=name)
-    embedded = _embedding(config["embedding"], recipe, signature)(inputs[0])
+    ((_, of_unit),) = config["unit"].items()
+    embedded = _embedding({**of_unit, **config["embedding"]}, recipe, signature)(inputs[0])
     if config["embedding"].get("positions"):  # counted from the first step, padding included: the last are the latest
         places = keras.ops.cumsum(keras.ops.ones_like(inputs[0]), axis=1) - 1
         embedded = keras.layers.Add()([embedded, keras.layers.Embedding(recipe.length, embedded.shape[-1])(places)])
@@ -75,14 +75,15 @@ def start_from_vectors(model: keras.Model, vocabulary: Vocabulary, vectors: Vect
 def _embedding(config: Config, recipe: Tokens, signature: Signature) -> keras.layers.Layer:
     rows = recipe.vocabulary + FIRST_TERM
     match config:
-        case {"from": {"vectors": {"trainable": trainable}}} if recipe.unit == "word":
+        case {"from": {"vectors": {"trainable": trainable, "unknown": unknown}}}:
             (vectors,) = {id(one.vectors): one.vectors for one in signature.texts}.values()
             assert vectors is not None
             # As far apart as the vectors are, so that an unknown word is not the loudest.
             drawn = keras.initializers.RandomNormal(stddev=float(vectors.matrix.std()))
-            return keras.layers.Embedding(rows, vectors.width, drawn, trainable=trainable, name=_FROM_VECTORS)
-        case {"from": {"vectors": _}}:  # characters have none
-            return keras.layers.Embedding(rows, _CHARACTER_UNITS)
+            if unknown not in ("drawn", "zeros"):
+                raise ValueError(f"unknown must be drawn or zeros, got {unknown!r}")
+            begin = drawn if unknown == "drawn" else "zeros"
+            return keras.layers.Embedding(rows, vectors.width, begin, trainable=trainable, name=_FROM_VECTORS)
         case {"from": {"learned": {"units": units}}} | {"units": units}:
             return keras.layers.Embedding(rows, units)
     raise ValueError(f"embedding: {config!r}")

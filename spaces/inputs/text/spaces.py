@@ -6,8 +6,6 @@ layers, convolutions, or convolutions that shorten what recurrent layers read.
 
 from __future__ import annotations
 
-from typing import Any
-
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.layers.spaces import convolution_space, recurrent_space, shortened_space
@@ -27,11 +25,17 @@ def branch(name: str, signature: Signature, *, positions: bool = False) -> Space
             "units": Int(8, 128, log=True),
             "dropout": Float(0.0, 0.6, default=0.3),
         }
+    characters = name in ("conv", "conv_recurrent")
     learned: Space = {"units": Int(16, 256, log=True)}
+    nothing: Space = {}
+    of_words, of_characters, of_both = nothing, nothing, learned
     if any(one.vectors for one in signature.texts):
-        learned = {"from": Choice({"vectors": {"trainable": Choice([True, False])}, "learned": learned})}
+        vectors: Space = {"trainable": Choice([True, False]), "unknown": "drawn"}
+        begun: Space = {"from": Choice({"vectors": vectors, "learned": learned})}
+        # Characters have no vectors.
+        of_words, of_characters, of_both = (begun, learned, nothing) if characters else (nothing, nothing, begun)
     places = {} if "recurrent" in name else {"positions": Choice([True, False] if positions else [False, True])}
-    embedding: Space = {**learned, **places, "dropout": Float(0.0, 0.5, default=0.2)}
+    embedding: Space = {**of_both, **places, "dropout": Float(0.0, 0.5, default=0.2)}
     match name:
         case "embedding":
             rest: Space = {"pooling": Choice(["average", "max", "attention", "flatten"])}
@@ -41,18 +45,13 @@ def branch(name: str, signature: Signature, *, positions: bool = False) -> Space
             rest = recurrent_space(masking=True)
         case _:
             rest = shortened_space()
-    characters = name in ("conv", "conv_recurrent")
-    tokens = _tokens(signature, _MOST_WORDS[name], characters=characters)
-    return {**tokens, "embedding": embedding, **rest}
-
-
-def _tokens(signature: Signature, most_words: int, *, characters: bool) -> Space:
     longest = max(one.shape[0] for one in signature.texts)
-    words: dict[str, Any] = {"vocabulary": vocabulary(signature, 50_000), "length": _length(longest, most_words)}
+    words = {"vocabulary": vocabulary(signature, 50_000), "length": _length(longest, _MOST_WORDS[name]), **of_words}
     units: dict[str, Space] = {"word": words}
     if characters:
-        units["character"] = {"vocabulary": 256, "length": _length(6 * longest, _MOST_CHARACTERS)}
-    return {"unit": Choice(units) if characters else units, "keep": Choice(["last", "first"])}
+        units["character"] = {"vocabulary": 256, "length": _length(6 * longest, _MOST_CHARACTERS), **of_characters}
+    tokens: Space = {"unit": Choice(units) if characters else units, "keep": Choice(["last", "first"])}
+    return {**tokens, "embedding": embedding, **rest}
 
 
 def _length(longest: int, most: int) -> Int:

@@ -6,7 +6,7 @@ All text columns of a task share one vocabulary, so that a word means the same i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,6 @@ from spaces.rows.table import Table
 
 PADDING, UNKNOWN, FIRST_TERM = 0, 1, 2
 MOST_TERMS = 50_000
-_FILE = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -142,14 +141,21 @@ class Vocabulary:
 
 @dataclass(frozen=True, eq=False)
 class PreparedTexts:
-    """A recipe with the vocabulary that it learned."""
+    """A recipe with the vocabulary that it learned.
+
+    Attributes:
+        recipe: The recipe.
+        vocabulary: Of all texts together.
+        place: Which of the texts it reads; all when None.
+    """
 
     recipe: TextRecipe
     vocabulary: Vocabulary
+    place: int | None = None
 
     def bags(self, table: Table) -> list[sparse.csr_matrix]:
         """Return each text column as a bag: float32 `(rows, terms)`."""
-        return [self._weighted(self.vocabulary.counts(table, column)) for column in _columns(table)]
+        return [self._weighted(self.vocabulary.counts(table, column)) for column in self._columns(table)]
 
     def arrays(self, table: Table) -> list[NDArray[Any]]:
         """Return what a network reads of each text column.
@@ -159,29 +165,34 @@ class PreparedTexts:
         """
         if isinstance(self.recipe, Bag):
             return [array for bag in self.bags(table) for array in listed(bag, self.recipe.most)]
-        return [self._sequence(self.vocabulary.ids(table, column)) for column in _columns(table)]
+        return [self._sequence(self.vocabulary.ids(table, column)) for column in self._columns(table)]
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `vocabulary.json`, and return what else loading needs, as JSON values."""
+        """Write `vocabulary.json`, or that of a place, and return what else loading needs, as JSON values."""
         size = self.recipe.vocabulary
         known = {
             "terms": self.vocabulary.terms[:size],
             "occurs_in": self.vocabulary.occurs_in[:size].tolist(),
             "texts": self.vocabulary.texts,
         }
-        (folder / _FILE).write_text(json.dumps(known))
-        return {type(self.recipe).__name__: asdict(self.recipe)}
+        (folder / _file(self.place)).write_text(json.dumps(known))
+        return {"place": self.place, type(self.recipe).__name__: asdict(self.recipe)}
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any]) -> PreparedTexts:
         """Read what `save` wrote and returned."""
-        ((kind, values),) = settings.items()
-        recipe: TextRecipe = {"Bag": Bag, "Tokens": Tokens}[kind](**values)
-        known = read_json(folder / _FILE)
+        recipe: TextRecipe = Bag(**settings["Bag"]) if "Bag" in settings else Tokens(**settings["Tokens"])
+        known = read_json(folder / _file(settings.get("place")))
         occurs_in = np.array(known["occurs_in"], dtype=np.int64)
         return PreparedTexts(
-            recipe, Vocabulary(recipe.unit, recipe.ngrams, tuple(known["terms"]), occurs_in, known["texts"])
+            recipe,
+            Vocabulary(recipe.unit, recipe.ngrams, tuple(known["terms"]), occurs_in, known["texts"]),
+            settings.get("place"),
         )
+
+    def _columns(self, table: Table) -> Sequence[int]:
+        assert table.texts is not None
+        return range(table.texts.shape[1]) if self.place is None else [self.place]
 
     def _sequence(self, ids: Ragged) -> NDArray[np.int32]:
         assert isinstance(self.recipe, Tokens)
@@ -207,13 +218,18 @@ class PreparedTexts:
         return bag
 
 
-def prepare_texts(recipe: TextRecipe, train: Table) -> PreparedTexts:
+def _file(place: int | None) -> str:
+    return "vocabulary.json" if place is None else f"vocabulary-{int(place)}.json"
+
+
+def prepare_texts(recipe: TextRecipe, train: Table, place: int | None = None) -> PreparedTexts:
     """Learn a vocabulary from the texts of training rows, cached for rows that have a key.
 
     A larger vocabulary than the recipe's is learned and remembered, of which each recipe takes the beginning.
     """
     key = None if train.key is None else f"{train.key}|{recipe.unit}|{recipe.ngrams}"
-    return PreparedTexts(recipe, _learn(recipe, train) if key is None else cached(key, lambda: _learn(recipe, train)))
+    learned = _learn(recipe, train) if key is None else cached(key, lambda: _learn(recipe, train))
+    return PreparedTexts(recipe, learned, place)
 
 
 def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -251,11 +267,6 @@ def _learn(recipe: TextRecipe, train: Table) -> Vocabulary:
     order = np.argsort(-often, kind="stable")[: min(MOST_TERMS, np.count_nonzero(often))]
     learned = tuple(terms.iloc[order])
     return Vocabulary(recipe.unit, recipe.ngrams, learned, occurs_in[order], counts.shape[0])
-
-
-def _columns(table: Table) -> range:
-    assert table.texts is not None
-    return range(table.texts.shape[1])
 
 
 def text_recipe(config: Mapping[str, Any]) -> TextRecipe:

@@ -66,6 +66,26 @@ def test_rows_are_windows_and_what_comes_after_them():
     assert task.signature.arrays[0].details["periods"] == [24, 168]
 
 
+def test_a_window_may_read_every_so_many_steps(tmp_path):
+    frame = pd.DataFrame({"time": pd.date_range("2026-01-01", periods=900, freq="10min"), "y": np.arange(900.0)})
+    task = tuner.series_task(frame, "y", window=8, every=6, horizon=12, time="time", split={"folds": 1}, test=0.2)
+    past = task.rows.table.arrays[0]
+    np.testing.assert_array_equal(np.asarray(past[[0, 5]])[:, :, 0], np.add.outer([0, 5], np.arange(0, 48, 6)))
+    assert task.rows.target[0] == 42 + 12
+    assert task.signature.arrays[0].details["periods"] == [24, 168]
+    parts = fold_parts(task)[0]
+    assert past.starts[parts["full"]].max() + 42 + 12 < past.starts[parts["held_out"]].min()
+    assert past.starts.max() + 42 + 12 < task.test.table.arrays[0].starts.min()
+    study = tuner.tune(task, {"series_baseline": {"forecast": ["drift"]}}, trials=2, folder=tmp_path, **QUIET)
+    drift = single_ensemble(study, next(trial for trial in study.trials if trial.family == "series_baseline"))
+    assert tuner.forecast(drift, frame).iloc[0, 0] == pytest.approx(899 + 12)
+    with pytest.raises(DataError, match="forecast needs the last 43 steps, got 42"):
+        tuner.forecast(drift, frame.tail(42))
+    told = tuner.anomalies(drift, frame)
+    assert np.abs(told["error"]).max() < 1e-9
+    assert told.index[0] == frame["time"][42 + 12]
+
+
 def test_no_window_lies_across_a_cut():
     task = make_task(split={"folds": 2})
     window, horizon = 24, 3
