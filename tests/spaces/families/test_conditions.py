@@ -71,7 +71,7 @@ def told(name: str, config: Config, given: Signature) -> tuple[str, ...]:
     model: Any = FAMILIES[name].build(config, given)
     network = model.builder(config, model.signature)
     rest = {key: config.get(key) for key in ("scaling", "penalty")}
-    return network.to_json(), repr(model.reading()), repr(rest)
+    return repr(network.get_config()), repr(model.reading()), repr(rest)
 
 
 def other(leaf: Leaf, label: Any) -> Any:
@@ -90,6 +90,7 @@ def test_every_parameter_that_is_searched_means_something(name, of, seed):
     config = sample(space, np.random.default_rng(seed)) if seed else defaults(space)
     params, known = flatten(space, config), leaves(space)
     before = told(name, config, given)
+    assert told(name, config, given) == before
     for parameter, label in params.items():
         leaf = known[parameter]
         if parameter.split(".")[0] in TRAINING or (isinstance(leaf, Choice) and leaf.conditional):
