@@ -66,7 +66,9 @@ class EachFitted(InSteps):
         for i, one in enumerate(self.fitted):
             (folder / f"target-{i}").mkdir(exist_ok=True)
             one.save(folder / f"target-{i}")
-        (folder / "model.json").write_text(json.dumps({"library": self.library, "names": self.names}))
+        (folder / "model.json").write_text(
+            json.dumps({"library": self.library, "names": self.names, "wraps": "target-0"})
+        )
 
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> EachFitted:
@@ -106,9 +108,7 @@ class EachModel:
 
         clocks = [Clock() for _ in names]
         training = [
-            model.fit(
-                [replace(_of_target(fold, self.target, i), clock=clocks[i]) for fold in folds], watch_of(names[i])
-            )
+            model.fit([replace(fold_of(fold, self.target, i), clock=clocks[i]) for fold in folds], watch_of(names[i]))
             for i, model in enumerate(self.models)
         ]
         for fold in folds:
@@ -131,7 +131,7 @@ def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, 
     return built
 
 
-def _of_target(fold: Fold, target: Target, place: int) -> Fold:
+def fold_of(fold: Fold, target: Target, place: int) -> Fold:
     """Return a fold with one target. The rows keep their name, as most that is learned of them is the same."""
 
     def only(rows: Rows) -> Rows:

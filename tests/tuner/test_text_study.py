@@ -155,7 +155,7 @@ def test_networks_begin_with_vectors_frozen_or_not(tmp_path, trainable):
 
     fitted = load_fitted(study.attempt_folder(trial) / "fold-0")
     layer = fitted.model.get_layer("branch_1").get_layer("vectors")
-    place = 2 + fitted.prepared.texts.vocabulary.terms.index("wonderful")
+    place = 2 + fitted.prepared.texts[0].vocabulary.terms.index("wonderful")
     kept = np.allclose(layer.embeddings.numpy()[place], task.vectors.matrix[0], atol=1e-6)
     assert kept != trainable
 

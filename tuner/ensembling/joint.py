@@ -5,7 +5,9 @@ rows, and what the average says of *those* is taken from the models of the other
 row is averaged from models it trained, neither in training nor when fold k's own rows are scored. In time order the
 first fold's training rows were never held out: its model stays the average, with weights from its inner rows.
 
-Of a forecast, trees and network may predict changes from the last known value; then so does the joint model.
+Several targets have a joint model each, side by side, on one network or on networks of their own. Of steps of
+sequences, the network's layers are not trained further. Of a forecast, trees and network may predict changes from the
+last known value; then so does the joint model.
 """
 
 from __future__ import annotations
@@ -23,11 +25,15 @@ from ensembles.solvers.log_linear import log_linear
 from spaces.engines.contract import Fitted, Fold
 from spaces.engines.keras.fitted import KerasFitted
 from spaces.engines.xgboost import XGBoostFitted
+from spaces.families.each_target import EachFitted, fold_of
 from spaces.families.forecasts.change import ChangeFitted, changed
 from spaces.families.forecasts.naive import last_values
 from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
+from spaces.families.joint.one_target import of_target
+from spaces.families.sequences.model import StepFitted
 from spaces.machine.disk import replaced
+from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
@@ -70,10 +76,6 @@ def train_joint(study: Archive) -> JointTrial:
         StudyError: There are no trees or no network, or a single fold: nothing then is known of its training rows but
             what models said that had seen them.
     """
-    if study.task.target.parts:
-        raise StudyError("a joint model predicts one target, and the task has several")
-    if study.task.schema.sequence:
-        raise StudyError("a joint model reads single rows only, and the task's are steps of sequences")
     (tree, tower), changes = _pair(study)
     made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
     if (made.folder / _FILE).exists():
@@ -87,7 +89,7 @@ def train_joint(study: Archive) -> JointTrial:
         predicted[i, arrays["rows"]] = arrays["predictions"]
     known = np.isfinite(predicted).all(axis=(0, 2))
     predictions, epochs = [], []
-    penalties: tuple[float, ...] = PENALTIES
+    penalties = [PENALTIES for _ in task.target.each]
     for k, ((fold, held_out), parts) in enumerate(zip(make_folds(task), fold_parts(task), strict=True)):
         folders = [study.attempt_folder(trial) / f"fold-{k}" / ("change" if changes else "") for trial in (tree, tower)]
         joint, trained = _fit_fold(
@@ -102,10 +104,12 @@ def train_joint(study: Archive) -> JointTrial:
             changes=changes,
         )
         if trained:
-            penalties = (joint.penalty,)  # chosen on the first fold's inner rows
-        fitted: Fitted = ChangeFitted(joint, task.target) if changes else joint
+            penalties = [(one.penalty,) for one in joint]  # chosen on the first fold's inner rows
+        names = tuple(part.name for part in task.target.each)
+        fitted: Fitted = EachFitted(tuple(joint), names) if task.target.parts else joint[0]
+        fitted = ChangeFitted(fitted, task.target) if changes else fitted
         predictions.append(fitted.predict(held_out.table))
-        epochs.append(joint.epochs)
+        epochs.append(sum(one.epochs for one in joint))
         place = made.folder / f"fold-{k}"
         place.mkdir(parents=True, exist_ok=True)
         fitted.save(place)
@@ -123,10 +127,10 @@ def _fit_fold(
     predicted: NDArray[np.float64],
     known: NDArray[np.bool_],
     folders: Sequence[Path],
-    penalties: Sequence[float],
+    penalties: Sequence[Sequence[float]],
     changes: bool,
-) -> tuple[JointFitted, bool]:
-    """Return the joint model of a fold, and whether it was trained or is the average."""
+) -> tuple[list[JointFitted], bool]:
+    """Return the joint model of a fold for each target, and whether they were trained or are the average."""
     task = study.task
     tree, tower = (load_fitted(folder) for folder in folders)
     train = parts["train"][known[parts["train"]]]
@@ -142,33 +146,46 @@ def _fit_fold(
         heard = heard - last if trained else heard
         fold = replace(fold, inner=changed(fold.inner, task.target))
         rows = changed(rows, task.target)
-    loss = LOSSES["mse" if task.target.kind == "regression" else "log_loss"]
-    solver = convex if task.target.kind == "regression" else log_linear
+    whole = replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k))
+    joint = []
     try:
-        joint = fit_joint(
-            tree,
-            tower,
-            replace(fold, train=rows, seed=derive_seed(task.seed, NAME, k)),
-            coefficients=solver(heard, rows.target, loss, sample_weight=rows.weight),
-            predicted=heard,
-            signature=task.signature,
-            penalties=penalties if trained else penalties[:1],
-            epochs=EPOCHS if trained else 0,
-        )
+        for place, (signature, columns) in enumerate(zip(task.signature.each_target, task.target.columns, strict=True)):
+            alone = fold_of(whole, task.target, place) if task.target.parts else whole
+            said, tried = heard[:, :, columns], penalties[place]
+            joint.append(
+                fit_joint(
+                    of_target(tree, task.target, place),
+                    of_target(tower, task.target, place),
+                    alone,
+                    coefficients=_coefficients(said, alone.train, regression=signature.target.kind == "regression"),
+                    predicted=said,
+                    signature=signature,
+                    penalties=tried if trained else tried[:1],
+                    epochs=EPOCHS if trained else 0,
+                )
+            )
     except CannotJoin as error:
         raise StudyError(f"no joint model of {' and '.join(map(str, folders))}: {error}") from error
     return joint, trained
 
 
+def _coefficients(said: NDArray[np.float64], rows: Rows, *, regression: bool) -> NDArray[np.float64]:
+    """Return the weights of trees and network in their average."""
+    solver, loss = (convex, LOSSES["mse"]) if regression else (log_linear, LOSSES["log_loss"])
+    weights: NDArray[np.float64] = solver(said, rows.target, loss, sample_weight=rows.weight)
+    return weights
+
+
 def _pair(study: Archive) -> tuple[tuple[Trial, Trial], bool]:
     """Return the best pair of trees and network, and whether both predict changes rather than levels."""
-    trees, network = XGBoostFitted.library, KerasFitted.library
+    trees, network = XGBoostFitted.library, "network"
+    kinds = {trees: trees, KerasFitted.library: network, StepFitted.library: network}
     found: dict[tuple[bool, str], Trial] = {}
     for trial in study.complete:
         if study.has_models(trial):
             *wrappers, plain = study.made_of(trial)
-            if wrappers in ([], [ChangeFitted.library]):
-                found.setdefault((bool(wrappers), plain), trial)
+            if plain in kinds and {*wrappers} <= {ChangeFitted.library, EachFitted.library}:
+                found.setdefault((ChangeFitted.library in wrappers, kinds[plain]), trial)
     pairs = [
         ((found[changes, trees], found[changes, network]), changes)
         for changes in (True, False)

@@ -23,6 +23,7 @@ from spaces.engines.keras.training import Trainer
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.joint.fitted import Average, JointFitted, Wide, beside
+from spaces.families.sequences.model import StepFitted
 from spaces.inputs.kinds import arrays_of
 from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
@@ -57,7 +58,8 @@ def fit_joint(
 ) -> JointFitted:
     """Train a joint model on one fold.
 
-    The penalty is that of least loss on the inner rows while the network's layers are frozen.
+    The penalty is that of least loss on the inner rows while the network's layers are frozen; layers that read steps of
+    sequences stay so.
 
     Args:
         tree: The trees of this fold.
@@ -73,9 +75,9 @@ def fit_joint(
     Raises:
         CannotJoin: The network has no last hidden layer, or these are not trees and a network.
     """
-    if not isinstance(tree, XGBoostFitted) or not isinstance(tower, KerasFitted):
+    if not isinstance(tree, XGBoostFitted) or not isinstance(tower, KerasFitted | StepFitted):
         raise CannotJoin("a joint model needs boosted trees and a network")
-    body, target = _body(tower), signature.target
+    body, target = _body(tower) if isinstance(tower, KerasFitted) else None, signature.target
     average = Average(tree, tower, coefficients, TargetScale.of(fold.train.target, target))
     prepared, columns = learn(_wide_reading(signature), fold.train.table, fold.train.target, target_kind=target.kind)
     most = min(_MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
@@ -83,24 +85,26 @@ def fit_joint(
     wide = Wide(prepared, most, tuple((average.leaves(trees).max(axis=0) + 1).tolist()))
     outputs = 1 if target.kind != "multiclass" else target.outputs
     loss = loss_for(target, outputs)
-    train_y, inner_y = (scaled(rows, average.scale, target, outputs=outputs) for rows in (fold.train, fold.inner))
-    (fed,) = tower.feeds((tower.prepared.matrix(fold.train.table),))
-    train_weight, inner_weight = (of_mean_one(row_weights({}, rows)) for rows in (fold.train, fold.inner))
-    train = Arrays(
-        (average.scores(predicted), *beside(average, wide, columns, trees=trees, tower=fed)), train_y, train_weight
+    joined = average.above(tower.prepared.matrix(fold.train.table))
+    read = (average.scores(predicted), *beside(average, wide, columns, trees=trees, tower=joined))
+    train, inner = (
+        Arrays(x, scaled(rows, average.scale, target, outputs=outputs), of_mean_one(row_weights({}, rows)))
+        for x, rows in ((read, fold.train), (_fresh(average, wide, fold.inner.table), fold.inner))
     )
-    inner = Arrays(_fresh(average, wide, fold.inner.table), inner_y, inner_weight)
     frozen = []
-    train_units, inner_units = (_with_units(body, rows) for rows in (train, inner))
+    train_units, inner_units = (rows if body is None else _with_units(body, rows) for rows in (train, inner))
+    units = train_units.x[-1].shape[1]
     for penalty in penalties:
         keras.utils.set_random_seed(fold.seed)
-        correction = _correction(wide, columns.shape[1], body.output_shape[-1], outputs=outputs)
+        correction = _correction(wide, columns.shape[1], units, outputs=outputs)
         top = _on_average(correction, target)
         trained = _train(
             top, train_units, inner_units, loss=loss, penalty=penalty, rate=_RATE, epochs=epochs, fold=fold
         )
         frozen.append((trained, correction))
     best, correction = min(frozen, key=lambda one: one[0].loss)
+    if body is None:  # layers that read steps stay as they are
+        return JointFitted(average, wide, correction, target.kind, best.penalty, best.epochs, best.curves)
     whole = _on_body(correction, body)
     tuned = _train(
         _on_average(whole, target),
@@ -120,9 +124,9 @@ def _fresh(average: Average, wide: Wide, table: Table) -> tuple[NDArray[Any], ..
     """Return what a joint model reads of rows that its parts have not seen, the average first."""
     columns, trees = wide.prepared.matrix(table), average.tree.prepared.matrix(table)
     tower = average.tower.prepared.matrix(table)
-    (fed,) = average.tower.feeds((tower,))
-    (network,) = average.tower.networks
-    return (average.of(trees, tower, network.run(fed)), *beside(average, wide, columns, trees=trees, tower=fed))
+    joined = average.above(tower)
+    outputs = tuple(network.run(joined) for network in average.tower.networks)
+    return (average.of(trees, tower, outputs), *beside(average, wide, columns, trees=trees, tower=joined))
 
 
 def _wide_reading(signature: Signature) -> Reading:

@@ -36,7 +36,8 @@ from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_vie
 from spaces.engines.keras.scale import TargetScale, finished
 from spaces.engines.keras.stored import open_network
 from spaces.engines.xgboost import XGBoostFitted
-from spaces.inputs.prepared import Columns, Prepared
+from spaces.families.sequences.model import StepFitted
+from spaces.inputs.prepared import Columns, Prepared, Reader
 from spaces.inputs.text.vocabulary import listed
 from spaces.probabilities import scores_of
 
@@ -49,13 +50,13 @@ class Average:
 
     Attributes:
         tree: The trees of one fold.
-        tower: The network of the same fold.
+        tower: The network of the same fold, of rows or of steps of sequences.
         coefficients: `(2,)`, of the trees' and of the network's log odds or values.
         scale: The scale of a regression target.
     """
 
     tree: XGBoostFitted
-    tower: KerasFitted
+    tower: KerasFitted | StepFitted
     coefficients: NDArray[np.float64]
     scale: TargetScale
 
@@ -64,10 +65,14 @@ class Average:
         away = scores_of(predictions) - self.scale.mean  # far from zero, a sum of weights that is 1 - 1e-7 would tell
         return (np.tensordot(self.coefficients, away, axes=1) / self.scale.deviation).astype(np.float32)
 
-    def of(self, trees: Columns, tower: Columns, outputs: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the average of rows as trees and tower read them, given the tower's outputs."""
-        predicted = [self.tree.finish((trees,)), self.tower.finish((tower,), (outputs,))]
+    def of(self, trees: Columns, tower: Columns, outputs: tuple[Array, ...]) -> NDArray[np.float32]:
+        """Return the average of rows as trees and tower read them, given the outputs of the tower's networks."""
+        predicted = [self.tree.finish((trees,)), self.tower.finish((tower,), outputs)]
         return self.scores(np.stack(predicted))
+
+    def above(self, read: Columns) -> Columns:
+        """Return what is joined: what the network is fed, or what its last hidden layer makes of every step."""
+        return self.tower.hidden(read) if isinstance(self.tower, StepFitted) else self.tower.feeds((read,))[0]
 
     def leaves(self, matrix: Columns) -> NDArray[np.int32]:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
@@ -111,7 +116,7 @@ class JointFitted(InSteps):
         average: What it begins with.
         wide: The columns of the wide part.
         model: The network `(columns or ids and weights, leaves, what the tower reads) -> wide + delta`, which is
-            added to the average.
+            added to the average; of steps it is given the tower's last hidden layer.
         kind: The kind of target.
         penalty: The L1 penalty that was chosen.
         epochs: How many epochs it is away from the average; 0 where nothing was better.
@@ -128,7 +133,7 @@ class JointFitted(InSteps):
     curves: Curves = field(default_factory=dict)
 
     @property
-    def readers(self) -> tuple[Prepared, ...]:
+    def readers(self) -> tuple[Reader, ...]:
         """The preprocessing of the wide part, of the trees and of the network."""
         return (self.wide.prepared, *self.average.tree.readers, *self.average.tower.readers)
 
@@ -140,14 +145,16 @@ class JointFitted(InSteps):
     def feeds(self, read: Read) -> tuple[Columns, ...]:
         """Return what the tower reads, and what the wide part and the correction do."""
         columns, trees, tower = read
-        (padded,) = self.average.tower.feeds((tower,))
-        return padded, beside(self.average, self.wide, columns, trees=trees, tower=padded)
+        joined = self.average.above(tower)
+        correction = beside(self.average, self.wide, columns, trees=trees, tower=joined)
+        return (joined, correction) if self.average.tower.networks else (correction,)
 
     def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         _, trees, tower = read
-        base = self.average.of(trees, tower, outputs[0])
-        return finished(_activated(base + outputs[1], self.kind), self.average.scale, self.kind)
+        *of_tower, correction = outputs
+        base = self.average.of(trees, tower, tuple(of_tower))
+        return finished(_activated(base + correction, self.kind), self.average.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops`, `model.json`, and trees and network in their own folders."""
@@ -174,7 +181,7 @@ class JointFitted(InSteps):
         model = open_network(folder / "model.keras")
         tree, tower = store.fitted(folder / "tree"), store.fitted(folder / "tower")
         assert isinstance(tree, XGBoostFitted)
-        assert isinstance(tower, KerasFitted)
+        assert isinstance(tower, KerasFitted | StepFitted)
         scale = TargetScale.from_json(settings)
         average = Average(tree, tower, np.array(settings["coefficients"]), scale)
         prepared = store.prepared(folder, settings["prepared"])

@@ -41,11 +41,20 @@ class StepFitted(InSteps):
     scale: TargetScale
     curves: Curves
     _traced: tuple[keras.Model, Callable[..., NDArray[np.float32]]] | None = None
+    _below: tuple[keras.Model, Callable[..., NDArray[np.float32]]] | None = None
 
     def _run(self, x: Any, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
         if self._traced is None or self._traced[0] is not self.model:
             self._traced = (self.model, step_function(self.model))
         return self._traced[1](x, wanted)
+
+    def hidden(self, windows: Windows) -> NDArray[np.float32]:
+        """Return what the last hidden layer makes of every step, `(rows, units)`."""
+        if self._below is None or self._below[0] is not self.model:
+            *_, last = (layer for layer in self.model.layers if isinstance(layer, keras.layers.Dense))
+            read = tuple(self.model.inputs)
+            self._below = (self.model, step_function(keras.Model(read if len(read) > 1 else read[0], last.input)))
+        return _by_row(windows, self._below[1](fed(windows), windows.fresh))
 
     @property
     def readers(self) -> tuple[PreparedWindows]:
@@ -55,10 +64,7 @@ class StepFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`, of every step."""
         (windows,) = read
-        predicted = self._run(fed(windows), windows.fresh)
-        each = np.empty_like(predicted)
-        each[windows.rows[windows.fresh]] = predicted
-        return finished(each, self.scale, self.kind)
+        return finished(_by_row(windows, self._run(fed(windows), windows.fresh)), self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `model.json`, and `preprocess.skops` where there are numbers."""
@@ -148,6 +154,13 @@ class StepModel:
         each = windows.fresh.astype(np.float32)
         each *= each.size / each.sum()  # a loss is divided by all steps of all windows
         return Arrays(fed(windows), target, each if weights is None else each * weights[windows.rows])
+
+
+def _by_row(windows: Windows, steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what was said of the steps of windows in the order of rows."""
+    each = np.empty_like(steps)
+    each[windows.rows[windows.fresh]] = steps
+    return each
 
 
 def fed(windows: Windows) -> Any:

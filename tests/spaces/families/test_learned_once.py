@@ -43,7 +43,7 @@ def test_one_vocabulary_and_one_scaler_a_fold_whatever_the_number_of_targets(nam
     first = each[0].prepared
     for one in (*each, *again):
         assert one.prepared.tables[0] is first.tables[0] is remembered(first.tables[0].key)
-        assert one.prepared.texts.vocabulary is first.texts.vocabulary
+        assert one.prepared.texts[0].vocabulary is first.texts[0].vocabulary
     together = Together([*each, *again])
     together(held_out.table)
     assert len(together._readers) == 1  # the rows are read once for all models of all targets

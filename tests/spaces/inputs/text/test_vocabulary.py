@@ -220,7 +220,7 @@ def test_trees_see_what_two_texts_have_in_common():
     table = texts(["the cat sat", "a bird", ""], ["the cat sat", "the dog", "a bird"])
     reading = Reading((), Bag("word", 1, 20, "multi_hot", 8), joined=True)
     prepared, matrix = learn(reading, table, np.zeros(3), target_kind="regression")
-    terms = len(prepared.texts.vocabulary.terms)  # type: ignore[attr-defined]
+    terms = len(prepared.texts[0].vocabulary.terms)  # type: ignore[attr-defined]
     assert matrix.shape == (3, 3 * terms + 1)
     np.testing.assert_allclose(matrix.toarray()[:, -1], [1, 0, 0])
     np.testing.assert_array_equal(matrix[:, 2 * terms : -1].sum(axis=1).ravel(), [[3, 0, 0]])
