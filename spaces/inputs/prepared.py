@@ -140,10 +140,12 @@ class PreparedInputs:
     @staticmethod
     def load(folder: Path, settings: Mapping[str, Any], store: Any = None) -> PreparedInputs:
         """Read what `save` wrote and returned; nothing else is opened for it."""
+        texts = settings["texts"]
+        texts = [texts] if isinstance(texts, Mapping) else texts  # bundles of format 4 and earlier
         return PreparedInputs(
             tuple(PreparedTable.load(folder, one) for one in settings["tables"]),
             tuple(PreparedArray.load(folder, one) for one in settings["arrays"]),
-            tuple(PreparedTexts.load(folder, one) for one in settings["texts"] or ()),
+            tuple(PreparedTexts.load(folder, one) for one in texts or ()),
             settings["joined"],
             settings["key"],
         )

@@ -89,7 +89,7 @@ def train_joint(study: Archive) -> JointTrial:
         predicted[i, arrays["rows"]] = arrays["predictions"]
     known = np.isfinite(predicted).all(axis=(0, 2))
     predictions, epochs = [], []
-    penalties = [PENALTIES for _ in task.target.each]
+    penalties: list[tuple[float, ...]] = [PENALTIES for _ in task.target.each]
     for k, ((fold, held_out), parts) in enumerate(zip(make_folds(task), fold_parts(task), strict=True)):
         folders = [study.attempt_folder(trial) / f"fold-{k}" / ("change" if changes else "") for trial in (tree, tower)]
         joint, trained = _fit_fold(

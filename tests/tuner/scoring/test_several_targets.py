@@ -106,8 +106,6 @@ def test_what_is_stored_is_what_was_asked_for(study):
 
 
 def test_what_one_target_only_can_is_refused(study):
-    with pytest.raises(ValueError, match="predicts one target"):
-        study.ensemble("joint")
     with pytest.raises(ValueError, match="calibration needs one target"):
         study.ensemble("uniform").calibration()
     with pytest.raises(ValueError, match="cannot minimise"):
