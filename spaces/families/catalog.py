@@ -198,7 +198,7 @@ _SUPERVISED: dict[str, Family] = _supervised(
             "wide_and_deep",
             wide_and_deep_space,
             "spaces.families.dense.network:build_wide_and_deep",
-            unfit=fits.tables_only,
+            unfit=fits.tables_with_texts,
             heads=False,
             joined=True,
         ),

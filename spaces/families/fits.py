@@ -17,6 +17,15 @@ def tables_only(signature: Signature) -> str:
     return ""
 
 
+def tables_with_texts(signature: Signature) -> str:
+    """Say that a family reads tables, with or without texts beside."""
+    for one in signature.arrays:
+        return f"it reads tables and texts, and {one.name!r} is {kind_named(one.kind).noun}"
+    if signature.table is None:
+        return "it reads a table, with or without texts beside, and there is none"
+    return ""
+
+
 def some(kind: InputKind, signature: Signature) -> str:
     """Say that a family reads inputs of a kind, whatever stands beside them."""
     if any(kind_named(one.kind).name == kind.name for one in signature.inputs):

@@ -15,7 +15,7 @@ from scipy import sparse
 from spaces.inputs.arrays import ArrayRecipe, PreparedArray, array_recipes, prepare_array
 from spaces.inputs.kind import ReadBy
 from spaces.inputs.table.matrix import PreparedTable, Recipe, training_matrix
-from spaces.inputs.text.vocabulary import PreparedTexts, TextRecipe, prepare_texts
+from spaces.inputs.text.vocabulary import PreparedTexts, TextRecipe, prepare_texts, vocabulary_file
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -65,7 +65,8 @@ class Reading:
             an input (two for bags), tables first, then arrays, then texts, as networks do; no tuple is made
             of a single array.
         arrays: What is done to each array.
-        each_text: What is done to each text, where these are not read alike, in place of `text`.
+        each_text: What is done to texts where they are not all read in one way, in place of `text`, each with the text
+            that is read so, or None for all.
         twins: Whether the last two tables are two of a kind, and what is learned is learned of both together.
     """
 
@@ -74,12 +75,12 @@ class Reading:
     joined: bool
     arrays: tuple[ArrayRecipe, ...] = ()
     twins: bool = False
-    each_text: tuple[TextRecipe, ...] = ()
+    each_text: tuple[tuple[TextRecipe, int | None], ...] = ()
 
     @property
-    def each_of_text(self) -> tuple[TextRecipe, ...]:
-        """Return the recipes of texts: one of all, or one of each."""
-        return self.each_text or ((self.text,) if self.text else ())
+    def of_texts(self) -> tuple[tuple[TextRecipe, int | None], ...]:
+        """All that is done to texts, each with the text that is read so, or None for all."""
+        return self.each_text or (((self.text, None),) if self.text else ())
 
 
 def joined_reading(
@@ -127,12 +128,12 @@ class PreparedInputs:
         )
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `preprocess-0.skops`, ... of each table, and `vocabulary.json` of texts, or `vocabulary-0.json`, ..."""
+        """Write `preprocess-0.skops`, ... of tables, and `vocabulary.json`, `vocabulary-1.json`, ... of texts."""
         return {
             "kind": "inputs",
             "tables": [table.save(folder, f"preprocess-{i}.skops") for i, table in enumerate(self.tables)],
             "arrays": [array.save(folder) for array in self.arrays],
-            "texts": [one.save(folder) for one in self.texts],
+            "texts": [one.save(folder, vocabulary_file(i)) for i, one in enumerate(self.texts)],
             "joined": self.joined,
             "key": self.key,
         }
@@ -145,7 +146,7 @@ class PreparedInputs:
         return PreparedInputs(
             tuple(PreparedTable.load(folder, one) for one in settings["tables"]),
             tuple(PreparedArray.load(folder, one) for one in settings["arrays"]),
-            tuple(PreparedTexts.load(folder, one) for one in texts or ()),
+            tuple(PreparedTexts.load(folder, one, vocabulary_file(i)) for i, one in enumerate(texts or ())),
             settings["joined"],
             settings["key"],
         )
@@ -161,13 +162,10 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], *, target_kind: 
         target_kind: As in `spaces.rows.target.Target`.
     """
     learned = learn_tables(reading, train, target, target_kind=target_kind)
-    if not reading.each_of_text and not reading.arrays and len(learned) == 1:
+    if not reading.of_texts and not reading.arrays and len(learned) == 1:
         return learned[0]
     arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
-    texts = tuple(
-        prepare_texts(recipe, train, place if reading.each_text else None)
-        for place, recipe in enumerate(reading.each_of_text)
-    )
+    texts = tuple(prepare_texts(recipe, train, place) for recipe, place in reading.of_texts)
     # What was learned with the target's help has it in its own key.
     key = None if train.key is None else f"{train.key}|{reading}|{[table.key for table, _ in learned]}"
     prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)

@@ -65,7 +65,7 @@ class KerasModel:
 
         def built(fold: Fold) -> keras.Model:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
-            words = [recipe for recipe in reading.each_of_text if isinstance(recipe, Tokens) and recipe.unit == "word"]
+            words = [recipe for recipe, _ in reading.of_texts if isinstance(recipe, Tokens) and recipe.unit == "word"]
             for text in signature.texts[:1] if words else ():  # texts share a vocabulary, and so their vectors
                 if text.vectors:
                     from spaces.inputs.text.networks import start_from_vectors  # builders are not needed to load
@@ -80,20 +80,27 @@ class KerasModel:
 
     def reading(self) -> Reading:
         """Return how rows become what the network reads."""
-        config, text = self.config, None
-        each: tuple[TextRecipe, ...] = ()
-        apart = config.get(APART, ())
+        config = self.config
         scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
         tables = tuple(
             Recipe(scaling, "onehot", one.cardinalities, crosses, one.columns) for one in self.signature.tables
         )
-        if self.signature.texts:
-            longest = max(one.shape[0] for one in self.signature.texts)
-            own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
-            text = own if "text" not in config else None if "text" in apart else text_recipe(config)
-            each = tuple(text_recipe(settings_of(config, one)) for one in self.signature.texts) if text is None else ()
         arrays = array_recipes(self.signature, config, "network")
-        return Reading(tables, text, joined=False, arrays=arrays, twins=self.twins, each_text=each)
+        return Reading(tables, None, joined=False, arrays=arrays, twins=self.twins, each_text=self._of_texts())
+
+    def _of_texts(self) -> tuple[tuple[TextRecipe, int | None], ...]:
+        """Return how texts are read, all alike or each on its own; and as a bag besides, where a wide part reads it."""
+        config, texts = self.config, self.signature.texts
+        if not texts:
+            return ()
+        if "text" not in config:
+            longest = max(one.shape[0] for one in texts)
+            own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
+            return ((own, None),)
+        if "text" in config.get(APART, ()):
+            return tuple((text_recipe(settings_of(config, one)), place) for place, one in enumerate(texts))
+        wide = ((text_recipe({"text": config["wide_text"]}), None),) if "wide_text" in config else ()
+        return (*wide, (text_recipe(config), None))
 
     def _fit_fold(
         self, trainer: Trainer, reading: Reading, fold: Fold, *, widths: tuple[int, ...], watch: Watch

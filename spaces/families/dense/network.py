@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from spaces.inputs.text.networks import text_encoder, text_inputs
+from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.layers.blocks import hidden, regularizer
 from spaces.layers.heads import activated, head, loss_for
@@ -21,18 +23,32 @@ def build_dense(config: Config, signature: Signature) -> keras.Model:
 def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     """Build and compile a linear model and a network whose outputs add up, trained together.
 
-    The linear part sees every column, crosses included, and is kept sparse by FTRL with an L1 penalty; the deep part
-    sees all but the crosses. Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016.
+    The linear part sees every column, crosses included, and the n-grams of texts, and is kept sparse by FTRL with an L1
+    penalty; the deep part sees all but the crosses, and embedded words. Cheng et al., "Wide & deep learning for
+    recommender systems", DLRS 2016.
     """
     assert signature.table is not None
-    inputs = keras.Input(signature.table.shape, name="table")
-    x = hidden(inputs[:, config["crosses"] :] if config["crosses"] else inputs, config)
+    inputs = [keras.Input(signature.table.shape, name="table")]
+    columns = [inputs[0][:, config["crosses"] :] if config["crosses"] else inputs[0]]
     outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
-    wide = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs)
+    linear = [keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs[0])]
+    for i, _ in enumerate(signature.texts):
+        bag = text_recipe({"text": config["wide_text"]})
+        ids, weights = text_inputs(bag, f"bag_{i}")
+        rows = keras.layers.Embedding(bag.vocabulary + 1, outputs, embeddings_initializer="zeros", name=f"wide_{i}")
+        linear.append(keras.layers.Dot(axes=(1, 1))([rows(ids), weights]))
+        inputs += [ids, weights]
+    for i, text in enumerate(signature.texts):
+        words = text_inputs(text_recipe(config), f"words_{i}")
+        vector, *_ = text_encoder(config, text, signature, name=f"text_{i}")(words[0])
+        columns.append(vector)
+        inputs += words
+    x = hidden(keras.layers.Concatenate()(columns) if signature.texts else columns[0], config)
     deep = keras.layers.Dense(outputs, name="deep")(x)
-    model = keras.Model(inputs, activated(keras.layers.Add()([wide, deep]), signature.target), name="wide_and_deep")
+    total = activated(keras.layers.Add()([*linear, deep]), signature.target)
+    model = keras.Model(tuple(inputs) if signature.texts else inputs[0], total, name="wide_and_deep")
     ftrl = keras.optimizers.Ftrl(config["wide"]["learning_rate"], l1_regularization_strength=config["wide"]["l1"])
     adamw = keras.optimizers.AdamW(config["deep"]["learning_rate"], weight_decay=config["deep"]["weight_decay"])
-    both = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(adamw, {"wide/.*": ftrl}))
+    both = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(adamw, {"wide(_.*)?/.*": ftrl}))
     model.compile(optimizer=both, loss=loss_for(signature.target, outputs))
     return model

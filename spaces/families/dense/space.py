@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights, loss_weights, schedules
 from spaces.inputs.table.spaces import scalings
+from spaces.inputs.text.spaces import branch, ngrams_space
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.optional import none_or
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
+
+_WIDE_TERMS = 20_000
 
 
 def dense_space(signature: Signature) -> Space:
@@ -61,10 +64,17 @@ def wide_and_deep_space(signature: Signature) -> Space:
     Crosses are counted in powers of two; with a single column there is nothing to cross.
     """
     deep = dense_space(signature)
+    texts: Space = {}
+    if signature.texts:
+        texts = {
+            "text": {"embedding": branch("embedding", signature)},
+            "wide_text": {"ngrams": ngrams_space(signature, _WIDE_TERMS)},
+        }
     names = ("scaling", "depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
     return {
         **{name: deep[name] for name in names},
         **class_weights(signature),
+        **texts,
         "crosses": Choice([256, 1024, 64] if signature.table and signature.table.shape[0] > 1 else [0]),
         "wide": {
             "learning_rate": Float(1e-3, 0.5, log=True, default=0.05),

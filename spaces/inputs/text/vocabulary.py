@@ -23,6 +23,7 @@ from spaces.rows.table import Table
 
 PADDING, UNKNOWN, FIRST_TERM = 0, 1, 2
 MOST_TERMS = 50_000
+VOCABULARY = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -167,22 +168,22 @@ class PreparedTexts:
             return [array for bag in self.bags(table) for array in listed(bag, self.recipe.most)]
         return [self._sequence(self.vocabulary.ids(table, column)) for column in self._columns(table)]
 
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write `vocabulary.json`, or that of a place, and return what else loading needs, as JSON values."""
+    def save(self, folder: Path, file: str = VOCABULARY) -> dict[str, Any]:
+        """Write the vocabulary, and return what else loading needs, as JSON values."""
         size = self.recipe.vocabulary
         known = {
             "terms": self.vocabulary.terms[:size],
             "occurs_in": self.vocabulary.occurs_in[:size].tolist(),
             "texts": self.vocabulary.texts,
         }
-        (folder / _file(self.place)).write_text(json.dumps(known))
+        (folder / file).write_text(json.dumps(known))
         return {"place": self.place, type(self.recipe).__name__: asdict(self.recipe)}
 
     @staticmethod
-    def load(folder: Path, settings: Mapping[str, Any]) -> PreparedTexts:
+    def load(folder: Path, settings: Mapping[str, Any], file: str = VOCABULARY) -> PreparedTexts:
         """Read what `save` wrote and returned."""
         recipe: TextRecipe = Bag(**settings["Bag"]) if "Bag" in settings else Tokens(**settings["Tokens"])
-        known = read_json(folder / _file(settings.get("place")))
+        known = read_json(folder / file)
         occurs_in = np.array(known["occurs_in"], dtype=np.int64)
         return PreparedTexts(
             recipe,
@@ -218,8 +219,9 @@ class PreparedTexts:
         return bag
 
 
-def _file(place: int | None) -> str:
-    return "vocabulary.json" if place is None else f"vocabulary-{int(place)}.json"
+def vocabulary_file(place: int) -> str:
+    """Return the name of the file of one of several vocabularies."""
+    return VOCABULARY if place == 0 else f"vocabulary-{place}.json"
 
 
 def prepare_texts(recipe: TextRecipe, train: Table, place: int | None = None) -> PreparedTexts:

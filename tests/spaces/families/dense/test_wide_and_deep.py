@@ -16,6 +16,7 @@ from spaces.families.dense.space import wide_and_deep_space
 from spaces.inputs.table.crosses import HashedCrosses
 from spaces.inputs.table.matrix import Recipe, training_matrix
 from spaces.rows.table import Table
+from spaces.store import load_fitted
 
 SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "binary", (0, 1), "log_loss"),), rows=400)
 CONFIG = defaults(wide_and_deep_space(SIGNATURE)) | {"crosses": 4, "depth": 2, "units": 32}
@@ -137,3 +138,22 @@ def test_a_stronger_penalty_leaves_fewer_columns():
         zeros.append(float(np.mean(np.asarray(fitted.model.get_layer("wide").kernel) == 0)))
     assert all(few <= more for few, more in pairwise(zeros))
     assert zeros[-1] > zeros[0]
+
+
+def test_texts_are_read_as_n_grams_by_the_wide_part_and_as_words_by_the_deep_one(data, tmp_path):
+    d = data("binary", "text")
+    family = FAMILIES["wide_and_deep"]
+    assert not family.unfit(d.signature)
+    changes = {"epochs": 6, "depth": 1, "units": 8, "crosses": [64], "text.embedding.embedding.units": 8}
+    config = defaults(family.narrowed(d.signature, {**changes, "deep.learning_rate": 5e-3, "wide.learning_rate": 0.2}))
+    (fitted,) = family.build(config, d.signature).fit(d.folds[:1], lambda *a: None)
+    ids = [one.name for one in fitted.model.inputs]
+    assert ids == ["table", "bag_0_ids", "bag_0_weights", "bag_1_ids", "bag_1_weights", "words_0", "words_1"]
+    by_layer = {layer.name: layer for layer in fitted.model.layers}
+    assert all(np.abs(by_layer[name].get_weights()[0]).max() > 0 for name in ("wide", "wide_0", "deep"))
+    model = build_wide_and_deep(config, d.signature.with_widths([7]))
+    of = {one.path: type(model.optimizer._optimizer_map(one)).__name__ for one in model.trainable_variables}
+    assert {path for path, kind in of.items() if kind == "Ftrl"} == {path for path in of if path.startswith("wide")}
+    said = fitted.predict(d.new)
+    fitted.save(tmp_path)
+    np.testing.assert_allclose(load_fitted(tmp_path).predict(d.new), said, rtol=1e-5, atol=1e-6)
