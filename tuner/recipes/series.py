@@ -104,7 +104,7 @@ def series_task(
     moments = np.arange(span - 1, len(frame) - max(horizons), stride)
     if len(moments) < 4:
         raise DataError(
-            f"{len(frame)} steps are too few for windows over {span} and a target {max(horizons)} steps later"
+            f"{len(frame)} steps are too few for windows of {span} and a target {max(horizons)} steps later"
         )
     values = {
         f"{name}+{ahead}": frame[name].to_numpy(np.float64)[moments + ahead] for name in targets for ahead in horizons
