@@ -16,7 +16,17 @@ from spaces.inputs.text.vectors import Vectors
 from spaces.language.leaves import Leaf, label_of
 from spaces.language.space import Config, configure, leaves
 
-TRAINING = ("optimizer", "schedule", "weight_averaging", "batch_size", "class_weight", "loss_weights", "wide", "deep")
+TRAINING = (
+    "learning_rate",
+    "optimizer",
+    "schedule",
+    "weight_averaging",
+    "batch_size",
+    "class_weight",
+    "loss_weights",
+    "wide",
+    "deep",
+)
 VECTORS = Vectors(("a", "b"), np.ones((2, 12), np.float32))
 TABLE = Input("table", "table", (6,), cardinalities=(3,))
 INPUTS: dict[str, tuple[Input, ...]] = {
