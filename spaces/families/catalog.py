@@ -43,7 +43,7 @@ from spaces.rows.signature import Signature
 from spaces.rows.target import ITSELF, followed
 
 BASELINE = "baseline"
-# Rules of thumb where a family costs more than others of its library; see `Family.cost`.
+# Rules of thumb where a family costs more than others of its library (`Family.cost`); kinds say their branches'.
 _COSTS = {
     "extra_trees": 2.0,
     "hist_gradient_boosting": 2.0,
@@ -51,8 +51,8 @@ _COSTS = {
     "wide_and_deep": 6.0,
     "functional": 8.0,
     "deep_trees": 10.0,
-    **{f"{kind}_conv_recurrent": 10.0 for kind in ("text", "series")},
-    **dict.fromkeys(("text_recurrent", "series_recurrent", "image_inception", "image_pretrained", "seq2seq"), 20.0),
+    "image_pretrained": 20.0,
+    "seq2seq": 20.0,
 }
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
@@ -95,7 +95,8 @@ def _families_of(kind: InputKind) -> Iterator[Family]:
     """Yield a family for each branch that reads a kind: texts beside anything, arrays beside tables."""
     unfit = partial(fits.only, kind) if kind.arrays is not None else partial(fits.some, kind)
     for branch in kind.branches if kind.families else ():
-        yield _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit=unfit)
+        made = _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit=unfit)
+        yield replace(made, cost=kind.costs.get(branch))
 
 
 def _baseline(config: Config, signature: Signature) -> Any:
@@ -182,7 +183,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
         one.name: replace(
             one,
             unfit=partial(fits.a_target, one.unfit),
-            cost=_COSTS.get(one.name),
+            cost=_COSTS.get(one.name, one.cost),
             starts=tuple(STARTS.get(one.name, {}).values()),
         )
         for one in families

@@ -7,7 +7,7 @@ A new kind is a folder with such a record and a line in `spaces.inputs.kinds`; o
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -126,6 +126,7 @@ class InputKind:
         branches: What may read it, each with its space: `(input, signature) -> Space`.
         first: The branch that `functional` takes by default.
         families: Whether each branch is a family, `{kind}_{branch}`.
+        costs: Rules of thumb for branches that cost more than other networks; see `Family.cost`.
         bodies: How an autoencoder may read it, the default first; nothing where it cannot.
         pace: How its networks are trained.
         trained: How a family of one of its branches is trained otherwise, `(branch, input, signature, batch_size)`:
@@ -142,6 +143,7 @@ class InputKind:
     branches: Mapping[str, Callable[[Input, Signature], Space]]
     first: str
     families: bool = True
+    costs: Mapping[str, float] = field(default_factory=dict)
     bodies: tuple[str, ...] = ("dense",)
     pace: Pace = Pace()
     trained: Callable[[str, Input, Signature, Any], Space] = lambda branch, one, signature, batch_size: {}

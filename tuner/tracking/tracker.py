@@ -151,7 +151,7 @@ class Tracker:
             if self._client is None:
                 self._connect()
             send()
-        except Exception as error:
+        except Exception as error:  # a client of any server fails in ways of its own; the study must go on
             if not self._retry_at:
                 self._complain(f"{self._what(error)}; the study goes on, and what is missing in MLflow is sent later")
             self._leave()

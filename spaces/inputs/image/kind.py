@@ -17,6 +17,7 @@ IMAGE = InputKind(
     build="spaces.inputs.image.networks:image_encoder",
     branches={name: partial(image_branch, name) for name in IMAGE_BRANCHES},
     first="conv",
+    costs={"inception": 20.0},
     bodies=("conv", "dense"),
     pace=Pace(batch=128),
     trained=image_training,

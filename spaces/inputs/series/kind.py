@@ -17,6 +17,7 @@ SERIES = InputKind(
     build="spaces.inputs.series.networks:series_encoder",
     branches={name: partial(series_branch, name) for name in SERIES_BRANCHES},
     first="conv",
+    costs={"conv_recurrent": 10.0, "recurrent": 20.0},
     bodies=("dense", "conv"),
     trained=series_training,
     arrays=Arrays(

@@ -32,6 +32,7 @@ TEXT = InputKind(
     build="spaces.inputs.text.networks:text_encoder",
     branches={name: partial(_branch, name) for name in BRANCHES},
     first="embedding",
+    costs={"conv_recurrent": 10.0, "recurrent": 20.0},
     bodies=(),
     pace=Pace(epochs=20, patience=3, few_rows=False),
 )
