@@ -98,22 +98,22 @@ MUTANTS = (
     Mutant(
         "the plateau's reduction is never applied",
         "spaces/engines/keras/compiling.py",
-        "factor=0.3",
+        'factor=settings.get("factor", 0.3)',
         "factor=0.999",
         (TRIAL, "-k", "plateau"),
     ),
     Mutant(
         "recurrent dropout of step families is dropped",
         "spaces/families/sequences/network.py",
-        'recurrent_dropout=layers["recurrent_dropout"]',
+        'recurrent_dropout=its["recurrent_dropout"]',
         "recurrent_dropout=0.0",
         (TRIAL, "-k", "recurrent_dropout"),
     ),
     Mutant(
         "recurrent dropout of texts and series is dropped",
         "spaces/layers/blocks.py",
-        "            recurrent_dropout=recurrent_dropout,",
-        "            recurrent_dropout=0.0,",
+        "go_backwards=backward, **its)",
+        'go_backwards=backward, **{**its, "recurrent_dropout": 0.0})',
         ("tests/spaces/families/branches/test_text_families.py", "-k", "cells_and_their_stack"),
     ),
     Mutant(
