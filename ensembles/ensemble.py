@@ -35,7 +35,7 @@ from spaces.engines.together import Together
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.inputs.kinds import kinds_of
 from spaces.inputs.text.corpus import Corpus
-from spaces.machine.disk import replaced
+from spaces.machine.disk import link_or_copy, replaced
 from spaces.machine.strange import read_json
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
@@ -255,7 +255,8 @@ class Ensemble:
         """Write everything that prediction needs into an empty folder."""
         for member in self.members:
             for k, source in enumerate(member.folders):
-                shutil.copytree(source, part / "members" / member.trial / f"fold-{k}")
+                target = part / "members" / member.trial / f"fold-{k}"
+                shutil.copytree(source, target, copy_function=link_or_copy)
         np.save(part / DISTANCES, self.distances.astype(np.float32), allow_pickle=False)
         (part / COMBINER).write_text(json.dumps(self.combine.to_json()))
         files = sorted(path for path in part.rglob("*") if path.is_file())

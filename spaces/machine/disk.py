@@ -35,6 +35,18 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text)
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Let a file stand at a second place: the same bytes within one file system, a copy elsewhere.
+
+    Neither is to be changed in place afterwards.
+    """
+    real = os.path.realpath(source)  # a link to a symbolic link would be one
+    try:
+        os.link(real, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(real, target)
+
+
 def kept(path: Path, write: Callable[[Path], None], *, there: Callable[[Path], bool] = Path.exists) -> Path:
     """Return a file that is written once; other processes and threads wait for it meanwhile.
 

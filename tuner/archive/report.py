@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.cells import cell_len
 
 from spaces.families.catalog import BASELINE
 from tuner.archive.spending import gains
@@ -96,20 +97,39 @@ def compact(board: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
-    """Print a table to the terminal."""
+    """Print a table to the terminal; words are never cut: the last columns are left out where they find no room."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left")
-    for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if i == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*[Text(_cell(value)) for value in row])
     console = Console(stderr=stderr, highlight=False)
+    cells = [[column, *(_cell(row[i]) for row in rows)] for i, column in enumerate(columns)]
     if not console.is_terminal:
-        console.width = 160
+        console.width = max(160, _width([max(map(cell_len, column)) for column in cells]))
+    least = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in cells]
+    shown = _that_fit(least, console.width)
+    table = Table(title=Text(title), title_justify="left")
+    for i in range(shown):
+        table.add_column(Text(columns[i]), justify="left" if i == 0 else "right", min_width=least[i])
+    for row in zip(*(column[1:] for column in cells[:shown]), strict=True):
+        table.add_row(*map(Text, row))
     console.print(table)
+    if shown < len(columns):
+        console.print(Text(f"No room for {', '.join(columns[shown:])}: widen the terminal, or --format csv"))
+
+
+def _width(columns: Sequence[int]) -> int:
+    """Return the width of a table of columns so wide, with its lines."""
+    return sum(columns) + 3 * len(columns) + 1
+
+
+def _that_fit(least: Sequence[int], width: int) -> int:
+    """Return how many of the first columns fit; the first one always is shown.
+
+    >>> _that_fit([10, 10, 10], 30)
+    2
+    """
+    return max((n for n in range(2, len(least) + 1) if _width(least[:n]) <= width), default=min(1, len(least)))
 
 
 def _cell(value: Any) -> str:

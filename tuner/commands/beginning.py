@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.common import with_exit_codes
+from tuner.commands.common import say, with_exit_codes
 
 if TYPE_CHECKING:
     from tuner.task.task import Task
@@ -38,7 +38,7 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     families = [name for name in fitting(task.signature) if name != BASELINE]
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(_study_file(table, chosen, task, families=families, beside=output.parent))
-    click.echo(f"{task}\n\nWritten: {output}. Run it: tuner run {output}", err=True)
+    say(f"{task}\n\nWritten: {output}. Run it: tuner run {output}")
 
 
 def _study_file(table: Path, target: str, task: Task, *, families: list[str], beside: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,33 @@ format_option = click.option(
 )
 
 
+def own_code(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that loads models `--engine` and `--kind`, and import what they name, from this folder too."""
+
+    @click.option("--engine", "engines", multiple=True, metavar="MODULE:NAME", help="An engine of your own, to import.")
+    @click.option("--kind", "kinds", multiple=True, metavar="MODULE:NAME", help="A kind of input of your own.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, engines: tuple[str, ...], kinds: tuple[str, ...], **kwargs: Any) -> None:
+        if engines or kinds:
+            from spaces.engines.engine import hand_over
+            from spaces.inputs.kinds import hand_over as hand_over_kinds
+
+            sys.path.insert(0, os.getcwd())
+            hand_over(engines)
+            hand_over_kinds(kinds)
+        command(*args, **kwargs)
+
+    return wrapped
+
+
+def say(message: str) -> None:
+    """Print a message to standard error; where nobody can read it, go on."""
+    try:
+        click.echo(message, err=True)
+    except OSError:
+        pass
+
+
 def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
     """Turn what went wrong into a message and an exit code."""
 
@@ -26,7 +54,7 @@ def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except (ValueError, OSError) as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}")
             sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else USAGE)
 
     return wrapped

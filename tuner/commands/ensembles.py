@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tuner.commands.common import format_option, told, with_exit_codes
+from tuner.commands.common import format_option, own_code, say, told, with_exit_codes
 from tuner.commands.output import show_frame, show_report, show_steps
 from tuner.derived_command import DerivedCommand
 
@@ -18,6 +18,7 @@ from tuner.derived_command import DerivedCommand
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @format_option
 @with_exit_codes
+@own_code
 def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.study import load_study
@@ -33,26 +34,22 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
         show_steps(combined.explain())
     show_report(report, form)
     if combined.certificate is not None:
-        click.echo(
+        say(
             f"Certificate: on the held-out rows no weights of these candidates score {report['metric']} lower by more "
-            f"than {combined.certificate:.2g}",
-            err=True,
+            f"than {combined.certificate:.2g}"
         )
     for warning in combined.warnings():
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}")
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
-@click.option("--engine", "engines", multiple=True, metavar="MODULE:NAME", help="An engine of your own, to import.")
-@click.option("--kind", "kinds", multiple=True, metavar="MODULE:NAME", help="A kind of input of your own, to import.")
 @format_option
 @with_exit_codes
-def predict(
-    folder: Path, rows: Path, output: Path | None, *, engines: tuple[str, ...], kinds: tuple[str, ...], form: str
-) -> None:
+@own_code
+def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
     from ensembles.ensemble import load
     from ensembles.predictions import predictions_table
@@ -61,7 +58,7 @@ def predict(
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
-    loaded = load(folder, engines=engines, kinds=kinds)
+    loaded = load(folder)
     given = read_given(rows, schema=loaded.schema)
     frame = given.frame
     if all(part.follows for part in loaded.target.each):
@@ -81,7 +78,7 @@ def predict(
         predictions.to_parquet(output, index=False)
     else:
         predictions.to_csv(output, index=False)
-    click.echo(f"{len(predictions)} predictions in {output}", err=True)
+    say(f"{len(predictions)} predictions in {output}")
 
 
 @click.command()
@@ -89,6 +86,7 @@ def predict(
 @click.argument("name")
 @click.option("--alias", help="Name this version, such as champion.")
 @with_exit_codes
+@own_code
 def publish(folder: Path, name: str, alias: str | None) -> None:
     """Register the saved ensemble of a study as a model of MLflow.
 
@@ -98,7 +96,7 @@ def publish(folder: Path, name: str, alias: str | None) -> None:
 
     version = publish_saved(folder, name, alias=alias)
     address = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
-    click.echo(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)", err=True)
+    say(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)")
 
 
 def check_method(method: str) -> None:

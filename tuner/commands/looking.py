@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tuner.commands.common import FAILED, format_option, with_exit_codes
+from tuner.commands.common import FAILED, format_option, own_code, say, with_exit_codes
 from tuner.commands.output import show_frame
 
 
@@ -15,6 +15,7 @@ from tuner.commands.output import show_frame
 @click.argument("folder", type=click.Path(path_type=Path))
 @format_option
 @with_exit_codes
+@own_code
 def leaderboard(folder: Path, form: str) -> None:
     """Show the trials of a study, best first."""
     from tuner.archive.report import compact
@@ -25,7 +26,7 @@ def leaderboard(folder: Path, form: str) -> None:
     show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
     if form == "table":
         show_frame(study.spending(), "Seconds of each family", form)
-    click.echo(study.summary(), err=True)
+    say(study.summary())
 
 
 @click.command()
@@ -34,6 +35,7 @@ def leaderboard(folder: Path, form: str) -> None:
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")
 @format_option
 @with_exit_codes
+@own_code
 def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: str) -> None:
     """Show the learning curves of a trial, the best one when left out."""
     from tuner.archive.curves import curves as curves_of
@@ -44,7 +46,7 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
     chosen = trial_named(study, trial)
     if tensorboard is not None:
         to_tensorboard(study, tensorboard, None if trial is None else [chosen])
-        click.echo(f"Look at it: tensorboard --logdir {tensorboard}", err=True)
+        say(f"Look at it: tensorboard --logdir {tensorboard}")
         return
     show_frame(curves_of(study, chosen), chosen.name, form)
 
@@ -68,15 +70,15 @@ def ui(folder: Path, port: int, opened: bool) -> None:
     try:
         check_port(port)
     except PortTaken as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}")
         sys.exit(FAILED)
     if (old := follow_the_folder(uri)) is not None:
-        click.echo(f"The folder was {old} before: what MLflow stored of it is brought here", err=True)
+        say(f"The folder was {old} before: what MLflow stored of it is brought here")
     experiment = open_client(uri).get_experiment_by_name(folder.resolve().name)
 
     def ready(server: str) -> None:
         page = leaderboard_page(server, experiment.experiment_id) if experiment else server
-        click.echo(f"{folder.resolve().name} in MLflow (Ctrl-C ends it): {page}", err=True)
+        say(f"{folder.resolve().name} in MLflow (Ctrl-C ends it): {page}")
         if opened:
             webbrowser.open(page)
 
@@ -87,6 +89,7 @@ def ui(folder: Path, port: int, opened: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("trial", required=False)
 @with_exit_codes
+@own_code
 def show(folder: Path, trial: str | None) -> None:
     """Show one trial whole, the best one when left out: parameters, folds, and why it failed.
 
@@ -102,6 +105,7 @@ def show(folder: Path, trial: str | None) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @with_exit_codes
+@own_code
 def status(folder: Path) -> None:
     """Say in a few lines how a study stands, also while it runs elsewhere.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuner.commands.common import say
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -58,7 +60,7 @@ def show_report(report: dict[str, Any], form: str) -> None:
             rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
     title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
     show_frame(pd.DataFrame(rows), title, "table")
-    click.echo(f"The comparator is {comparator['why']}.", err=True)
+    say(f"The comparator is {comparator['why']}.")
 
 
 def show_frame(frame: pd.DataFrame, title: str, form: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.common import FAILED, NO_MODELS, told, with_exit_codes
+from tuner.commands.common import FAILED, NO_MODELS, say, told, with_exit_codes
 from tuner.commands.ensembles import check_method as check_name
 from tuner.commands.output import show_report, show_steps, show_trials
 from tuner.derived_command import DerivedCommand
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 _FILES_SECONDS = 2.0
 
 
-@click.command(cls=DerivedCommand, function="tuner.launch.tune:tune", without=("task", "families", "folder"))
+@click.command(
+    cls=DerivedCommand, function="tuner.launch.tune:tune", without=("task", "families", "folder", "progress")
+)
 @click.argument("study_file", metavar="STUDY.toml", type=click.Path(path_type=Path))
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep the study  [default: runs/<name>].")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and start nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no line for each trial, only what came out.")
 @with_exit_codes
-def run(study_file: Path, folder: Path | None, *, dry_run: bool, **given: Any) -> None:
+def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **given: Any) -> None:
     """Run a study file; run it again to resume. Options stand in place of what the file says.
 
     Exits with 1 where the trials succeeded and no ensemble could be made of them: they are kept and shown.
@@ -39,7 +42,7 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, **given: Any) -
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, importable, read_study_toml, task_of
 
-    file = read_study_toml(study_file, **told(given))
+    file = read_study_toml(study_file, **told({**given, "progress": False if quiet else None}))
     method = file.ensemble.get("method", "auto")
     check_name(method)
     if dry_run:
@@ -54,23 +57,23 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, **given: Any) -
         launch = file.launch | _time_left(file.launch.get("time"), began)
         study = tune(task, families, folder=folder or here / "runs" / file.name, **launch)
     if study.task.target.kind == ITSELF:
-        click.echo("Use the best model: tuner.best_model(tuner.load_study(...)) in Python", err=True)
-        click.echo(f"See every trial: tuner ui {study.folder}", err=True)
+        say("Use the best model: tuner.best_model(tuner.load_study(...)) in Python")
+        say(f"See every trial: tuner ui {study.folder}")
         return
     try:
         combined = study.ensemble(**file.ensemble)
         saved = combined.save(study.folder / "ensemble")
     except (ValueError, OSError) as error:
         show_trials(study)
-        click.echo(f"Error: no ensemble could be made: {error}", err=True)
-        click.echo(f"The trials are kept. Try another method: tuner ensemble {study.folder} --method uniform", err=True)
+        say(f"Error: no ensemble could be made: {error}")
+        say(f"The trials are kept. Try another method: tuner ensemble {study.folder} --method uniform")
         sys.exit(NO_MODELS if type(error).__name__ == "NoModels" else FAILED)
     show_steps(combined.explain())
     show_report(combined.report(), "table")
     for warning in combined.warnings():
-        click.echo(f"Warning: {warning}", err=True)
-    click.echo(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv", err=True)
-    click.echo(f"See every trial: tuner ui {study.folder}", err=True)
+        say(f"Warning: {warning}")
+    say(f"Predict with it: tuner predict {saved} INPUT.csv -o OUT.csv")
+    say(f"See every trial: tuner ui {study.folder}")
 
 
 def _would_run(file: StudyFile, here: Path, folder: Path | None) -> str:
@@ -125,7 +128,7 @@ def stop(folder: Path) -> None:
     if not is_running(folder):
         raise ValueError(f"nothing runs in {folder}: there is nothing to stop")
     (folder / STOP_REQUEST).touch()
-    click.echo(f"{folder} ends once its running trials are finished; the same command as before goes on", err=True)
+    say(f"{folder} ends once its running trials are finished; the same command as before goes on")
 
 
 @click.command()

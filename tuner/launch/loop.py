@@ -19,7 +19,7 @@ from tuner.archive.model_files import ModelFiles
 from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
-from tuner.launch.progress import Display
+from tuner.launch.progress import Display, Standing
 from tuner.search.early_end import is_beaten
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
@@ -107,9 +107,13 @@ class Launch:
                 return f"ended {self._left():.0f} s early, as no trial would end in time"
             if self._asked_to_stop():
                 self._interrupt()
-            self._display.running(list(self._running))
+            self._display.stands(self._standing())
             for finished in slots.poll(_POLL_SECONDS):
                 self._take(finished)
+
+    def _standing(self) -> Standing:
+        finished = [trial for trial in self._study.trials if trial.outcome is not None]
+        return Standing(list(self._running), finished, self._study.best, self._left())
 
     def _limit(self) -> str | None:
         if self._interrupts:
@@ -277,6 +281,8 @@ class Launch:
         return is_beaten(value, self._ledger.trials(job.family), sign=self._study.task.score.sign)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:
+        fold, epoch, *_ = epochs[-1]
+        self._display.epoch(job.name, fold, epoch)
         if self._tracker:
             self._tracker.epochs(job.name, epochs)
 

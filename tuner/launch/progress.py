@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -19,6 +22,34 @@ class _Console(Console):
         self.quiet = True
 
 
+class Standing(NamedTuple):
+    """How a study stands.
+
+    Attributes:
+        running: Names of the trials that run.
+        finished: The trials that ended, duplicates and the baseline among them.
+        best: The best of them.
+        left: Seconds until the budget of time is used up; infinite without one.
+    """
+
+    running: Sequence[str]
+    finished: Sequence[Trial]
+    best: Trial | None
+    left: float
+
+
+class _Bar(Progress):
+    """A bar with lines below it: what runs, and how the study stands."""
+
+    lines: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar and the lines; where one is too long, its end is left out."""
+        yield self.make_tasks_table(self.tasks)
+        for line in self.lines:
+            yield Text(line, "dim", no_wrap=True, overflow="ellipsis")
+
+
 class Display:
     """Prints to standard error; silent when told so.
 
@@ -31,7 +62,7 @@ class Display:
     def __init__(self, total: int | None, metric: str, *, silent: bool) -> None:
         self._console = _Console(stderr=True, quiet=silent, highlight=False)
         self._metric, self._total = metric, total
-        self._bar = Progress(
+        self._bar = _Bar(
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
@@ -41,15 +72,42 @@ class Display:
             disable=silent or not self._console.is_terminal,
         )
         self._task: Any = None
+        self._epochs: dict[str, tuple[int, int]] = {}
+        self._began, self._done, self._first = time.monotonic(), 0, 0
 
     def start(self, done: int) -> None:
         """Show the bar."""
         self._bar.start()
+        self._began, self._done, self._first = time.monotonic(), done, done
         self._task = self._bar.add_task("starting workers", total=self._total, completed=done)
 
-    def running(self, names: list[str]) -> None:
-        """Say what runs now."""
-        self._bar.update(self._task, description=" ".join(names) or "waiting")
+    def stands(self, standing: Standing) -> None:
+        """Say what runs now, how the study stands, and how long it will take."""
+        end = seconds_left(
+            None if self._total is None else self._total - self._done,
+            done=self._done - self._first,
+            elapsed=time.monotonic() - self._began,
+            left=standing.left,
+        )
+        when = "" if math.isinf(end) else f"about {_in_words(end)} left"
+        self._bar.lines = [
+            ", ".join(self._where(name) for name in standing.running),
+            "  ".join(filter(None, [_counts(standing), self._best(standing.best)])),
+        ]
+        self._bar.update(self._task, description=when or "running")
+
+    def epoch(self, name: str, fold: int, epoch: int) -> None:
+        """Note how far a trial is; folds and epochs count from 0."""
+        self._epochs[name] = (fold, epoch)
+
+    def _where(self, name: str) -> str:
+        if name not in self._epochs:
+            return name
+        fold, epoch = self._epochs[name]
+        return f"{name} fold {fold + 1} epoch {epoch + 1}"
+
+    def _best(self, best: Trial | None) -> str:
+        return "" if best is None else f"best {self._metric} {best.value:.5g} by {best.name}"
 
     def told(self, trial: Trial, done: int, best: Trial | None) -> None:
         """Print the line of a finished trial."""
@@ -58,6 +116,8 @@ class Display:
         count = f"{done}/{self._total}" if self._total else str(done)
         head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<22} {outcome.seconds:7.1f} s  ")
         self._print(head + self._what(trial, best is not None and best.name == trial.name))
+        self._done = done
+        self._epochs.pop(trial.name, None)
         self._bar.update(self._task, completed=done)
 
     def _what(self, trial: Trial, is_best: bool) -> Text:
@@ -87,3 +147,39 @@ class Display:
     def stop(self) -> None:
         """Take the bar away."""
         self._bar.stop()
+
+
+def seconds_left(trials: int | None, *, done: int, elapsed: float, left: float) -> float:
+    """Return when a study will end, by the budget that is used up first; infinite where nothing says it yet.
+
+    Args:
+        trials: The trials that are still to be done, or None without such a budget.
+        done: The trials that this launch did.
+        elapsed: The seconds that it took.
+        left: The seconds until the budget of time is used up.
+
+    >>> seconds_left(30, done=10, elapsed=20.0, left=600.0), seconds_left(None, done=10, elapsed=20.0, left=600.0)
+    (60.0, 600.0)
+    """
+    by_trials = math.inf if trials is None or done < 1 else max(0, trials) * elapsed / done
+    return max(0.0, min(by_trials, left))
+
+
+def _in_words(seconds: float) -> str:
+    """Return a time as one says it.
+
+    >>> _in_words(42), _in_words(150), _in_words(7500)
+    ('42 s', '3 min', '2 h 5 min')
+    """
+    minutes = math.ceil(seconds / 60)
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _counts(standing: Standing) -> str:
+    """Say how many trials run and ended, by state."""
+    ended = {state: sum(trial.state == state for trial in standing.finished) for state in ("pruned", "failed")}
+    counts = {"done": sum(trial.state == "complete" for trial in standing.finished), **ended}
+    shown = [f"{count} {state}" for state, count in counts.items() if count or state == "done"]
+    return ", ".join([*shown[:1], f"{len(standing.running)} running", *shown[1:]])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from spaces.engines.keras.stored import open_network
 from spaces.families.pretrained.bases import BaseError, base_file
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config
-from spaces.machine.disk import cache_folder, kept
+from spaces.machine.disk import cache_folder, kept, link_or_copy
 from spaces.machine.memory import cached
 from spaces.machine.strange import inside
 from spaces.rows.arrays import Picked, pieces
@@ -97,10 +95,7 @@ class BaseFeatures:
         """Put the base into a folder: a link where that can be, as it may be large."""
         target = folder / _FILE
         target.unlink(missing_ok=True)
-        try:
-            os.link(self.file, target)
-        except OSError:  # another disk
-            shutil.copyfile(self.file, target)
+        link_or_copy(self.file, target)
         return {"kind": "base", "base": _FILE, "key": self.key}
 
     @staticmethod

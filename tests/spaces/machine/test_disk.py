@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from pathlib import Path
 
 import pytest
 
-from spaces.machine.disk import kept, replaced, write_text
+from spaces.machine.disk import kept, link_or_copy, replaced, write_text
 
 
 def _half(path: Path) -> None:
@@ -71,3 +72,27 @@ def test_nobody_else_renames_a_part():
     files = [path for room in ("spaces", "tuner", "ensembles") for path in (root / room).rglob("*.py")]
     found = [path.name for path in files if re.search(r"os\.replace|uuid4\(\)\.hex\}", path.read_text())]
     assert found == ["disk.py"]
+
+
+def test_a_second_place_costs_nothing_and_is_no_symbolic_link(tmp_path):
+    first, alias = tmp_path / "model.bin", tmp_path / "alias.bin"
+    first.write_bytes(b"weights")
+    alias.symlink_to(first)
+    for source in (first, alias):
+        target = tmp_path / f"second-{source.name}"
+        link_or_copy(source, target)
+        assert not target.is_symlink()
+        assert os.path.samefile(first, target)
+    first.unlink()
+    assert target.read_bytes() == b"weights"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second file system")
+def test_another_file_system_gets_a_copy(tmp_path):
+    source, target = tmp_path / "model.bin", Path("/dev/shm") / f"{tmp_path.name}-{os.getpid()}.bin"
+    source.write_bytes(b"weights")
+    try:
+        link_or_copy(source, target)
+        assert target.read_bytes() == b"weights"
+    finally:
+        target.unlink()

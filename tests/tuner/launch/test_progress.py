@@ -13,7 +13,7 @@ from small import make_frame
 
 import tuner
 from tuner.cli import main
-from tuner.launch.progress import Display
+from tuner.launch.progress import Display, Standing
 from tuner.search.ledger import Trial
 from tuner.studyfile import StudyFileError, checked
 from tuner.trials.outcome import Outcome
@@ -42,7 +42,8 @@ def test_a_message_is_printed_as_it_is(message, capfd):
     shown = Display(3, "rmse [/]", silent=False)
     outcome = Outcome("failed", None, (), {}, seconds=1.0, started=0.0, attempt=1, error=message, reason="error")
     shown.start(0)
-    shown.running(["[/x]"])
+    shown.epoch("[/x]", 0, 2)
+    shown.stands(Standing(["[/x]"], [], None, 60.0))
     shown.told(Trial("mine", 0, "failed", {}, outcome, None), 1, None)
     shown.say(message)
     shown.stop()
@@ -82,3 +83,21 @@ def test_where_nobody_reads_the_study_goes_on(reader, tmp_path):
     command = f"'{sys.executable}' run.py '{here}' " + (f">out {reader}" if ">out" not in reader else reader)
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False)
     assert (tmp_path / "out").read_text().strip() == "4"
+
+
+def test_the_lines_say_how_a_study_stands(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as rich knows
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = Display(40, "log_loss", silent=False)
+    trials = [
+        Trial("dense", number, state, {}, Outcome(state, 0.25, seconds=1.0), None)
+        for number, state in enumerate(["complete", "complete", "pruned", "failed"])
+    ]
+    shown.start(0)
+    shown.epoch("dense-000004", 1, 11)
+    shown.stands(Standing(["dense-000004", "xgboost-000000"], trials, trials[0], 240.0))
+    shown.stop()
+    printed = capfd.readouterr().err
+    assert "dense-000004 fold 2 epoch 12, xgboost-000000" in printed
+    assert "2 done, 2 running, 1 pruned, 1 failed  best log_loss 0.25 by dense-000000" in printed
+    assert "about 4 min left" in printed

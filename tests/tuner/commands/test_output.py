@@ -1,0 +1,39 @@
+"""Tables fit the terminal, and messages that nobody can read end nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tuner.archive.report import print_table
+
+COLUMNS = ["trial", "log_loss", "std", "scored on", "reason"]
+ROWS = [["dense-000003", 0.123456, 0.01, "the rows that fitted the weights", "unreasonable"]]
+
+
+@pytest.mark.parametrize("width", [30, 45, 60, 80, 120])
+def test_words_are_never_cut(width, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as rich knows
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table("a table", COLUMNS, ROWS)
+    table, _, lacking = capsys.readouterr().out.partition("No room for")
+    assert "…" not in table
+    assert "dense-000003" in table
+    assert max(len(line) for line in table.splitlines() if "\x1b" not in line and "┃" not in line) <= width
+    for name in ("std", "reason"):
+        assert (name in table) != (name in lacking)
+
+
+def test_a_pipe_gets_every_column(capsys):
+    print_table("a table", COLUMNS, [["x" * 150, *ROWS[0][1:]]])
+    printed = capsys.readouterr().out
+    assert "x" * 150 in printed
+    assert "unreasonable" in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/full")
+def test_a_message_on_a_full_disk_ends_nothing():
+    code = "from tuner.commands.common import say; say('hello'); print('went on', flush=True)"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.stdout == "went on\n"
