@@ -108,9 +108,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         console.width = max(160, _width([max(map(cell_len, column)) for column in cells]))
     least = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in cells]
     shown = _that_fit(least, console.width)
+    widths = _narrowed([max(map(cell_len, column)) for column in cells[:shown]], least, console.width)
     table = Table(title=Text(title), title_justify="left")
     for i in range(shown):
-        table.add_column(Text(columns[i]), justify="left" if i == 0 else "right", min_width=least[i])
+        table.add_column(Text(columns[i]), justify="left" if i == 0 else "right", width=widths[i])
     for row in zip(*(column[1:] for column in cells[:shown]), strict=True):
         table.add_row(*map(Text, row))
     console.print(table)
@@ -130,6 +131,21 @@ def _that_fit(least: Sequence[int], width: int) -> int:
     2
     """
     return max((n for n in range(2, len(least) + 1) if _width(least[:n]) <= width), default=min(1, len(least)))
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Return the widths of columns in a table so wide; those give way first that have the most to give.
+
+    >>> _narrowed([10, 30], [10, 5], 30)
+    [10, 13]
+    """
+    found = list(widths)
+    while _width(found) > width:
+        most = max(range(len(found)), key=lambda i: found[i] - least[i])
+        if found[most] <= least[most]:
+            break
+        found[most] -= 1
+    return found
 
 
 def _cell(value: Any) -> str:

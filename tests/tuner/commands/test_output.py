@@ -20,6 +20,8 @@ def test_words_are_never_cut(width, capsys, monkeypatch):
     assert "…" not in table
     assert "dense-000003" in table
     assert max(len(line) for line in table.splitlines() if "\x1b" not in line and "┃" not in line) <= width
+    lines = [line.rstrip() for line in table.splitlines()[1:] if line.strip()]
+    assert lines[0].endswith("┓")  # the edge is there
     for name in ("std", "reason"):
         assert (name in table) != (name in lacking)
 
