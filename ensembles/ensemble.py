@@ -340,7 +340,7 @@ def load(
     """
     hand_over(engines)
     hand_over_kinds(kinds)
-    folder = _bundle(Path(folder))
+    folder = _bundle(Path(folder)).absolute()
     stored = read_manifest(folder, sha256=sha256)
     members = tuple(
         Member(

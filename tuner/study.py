@@ -123,7 +123,7 @@ def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Seq
         StudyError: The folder holds no study.
         TableError: An input is of a kind that is neither ours nor imported.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     hand_over(kinds)
     stored = read_study_file(folder)
     task = Task.open(folder / "data", metrics)

@@ -31,6 +31,8 @@ class Fold:
         steps: Train exactly so many epochs or boosting rounds, on all training rows, instead of stopping early; as
             when a configuration is refitted whose best number is known.
         steps_of: The same of each target, where every target has a model of its own.
+        beside: Folds that an earlier attempt trained models on. Nothing is trained on them now, but what all folds
+            share, such as the number of columns, is learned of them too.
         clock: Says when training is to stop and keep the best so far; one for all folds, set again before each.
     """
 
@@ -40,6 +42,7 @@ class Fold:
     seed: int
     steps: int | None = None
     steps_of: tuple[int, ...] = ()
+    beside: tuple[Fold, ...] = ()
     clock: Clock = field(default_factory=Clock)
 
 

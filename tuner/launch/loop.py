@@ -28,7 +28,7 @@ from tuner.study import Study
 from tuner.tracking.client import remember
 from tuner.tracking.tracker import Epochs, Tracker
 from tuner.trials.inline_slots import InlineSlots
-from tuner.trials.outcome import Job, Outcome, seal, sealed
+from tuner.trials.outcome import Job, Outcome, ended_here, seal, sealed
 from tuner.trials.process_slots import ProcessSlots
 from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
@@ -36,6 +36,7 @@ from tuner.trials.trial import RUNGS
 
 STOP_REQUEST = "stop"  # a file in the study's folder
 _DEATHS_BEFORE_FAILED = 3
+_ENDS_BEFORE_FAILED = 2  # of the driver itself, which takes everything with it
 _POLL_SECONDS = 0.5
 _LEAST_SECONDS = 1.0
 
@@ -101,7 +102,7 @@ class Launch:
             if self._interrupts > 1:
                 slots.kill()
                 return "interrupted"
-            if limit is not None and not self._running and not self._again:
+            if limit is not None and not self._running and (self._interrupts or not self._again):
                 return limit
             if limit is None and slots.free() and not self._running and not self._again:
                 return f"ended {self._left():.0f} s early, as no trial would end in time"
@@ -130,7 +131,7 @@ class Launch:
 
     def _next(self, *, asking: bool) -> Job | None:
         """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
-        if self._again:
+        if self._again and not self._interrupts:
             job = self._again.popleft()
             trial, config = self._ledger.resume(job.family, job.number)
             return self._begin(trial, config)
@@ -196,6 +197,9 @@ class Launch:
             outcome = sealed(Path(job.folder))
         if outcome is None:
             self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
+            if self._interrupts:  # the same call takes it up again
+                self._running.pop(job.name)
+                return
             if self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
                 self._display.say(f"a worker died while running {job.name}: trying again")
                 self._again.appendleft(job)
@@ -229,6 +233,10 @@ class Launch:
         folder = self._study.folder / "trials" / trial.name
         attempts = sorted(int(path.name) for path in folder.glob("[0-9]*"))
         outcome = sealed(folder / str(attempts[-1])) if attempts else None
+        if outcome is None and (deaths := ended_here(folder)) >= _ENDS_BEFORE_FAILED:
+            error = f"the process ended {deaths} times in the middle of this trial"
+            outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=attempts[-1])
+            seal(folder / str(attempts[-1]), outcome)
         if outcome is None:
             self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
             return

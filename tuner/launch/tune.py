@@ -117,6 +117,7 @@ def tune(
     )
     place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     _check_name(place)
+    shown, place = place, place.absolute()  # a builder, or the caller, may go to another directory
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(
@@ -136,7 +137,7 @@ def tune(
         if fresh and plan.said:
             display.say(plan.said)
         if fresh:
-            display.say(understood(task, plan, place))
+            display.say(understood(task, plan, shown))
             try:
                 launch.check_own_families()
             except Exception:

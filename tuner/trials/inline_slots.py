@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from spaces.families.family import Family
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
-from tuner.trials.outcome import Job
+from tuner.trials.outcome import Job, begin_here
 from tuner.trials.slots import Finished, OnEpochs, OnReport
 from tuner.trials.trial import Log, run_trial
 
@@ -47,6 +48,7 @@ class InlineSlots:
             time.sleep(seconds)
             return []
         job = self._waiting.pop()
+        begin_here(Path(job.folder))
         epochs: list[Any] = []
         log: Log = lambda fold, epoch, curves: epochs.append((fold, epoch, dict(curves), time.time()))  # noqa: E731
         outcome = run_trial(

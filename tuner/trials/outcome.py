@@ -14,6 +14,7 @@ from spaces.machine.disk import write_text
 State = Literal["complete", "pruned", "failed", "running"]
 
 
+_RESULT, _HERE = "result.json", "in_driver"
 _GRACE_SECONDS, _GRACE = 30.0, 0.5  # long: some estimators cannot stop, and what they learned counts
 
 
@@ -101,12 +102,34 @@ def trial_name(family: str, number: int) -> str:
 
 def seal(folder: Path, outcome: Outcome) -> None:
     """Write the result by renaming, so that it is either whole or not there."""
-    write_text(folder / "result.json", json.dumps(outcome.to_json()))
+    write_text(folder / _RESULT, json.dumps(outcome.to_json()))
+
+
+def begin_here(folder: Path) -> None:
+    """Note that an attempt runs in the driver's own process: where that ends, the trial may be why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _HERE).write_text(str(_folds_done(folder.parent)))
+
+
+def ended_here(trial: Path) -> int:
+    """Return in how many attempts at the fold that is next the driver's own process ended.
+
+    Args:
+        trial: The folder of a trial.
+    """
+    done = str(_folds_done(trial))
+    notes = [path for path in trial.glob(f"*/{_HERE}") if not (path.parent / _RESULT).exists()]
+    return sum(path.read_text() == done for path in notes)
+
+
+def _folds_done(trial: Path) -> int:
+    """Return how many folds are sealed; an attempt takes over those of the attempts before it."""
+    return len([*trial.glob("*/sealed-*.npz")])
 
 
 def sealed(folder: Path) -> Outcome | None:
     """Return the sealed result of an attempt's folder, or None when the attempt did not finish."""
     try:
-        return Outcome.from_json(json.loads((folder / "result.json").read_text()))
+        return Outcome.from_json(json.loads((folder / _RESULT).read_text()))
     except FileNotFoundError:
         return None

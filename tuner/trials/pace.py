@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 from spaces.engines.clock import Clock
 from tuner.trials.outcome import Job
@@ -17,6 +18,7 @@ class Pace:
     Args:
         job: Says how long the trial may take.
         folds: How many folds there are.
+        done: After how many steps the clock stopped each fold that an earlier attempt finished.
 
     Attributes:
         clock: Stops training; handed over with every fold.
@@ -24,12 +26,13 @@ class Pace:
         stopped: After how many steps the clock stopped each fold that has ended.
     """
 
-    def __init__(self, job: Job, folds: int) -> None:
+    def __init__(self, job: Job, folds: int, done: Sequence[int | None] = ()) -> None:
         now = time.monotonic()
         self._end, self.hangs, self._folds = now + job.seconds, now + job.patience, folds
-        self.clock, self.stopped = Clock(), list[int | None]()
+        self.clock, self.stopped = Clock(), list(done)
         self._overhead, self._trained = _FIRST_OVERHEAD * job.seconds / folds, now
-        self._begin_fold(now)
+        if len(self.stopped) < folds:
+            self._begin_fold(now)
 
     def trained(self) -> None:
         """Note that a fold is trained; predicting, scoring and saving follow."""

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -99,6 +101,9 @@ class ProcessSlots:
         for worker in list(self._workers):
             if worker.connection in ready:
                 finished += self._read(worker)
+            elif worker.process.poll() is not None:  # what it forked may keep its end of the connection open
+                finished += self._bury(worker)
+                continue
             if worker.job is not None and time.monotonic() > worker.deadline:
                 seconds = worker.job.patience
                 outcome = Outcome(
@@ -152,7 +157,8 @@ class ProcessSlots:
                 start_new_session=True,  # Ctrl-C is for the driver, which lets running trials end
             )
         worker = _Worker(process, Connection(mine.detach()), log=log)
-        worker.connection.send(self._setup)
+        # Sent beside: a worker that hangs before it reads must not hold up its driver.
+        threading.Thread(target=_tell, args=(worker.connection, self._setup), daemon=True).start()
         return worker
 
     def _read(self, worker: _Worker) -> list[Finished]:
@@ -205,7 +211,15 @@ class ProcessSlots:
         self._workers[self._workers.index(worker)] = self._spawn()
 
 
+def _tell(connection: Connection, setup: Setup) -> None:
+    with suppress(OSError, TypeError, ValueError):  # it is gone; poll sees that
+        connection.send(setup)
+
+
 def _end(worker: _Worker) -> None:
+    """Kill a worker and what it forked, which is of its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.process.pid, signal.SIGKILL)
     worker.process.kill()
     worker.process.wait()
     worker.connection.close()

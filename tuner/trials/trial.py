@@ -6,7 +6,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, ShippingError
+from spaces.engines.contract import Fitted, Fold, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
 from spaces.rows.outputs import no_probabilities
@@ -26,6 +26,7 @@ from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, Outcome, seal
 from tuner.trials.pace import Pace
 from tuner.trials.scored_folds import scored_folds
+from tuner.trials.sealed_folds import SealedFold, take_over, unseal
 
 RUNGS = (0.125, 0.25, 0.5)
 
@@ -85,13 +86,14 @@ def run_trial(
         outcome = Outcome("failed", error=str(error), reason="nan")
     except OutOfTime as error:
         outcome = Outcome("failed", error=str(error), reason="time")
-    except Exception as error:  # the one place where anything may go wrong and the study must go on
+    except (Exception, SystemExit) as error:  # the one place where anything may go wrong and the study must go on
         out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
         text = f"{type(error).__name__}: {str(error).strip()[:500]}"
         outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
         (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
     seal(folder, outcome)
+    unseal(folder)
     return outcome
 
 
@@ -105,39 +107,72 @@ def _train(
     report: Report,
     log: Log,
 ) -> Outcome:
-    pace = Pace(job, len(folds))
+    done = take_over(folder)
+    pace = Pace(job, len(folds), [fold.stopped for fold in done])
     model = family.build(job.config, task.signature)
     seeded = [
         replace(fold, seed=derive_seed(job.seed, "fold", k), clock=pace.clock) for k, (fold, _) in enumerate(folds)
     ]
-    watch = _Watch(task.score, seeded, report=report, log=log, pace=pace)
-    predictions, inner_values, curves = [], [], []
-    values: list[float | None] = []
+    watch = _Watch(task.score, seeded, report=report, log=log, pace=pace, fold=len(done))
     scoring = scored_folds(task)
-    scores: dict[str, list[dict[str, float]]] = {"held_out": [], "train": []}
-    for k, fitted in enumerate(model.fit(seeded, watch)):
+    for k in range(len(done)):
+        _report_fold(report, done[: k + 1], last=k + 1 == len(seeded))
+    for k, fitted in enumerate(_rest(model, seeded, watch, done=len(done)), len(done)):
         pace.trained()
-        held_out = folds[k][1]
-        predictions.append(_checked(fitted, held_out, "held-out rows"))
-        if complaint := no_probabilities(predictions[-1], task.target):
-            raise ShippingError(complaint)
-        scores["held_out"].append(_scores_of(task, held_out, predictions[-1]))
-        scores["train"].append(_scores_of(task, seeded[k].full, _checked(fitted, seeded[k].full, "training rows")))
-        values.append(_value(task.score, scores["held_out"][-1], k) if k in scoring else None)
-        curves.append(curves_to_json(fitted.curves))
+        last = k + 1 == len(seeded)
+        done.append(_scored(fitted, task, (seeded[k], folds[k][1]), scores=k in scoring, fold=k))
+        if model.stops_early and not last:
+            inner = _defined(task.score, seeded[k].inner, fitted.predict(seeded[k].inner.table))
+            done[-1] = replace(done[-1], inner=inner)
+        done[-1] = replace(done[-1], stopped=pace.stopped[-1])
         (folder / f"fold-{k}").mkdir(exist_ok=True)
         fitted.save(folder / f"fold-{k}")
-        if model.stops_early and k + 1 < len(seeded):
-            inner_values += _defined(task.score, seeded[k].inner, fitted.predict(seeded[k].inner.table))
-            if inner_values:
-                _report(report, len(RUNGS) + k, float(np.mean(inner_values)))
+        done[-1].seal(folder, k)
+        _report_fold(report, done, last=last)
         watch.next_fold()
         pace.next_fold()
-    _write_predictions(folder, task, predictions)
-    (folder / "curves.json").write_text(json.dumps(curves))
-    means = {part: mean_scores(rows) for part, rows in scores.items()}
-    outcome = Outcome("complete", fold_values=tuple(values), scores=means, inner_values=tuple(inner_values))
-    outcome = replace(outcome, stopped=tuple(pace.stopped))
+    return _finished(folder, task, done)
+
+
+def _scored(fitted: Fitted, task: Task, rows: tuple[Fold, Rows], *, scores: bool, fold: int) -> SealedFold:
+    """Return what a model predicts of a fold's held-out rows, and every metric there and on its training rows."""
+    of, held_out = rows
+    predictions = _checked(fitted, held_out, "held-out rows")
+    if complaint := no_probabilities(predictions, task.target):
+        raise ShippingError(complaint)
+    found = _scores_of(task, held_out, predictions)
+    train = _scores_of(task, of.full, _checked(fitted, of.full, "training rows"))
+    value = _value(task.score, found, fold) if scores else None
+    return SealedFold(predictions, value, found, train, curves_to_json(fitted.curves))
+
+
+def _rest(model: Model, folds: Sequence[Fold], watch: Watch, *, done: int) -> Iterator[Fitted]:
+    """Train the folds that an earlier attempt did not finish."""
+    beside = tuple(folds[:done])
+    return model.fit([replace(fold, beside=beside) for fold in folds[done:]], watch) if done < len(folds) else iter(())
+
+
+def _report_fold(report: Report, done: Sequence[SealedFold], *, last: bool) -> None:
+    """Report the mean over folds so far, of the inner rows."""
+    values = [value for fold in done for value in fold.inner]
+    if values and not last:
+        _report(report, len(RUNGS) + len(done) - 1, float(np.mean(values)))
+
+
+def _finished(folder: Path, task: Task, done: Sequence[SealedFold]) -> Outcome:
+    """Write predictions and curves, and return the outcome of a trial all of whose folds are done."""
+    _write_predictions(folder, task, [fold.predictions for fold in done])
+    (folder / "curves.json").write_text(json.dumps([fold.curves for fold in done]))
+    means = {
+        "held_out": mean_scores([fold.held_out for fold in done]),
+        "train": mean_scores([fold.train for fold in done]),
+    }
+    outcome = Outcome(
+        "complete",
+        fold_values=tuple(fold.value for fold in done),
+        inner_values=tuple(value for fold in done for value in fold.inner),
+        stopped=tuple(fold.stopped for fold in done),
+    )
     value = float(np.mean(outcome.scored))
     return replace(outcome, value=value, scores={**means, "held_out": {**means["held_out"], task.score.name: value}})
 
@@ -145,9 +180,9 @@ def _train(
 class _Watch:
     """Passes epochs on to the log, and the rungs of the first fold to the pruner."""
 
-    def __init__(self, score: Score, folds: Sequence[Fold], *, report: Report, log: Log, pace: Pace) -> None:
+    def __init__(self, score: Score, folds: Sequence[Fold], *, report: Report, log: Log, pace: Pace, fold: int) -> None:
         self._score, self._folds, self._report, self._log, self._pace = score, folds, report, log, pace
-        self._fold = self._rung = 0
+        self._fold, self._rung = fold, 0
 
     def __call__(
         self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +25,7 @@ import cloudpickle
 from spaces.engines.engine import begin
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over
+from spaces.machine.parent import end_with_parent
 from tuner.scoring.score import Metric
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
@@ -106,6 +108,8 @@ class Session:
 
 def main(descriptor: int) -> None:
     """Serve jobs until told to stop."""
+    end_with_parent()
+    os.register_at_fork(after_in_child=lambda: _leave_to_the_worker(descriptor))
     session = Session(Connection(descriptor))
     session.listen()
     setup: Setup = session.receive()
@@ -126,6 +130,13 @@ def main(descriptor: int) -> None:
         )
         session.drop()
         session.send("done", outcome, _resident_bytes())
+
+
+def _leave_to_the_worker(descriptor: int) -> None:
+    """Close the connection in what a builder forks: only the worker speaks, and its end is then seen."""
+    with suppress(OSError):
+        os.close(descriptor)
+    end_with_parent()
 
 
 def _resident_bytes() -> int:

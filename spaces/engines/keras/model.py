@@ -52,7 +52,8 @@ class KerasModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[KerasFitted]:
         """Train on each fold in turn, all folds through one trace; see `spaces.engines.contract.Model.fit`."""
-        reading, kind = self.reading(), self.signature.target.kind
+        reading, kind, done = self.reading(), self.signature.target.kind, len(folds[0].beside)
+        folds = [*folds[0].beside, *folds]
         if share := self.config.get("dropped_features"):
             if any(recipe.wide for recipe in reading.tables):  # a row's copy would tell the row its own target
                 raise ValueError("dropped_features does not go with category columns of so many values: leave it out")
@@ -61,7 +62,7 @@ class KerasModel:
         # A category can be absent from one fold: the narrower matrices get columns of zeros.
         learned = [learn_tables(reading, fold.train.table, fold.train.target, target_kind=kind) for fold in folds]
         widths = tuple(max(table.width for table, _ in of_each) for of_each in zip(*learned, strict=True))
-        signature = self.signature.with_widths(widths)
+        signature, folds = self.signature.with_widths(widths), folds[done:]
 
         def built(fold: Fold) -> keras.Model:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)

@@ -116,7 +116,7 @@ class StepModel:
                 overlap=length // 2,
                 text=text_recipe(self.config) if "text" in self.config else None,
             )
-            for fold in folds
+            for fold in (*folds[0].beside, *folds)
         ]
         width = max(one.width for one in prepared)
 
@@ -126,7 +126,7 @@ class StepModel:
         def fit(trainer: Trainer, fold: Fold, one: PreparedWindows) -> StepFitted:
             return self._fit_fold(trainer, replace(one, width=width), fold, watch=watch)
 
-        yield from each_fold(zip(folds, prepared, strict=True), built, fit)
+        yield from each_fold(zip(folds, prepared[len(folds[0].beside) :], strict=True), built, fit)
 
     def _fit_fold(self, trainer: Trainer, prepared: PreparedWindows, fold: Fold, *, watch: Watch) -> StepFitted:
         scale = TargetScale.of(fold.train.target, self.signature.target)

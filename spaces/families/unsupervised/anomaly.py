@@ -101,7 +101,7 @@ class AnomalyModel:
         builder = build_forecaster if error == "forecast" else build_autoencoder
         itself = Target("itself", ITSELF, loss="reconstruction")
         network = KerasModel(builder, {**self.config, **settings}, replace(self.signature, targets=(itself,)))
-        every = np.concatenate([fold.full.target for fold in folds])
+        every = np.concatenate([fold.full.target for fold in (*folds[0].beside, *folds)])
         odd = 1 if 2 * np.count_nonzero(every == 1) <= len(every) else 0  # the same in all folds
         usual = [_usual(fold, odd) for fold in folds]
         for fold, fitted in zip(usual, network.fit(usual, unwatched), strict=True):
@@ -115,7 +115,13 @@ def _usual(fold: Fold, odd: int) -> Fold:
         at = np.flatnonzero(rows.target != odd)
         return replace(rows.take(at), target=np.zeros(len(at)))
 
-    return replace(fold, full=kept(fold.full), train=kept(fold.train), inner=kept(fold.inner))
+    return replace(
+        fold,
+        full=kept(fold.full),
+        train=kept(fold.train),
+        inner=kept(fold.inner),
+        beside=tuple(_usual(one, odd) for one in fold.beside),
+    )
 
 
 def _logarithms(errors: NDArray[Any]) -> NDArray[np.float64]:
