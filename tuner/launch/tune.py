@@ -115,9 +115,8 @@ def tune(
         weights=weights,
         log_curves=log_curves,
     )
-    place = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
-    _check_name(place)
-    shown, place = place, place.absolute()  # a builder, or the caller, may go to another directory
+    shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
+    place = _checked(shown)
     with _locked(place):
         fresh = not (place / "study.json").exists()
         study = begin_or_continue(
@@ -149,13 +148,14 @@ def tune(
     return study
 
 
-def _check_name(place: Path) -> None:
-    """Refuse a folder whose name stands for something else."""
+def _checked(place: Path) -> Path:
+    """Return where a folder lies, whatever directory a builder goes to; refuse a name that stands for something else."""
     if place.resolve().name in RESERVED or not place.name.strip("."):
         raise StudyError(
             f"folder: {place} cannot be a study's: a study is named after its folder, and {', '.join(RESERVED)} are "
             "MLflow's; choose another name"
         )
+    return place.absolute()
 
 
 def plan_of(task: Task, families: Families | None, **given: Any) -> Plan:
