@@ -149,7 +149,7 @@ def tune(
 
 
 def _checked(place: Path) -> Path:
-    """Return where a folder lies, whatever directory a builder goes to; refuse a name that stands for something else."""
+    """Return where a folder lies from wherever one is; refuse a name that stands for something else."""
     if place.resolve().name in RESERVED or not place.name.strip("."):
         raise StudyError(
             f"folder: {place} cannot be a study's: a study is named after its folder, and {', '.join(RESERVED)} are "
