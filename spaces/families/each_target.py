@@ -138,6 +138,6 @@ def fold_of(fold: Fold, target: Target, place: int) -> Fold:
         return replace(rows, target=target.column(rows.target, place))
 
     steps = fold.steps_of[place] if fold.steps_of else fold.steps
-    beside = tuple(_of_target(one, target, place) for one in fold.beside)
+    beside = tuple(fold_of(one, target, place) for one in fold.beside)
     full, train, inner = map(only, (fold.full, fold.train, fold.inner))
     return replace(fold, full=full, train=train, inner=inner, steps=steps, beside=beside)
