@@ -11,6 +11,7 @@ class Clock:
 
     Args:
         until: When, as `time.monotonic()`.
+        most: After how many epochs, rounds or trees at the latest, as when a training that was stopped is repeated.
 
     Attributes:
         stopped: The epochs, rounds or trees after which it stopped a training, or None.
@@ -19,8 +20,8 @@ class Clock:
     (False, True)
     """
 
-    def __init__(self, until: float = math.inf) -> None:
-        self.until = until
+    def __init__(self, until: float = math.inf, most: int | None = None) -> None:
+        self.until, self.most = until, most
         self.stopped: int | None = None
 
     @property
@@ -35,6 +36,9 @@ class Clock:
             steps: How many are done.
             least: A training never stops before so many.
         """
+        if self.most is not None and steps >= self.most:
+            self.note(steps)
+            return True
         if steps < least or self.left > 0:
             return False
         self.note(steps)
@@ -45,9 +49,9 @@ class Clock:
         if steps is not None:
             self.stopped = max(steps, self.stopped or 0)
 
-    def set(self, seconds: float) -> None:
-        """Begin anew: it is over in so many seconds."""
-        self.until, self.stopped = time.monotonic() + seconds, None
+    def set(self, seconds: float, most: int | None = None) -> None:
+        """Begin anew: it is over in so many seconds, or after so many steps."""
+        self.until, self.most, self.stopped = time.monotonic() + seconds, most, None
 
     def lend(self, other: Clock, *, parts: int) -> None:
         """Set the clock of the next of so many trainings that share the time that is left."""

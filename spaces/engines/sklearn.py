@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
-from spaces.engines.clock import Clock
 from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
 from spaces.engines.row_weights import row_weights
+from spaces.engines.within import fit_within
 from spaces.inputs.kind import ReadBy
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, Scaling
@@ -35,7 +33,6 @@ _TRUSTED = [
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
-_FEWEST_TREES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,25 +134,5 @@ class EstimatorModel:
                 made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
                 centre = centre_of(fold.full.target, target)
                 values = fold.full.target - centre if target.kind == "regression" else fold.full.target
-                estimator = _trained(made, fold.clock, lambda one: one.fit(matrix, values, **given))
+                estimator = fit_within(made, fold.clock, lambda one: one.fit(matrix, values, **given))
             yield EstimatorFitted(estimator, prepared, target.outputs, centre=centre)
-
-
-def _trained(made: Any, clock: Clock, fit: Callable[[Any], Any]) -> Any:
-    """Train an estimator; where time is limited a forest in pieces of about a second, until it is over.
-
-    A forest has at least 20 trees, or all where fewer are asked for: fewer make probabilities of 0 and 1.
-    The trees are those of one call, as scikit-learn draws the seeds of earlier trees again.
-    """
-    grows = hasattr(made, "warm_start") and hasattr(made, "n_estimators")
-    if math.isinf(clock.left) or not grows:
-        return fit(made)
-    trees, total, piece = 0, made.n_estimators, 1
-    made.set_params(warm_start=True)
-    while trees < total and not clock.over(trees, least=_FEWEST_TREES):
-        goal = total if clock.left > 0 else min(_FEWEST_TREES, total)
-        began, grown = time.monotonic(), max(1, min(piece, goal - trees))
-        trees += grown
-        fit(made.set_params(n_estimators=trees))
-        piece = max(1, int(grown / max(time.monotonic() - began, 1e-3)))
-    return made.set_params(warm_start=False)

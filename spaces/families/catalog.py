@@ -33,7 +33,7 @@ from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
-from spaces.families.starts import STARTS
+from spaces.families.starts import MOST, STARTS
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
 from spaces.inputs.kind import InputKind
 from spaces.inputs.kinds import KINDS, kinds_of
@@ -184,7 +184,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
             one,
             unfit=partial(fits.a_target, one.unfit),
             cost=_COSTS.get(one.name, one.cost),
-            starts=tuple(STARTS.get(one.name, {}).values()),
+            starts=tuple(STARTS.get(one.name, {}).values())[:MOST],
         )
         for one in families
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tuner.trials.scored_folds import scored_folds
 _WEIGHTS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05)
 _MOST_NUMBERS = 2_000_000
 _FEWEST_SECONDS, _SECONDS_FOR_A_MILLION = 3.0, 4.0
+_FEWEST_MEASURED = 0.05
 
 
 class Blend:
@@ -33,6 +35,12 @@ class Blend:
         self._weights = _WEIGHTS[:1] if task.target.kind == ITSELF else _WEIGHTS
         self._held: NDArray[Any] | None = None
         self._loss = np.inf
+        self._waited = self._computed = 0.0
+
+    @property
+    def slowness(self) -> float:
+        """How many times longer than its computing mixing took so far, as others compute too; between 1 and 3."""
+        return float(np.clip(self._waited / self._computed, 1.0, 3.0)) if self._computed > _FEWEST_MEASURED else 1.0
 
     def add(self, folder: Path) -> float:
         """Mix in the predictions that an attempt left in its folder.
@@ -40,6 +48,13 @@ class Blend:
         Returns:
             By which share of itself the loss fell; 0 for the first trial, and where nothing was gained or is left.
         """
+        waited, computed = time.monotonic(), time.thread_time()
+        gained = self._gain(folder)
+        self._waited += time.monotonic() - waited
+        self._computed += time.thread_time() - computed
+        return gained
+
+    def _gain(self, folder: Path) -> float:
         if not (folder / "held_out.npz").exists():
             return 0.0
         with np.load(folder / "held_out.npz") as stored:

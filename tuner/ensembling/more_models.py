@@ -10,6 +10,7 @@ of the fold models, which the ensemble says.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ensembles.ensemble import Member
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
@@ -56,7 +58,8 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
         for number in range(1, seeds):
             folder = study.folder / "seeds" / trial.name / str(number)
             if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
-                job = Job(family, trial.number, 1, study.config(trial), _seed(study, trial, number), str(folder))
+                seed, stopped = _seed(study, trial, number), trial.outcome.stopped if trial.outcome else ()
+                job = Job(family, trial.number, 1, study.config(trial), seed, str(folder), stopped=stopped)
                 run_trial(job, study.task, folds, family=known[family], report=lambda *_: False, log=lambda *_: None)
             outcome = sealed(folder)
             if outcome is None or outcome.state != "complete":
@@ -88,7 +91,8 @@ def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> Non
     task = study.task
     some = task.rows.take(np.arange(1))  # not looked at
     steps = _steps(study, trial)
-    fold = Fold(task.rows, task.rows, some, _seed(study, trial, 0), max(steps, default=None), steps)
+    clock = Clock(most=None if steps else _stopped(trial))
+    fold = Fold(task.rows, task.rows, some, _seed(study, trial, 0), max(steps, default=None), steps, clock=clock)
     with restored_state(family.engines):
         model = family.build(study.config(trial), task.signature)
         fitted = next(iter(model.fit([fold], lambda *_: None)))
@@ -104,6 +108,13 @@ def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:
             if curve.part == "validation":
                 best.setdefault(curve.target, []).append(int(np.argmin(values)) + 1)
     return tuple(int(np.median(steps)) for steps in best.values())
+
+
+def _stopped(trial: Trial) -> int | None:
+    """Return after how many epochs, rounds or trees the clock stopped the median fold, or None where it did not."""
+    each = [math.inf if one is None else one for one in (trial.outcome.stopped if trial.outcome else ())]
+    median = float(np.median(each)) if each else math.inf
+    return int(median) if math.isfinite(median) else None
 
 
 def _seed(study: Archive, trial: Trial, number: int) -> int:

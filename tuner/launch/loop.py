@@ -20,7 +20,7 @@ from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
-from tuner.search.early_end import is_beaten
+from tuner.search.early_end import is_beaten, not_begun
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
 from tuner.seeds import derive_seed
@@ -169,7 +169,8 @@ class Launch:
 
     def _left(self) -> float:
         """Return the seconds until the study ends."""
-        return self._plan.budget.time - self._reserve - self._spent - (clock.monotonic() - self._began)
+        reserve = min(0.2 * self._plan.budget.time, self._reserve * self._blend.slowness) if self._reserve else 0.0
+        return self._plan.budget.time - reserve - self._spent - (clock.monotonic() - self._began)
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
@@ -212,6 +213,8 @@ class Launch:
         self._tell(job.family, job.number, outcome, folder=Path(job.folder))
 
     def _tell(self, family: str, number: int, outcome: Outcome, *, folder: Path) -> None:
+        baseline = next((trial.value for trial in self._ledger.trials(BASELINE)), None)
+        outcome = not_begun(outcome, baseline, sign=self._study.task.score.sign)
         if outcome.state == "complete":
             outcome = replace(outcome, gain=self._blend.add(folder))
         self._show(self._ledger.tell(family, number, outcome))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tuner.search.ledger import Trial
+from tuner.trials.outcome import Outcome
 
 _FEWEST_TRIALS = 3
 
@@ -27,3 +29,23 @@ def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
     best = min(known, key=lambda trial: sign * (trial.value or 0.0))
     inner = best.outcome.inner_values if best.outcome else ()
     return bool(inner) and sign * value >= max(sign * one for one in inner)
+
+
+def not_begun(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:
+    """Return how a trial ended: pruned, where the clock stopped it while it was no better than the baseline.
+
+    A network that is stopped within its first epoch has learned nothing yet: its value says nothing of its
+    configuration, and it is no member. A trial that ended by itself counts, however bad it is.
+
+    Args:
+        outcome: How it ended by its own account.
+        baseline: The value of the baseline.
+        sign: 1 when lower is better, -1 when greater is.
+    """
+    stopped = any(one is not None for one in outcome.stopped)
+    if outcome.state != "complete" or outcome.value is None or baseline is None or not stopped:
+        return outcome
+    if sign * outcome.value < sign * baseline:
+        return outcome
+    said = f"the clock stopped it at {outcome.value:.5g}, no better than the baseline's {baseline:.5g}"
+    return replace(outcome, state="pruned", value=None, error=said)

@@ -20,7 +20,11 @@ _GRACE_SECONDS, _GRACE = 30.0, 0.5  # long: some estimators cannot stop, and wha
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to run a trial; after so many seconds training stops and keeps the best so far."""
+    """What a worker needs to run a trial.
+
+    After so many seconds training stops and keeps the best so far. Where an earlier run was `stopped`, each fold trains
+    for as many epochs, rounds or trees as there.
+    """
 
     family: str
     number: int
@@ -29,6 +33,7 @@ class Job:
     seed: int
     folder: str
     seconds: float = math.inf
+    stopped: tuple[int | None, ...] = ()
 
     @property
     def patience(self) -> float:

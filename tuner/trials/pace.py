@@ -29,6 +29,7 @@ class Pace:
     def __init__(self, job: Job, folds: int, done: Sequence[int | None] = ()) -> None:
         now = time.monotonic()
         self._end, self.hangs, self._folds = now + job.seconds, now + job.patience, folds
+        self._most = job.stopped or (None,) * folds
         self.clock, self.stopped = Clock(), list(done)
         self._overhead, self._trained = _FIRST_OVERHEAD * job.seconds / folds, now
         if len(self.stopped) < folds:
@@ -47,7 +48,8 @@ class Pace:
             self._begin_fold(now)
 
     def _begin_fold(self, now: float) -> None:
-        self.clock.set(fold_seconds(self._end - now, self._folds - len(self.stopped), self._overhead))
+        seconds = fold_seconds(self._end - now, self._folds - len(self.stopped), self._overhead)
+        self.clock.set(seconds, self._most[len(self.stopped)])
 
 
 def fold_seconds(left: float, folds: int, overhead: float) -> float:

@@ -37,7 +37,6 @@ class _Worker:
     ready: bool = False
     job: Job | None = None
     deadline: float = math.inf
-    first_bytes: int = 0
     log: Path = field(default_factory=Path)
 
 
@@ -168,7 +167,7 @@ class ProcessSlots:
             return self._bury(worker)
         job = worker.job
         if kind == "ready":
-            worker.ready, worker.first_bytes = True, rest[0]
+            worker.ready = True
             self._stillborn = self._killed = 0
         elif kind == "report" and job is not None:
             answer = self._on_report(job, *rest)
@@ -176,9 +175,9 @@ class ProcessSlots:
         elif kind == "epochs" and job is not None:
             self._on_epochs(job, rest[0])
         elif kind == "done" and job is not None:
-            outcome, resident = rest
+            outcome, grown = rest
             worker.job, worker.deadline = None, math.inf
-            if resident > worker.first_bytes + RECYCLE_BYTES:
+            if grown > RECYCLE_BYTES:
                 self._replace(worker)
             return [Finished(job, outcome)]
         return []

@@ -4,6 +4,9 @@ The study's folder is named for whoever looks at the list of processes.
 
 A worker never imports the user's script, so an unguarded `__main__` is harmless; the user's functions arrive as
 cloudpickle bytes. It leaves when its driver is gone, also in the middle of a trial.
+
+Libraries are imported when the first trial needs them, so that trees and linear models need not wait for TensorFlow.
+What an import takes is the trial's, and memory counts from there.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -116,20 +119,24 @@ def main(descriptor: int) -> None:
     sys.path[:] = setup.path
     hand_over(setup.kinds)
     families, metrics = cloudpickle.loads(setup.payload)
-    begin((engine for family in families.values() for engine in family.engines), setup.threads)
     task = Task.open(Path(setup.data), metrics)
-    folds = make_folds(task)
-    session.send("ready", _resident_bytes())
+    folds, begun, first_bytes = make_folds(task), set[str](), _resident_bytes()
+    session.send("ready")
     while True:
         kind, *rest = session.receive()
         if kind == "stop":
             os._exit(0)  # TensorFlow's threads may take long to unwind
         job: Job = rest[0]
-        outcome: Outcome = run_trial(
-            job, task, folds, family=families[job.family], report=session.report, log=session.log
-        )
+        family = families[job.family]
+        if new := [engine for engine in family.engines if engine.name not in begun]:
+            started, before = time.monotonic(), _resident_bytes()
+            begin(new, setup.threads)
+            begun |= {engine.name for engine in new}
+            first_bytes += _resident_bytes() - before
+            job = replace(job, seconds=max(1.0, job.seconds - (time.monotonic() - started)))
+        outcome: Outcome = run_trial(job, task, folds, family=family, report=session.report, log=session.log)
         session.drop()
-        session.send("done", outcome, _resident_bytes())
+        session.send("done", outcome, _resident_bytes() - first_bytes)
 
 
 def _leave_to_the_worker(descriptor: int) -> None:

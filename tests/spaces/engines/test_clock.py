@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 import xgboost
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import Ridge
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from spaces.engines.clock import Clock
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.training import Trainer
-from spaces.engines.sklearn import _trained
+from spaces.engines.within import fit_within
 from spaces.engines.xgboost import _Watcher
 from spaces.families.estimators.leave_one_out import LeaveOneOut
 from tuner.trials.outcome import Job
@@ -61,15 +61,15 @@ def test_a_network_whose_time_is_over_has_trained_a_piece_and_says_so():
 def test_a_forest_in_pieces_is_the_same_forest():
     x, y = rows()[:2]
     fit = lambda one: one.fit(x, y.ravel())  # noqa: E731
-    whole = _trained(RandomForestRegressor(30, random_state=1), Clock(), fit)
-    pieces = _trained(RandomForestRegressor(30, random_state=1), Clock(time.monotonic() + HOUR), fit)
+    whole = fit_within(RandomForestRegressor(30, random_state=1), Clock(), fit)
+    pieces = fit_within(RandomForestRegressor(30, random_state=1), Clock(time.monotonic() + HOUR), fit)
     np.testing.assert_array_equal(pieces.predict(x), whole.predict(x))
 
 
 @pytest.mark.parametrize("made", [LeaveOneOut("regression"), Ridge()], ids=lambda made: type(made).__name__)
 def test_what_trains_in_one_go_does_so_under_a_clock(made):
     x, y = rows()[:2]
-    fitted = _trained(made, Clock(time.monotonic() + HOUR), lambda one: one.fit(x, y.ravel()))
+    fitted = fit_within(made, Clock(time.monotonic() + HOUR), lambda one: one.fit(x, y.ravel()))
     np.testing.assert_allclose(fitted.predict(x), y.ravel(), atol=0.1)
 
 
@@ -77,8 +77,59 @@ def test_what_trains_in_one_go_does_so_under_a_clock(made):
 def test_a_forest_whose_time_is_over_keeps_enough_trees(asked, kept, stopped):
     x, y = rows()[:2]
     clock = Clock(0.0)
-    forest = _trained(RandomForestRegressor(asked, random_state=1), clock, lambda one: one.fit(x, y.ravel()))
+    forest = fit_within(RandomForestRegressor(asked, random_state=1), clock, lambda one: one.fit(x, y.ravel()))
     assert (len(forest.estimators_), clock.stopped) == (kept, stopped)
+
+
+def grown(made, clock):
+    x, y = rows()[:2]
+    target = (y.ravel() > 0).astype(int) if isinstance(made, LogisticRegression) else y.ravel()
+    return fit_within(made, clock, lambda one: one.fit(x, target)), x
+
+
+def test_histogram_boosting_with_time_is_that_of_one_call():
+    made = lambda: HistGradientBoostingRegressor(max_iter=40, max_features=0.5, random_state=1)  # noqa: E731
+    (whole, x), (timed, _) = grown(made(), Clock()), grown(made(), Clock(time.monotonic() + HOUR))
+    np.testing.assert_array_equal(timed.predict(x), whole.predict(x))
+
+
+def test_histogram_boosting_whose_time_is_over_keeps_ten_rounds():
+    clock = Clock(0.0)
+    assert grown(HistGradientBoostingRegressor(max_iter=40), clock)[0].n_iter_ == clock.stopped == 10
+
+
+@pytest.mark.filterwarnings("ignore")  # the first piece has not converged
+def test_logistic_regression_in_pieces_ends_at_a_penalised_loss_no_greater():
+    def loss(clock):
+        fitted, x = grown(LogisticRegression(max_iter=500), clock)
+        true = (rows()[1].ravel() > 0).astype(int)
+        chosen = fitted.predict_proba(x)[np.arange(len(x)), true]
+        return -np.log(chosen).sum() + (fitted.coef_**2).sum() / 2
+
+    assert loss(Clock(time.monotonic() + HOUR)) <= loss(Clock()) * (1 + 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # it has not converged
+def test_logistic_regression_whose_time_is_over_keeps_some_steps():
+    clock = Clock(0.0)
+    assert grown(LogisticRegression(C=1e4, max_iter=500), clock)[0].n_iter_ == clock.stopped == 5
+
+
+@pytest.mark.parametrize(
+    ("made", "steps"),
+    [
+        (RandomForestRegressor(30), lambda one: len(one.estimators_)),
+        (HistGradientBoostingRegressor(max_iter=40), lambda one: one.n_iter_),
+    ],
+)
+@pytest.mark.parametrize("until", [time.monotonic() + HOUR, float("inf")])
+def test_a_training_that_was_stopped_is_repeated_with_as_many_steps(made, steps, until):
+    assert steps(grown(made, Clock(until, most=25))[0]) == 25
+
+
+def test_a_network_is_repeated_with_as_many_epochs():
+    clock = Clock(most=2)
+    assert len(trained(clock, epochs=9)[0]["loss"]) == clock.stopped == 2
 
 
 def test_boosting_whose_time_is_over_keeps_ten_rounds():
@@ -119,3 +170,13 @@ def test_a_fold_that_takes_little_leaves_more_for_the_others():
     pace.next_fold()
     assert pace.clock.left == pytest.approx(3 * HOUR, abs=60)
     assert pace.stopped == [None, None]
+
+
+def test_each_fold_of_a_repeated_trial_stops_where_it_was_stopped():
+    pace = Pace(Job("dense", 0, 1, {}, 0, "", stopped=(3, None, 5)), 3)
+    most = [pace.clock.most]
+    for _ in range(2):
+        pace.trained()
+        pace.next_fold()
+        most.append(pace.clock.most)
+    assert most == [3, None, 5]

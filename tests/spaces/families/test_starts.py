@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spaces import FAMILIES, Choice, Float, Input, Int, Signature, Target, defaults, flatten, narrow
-from spaces.families.starts import STARTS, starting_points
+from spaces.families.starts import MOST, STARTS, starting_points
 from spaces.language.points import nearest_point, point
 from spaces.language.space import configure, leaves
 
@@ -31,11 +31,11 @@ SPACE = {
 @pytest.mark.parametrize("name", STARTS)
 def test_every_start_is_a_point_of_its_familys_space(name, size):
     family = FAMILIES[name]
-    assert family.starts == tuple(STARTS[name].values())
+    assert family.starts == tuple(STARTS[name].values())[:MOST]
     if size == "texts" and family.unfit(SIGNATURES[size]):
         return
     space = family.space(SIGNATURES[size])
-    points = starting_points(space, family.starts)
+    points = starting_points(space, tuple(STARTS[name].values()))
     assert points[0] == flatten(space, defaults(space))
     assert all(flatten(space, configure(space, one)) == one for one in points)
     assert len({str(one) for one in points}) == len(points) > 1

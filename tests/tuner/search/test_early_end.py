@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.search.early_end import is_beaten
+from tuner.search.early_end import is_beaten, not_begun
 from tuner.search.ledger import Trial, Turn
 from tuner.trials.outcome import Outcome
 
@@ -29,3 +29,22 @@ def test_nothing_is_ended_before_three_trials_are_complete_or_without_inner_rows
     assert not is_beaten(9.0, THREE[:2], sign=1)
     assert not is_beaten(9.0, [*THREE[:2], trial(0.1, 0.1, duplicate_of=1)], sign=1)
     assert not is_beaten(9.0, [trial(0.5), trial(0.3), trial(0.9)], sign=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "stopped", "state"),
+    [
+        (3.7, (1, None), "pruned"),
+        (0.7, (1, None), "pruned"),
+        (0.6, (1, None), "complete"),
+        (3.7, (None, None), "complete"),
+    ],
+)
+def test_a_stopped_trial_that_is_no_better_than_the_baseline_is_no_member(value, stopped, state):
+    ended = Outcome("complete", value=value, fold_values=(value, value), stopped=stopped)
+    found = not_begun(ended, 0.7, sign=1)
+    assert found.state == state
+    assert found.value == (value if state == "complete" else None)
+    mirrored = not_begun(Outcome("complete", value=-value, stopped=stopped), -0.7, sign=-1)
+    assert mirrored.state == state
+    assert not_begun(ended, None, sign=1) == ended
