@@ -16,6 +16,7 @@ COMMANDS = (
     looking.show,
     looking.curves,
     looking.ui,
+    looking.report,
     ensembles.ensemble,
     ensembles.predict,
     ensembles.publish,

@@ -20,6 +20,7 @@ from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
+from tuner.duration import seconds
 from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import make_pruner, sampler_maker
@@ -45,8 +46,14 @@ class Study(Archive):
         """Return one row a family: its trials, its seconds, what they brought, and why it had its last turn."""
         return spending(self)
 
-    def to_optuna(self, family: str) -> optuna.Study:
-        """Return a family's Optuna study, for importances, plots and dashboards."""
+    def to_optuna(self, family: str | None = None) -> optuna.Study:
+        """Return a family's Optuna study, or one of all trials, for Optuna's own plots and dashboards.
+
+        Args:
+            family: The family; when left out the trials of all stand in one study, the family a parameter of theirs.
+        """
+        if family is None:
+            return self.ledger.of_all(self.families)
         if family not in self.families:
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
@@ -61,6 +68,7 @@ class Study(Archive):
         max_ms: Positive | None = None,
         seeds: Count = 1,
         seed_time: Duration | None = None,
+        column_time: Duration | None = "10s",
     ) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions.
 
@@ -76,12 +84,16 @@ class Study(Archive):
             max_ms: The members may need so many milliseconds together for a row, measured one by one on this machine.
             seeds: Train the best configuration of each family with more seeds, until it has so many.
             seed_time: Begin no such training after so long: seconds, or text such as `"10m"`.
+            column_time: Measure for at most so long how much each column matters, for plots and the report; None for
+                not at all.
         """
         from tuner.ensembling.build import build_ensemble
+        from tuner.ensembling.findings import keep_findings
 
         made = build_ensemble(
             self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
         )
+        keep_findings(made, 0.0 if column_time is None else seconds(column_time, "column_time"))
         self._show(made)
         return made
 
@@ -105,6 +117,16 @@ class Study(Archive):
             )
         except NotShown as error:
             logging.getLogger("tuner").warning("the ensemble is not shown: %s", error)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write a page about the study that needs nothing else to be read, and return its path.
+
+        Args:
+            path: Where to write; `report.html` in the study's folder when left out.
+        """
+        from tuner.reporting.report import write_report
+
+        return write_report(self, self.folder / "report.html" if path is None else Path(path))
 
     def summary(self, limit: str | None = None) -> str:
         """Say in one line what limited the study, whether it still improved, and what failed."""

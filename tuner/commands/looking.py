@@ -117,3 +117,20 @@ def status(folder: Path) -> None:
     study = load_study(folder)
     click.echo(study.brief())
     click.echo(f"  now      {'running' if is_running(folder) else 'not running'}")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The page  [default: FOLDER/report.html].")
+@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@with_exit_codes
+def report(folder: Path, output: Path | None, opened: bool) -> None:
+    """Write a page about a study: data, trials, ensemble, errors, columns; it needs no network."""
+    import webbrowser
+
+    from tuner.study import load_study
+
+    written = load_study(folder).report(output)
+    click.echo(str(written))
+    if opened:
+        webbrowser.open(written.resolve().as_uri())

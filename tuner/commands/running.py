@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tuner.studyfile import StudyFile
 
 _FILES_SECONDS = 2.0
+_COLUMN_SECONDS = 10.0
 
 
 @click.command(
@@ -61,7 +62,7 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **
         say(f"See every trial: tuner ui {study.folder}")
         return
     try:
-        combined = study.ensemble(**file.ensemble)
+        combined = study.ensemble(**{"column_time": _column_time(launch.get("time"), began), **file.ensemble})
         saved = combined.save(study.folder / "ensemble")
     except (ValueError, OSError) as error:
         show_trials(study)
@@ -110,6 +111,12 @@ def _time_left(given: float | str | None, began: float) -> dict[str, float]:
         return {}
     whole = seconds(given, "time")
     return {"time": max(0.5 * whole, whole - (time.monotonic() - began) - _FILES_SECONDS)}
+
+
+def _column_time(given: float | None, began: float) -> float | None:
+    """Return how long columns may be measured within the `time` of a study; None where there is hardly any left."""
+    left = float("inf") if given is None else given - (time.monotonic() - began)
+    return _COLUMN_SECONDS if left > 2 * _COLUMN_SECONDS else None  # loading models takes as long
 
 
 @click.command()

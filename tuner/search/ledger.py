@@ -257,6 +257,20 @@ class Ledger:
         """Return a family's Optuna study, as it is stored."""
         return optuna.load_study(study_name=family, storage=self._storage, pruner=self._pruner)
 
+    def of_all(self, families: Sequence[str]) -> optuna.Study:
+        """Return the finished trials of all families in one Optuna study, in memory.
+
+        The family is a parameter of each trial; the others are called `family.name`.
+        """
+        study = optuna.create_study(study_name="all", direction=self._direction)
+        choices = optuna.distributions.CategoricalDistribution(tuple(families))
+        with _quiet():
+            for family in families:
+                for one in self.study(family).trials:
+                    if one.state.is_finished():
+                        study.add_trial(_of_family(one, family, choices))
+        return study
+
     def _store_notes(self, book: _Book, number: int | None) -> None:
         """Store what samplers and pruners noted about a trial (or, without a number, about the study) since."""
         noted = (
@@ -285,6 +299,20 @@ def _copy_in_memory(
     for trial in storage.get_all_trials(stored, deepcopy=False):
         memory.create_new_trial(_ONLY, trial)
     return study, memory
+
+
+def _of_family(one: FrozenTrial, family: str, choices: optuna.distributions.CategoricalDistribution) -> FrozenTrial:
+    """Return a trial that says of which family it is."""
+    made = optuna.trial.create_trial(
+        state=one.state,
+        value=one.value if one.state == TrialState.COMPLETE else None,
+        params={"family": family, **{f"{family}.{name}": value for name, value in one.params.items()}},
+        distributions={"family": choices, **{f"{family}.{name}": of for name, of in one.distributions.items()}},
+        user_attrs=one.user_attrs,
+        intermediate_values=one.intermediate_values,
+    )
+    made.datetime_start, made.datetime_complete = one.datetime_start, one.datetime_complete
+    return made
 
 
 def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:

@@ -1,0 +1,34 @@
+"""The report is one page that loads no models, needs no network, and shows names letter for letter."""
+
+import dataclasses
+import subprocess
+import sys
+
+from tuner.reporting.report import report
+
+
+def test_a_fresh_process_makes_it_without_tensorflow(study, automatic, tmp_path):
+    program = (
+        "import sys, tuner; assert 'plotly' not in sys.modules;"
+        f"tuner.load_study({str(study.folder)!r}).report({str(tmp_path / 'page.html')!r});"
+        "assert 'plotly' in sys.modules; assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    page = (tmp_path / "page.html").read_text()
+    for heading in ("The data", "The best trials", "The ensemble", "Where it errs", "Which columns matter"):
+        assert f">{heading}</h2>" in page
+    assert study.best.name in page
+    assert "<script src" not in page
+    assert "<link" not in page
+
+
+def test_names_are_shown_letter_for_letter(study, automatic):
+    target = dataclasses.replace(study.task.target, name="<script>alert(1)</script>")
+    before = study.task.target
+    study.task._set(target=target)
+    try:
+        page = report(study)
+    finally:
+        study.task._set(target=before)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page

@@ -1,0 +1,22 @@
+"""What was found of a study's last ensemble, kept in one file: a report reads it and loads no model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spaces.machine.disk import write_text
+
+_FINDINGS = "findings.json"
+
+
+def write_findings(folder: Path, found: dict[str, Any]) -> None:
+    """Keep what was found in a study's folder."""
+    write_text(folder / _FINDINGS, json.dumps(found))
+
+
+def read_findings(folder: Path) -> dict[str, Any] | None:
+    """Return what was found of a study's last ensemble, or None where none was made."""
+    path = folder / _FINDINGS
+    return dict(json.loads(path.read_text())) if path.exists() else None

@@ -1,0 +1,157 @@
+"""What there is to say of an ensemble: why this one, where it errs, and whether it says how sure it is.
+
+Every number is of rows that fitted neither the models nor the weights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.measures.calibration import calibration
+from ensembles.measures.conformal import distances
+from spaces.rows.target import Target
+from tuner.archive.findings import write_findings
+from tuner.ensembling.importance import column_importances
+
+if TYPE_CHECKING:
+    from tuner.ensembling.study_ensemble import StudyEnsemble
+
+_POINTS, _BINS, _QUARTERS = 1000, 10, 4
+_COVERAGES = (0.5, 0.8, 0.9, 0.95)
+
+
+def findings(made: StudyEnsemble) -> dict[str, Any]:
+    """Return what there is to say of an ensemble, as JSON values.
+
+    Returns:
+        `method`, `metric`, `members`, `scores`, the `steps` of the gate, `certificate`, `warnings`, `candidates` with
+        the `correlations` of their errors, and of each of the `targets` what `of_target` returns.
+    """
+    sign, fitted, held = made.study.task.score.sign, made.choice.fitted, made.held
+    target, folds = held.target[fitted.rows], held.folds[fitted.rows]
+    whole = made.study.task.target
+    each = []
+    for i, (part, columns) in enumerate(zip(whole.each, whole.columns, strict=True)):
+        true = whole.column(target, i) if whole.parts else target
+        decided = fitted.outputs if whole.parts else fitted.ensemble
+        each.append(of_target(part, true, fitted.outputs[:, columns], decided=decided[:, columns], folds=folds))
+    return {
+        **made.report(),
+        "steps": [
+            {
+                "method": step.method,
+                "score": sign * step.cross_fitted,
+                "against": step.against,
+                "gain": step.gain,
+                "standard_error": step.standard_error,
+                "taken": bool(step.taken),
+            }
+            for step in made.choice.steps
+        ],
+        "certificate": made.certificate,
+        "warnings": made.warnings(),
+        "candidates": [member.trial for member in held.members],
+        "correlations": np.round(held.correlations, 4).tolist(),
+        "targets": each,
+    }
+
+
+def of_target(
+    part: Target, true: NDArray[Any], outputs: NDArray[np.float64], *, decided: NDArray[np.float64], folds: NDArray[Any]
+) -> dict[str, Any]:
+    """Return where predictions of one target err.
+
+    Args:
+        part: The target.
+        true: `(rows,)`, values or class indices.
+        outputs: `(rows, 1)` values or `(rows, classes)` probabilities.
+        decided: The same, of which the largest is what is predicted.
+        folds: The fold of each row.
+
+    Returns:
+        `name`, `coverage` (asked for, and seen); of numbers a sample of `true` and `predicted`, and `quarters` of the
+        predictions with their errors; of classes `classes`, the `confusion` (rows are what is true), `reliability` and
+        `calibration`.
+    """
+    found: dict[str, Any] = {"name": part.name, "rows": len(true), "coverage": _coverage(outputs, true, folds)}
+    if not part.classes:
+        values = outputs[:, 0]
+        some = np.linspace(0, len(true) - 1, min(_POINTS, len(true))).astype(int)
+        return found | {
+            "true": true[some].astype(float).tolist(),
+            "predicted": values[some].tolist(),
+            "quarters": _quarters(true.astype(float), values),
+        }
+    counts = np.zeros((len(part.classes), len(part.classes)), dtype=int)
+    np.add.at(counts, (true, decided.argmax(axis=1)), 1)
+    measured = calibration(outputs, true)
+    return found | {
+        "classes": [str(label) for label in part.classes],
+        "confusion": counts.tolist(),
+        "reliability": _reliability(outputs, true),
+        "calibration": {
+            "brier_score": measured.brier_score,
+            "expected_calibration_error": measured.expected_calibration_error,
+        },
+    }
+
+
+def _coverage(outputs: NDArray[np.float64], true: NDArray[Any], folds: NDArray[Any]) -> list[dict[str, float]]:
+    """Return how often intervals or sets made from the other folds hold the truth of a fold."""
+    found = []
+    for asked in _COVERAGES:
+        held, rows = 0, 0
+        for k in np.unique(folds):
+            inside = folds == k
+            off = distances(outputs[~inside], true[~inside]) if (~inside).any() else np.empty(0)
+            rank = int(np.ceil((len(off) + 1) * asked))
+            if 0 < rank <= len(off):
+                held += int((distances(outputs[inside], true[inside]) <= off[rank - 1]).sum())
+                rows += int(inside.sum())
+        if rows:
+            found.append({"asked": asked, "seen": held / rows})
+    return found
+
+
+def _quarters(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> list[dict[str, float]]:
+    """Return the errors in each quarter of the rows, by what is predicted of them."""
+    found = []
+    for of in np.array_split(np.argsort(predicted, kind="stable"), _QUARTERS):
+        if len(of):
+            off = predicted[of] - true[of]
+            found.append(
+                {
+                    "from": float(predicted[of].min()),
+                    "to": float(predicted[of].max()),
+                    "rows": len(of),
+                    "mean_absolute_error": float(np.abs(off).mean()),
+                    "mean_error": float(off.mean()),
+                }
+            )
+    return found
+
+
+def _reliability(outputs: NDArray[np.float64], true: NDArray[Any]) -> list[dict[str, float]]:
+    """Return how often predictions come true, in tenths of the rows by how sure they are.
+
+    Of two classes the probability of the second is taken, of more that of the most probable one.
+    """
+    two = outputs.shape[1] == 2
+    sure = outputs[:, 1] if two else outputs.max(axis=1)
+    right = true == (1 if two else outputs.argmax(axis=1))
+    parts = [of for of in np.array_split(np.argsort(sure, kind="stable"), _BINS) if len(of)]
+    return [{"said": float(sure[of].mean()), "seen": float(right[of].mean()), "rows": len(of)} for of in parts]
+
+
+def keep_findings(made: StudyEnsemble, seconds: float) -> None:
+    """Keep what there is to say of an ensemble in its study's folder, the importances of columns too.
+
+    Args:
+        made: The ensemble.
+        seconds: How long columns may be measured; 0 measures none.
+    """
+    measured = column_importances(made, seconds) if seconds > 0 else None
+    write_findings(made.study.folder, findings(made) | {"importances": measured})

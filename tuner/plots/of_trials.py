@@ -1,0 +1,150 @@
+"""How a study went: its trials in time, their curves, and where the seconds went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from spaces.engines.curves import Curve, Curves
+from tuner.archive.spending import spending
+from tuner.archive.study_folder import Archive
+from tuner.plots.style import MAIN, colours, figure, text
+from tuner.search.ledger import Trial
+
+_SYMBOLS = {"pruned": "line-ns-open", "failed": "x-thin-open"}
+_BEYOND = 1.5
+
+
+def history(study: Archive) -> go.Figure:
+    """Plot each trial's score by when it ended, and the best score so far.
+
+    Trials of the same parameters are left out. Pruned and failed ones have no score: they stand below the others.
+    Scores far worse than most stand at the border, with their number where the mouse is.
+    """
+    ended = [trial for trial in study.trials if trial.outcome and not trial.duplicate]
+    began = min((trial.outcome.started for trial in ended if trial.outcome), default=0.0)
+    scored = [trial for trial in ended if trial.value is not None]
+    values = np.array([float(trial.value or 0.0) for trial in scored])
+    sign, metric, shades = study.task.score.sign, study.task.score.name, colours(study.families)
+    border = _border(sign * values)
+    traces = []
+    for family in dict.fromkeys(trial.family for trial in scored):
+        its = [trial for trial in scored if trial.family == family]
+        shown = [sign * min(sign * float(trial.value or 0.0), border) for trial in its]
+        traces.append(
+            go.Scatter(
+                x=[_seconds(trial, began) for trial in its],
+                y=shown,
+                mode="markers",
+                name=text(family),
+                marker={"color": shades[family], "size": 8},
+                hovertext=[f"{text(trial.name)}<br>{text(metric)} {trial.value:.5g}" for trial in its],
+                hoverinfo="text",
+            )
+        )
+    if scored:
+        best = sign * np.minimum.accumulate(sign * values)
+        line = {"shape": "hv", "color": "#888", "width": 2}
+        clipped = sign * np.minimum(sign * best, border)
+        when = [_seconds(trial, began) for trial in scored]
+        traces.append(go.Scatter(x=when, y=clipped, mode="lines", name="best so far", line=line))
+    traces += _without_score(ended, began, sign * border)
+    return figure(traces, x="seconds since the first trial began", y=text(metric))
+
+
+def _border(losses: np.ndarray) -> float:
+    """Return the loss beyond which a trial is far worse than most."""
+    if not len(losses):
+        return 0.0
+    low, middle, high = np.quantile(losses, [0, 0.5, 0.75])
+    return float(min(losses.max(), high + _BEYOND * max(high - low, middle - low)))
+
+
+def _without_score(ended: Iterable[Trial], began: float, level: float) -> list[go.Scatter]:
+    found = []
+    for state, symbol in _SYMBOLS.items():
+        its = [trial for trial in ended if trial.state == state]
+        if its:
+            found.append(
+                go.Scatter(
+                    x=[_seconds(trial, began) for trial in its],
+                    y=[level] * len(its),
+                    mode="markers",
+                    name=state,
+                    marker={"symbol": symbol, "size": 10, "color": "#999"},
+                    hovertext=[f"{text(trial.name)}: {state}" for trial in its],
+                    hoverinfo="text",
+                )
+            )
+    return found
+
+
+def _seconds(trial: Trial, began: float) -> float:
+    assert trial.outcome is not None
+    return round(trial.outcome.started + trial.outcome.seconds - began, 3)
+
+
+def families(study: Archive) -> go.Figure:
+    """Plot the seconds that each family took, and how many trials they were."""
+    table = spending(study)
+    shades = colours(study.families)
+    if table.empty:
+        return figure([], x="seconds of training", y="")
+    table = table.iloc[::-1]
+    bars = go.Bar(
+        x=table["seconds"],
+        y=[text(name) for name in table["family"]],
+        orientation="h",
+        marker={"color": [shades[name] for name in table["family"]]},
+        text=[f"{count} trials" for count in table["trials"]],
+        textposition="auto",
+        hovertemplate="%{y}: %{x:.3g} s<extra></extra>",
+    )
+    return figure([bars], x="seconds of training", y="", height=90 + 38 * len(table))
+
+
+def learning_curves(study: Archive, best: int = 5) -> go.Figure:
+    """Plot the loss of the best trials that have curves, the mean over folds: inner rows in full, training dotted.
+
+    Args:
+        study: The study.
+        best: How many trials.
+    """
+    traces: list[go.Scatter] = []
+    shown = [(trial, found) for trial in study.complete if (found := study.curves(trial)) and any(found)][:best]
+    shades = colours([trial.name for trial, _ in shown])
+    for trial, folds in shown:
+        for part, dash in (("validation", "solid"), ("train", "dot")):
+            curve = _loss(folds, part)
+            if curve is None:
+                continue
+            values = _mean([fold[curve] for fold in folds if fold.get(curve)])
+            traces.append(
+                go.Scatter(
+                    x=list(range(1, len(values) + 1)),
+                    y=values,
+                    mode="lines",
+                    name=text(trial.name),
+                    legendgroup=trial.name,
+                    showlegend=part == "validation" or _loss(folds, "validation") is None,
+                    line={"dash": dash, "color": shades.get(trial.name, MAIN)},
+                    hovertemplate=f"{text(trial.name)}, {part}: %{{y:.4g}}<extra></extra>",
+                )
+            )
+    made = figure(traces, x="epoch or boosting round", y="loss")
+    made.update_xaxes(type="log")
+    return made
+
+
+def _loss(folds: Sequence[Curves], part: str) -> Curve | None:
+    """Return the curve of the loss: the one called so, or else the first of these rows."""
+    known = [curve for fold in folds for curve, values in fold.items() if curve.part == part and len(values)]
+    return next((curve for curve in known if curve.name == "loss"), next(iter(known), None))
+
+
+def _mean(folds: Sequence[Sequence[float]]) -> list[float]:
+    """Return the mean of curves at each step; a fold that has stopped counts with its last value."""
+    longest = max(map(len, folds))
+    return [float(np.mean([values[min(step, len(values) - 1)] for values in folds])) for step in range(longest)]
