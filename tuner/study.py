@@ -68,7 +68,7 @@ class Study(Archive):
         max_ms: Positive | None = None,
         seeds: Count = 1,
         seed_time: Duration | None = None,
-        column_time: Duration | None = "10s",
+        column_time: Duration | None = None,
     ) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions.
 
@@ -84,8 +84,8 @@ class Study(Archive):
             max_ms: The members may need so many milliseconds together for a row, measured one by one on this machine.
             seeds: Train the best configuration of each family with more seeds, until it has so many.
             seed_time: Begin no such training after so long: seconds, or text such as `"10m"`.
-            column_time: Measure for at most so long how much each column matters, for plots and the report; None for
-                not at all.
+            column_time: Measure for at most so long how much each column matters, for plots and the report, after the
+                models of the first fold are loaded; not at all when left out.
         """
         from tuner.ensembling.build import build_ensemble
         from tuner.ensembling.findings import keep_findings

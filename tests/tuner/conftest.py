@@ -49,4 +49,4 @@ def study(task: tuner.Task, made_once: Callable[..., Path], tmp_path_factory: py
 @pytest.fixture(scope="session")
 def automatic(study: tuner.Study) -> StudyEnsemble:
     """What the study ends in when no method is named: all of them tried."""
-    return study.ensemble()
+    return study.ensemble(column_time="10s")

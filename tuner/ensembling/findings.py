@@ -5,6 +5,7 @@ Every number is of rows that fitted neither the models nor the weights.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,4 +155,7 @@ def keep_findings(made: StudyEnsemble, seconds: float) -> None:
         seconds: How long columns may be measured; 0 measures none.
     """
     measured = column_importances(made, seconds) if seconds > 0 else None
-    write_findings(made.study.folder, findings(made) | {"importances": measured})
+    try:
+        write_findings(made.study.folder, findings(made) | {"importances": measured})
+    except OSError as error:  # a folder that can only be read: plots and the report do without
+        logging.getLogger("tuner").warning("what there is to say of the ensemble is not kept: %s", error)

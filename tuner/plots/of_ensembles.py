@@ -117,7 +117,10 @@ def importances(of: Archive | StudyEnsemble) -> go.Figure:
     """
     study, found = _found(of)
     if not (found.get("importances") or {}).get("columns"):
-        raise ValueError(f"columns were not measured: make the ensemble once more, tuner ensemble {study.folder}")
+        raise ValueError(
+            f"columns were not measured: make the ensemble once more with time for it, "
+            f"tuner ensemble {study.folder} --column-time 10s, or study.ensemble(column_time='10s')"
+        )
     columns = found["importances"]["columns"][:_SHOWN][::-1]
     spread = [[each - one["worse"] for each in one["folds"]] for one in columns]
     bars = go.Bar(
