@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from spaces.inputs.text.kind import Text as Text
     from tuner.ensembling.build import compare as compare
     from tuner.ensembling.looks import single_ensemble as single_ensemble
+    from tuner.estimators.tuned import TunedClassifier as TunedClassifier
+    from tuner.estimators.tuned import TunedRegressor as TunedRegressor
     from tuner.launch.tune import tune as tune
     from tuner.recipes.best_model import best_model as best_model
     from tuner.recipes.language import generate as generate
@@ -59,6 +61,8 @@ _WHERE = {
     "Split": "tuner.task.splits",
     "Study": "tuner.study",
     "Task": "tuner.task.task",
+    "TunedClassifier": "tuner.estimators.tuned",
+    "TunedRegressor": "tuner.estimators.tuned",
     "Text": "spaces.inputs.text.kind",
     "Undefined": "tuner.scoring.score",
     "anomalies": "tuner.recipes.series",

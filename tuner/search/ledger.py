@@ -8,7 +8,9 @@ FAIL is ignored); `trials` turns that back into our own states.
 
 from __future__ import annotations
 
+import functools
 import json
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -131,7 +133,7 @@ class Ledger:
     def __init__(self, path: Path, *, seed: int, maximize: bool, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet():
-            self._storage = optuna.storages.RDBStorage(sqlite_url(path))
+            self._storage = _storage(path)
         self._seed, self._pruner = seed, pruner
         self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._books: dict[str, _Book] = {}
@@ -285,6 +287,23 @@ class Ledger:
             else:
                 self._storage.set_trial_system_attr(book.live[number].stored, key, value)
             known[key] = value
+
+
+def _storage(path: Path) -> optuna.storages.RDBStorage:
+    """Open a ledger; a new one is a copy of an empty one, as Optuna takes half a second to make its tables."""
+    if path.exists():
+        return optuna.storages.RDBStorage(sqlite_url(path))
+    path.write_bytes(_empty_ledger())
+    return optuna.storages.RDBStorage(sqlite_url(path), skip_compatibility_check=True, skip_table_creation=True)
+
+
+@functools.cache
+def _empty_ledger() -> bytes:
+    """Return the file of a storage without a study, made once in a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        optuna.storages.RDBStorage(sqlite_url(path)).engine.dispose()
+        return path.read_bytes()
 
 
 def _copy_in_memory(
