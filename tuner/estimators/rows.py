@@ -33,12 +33,12 @@ def frame_of(estimator: BaseEstimator, rows: Any, **fitting: Any) -> pd.DataFram
         frame = rows if isinstance(rows, pd.DataFrame) else nw.from_native(rows).to_pandas()
         if not len(frame):
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
-        return frame.set_axis(_names(estimator), axis=1)
+        return frame.set_axis(list(_names(estimator)), axis=1)
     checks: Any = {"dtype": None, "ensure_all_finite": "allow-nan", "reset": fitting.get("reset", True)}
     if "y" in fitting and fitting["y"] is None:
         validate_data(estimator, rows, **fitting)
     values = validate_data(estimator, rows, **checks)
-    return pd.DataFrame(values, columns=_names(estimator)).infer_objects()
+    return pd.DataFrame(values, columns=list(_names(estimator))).infer_objects()
 
 
 def _names(estimator: Any) -> Sequence[str]:

@@ -64,6 +64,8 @@ class _Tuned(BaseEstimator):
         log_curves: CurvesShown = "mean",
         turns: Rule | None = None,
         weights: Mapping[str, float] | None = None,
+        start: Sequence[Mapping[str, Any]] | None = None,
+        like: str | Path | Study | None = None,
         disk: float = 8e9,
         progress: bool = False,
     ) -> None:
@@ -88,10 +90,12 @@ class _Tuned(BaseEstimator):
         self.log_curves = log_curves
         self.turns = turns
         self.weights = weights
+        self.start = start
+        self.like = like
         self.disk = disk
         self.progress = progress
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:  # noqa: N803
         """Run the study, and keep its ensemble.
 
         Args:
@@ -135,13 +139,16 @@ class _Tuned(BaseEstimator):
             categories=self.categories,
             text=self.text,
             seed=self.seed,
-            **roles,
+            group=roles.get("group"),
+            sample_weight=roles.get("sample_weight"),
         )
         known = inspect.signature(tune).parameters.keys() & self.get_params(deep=False).keys()
         arguments = {name: getattr(self, name) for name in known}
         folder = temporary_folder() if self.folder is None else Path(self.folder)
         try:
-            self.study_: Study = tune(task, **{**arguments, "folder": folder / "study" if self.folder is None else folder})
+            self.study_: Study = tune(
+                task, **{**arguments, "folder": folder / "study" if self.folder is None else folder}
+            )
         except BaseException:
             if self.folder is None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -199,7 +206,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         top: At most so many trials of each family are candidates of the ensemble.
         sampler, pruner, fold_pruning, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
         folder: Where to keep the study; a folder serves one fit only. A temporary one when left out.
-        tracking, log_curves, turns, weights, disk, progress: See `tuner.tune`.
+        tracking, log_curves, turns, weights, start, like, disk, progress: See `tuner.tune`.
 
     Attributes:
         classes_: The labels, sorted: the order of `predict_proba`'s columns.

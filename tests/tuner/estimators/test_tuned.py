@@ -3,12 +3,12 @@ import pickle
 
 import numpy as np
 import pytest
-from small import make_frame
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
+from small import make_frame
 
 import tuner
 from tuner.estimators.tuned import TunedClassifier, TunedRegressor
