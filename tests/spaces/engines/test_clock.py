@@ -122,7 +122,7 @@ def test_logistic_regression_whose_time_is_over_keeps_some_steps():
         (HistGradientBoostingRegressor(max_iter=40), lambda one: one.n_iter_),
     ],
 )
-@pytest.mark.parametrize("until", [time.monotonic() + HOUR, float("inf")])
+@pytest.mark.parametrize("until", [time.monotonic() + HOUR, float("inf")], ids=["an hour", "for ever"])
 def test_a_training_that_was_stopped_is_repeated_with_as_many_steps(made, steps, until):
     assert steps(grown(made, Clock(until, most=25))[0]) == 25
 
