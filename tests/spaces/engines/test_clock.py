@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import xgboost
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -124,7 +125,7 @@ def test_logistic_regression_whose_time_is_over_keeps_some_steps():
 )
 @pytest.mark.parametrize("until", [time.monotonic() + HOUR, float("inf")], ids=["an hour", "for ever"])
 def test_a_training_that_was_stopped_is_repeated_with_as_many_steps(made, steps, until):
-    assert steps(grown(made, Clock(until, most=25))[0]) == 25
+    assert steps(grown(clone(made), Clock(until, most=25))[0]) == 25
 
 
 def test_a_network_is_repeated_with_as_many_epochs():
