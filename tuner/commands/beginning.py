@@ -13,7 +13,7 @@ from tuner.commands.common import say, with_exit_codes
 if TYPE_CHECKING:
     from tuner.task.task import Task
 
-_PACKAGES = ("tuned-ensembles", "tensorflow", "keras", "optuna", "hyperopt", "scikit-learn", "xgboost", "mlflow")
+_PACKAGES = ("tuned-ensembles", "optuna", "hyperopt", "mlflow")
 
 
 @click.command()
@@ -101,6 +101,7 @@ def _findings() -> dict[str, Any]:
 
     import psutil
 
+    from spaces.engines.engine import ENGINES
     from spaces.machine.cores import cores
     from spaces.machine.disk import cache_folder
 
@@ -110,10 +111,11 @@ def _findings() -> dict[str, Any]:
         except PackageNotFoundError:
             return "not installed"
 
+    trained_by = [package for engine in ENGINES.values() for package in engine.packages]
     memory, cache = psutil.virtual_memory(), cache_folder()
     return {
         "Python": platform.python_version(),
-        **{package: installed(package) for package in _PACKAGES},
+        **{package: installed(package) for package in (*_PACKAGES, *trained_by)},
         "cores": cores(),
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
         "disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free in {Path.cwd()}",
