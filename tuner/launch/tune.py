@@ -65,8 +65,8 @@ def tune(
         fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial
             of its family, on inner rows; from three complete trials of the family on.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
-            parameters, nested or dotted, with its `family`, `[{"family": "xgboost", "max_depth": 4}]`, or under its
-            name, `[{"xgboost": {"max_depth": 4}}]`. What is not said has its default. A study keeps what it began with.
+            parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
+            name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.
         like: An earlier study, or its folder: of each family its five best trials come next, where they are points of
             these spaces.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
