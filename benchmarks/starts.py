@@ -2,7 +2,7 @@
 
     python -m benchmarks.starts DATA [--families NAME...]
 
-DATA holds `keel_suite`, `regression_suite` and `abalone`. What is tried is `spaces.families.starts.STARTS`, beside the
+DATA holds `keel_suite`, `regression_suite` and `abalone`. What is tried is `spaces.families.catalog.STARTS`, beside the
 defaults; rows are kept in `results/starts.jsonl` and not run again. A table counts once all of its starts are tried.
 The order is that of a greedy cover: first the defaults, then whatever lowers most the mean over tables of the log of
 the best loss so far. Tables were named before any was tried.
@@ -26,7 +26,7 @@ import pandas as pd
 import tuner
 from benchmarks.results import FOLDER
 from spaces import FAMILIES, Family
-from spaces.families.starts import STARTS
+from spaces.families.catalog import STARTS
 from spaces.language.points import nearest_point
 from spaces.language.space import Params, configure
 from tuner.task.folds import make_folds

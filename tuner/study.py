@@ -25,7 +25,7 @@ from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.task.task import Task
-from tuner.tracking.client import reachable_uri
+from tuner.tracking.client import reachable_uri, remembered_uri
 from tuner.tracking.ensembles import NotShown, show_ensemble
 from tuner.tracking.shown import ensemble_numbers
 
@@ -90,16 +90,17 @@ class Study(Archive):
         from tuner.ensembling.build import build_ensemble
         from tuner.ensembling.findings import keep_findings
 
+        limit = 0.0 if column_time is None else seconds(column_time, "column_time")
         made = build_ensemble(
             self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
         )
-        keep_findings(made, 0.0 if column_time is None else seconds(column_time, "column_time"))
+        keep_findings(made, limit)
         self._show(made)
         return made
 
     def _show(self, made: StudyEnsemble) -> None:
         """Show an ensemble on the study's run in MLflow, where the study is tracked; nothing depends on it."""
-        if (uri := reachable_uri(self.folder)) is None:
+        if remembered_uri(self.folder) is None or (uri := reachable_uri(self.folder)) is None:
             return
         metric, scores = self.task.score.name, made.scores
         difference = scores["difference"]

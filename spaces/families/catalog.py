@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from spaces.engines.engine import KERAS, SKLEARN, XGBOOST, at
-from spaces.families import fits
+from spaces.families import fits, starts
 from spaces.families.branches.space import functional_space, kind_space, siamese_space
 from spaces.families.dense.space import dense_space, wide_and_deep_space
 from spaces.families.each_target import each_target
@@ -33,7 +33,6 @@ from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
-from spaces.families.starts import MOST, STARTS
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
 from spaces.inputs.kind import InputKind
 from spaces.inputs.kinds import KINDS, kinds_of
@@ -53,6 +52,13 @@ _COSTS = {
     "deep_trees": 10.0,
     "image_pretrained": 20.0,
     "seq2seq": 20.0,
+}
+# Published points with which families begin, by the names of their sources.
+STARTS = {
+    "dense": starts.DENSE,
+    "extra_trees": starts.EXTRA_TREES,
+    "random_forest": starts.RANDOM_FOREST,
+    "xgboost": starts.XGBOOST,
 }
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
@@ -184,7 +190,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
             one,
             unfit=partial(fits.a_target, one.unfit),
             cost=_COSTS.get(one.name, one.cost),
-            starts=tuple(STARTS.get(one.name, {}).values())[:MOST],
+            starts=tuple(STARTS.get(one.name, {}).values())[: starts.MOST],
         )
         for one in families
     }

@@ -33,71 +33,72 @@ def _network(depth: int, units: int, dropout: float, *, rate: float, decay: floa
 _NORMAL: dict[str, Any] = {"batch_normalization": True}
 _CYCLE: dict[str, Any] = {"shape": "funnel", "schedule": "cosine", **_NORMAL}
 
-STARTS: dict[str, dict[str, Start]] = {
-    "xgboost": {
-        "pytabkit-classes": {
-            "learning_rate": 0.08, "max_depth": 6, "min_child_weight": 1e-5, "reg_lambda": "none",
-            "colsample_bytree": 1.0, "colsample_bylevel": 0.9, "subsample": 0.65,
-        },
-        "flaml-leaves-3": {
-            "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 5, "max_depth": 13, "learning_rate": 0.145,
-            "subsample": 0.86, "colsample_bytree": 0.94,
-        },
-        "flaml-binary-2": {
-            "max_depth": 6, "min_child_weight": 0.20, "learning_rate": 0.0039, "subsample": 0.82,
-            "colsample_bylevel": 0.84, "colsample_bytree": 0.42, "reg_lambda.some": 0.04,
-        },
-        "flaml-leaves-2": {
-            "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 46, "max_depth": 13, "learning_rate": 0.08,
-            "subsample": 0.65, "colsample_bylevel": 0.54, "colsample_bytree": 0.42, "reg_lambda.some": 4.6,
-        },
-        "flaml-multiclass-2": {
-            "max_depth": 7, "min_child_weight": 30.0, "learning_rate": 0.085, "subsample": 0.99,
-            "colsample_bytree": 1.0, "colsample_bylevel": 0.68, "reg_lambda.some": 34.0,
-        },
-        "ag23-8": _boosted(0.98, rate=0.066, depth=5, weight=1.41),
-        "flaml-numbers-1": {
-            "max_depth": 12, "min_child_weight": 0.76, "learning_rate": 0.0092, "subsample": 0.82,
-            "colsample_bylevel": 0.78, "colsample_bytree": 0.79, "reg_lambda.some": 131.0,
-        },
-        "flaml-multiclass-4": {
-            "max_depth": 3, "learning_rate": 0.035, "subsample": 0.31, "colsample_bytree": 0.22,
-            "reg_lambda.some": 1.1,
-        },
-        "ag23-1": _boosted(0.69, rate=0.018, depth=10, weight=0.60),
-        "ag23-2": _boosted(0.66, rate=0.088, depth=5, weight=0.63),
-        "ag23-4": _boosted(0.52, rate=0.0072, depth=9, weight=0.86),
-        "pytabkit-numbers": {
-            "learning_rate": 0.05, "max_depth": 9, "min_child_weight": 2.0, "reg_lambda": "none",
-            "colsample_bytree": 1.0, "subsample": 0.7,
-        },
+XGBOOST: dict[str, Start] = {
+    "pytabkit-classes": {
+        "learning_rate": 0.08, "max_depth": 6, "min_child_weight": 1e-5, "reg_lambda": "none",
+        "colsample_bytree": 1.0, "colsample_bylevel": 0.9, "subsample": 0.65,
     },
-    "random_forest": {
-        "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 37_308, "min_samples_leaf": 1},
-        "ag23-3": {"max_features.share": 1.0, "max_leaf_nodes.some": 38_572, "min_samples_leaf": 5},
-        "ag23-5": {"max_features": "log2", "max_leaf_nodes.some": 42_644, "min_samples_leaf": 1},
-        "ag23-2": {"max_features.share": 0.75, "max_leaf_nodes.some": 28_310, "min_samples_leaf": 2},
-        "ag23-4": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_242, "min_samples_leaf": 40},
+    "flaml-leaves-3": {
+        "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 5, "max_depth": 13, "learning_rate": 0.145,
+        "subsample": 0.86, "colsample_bytree": 0.94,
     },
-    "extra_trees": {
-        "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_392, "min_samples_leaf": 1},
-        "ag23-2": {"max_features.share": 1.0, "max_leaf_nodes.some": 12_845, "min_samples_leaf": 4},
-        "ag23-3": {"max_features": "sqrt", "max_leaf_nodes.some": 28_532, "min_samples_leaf": 1},
+    "flaml-binary-2": {
+        "max_depth": 6, "min_child_weight": 0.20, "learning_rate": 0.0039, "subsample": 0.82,
+        "colsample_bylevel": 0.84, "colsample_bytree": 0.42, "reg_lambda.some": 0.04,
     },
-    "dense": {
-        "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
-        "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
-        "ag25-3": _network(3, 131, 0.30, rate=0.0038, decay=0.017, activation="elu"),
-        "ag25-4": _network(4, 52, 0.27, rate=0.015, activation="elu", **_NORMAL),
-        "ag25-5": _network(4, 207, 0.27, rate=4e-4, decay=0.0025, activation="relu"),
-        "ag25-6": _network(2, 182, 0.22, rate=1.5e-4, activation="elu"),
-        "ag25-7": _network(4, 200, 0.24, rate=0.0031, activation="relu", **_NORMAL),
-        "ag25-8": _network(2, 26, 0.14, rate=0.0071, activation="relu"),
-        "ag25-9": _network(5, 144, 0.06, rate=0.0058, activation="elu", **_NORMAL),
-        "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, **_CYCLE),
-        "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
-        "fastai-5": _network(3, 400, 0.01, rate=0.022, batch_size=128, **_CYCLE),
+    "flaml-leaves-2": {
+        "grow_policy": "lossguide", "grow_policy.lossguide.max_leaves": 46, "max_depth": 13, "learning_rate": 0.08,
+        "subsample": 0.65, "colsample_bylevel": 0.54, "colsample_bytree": 0.42, "reg_lambda.some": 4.6,
     },
+    "flaml-multiclass-2": {
+        "max_depth": 7, "min_child_weight": 30.0, "learning_rate": 0.085, "subsample": 0.99,
+        "colsample_bytree": 1.0, "colsample_bylevel": 0.68, "reg_lambda.some": 34.0,
+    },
+    "ag23-8": _boosted(0.98, rate=0.066, depth=5, weight=1.41),
+    "flaml-numbers-1": {
+        "max_depth": 12, "min_child_weight": 0.76, "learning_rate": 0.0092, "subsample": 0.82,
+        "colsample_bylevel": 0.78, "colsample_bytree": 0.79, "reg_lambda.some": 131.0,
+    },
+    "flaml-multiclass-4": {
+        "max_depth": 3, "learning_rate": 0.035, "subsample": 0.31, "colsample_bytree": 0.22,
+        "reg_lambda.some": 1.1,
+    },
+    "ag23-1": _boosted(0.69, rate=0.018, depth=10, weight=0.60),
+    "ag23-2": _boosted(0.66, rate=0.088, depth=5, weight=0.63),
+    "ag23-4": _boosted(0.52, rate=0.0072, depth=9, weight=0.86),
+    "pytabkit-numbers": {
+        "learning_rate": 0.05, "max_depth": 9, "min_child_weight": 2.0, "reg_lambda": "none",
+        "colsample_bytree": 1.0, "subsample": 0.7,
+    },
+}  # fmt: skip
+
+RANDOM_FOREST: dict[str, Start] = {
+    "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 37_308, "min_samples_leaf": 1},
+    "ag23-3": {"max_features.share": 1.0, "max_leaf_nodes.some": 38_572, "min_samples_leaf": 5},
+    "ag23-5": {"max_features": "log2", "max_leaf_nodes.some": 42_644, "min_samples_leaf": 1},
+    "ag23-2": {"max_features.share": 0.75, "max_leaf_nodes.some": 28_310, "min_samples_leaf": 2},
+    "ag23-4": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_242, "min_samples_leaf": 40},
+}  # fmt: skip
+
+EXTRA_TREES: dict[str, Start] = {
+    "ag23-1": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_392, "min_samples_leaf": 1},
+    "ag23-2": {"max_features.share": 1.0, "max_leaf_nodes.some": 12_845, "min_samples_leaf": 4},
+    "ag23-3": {"max_features": "sqrt", "max_leaf_nodes.some": 28_532, "min_samples_leaf": 1},
+}  # fmt: skip
+
+DENSE: dict[str, Start] = {
+    "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
+    "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
+    "ag25-3": _network(3, 131, 0.30, rate=0.0038, decay=0.017, activation="elu"),
+    "ag25-4": _network(4, 52, 0.27, rate=0.015, activation="elu", **_NORMAL),
+    "ag25-5": _network(4, 207, 0.27, rate=4e-4, decay=0.0025, activation="relu"),
+    "ag25-6": _network(2, 182, 0.22, rate=1.5e-4, activation="elu"),
+    "ag25-7": _network(4, 200, 0.24, rate=0.0031, activation="relu", **_NORMAL),
+    "ag25-8": _network(2, 26, 0.14, rate=0.0071, activation="relu"),
+    "ag25-9": _network(5, 144, 0.06, rate=0.0058, activation="elu", **_NORMAL),
+    "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, **_CYCLE),
+    "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
+    "fastai-5": _network(3, 400, 0.01, rate=0.022, batch_size=128, **_CYCLE),
 }  # fmt: skip
 
 

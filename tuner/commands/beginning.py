@@ -120,7 +120,6 @@ def _findings() -> dict[str, Any]:
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
         "disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free in {Path.cwd()}",
         "cache": f"{cache} ({'can be written' if _writable(cache) else 'CANNOT be written: set TUNER_CACHE'})",
-        "graphics cards": "seen by TensorFlow only when a study begins; none is needed",
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,10 +27,11 @@ def own_code(command: Callable[..., None]) -> Callable[..., None]:
         if engines or kinds:
             from spaces.engines.engine import hand_over
             from spaces.inputs.kinds import hand_over as hand_over_kinds
+            from tuner.studyfile import importable
 
-            sys.path.insert(0, os.getcwd())
-            hand_over(engines)
-            hand_over_kinds(kinds)
+            with importable(Path.cwd()):
+                hand_over(engines)
+                hand_over_kinds(kinds)
         command(*args, **kwargs)
 
     return wrapped

@@ -23,7 +23,7 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.study import load_study
 
-    check_method(given["method"] or "auto")
+    check_method_name(given["method"] or "auto")
     study = load_study(folder)
     combined = study.ensemble(**told(given))
     if refit:
@@ -99,7 +99,7 @@ def publish(folder: Path, name: str, alias: str | None) -> None:
     say(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)")
 
 
-def check_method(method: str) -> None:
+def check_method_name(method: str) -> None:
     """Refuse a name that is no ensemble method's, before anything is read.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.commands.common import FAILED, NO_MODELS, say, told, with_exit_codes
-from tuner.commands.ensembles import check_method as check_name
+from tuner.commands.ensembles import check_method_name
 from tuner.commands.output import show_report, show_steps, show_trials
 from tuner.derived_command import DerivedCommand
 
@@ -45,7 +45,7 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **
 
     file = read_study_toml(study_file, **told({**given, "progress": False if quiet else None}))
     method = file.ensemble.get("method", "auto")
-    check_name(method)
+    check_method_name(method)
     if dry_run:
         click.echo(_would_run(file, study_file.resolve().parent, folder))
         return

@@ -108,7 +108,8 @@ class Launch:
                 return f"ended {self._left():.0f} s early, as no trial would end in time"
             if self._asked_to_stop():
                 self._interrupt()
-            self._display.stands(self._standing())
+            if self._display.live:
+                self._display.stands(self._standing())
             for finished in slots.poll(_POLL_SECONDS):
                 self._take(finished)
 

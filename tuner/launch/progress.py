@@ -75,6 +75,11 @@ class Display:
         self._epochs: dict[str, tuple[int, int]] = {}
         self._began, self._done, self._first = time.monotonic(), 0, 0
 
+    @property
+    def live(self) -> bool:
+        """Whether somebody sees the bar."""
+        return not self._bar.disable
+
     def start(self, done: int) -> None:
         """Show the bar."""
         self._bar.start()

@@ -7,6 +7,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ def run_trial(
         out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
         text = f"{type(error).__name__}: {str(error).strip()[:500]}"
         outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
-        (folder / TRACEBACK).write_text(traceback.format_exc())
+        with suppress(OSError):  # it only tells
+            (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
     seal(folder, outcome)
     unseal(folder)

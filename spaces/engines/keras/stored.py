@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from spaces.engines.contract import ShippingError
+from spaces.engines.engine import KERAS
 from spaces.machine.strange import StrangeFile, check_archive, parse_json
 
 _MODULES = (
@@ -109,7 +110,7 @@ def _known(name: str, module: Any, registered: Any) -> bool:
         return registered == f"spaces>{name}"
     if registered not in (None, name):
         return False
-    return (module == "keras" and name in _OF_KERAS) or _below(module)
+    return (module in KERAS.modules and name in _OF_KERAS) or _below(module)
 
 
 def _below(module: Any) -> bool:

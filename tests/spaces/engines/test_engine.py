@@ -99,6 +99,6 @@ def test_engines_are_named_in_one_place():
     """Nobody else asks which library it is."""
     root = Path(__file__).parents[3]
     for path in [path for room in ("spaces", "tuner", "ensembles") for path in (root / room).rglob("*.py")]:
-        if path.name not in ("engine.py", "catalog.py", "demo.py", "starts.py", "stored.py"):  # of families, of modules
+        if path.name not in ("engine.py", "catalog.py", "demo.py"):
             text = path.read_text()
             assert not [name for name in ENGINES if f'"{name}"' in text], path

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from spaces import FAMILIES, Choice, Float, Input, Int, Signature, Target, defaults, flatten, narrow
-from spaces.families.starts import MOST, STARTS, starting_points
+from spaces.families.catalog import STARTS
+from spaces.families.starts import MOST, starting_points
 from spaces.language.points import nearest_point, point
 from spaces.language.space import configure, leaves
 

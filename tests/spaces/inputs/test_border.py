@@ -5,32 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from columns import BERLIN, DAY, NEW_YORK, column, of_objects, read
 
 from spaces.inputs.border import encode, learn_schema, table_of
 from spaces.rows.columns import MISSING, UNSEEN, TableError
-from spaces.rows.table import Table
-
-DAY = 86_400
-BERLIN, NEW_YORK = dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(hours=-5))
-
-
-def column(values: Any) -> pd.DataFrame:
-    return pd.DataFrame({"a": values})
-
-
-def of_objects(*values: Any) -> pd.DataFrame:
-    return column(pd.Series(values, dtype=object))
-
-
-def read(frame: pd.DataFrame, **options: Any) -> Table:
-    return encode(learn_schema(frame, **options), frame)
-
 
 # Dates: days since 1970, month, weekday and hour, in UTC.
 

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from spaces.inputs.arrays import ArrayRecipe, PreparedArray, prepare_array
-from spaces.inputs.border import encode, learn_schema, table_of
+from spaces.inputs.border import learn_schema, table_of
 from spaces.inputs.series.reading import SeriesReading
 from spaces.inputs.table.centred import Centred
 from spaces.inputs.table.matrix import Recipe, prepare
 from spaces.rows.table import Table
-
-DAY = 86_400
-BERLIN, NEW_YORK = dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(hours=-5))
-
-
-def column(values: Any) -> pd.DataFrame:
-    return pd.DataFrame({"a": values})
-
-
-def of_objects(*values: Any) -> pd.DataFrame:
-    return column(pd.Series(values, dtype=object))
-
-
-def read(frame: pd.DataFrame, **options: Any) -> Table:
-    return encode(learn_schema(frame, **options), frame)
 
 
 @pytest.mark.parametrize(

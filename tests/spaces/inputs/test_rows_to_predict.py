@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,23 +10,6 @@ import pytest
 from spaces.inputs.border import encode, learn_schema, table_of
 from spaces.inputs.files import DataError
 from spaces.rows.columns import MISSING, TableError
-from spaces.rows.table import Table
-
-DAY = 86_400
-BERLIN, NEW_YORK = dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(hours=-5))
-
-
-def column(values: Any) -> pd.DataFrame:
-    return pd.DataFrame({"a": values})
-
-
-def of_objects(*values: Any) -> pd.DataFrame:
-    return column(pd.Series(values, dtype=object))
-
-
-def read(frame: pd.DataFrame, **options: Any) -> Table:
-    return encode(learn_schema(frame, **options), frame)
-
 
 TRAINED = pd.DataFrame(
     {

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from inside import layers, names
 from numpy.typing import NDArray
 from planted import HELD_OUT, YES_OR_NO, check_it_learns
 
@@ -148,17 +149,6 @@ def built(family: str, changes: dict[str, Any], shape: tuple[int, ...], inputs: 
     )
     config = defaults(narrow(FAMILIES[family].space(given), changes))
     return (build_siamese if family == "siamese" else build_functional)(config, given)
-
-
-def layers(model: keras.Model) -> list[Any]:
-    found = []
-    for layer in model.layers:
-        found += layers(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
-
-
-def names(model: keras.Model) -> list[str]:
-    return [type(layer).__name__ for layer in layers(model)]
 
 
 @pytest.mark.parametrize("kind", ["conv", "separable", "residual", "inception"])

@@ -1,0 +1,54 @@
+"""A builder of the user's own becomes a family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from spaces import Signature, defaults, family
+from spaces.engines.curves import Curve
+
+
+def own(config: dict[str, Any], signature: Signature) -> keras.Model:
+    inputs = keras.Input(signature.input.shape)
+    hidden = keras.layers.Dense(config["units"], activation="tanh")(inputs)
+    outputs = 1 if signature.target.kind == "regression" else signature.target.outputs
+    last = keras.layers.Dense(outputs, activation=None if outputs == 1 else "softmax")(hidden)
+    return keras.Model(inputs, last)
+
+
+def test_a_users_builder_becomes_a_family(data):
+    d = data("binary")
+    mine = family(own, {"units": 8, "epochs": 2, "batch_size": 16}, name="mine")
+    (fitted,) = mine.build(defaults(mine.space(d.signature)), d.signature).fit([d.folds[0]], lambda *shown: None)
+    predictions = fitted.predict(d.new)
+    assert predictions.shape == (25, 2)  # a softmax over two classes
+    np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
+    assert len(fitted.curves[Curve("loss")]) == 2
+    assert int(fitted.model.optimizer.iterations) == 2 * 6
+
+
+def test_a_builders_source_is_part_of_the_family():
+    def other(config: dict[str, Any], signature: Signature) -> keras.Model:
+        return own(config, signature)
+
+    space = {"units": 8}
+    assert family(own, space, name="mine").source == family(own, space, name="mine").source
+    assert family(own, space, name="mine").source != family(other, space, name="mine").source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"build": None, "space": {}, "name": "mine"}, "build must be a function"),
+        ({"build": own, "space": {}, "name": "my family"}, "letters, digits and underscores, got 'my family'"),
+        ({"build": own, "space": {}, "name": ""}, "letters, digits and underscores, got ''"),
+        ({"build": own, "space": {"a.b": 1}, "name": "mine"}, "without dots, got 'a.b'"),
+    ],
+)
+def test_what_makes_no_family_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        family(arguments["build"], arguments["space"], name=arguments["name"])
