@@ -114,7 +114,8 @@ class Launch:
                 self._take(finished)
 
     def _standing(self) -> Standing:
-        finished = [trial for trial in self._study.trials if trial.outcome is not None]
+        counted = [trial for trial in self._study.trials if trial.family != BASELINE and not trial.duplicate]
+        finished = [trial for trial in counted if trial.outcome is not None]
         return Standing(list(self._running), finished, self._study.best, self._left())
 
     def _limit(self) -> str | None:

@@ -27,7 +27,7 @@ class Standing(NamedTuple):
 
     Attributes:
         running: Names of the trials that run.
-        finished: The trials that ended, duplicates and the baseline among them.
+        finished: The trials that ended, without the baseline and duplicates, as the budget counts them.
         best: The best of them.
         left: Seconds until the budget of time is used up; infinite without one.
     """

@@ -98,7 +98,7 @@ def families(study: Archive) -> go.Figure:
         y=[text(name) for name in table["family"]],
         orientation="h",
         marker={"color": [shades[name] for name in table["family"]]},
-        text=[f"{count} trials" for count in table["trials"]],
+        text=[f"{count} trial{'s' if count != 1 else ''}" for count in table["trials"]],
         textposition="auto",
         hovertemplate="%{y}: %{x:.3g} s<extra></extra>",
     )

@@ -52,7 +52,7 @@ def _step(step: Mapping[str, Any], metric: str) -> str:
     if step["against"] is None:
         return f"Begin with {what}: {metric} {step['score']:.4g}."
     better = "better" if step["gain"] >= 0 else "worse"
-    by = f"{abs(step['gain']):.2g} {better}, standard error {step['standard_error']:.1g}"
+    by = f"{abs(step['gain']):.2g} {better}, standard error {step['standard_error']:.2g}"
     return f"Try {what}: {metric} {step['score']:.4g}, {by}. {'Taken.' if step['taken'] else 'Not taken.'}"
 
 

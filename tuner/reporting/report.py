@@ -58,7 +58,7 @@ def _header(study: Archive, found: dict[str, Any] | None) -> str:
         gain, error = scores["difference"]["cross_fitted"], scores["difference"]["standard_error"]
         better = -study.task.score.sign * gain
         tiles.insert(0, ("main", cell(scores["ensemble"]["cross_fitted"]), f"{metric} of the ensemble, cross-fitted"))
-        tiles.append(("", f"{better:+.2g} ± {error:.1g}", "better than one model chosen the same way (standard error)"))
+        tiles.append(("", f"{better:+.2g} ± {error:.2g}", "better than one model chosen the same way (standard error)"))
         sure = "which is more than chance" if better > 2 * error else "which may be chance"
         word = "better" if better >= 0 else "worse"
         said = (
