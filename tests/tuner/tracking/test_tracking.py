@@ -109,3 +109,15 @@ def test_an_ensemble_is_shown_where_the_study_is(tracked):
     parent = runs_of(client)["study"]
     assert parent.data.metrics["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
     assert "Ensemble of 2 models: log_loss " in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_study_that_is_not_tracked_shows_no_ensemble_wherever_the_environment_points(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", workers=0, tracking=None, progress=False)
+    study.ensemble("uniform")
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
+def test_a_wrong_time_for_columns_is_refused_before_anything_is_combined(study):
+    with pytest.raises(ValueError, match="column_time"):
+        study.ensemble("no such method", column_time="ten")
