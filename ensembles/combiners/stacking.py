@@ -19,6 +19,7 @@ from ensembles.combiners.stacks import LinearStack, TreeStack
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, check_predictions
 from spaces.inputs.table.centred import Centred
+from spaces.machine.cores import threads_for
 from spaces.probabilities import SMALLEST, scores_of
 
 _MOST_MEMBERS = 10
@@ -88,16 +89,16 @@ class Stacking(Unpooled):
     ) -> TreeStack:
         import xgboost
 
-        from spaces.machine.cores import threads
-
         outputs = predictions.shape[2]
         objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
-        parameters = {**_TREES, "objective": objective, "seed": self.seed, "nthread": threads(), "verbosity": 0}
+        parameters = {**_TREES, "objective": objective, "seed": self.seed, "verbosity": 0}
         if outputs > 2:
             parameters["num_class"] = outputs
         offset = float(np.mean(target, dtype=np.float64)) if outputs == 1 else 0.0
         stack = TreeStack(None, len(predictions), used, outputs, features is not None, np.zeros(1), offset)
-        stack = replace(stack, centres=Centred().fit(stack.columns(predictions, features)).centres_)
+        columns = stack.columns(predictions, features)
+        stack = replace(stack, centres=Centred().fit(columns).centres_)
+        parameters["nthread"] = threads_for(*columns.shape)
 
         def matrix(rows: NDArray[np.int64]) -> xgboost.DMatrix:
             found = stack.matrix(predictions[:, rows], None if features is None else features[rows])

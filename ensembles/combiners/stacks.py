@@ -12,6 +12,7 @@ from scipy.special import softmax
 
 from ensembles.combiners.combiner import Features, Read, Undecided
 from ensembles.pools import Predictions, Weights
+from spaces.machine.cores import threads_for
 from spaces.probabilities import scores_of
 
 
@@ -105,7 +106,8 @@ class TreeStack(Undecided):
 
         columns = self.columns(predictions, features) - self.centres
         start = scores_of(predictions[self.used]).mean(axis=0) - self.offset
-        return xgboost.DMatrix(columns, base_margin=start[:, 0] if start.shape[1] == 1 else start)
+        margin = start[:, 0] if start.shape[1] == 1 else start
+        return xgboost.DMatrix(columns, base_margin=margin, nthread=threads_for(*columns.shape))
 
     def columns(self, predictions: Predictions, features: Features) -> NDArray[np.float64]:
         """Return what the trees see of some rows, `(rows, columns)`, as float64.
@@ -122,11 +124,9 @@ class TreeStack(Undecided):
 
     def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
         """Return the trees' values or probabilities."""
-        found = (
-            self.booster.predict(self.matrix(predictions, features))
-            .astype(np.float64)
-            .reshape(predictions.shape[1], -1)
-        )
+        matrix = self.matrix(predictions, features)
+        self.booster.set_param({"nthread": threads_for(matrix.num_row(), matrix.num_col())})
+        found = self.booster.predict(matrix).astype(np.float64).reshape(predictions.shape[1], -1)
         return np.hstack([1 - found, found]) if self.classes == 2 else found + self.offset
 
     def pruned(self, share: float) -> TreeStack:

@@ -23,14 +23,13 @@ from spaces.inputs.table.matrix import Recipe, category_columns
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.optional import chosen
 from spaces.language.space import Config
-from spaces.machine.cores import threads
+from spaces.machine.cores import threads_for
 from spaces.rows.signature import Signature
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
 _OURS = ("n_estimators", "patience", "text", "series", "class_weight", "grow_policy")
 _LOOK_EVERY = 10
-_FEW_ROWS = 1000
 _FEWEST_ROUNDS = 10
 
 
@@ -63,8 +62,7 @@ class XGBoostFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Array, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
-        # For few rows, waking other threads takes longer than the rows.
-        self.booster.set_param({"nthread": 1 if matrix.shape[0] <= _FEW_ROWS else threads()})
+        self.booster.set_param({"nthread": threads_for(*matrix.shape)})
         return _expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
 
     def save(self, folder: Path) -> None:
@@ -83,7 +81,6 @@ class XGBoostFitted(InSteps):
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> XGBoostFitted:
         """Read what `save` wrote."""
         booster = xgboost.Booster(model_file=folder / "model.ubj")
-        booster.set_param({"nthread": threads()})
         prepared = store.prepared(folder, settings["prepared"])
         classes, centre = tuple(settings["classes"]), settings["centre"]
         return XGBoostFitted(booster, prepared, classes, settings["outputs"], {}, centre)
@@ -137,9 +134,9 @@ class XGBoostModel:
             classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
             watched_rows = watched_rows.take(known)
             labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
-        weight = row_weights(self.config, fold.train)
+        weight, nthread = row_weights(self.config, fold.train), threads_for(*matrix.shape)
         train_rows = xgboost.QuantileDMatrix(
-            matrix, labels, weight=weight, feature_types=types, enable_categorical=True
+            matrix, labels, weight=weight, feature_types=types, enable_categorical=True, nthread=nthread
         )
         inner_rows = xgboost.QuantileDMatrix(
             inner,
@@ -147,6 +144,7 @@ class XGBoostModel:
             weight=row_weights(self.config, watched_rows),
             feature_types=types,
             enable_categorical=True,
+            nthread=nthread,
             ref=train_rows,
         )
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
@@ -158,7 +156,7 @@ class XGBoostModel:
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
-            self._parameters(fold.seed, len(classes)),
+            {**self._parameters(fold.seed, len(classes)), "nthread": nthread},
             train_rows,
             num_boost_round=rounds,
             evals=[(train_rows, "train"), (inner_rows, "validation")] if watched else [(train_rows, "train")],
@@ -180,7 +178,7 @@ class XGBoostModel:
             task = {"objective": "binary:logistic", "eval_metric": "logloss"}
         else:
             task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
-        return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "nthread": threads(), "verbosity": 0}
+        return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "verbosity": 0}
 
 
 class _Patience(xgboost.callback.EarlyStopping):

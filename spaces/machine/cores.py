@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
+_CELLS_A_THREAD = 250_000
+
 
 @cache
 def cores() -> int:
@@ -17,3 +19,12 @@ def cores() -> int:
 def threads() -> int:
     """Return how many threads one model may use: the study's share (`TUNER_THREADS`), or else every core."""
     return int(os.environ.get("TUNER_THREADS") or cores())
+
+
+def threads_for(rows: int, columns: int) -> int:
+    """Return how many threads boosted trees may use for so many values: each has a quarter of a million at least.
+
+    Threads wait for each other several times a round. With few values this takes longer than the work, and on a busy
+    machine ten times longer.
+    """
+    return max(1, min(threads(), rows * columns // _CELLS_A_THREAD))

@@ -137,7 +137,8 @@ class ProcessSlots:
         mine, theirs = socket.socketpair()
         log = self._folder / "workers" / f"{time.time_ns()}.log"
         threads = str(self._threads)
-        environment = os.environ | {
+        environment = {"OMP_WAIT_POLICY": "passive"} | os.environ
+        environment |= {  # a thread that waits must not spin: on a busy machine it keeps the others from their work
             "TUNER_THREADS": threads,
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,

@@ -39,6 +39,7 @@ from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.sequences.model import StepFitted
 from spaces.inputs.prepared import Columns, Prepared, Reader
 from spaces.inputs.text.vocabulary import listed
+from spaces.machine.cores import threads_for
 from spaces.probabilities import scores_of
 
 _MOST_TREES = 100
@@ -78,7 +79,9 @@ class Average:
         """Return the node that each tree puts a row into, `(rows, trees)`."""
         booster = self.tree.booster
         rounds = min(booster.num_boosted_rounds(), _MOST_TREES)
-        rows = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True)
+        nthread = threads_for(*matrix.shape)
+        booster.set_param({"nthread": nthread})
+        rows = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True, nthread=nthread)
         found = booster.predict(rows, pred_leaf=True, iteration_range=(0, rounds))
         return found.reshape(matrix.shape[0], -1).astype(np.int32)
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from spaces.machine.cores import cores, threads
+from spaces.machine.cores import cores, threads, threads_for
 
 PRINT = "from spaces.machine.cores import cores; print(cores())"
 
@@ -21,3 +21,9 @@ def test_a_studys_share_comes_before_the_machine(monkeypatch: pytest.MonkeyPatch
     assert threads() == 3
     monkeypatch.delenv("TUNER_THREADS")
     assert threads() == cores() >= 1
+
+
+def test_boosted_trees_take_another_thread_only_for_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNER_THREADS", "3")
+    few, more, many = threads_for(5000, 50), threads_for(10_000, 50), threads_for(10**6, 50)
+    assert (threads_for(0, 4), few, more, many) == (1, 1, 2, 3)
