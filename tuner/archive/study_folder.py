@@ -15,6 +15,7 @@ from tuner.search.ledger import Ledger, Trial
 from tuner.task.task import Task
 
 FORMAT = 5
+STOP_REQUEST = "stop"  # a file in the study's folder
 
 
 class StudyError(ValueError):
@@ -80,6 +81,14 @@ class Archive:
     def best(self) -> Trial | None:
         """The best trial by cross-validated score, the baseline included, or None."""
         return next(iter(self.complete), None)
+
+    def stop(self) -> None:
+        """Ask the process that runs the study to end it, once its running trials are finished.
+
+        Where a function that `tuner.tune` calls after a trial asks for it, `tune` returns as when its budget is used
+        up. From elsewhere it is what `tuner stop` does. The same call continues the study.
+        """
+        (self.folder / STOP_REQUEST).touch()
 
     def attempt_folder(self, trial: Trial) -> Path:
         """Return the folder of the attempt that finished."""

@@ -27,6 +27,7 @@ from tuner.amounts import Count, Duration, Natural
 from tuner.ensembling.build import build_ensemble
 from tuner.estimators.bundle import Bundle, deleted_with, temporary_folder
 from tuner.estimators.rows import frame_of, usual_split, with_column
+from tuner.launch.on_trial import OnTrial
 from tuner.launch.plan import Families
 from tuner.launch.tune import tune
 from tuner.scoring.score import Metric
@@ -68,6 +69,7 @@ class _Tuned(BaseEstimator):
         like: str | Path | Study | None = None,
         disk: float = 8e9,
         progress: bool = False,
+        on_trial: OnTrial | Sequence[OnTrial] | None = None,
     ) -> None:
         self.families = families
         self.metric = metric
@@ -94,6 +96,7 @@ class _Tuned(BaseEstimator):
         self.like = like
         self.disk = disk
         self.progress = progress
+        self.on_trial = on_trial
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:  # noqa: N803
         """Run the study, and keep its ensemble.
@@ -206,7 +209,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         top: At most so many trials of each family are candidates of the ensemble.
         sampler, pruner, fold_pruning, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
         folder: Where to keep the study; a folder serves one fit only. A temporary one when left out.
-        tracking, log_curves, turns, weights, start, like, disk, progress: See `tuner.tune`.
+        tracking, log_curves, turns, weights, start, like, disk, progress, on_trial: See `tuner.tune`.
 
     Attributes:
         classes_: The labels, sorted: the order of `predict_proba`'s columns.

@@ -16,7 +16,9 @@ from typing import Any
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
 from tuner.archive.model_files import ModelFiles
+from tuner.archive.study_folder import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
+from tuner.launch import on_trial
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
@@ -34,7 +36,6 @@ from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
 from tuner.trials.trial import RUNGS
 
-STOP_REQUEST = "stop"  # a file in the study's folder
 _DEATHS_BEFORE_FAILED = 3
 _ENDS_BEFORE_FAILED = 2  # of the driver itself, which takes everything with it
 _POLL_SECONDS = 0.5
@@ -61,6 +62,7 @@ class Launch:
         self._began = began
         self._reserve = seconds_to_combine(study.task, len(plan.families) - 1, plan.budget.time)
         self._interrupts = 0
+        self._stopped = False
 
     def check_own_families(self) -> None:
         """Train, save and load the default model of each of the user's own families."""
@@ -102,7 +104,7 @@ class Launch:
             if self._interrupts > 1:
                 slots.kill()
                 return "interrupted"
-            if limit is not None and not self._running and (self._interrupts or not self._again):
+            if limit is not None and not self._running and (self._ends or not self._again):
                 return limit
             if limit is None and slots.free() and not self._running and not self._again:
                 return f"ended {self._left():.0f} s early, as no trial would end in time"
@@ -113,6 +115,11 @@ class Launch:
             for finished in slots.poll(_POLL_SECONDS):
                 self._take(finished)
 
+    @property
+    def _ends(self) -> bool:
+        """Whether somebody ends the study: nothing is begun any more."""
+        return self._stopped or self._interrupts > 0
+
     def _standing(self) -> Standing:
         counted = [trial for trial in self._study.trials if trial.family != BASELINE and not trial.duplicate]
         finished = [trial for trial in counted if trial.outcome is not None]
@@ -121,6 +128,8 @@ class Launch:
     def _limit(self) -> str | None:
         if self._interrupts:
             return "interrupted"
+        if self._stopped:
+            return "stopped by on_trial"
         if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
             return "trials used up" if self._baseline_asked() else None
         if self._left() <= 0:
@@ -133,7 +142,7 @@ class Launch:
 
     def _next(self, *, asking: bool) -> Job | None:
         """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
-        if self._again and not self._interrupts:
+        if self._again and not self._ends:
             job = self._again.popleft()
             trial, config = self._ledger.resume(job.family, job.number)
             return self._begin(trial, config)
@@ -200,7 +209,7 @@ class Launch:
             outcome = sealed(Path(job.folder))
         if outcome is None:
             self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
-            if self._interrupts:  # the same call takes it up again
+            if self._ends:  # the same call takes it up again
                 self._running.pop(job.name)
                 return
             if self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
@@ -253,6 +262,9 @@ class Launch:
             self._tracker.told(trial)
         self._display.told(trial, self._done(), self._study.best)
         self._models.told(trial)
+        if self._plan.on_trial:
+            on_trial.call(self._plan.on_trial, self._study, trial)
+            self._stopped |= self._asked_to_stop()
 
     def _done(self) -> int:
         return sum(

@@ -18,6 +18,7 @@ from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive
 from tuner.duration import seconds
+from tuner.launch.on_trial import OnTrial, checked
 from tuner.launch.starting import begin_with, best_of
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.search.turns import RULES, Rule
@@ -65,6 +66,7 @@ class Plan:
         log_curves: Which curves MLflow shows.
         fold_pruning: Whether trials that are beaten end before their last fold.
         said: What there is to say of an earlier study that this one begins like.
+        on_trial: The user's functions that are called after each trial.
     """
 
     families: dict[str, Family]
@@ -77,6 +79,7 @@ class Plan:
     log_curves: CurvesShown = "mean"
     fold_pruning: bool = True
     said: str = ""
+    on_trial: tuple[OnTrial, ...] = ()
 
 
 def make_plan(
@@ -97,6 +100,7 @@ def make_plan(
     fold_pruning: bool,
     weights: Mapping[str, float] | None,
     log_curves: CurvesShown,
+    on_trial: OnTrial | Sequence[OnTrial] | None,
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
 
@@ -131,6 +135,7 @@ def make_plan(
         log_curves,
         fold_pruning,
         said,
+        checked(on_trial),
     )
 
 

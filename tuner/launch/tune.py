@@ -20,6 +20,7 @@ from spaces.families.catalog import BASELINE
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.study_folder import StudyError
 from tuner.launch.loop import Launch
+from tuner.launch.on_trial import OnTrial
 from tuner.launch.plan import Families, Plan, make_plan
 from tuner.launch.progress import Display
 from tuner.plain_names import plain
@@ -53,6 +54,7 @@ def tune(
     weights: Mapping[str, float] | None = None,
     disk: float = 8e9,
     progress: bool = True,
+    on_trial: OnTrial | Sequence[OnTrial] | None = None,
 ) -> Study:
     """Start a study, or continue the one in the folder.
 
@@ -88,6 +90,8 @@ def tune(
         weights: How often a family's turn comes, 1 when left out.
         disk: Bytes to keep fold models in; the worst trials' go first, the best of each family never.
         progress: Print a line for each trial.
+        on_trial: Called with the study and the trial after each trial, in this process; a function or several. It may
+            end the study, `study.stop()`. What it raises goes to the log, and the study goes on.
 
     Returns:
         The study.
@@ -114,6 +118,7 @@ def tune(
         fold_pruning=fold_pruning,
         weights=weights,
         log_curves=log_curves,
+        on_trial=on_trial,
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
@@ -137,15 +142,20 @@ def tune(
             display.say(plan.said)
         if fresh:
             display.say(understood(task, plan, shown))
-            try:
-                launch.check_own_families()
-            except Exception:
-                (place / "study.json").unlink()
-                (place / "ledger.db").unlink()
-                raise
+            _check_or_forget(launch, place)
         constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
         launch.run(tracking_uri(tracking, place), constants)
     return study
+
+
+def _check_or_forget(launch: Launch, place: Path) -> None:
+    """Check the user's own families; where they cannot be used, no study was begun."""
+    try:
+        launch.check_own_families()
+    except Exception:
+        (place / "study.json").unlink()
+        (place / "ledger.db").unlink()
+        raise
 
 
 def _checked(place: Path) -> Path:

@@ -8,8 +8,9 @@ from small import make_frame
 
 import tuner
 from spaces import Float
+from tuner.archive.study_folder import STOP_REQUEST
 from tuner.cli import main
-from tuner.launch.loop import STOP_REQUEST, Interrupted
+from tuner.launch.loop import Interrupted
 
 
 def run(*arguments):
