@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ensembles.choosing.cross_fitting import paired_difference as paired_difference
     from ensembles.ensemble import Ensemble as Ensemble
-    from ensembles.ensemble import load as load
+    from ensembles.loading import load as load
     from ensembles.losses import LOSSES as LOSSES
     from ensembles.losses import Loss as Loss
     from ensembles.methods import METHODS as METHODS
@@ -27,7 +27,7 @@ _WHERE = {
     "Loss": "ensembles.losses",
     "blend": "ensembles.pools",
     "certificate": "ensembles.solvers.convex",
-    "load": "ensembles.ensemble",
+    "load": "ensembles.loading",
     "paired_difference": "ensembles.choosing.cross_fitting",
 }
 __all__ = list(_WHERE)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
-from ensembles.combiners.registry import combiner_from_json
+from ensembles.frames import frame_of_each, index_of
 from ensembles.manifest import (
     COMBINER,
     DESCRIPTION,
@@ -24,19 +24,15 @@ from ensembles.manifest import (
     BundleError,
     digest_of,
     only_bundle_errors,
-    read_manifest,
     sha256_of,
 )
 from ensembles.measures.conformal import intervals, label_sets
-from ensembles.requirements import engines_of, versions
+from ensembles.requirements import versions
 from spaces.engines.contract import Fitted
-from spaces.engines.engine import Engine, hand_over
 from spaces.engines.together import Together
-from spaces.inputs.kinds import hand_over as hand_over_kinds
-from spaces.inputs.kinds import kinds_of
+from spaces.inputs.border import blank_row, table_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import link_or_copy, replaced
-from spaces.machine.strange import read_json
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
@@ -110,34 +106,49 @@ class Ensemble:
         return self.combine.threshold
 
     @property
+    def columns(self) -> list[Any]:
+        """Names of what comes out: classes, the target's name, or of several targets pairs of target and class."""
+        if not self.target.parts:
+            return list(self.target.classes) or [self.target.name]
+        return [(part.name, label) for part in self.target.parts for label in part.classes or ("",)]
+
+    @property
     def classes(self) -> tuple[Any, ...]:
         """The labels, sorted: the order of `predict_proba`'s columns."""
         return self.target.classes
 
-    def predict(self, rows: Any) -> Any:
+    def predict(self, rows: Any, *, as_frame: bool = False) -> Any:
         """Predict values, or the label of the largest probability (by the threshold, where there is one).
 
         Args:
             rows: A data frame (pandas, Polars, Arrow) with the training columns, in any order, or an array with them in
                 order; one row as a dict or series, or a list of such; the path of a file, read by the types of the
                 training columns; of several named inputs a mapping from their names to such.
+            as_frame: Return a data frame, its rows named as those of a pandas frame that was handed over.
 
         Returns:
-            `(rows,)`; of several targets a data frame with a column for each.
+            `(rows,)`; of several targets, and on request, a data frame with a column for each target.
 
         Raises:
             TableError: A column is missing or holds another kind of value.
         """
+        found = self.labels(self.raw(rows))
+        if not (as_frame or self.target.parts):
+            return found
         import pandas as pd
 
-        found = self.labels(self.raw(rows))
-        return found.set_axis(rows.index) if self.target.parts and isinstance(rows, pd.DataFrame) else found
+        frame = pd.DataFrame(found if self.target.parts else {self.target.name: found})
+        return frame.set_axis(index_of(rows, len(frame)))
 
-    def predict_proba(self, rows: Any) -> Any:
+    def predict_proba(self, rows: Any, *, as_frame: bool = False) -> Any:
         """Predict probabilities `(rows, classes)`, columns in the order of `classes`.
 
+        Args:
+            rows: As for `predict`.
+            as_frame: Return a data frame with a column for each class; of several targets, below the target's name.
+
         Returns:
-            An array; of several targets one for each that has classes, by name.
+            An array, or a data frame on request; of several targets an array for each that has classes, by name.
 
         Raises:
             TableError: As for `predict`.
@@ -145,9 +156,9 @@ class Ensemble:
         """
         if not any(part.classes for part in self.target.each):
             raise ValueError("predict_proba needs classes; this ensemble predicts a number: use predict")
-        return self._of_each(rows, lambda outputs, off: outputs, classes=True)
+        return self._of_each(rows, lambda outputs, off: outputs, classes=True, as_frame=as_frame)
 
-    def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
+    def predict_interval(self, rows: Any, coverage: float = 0.9, *, as_frame: bool = False) -> Any:
         """Predict intervals `(rows, 2)` that hold the true value in a share of at least `coverage` of rows.
 
         All have the same width: how far the ensemble was off on held-out rows (see `ensembles.measures.conformal`).
@@ -155,9 +166,10 @@ class Ensemble:
         Args:
             rows: As for `predict`.
             coverage: Between 0 and 1, of each target.
+            as_frame: Return a data frame with the columns `lower` and `upper`; of several targets, below their names.
 
         Returns:
-            An array; of several targets one for each that is a number, by name.
+            An array, or a data frame on request; of several targets an array for each that is a number, by name.
 
         Raises:
             TableError: As for `predict`.
@@ -165,17 +177,20 @@ class Ensemble:
         """
         if all(part.classes for part in self.target.each):
             raise ValueError("predict_interval needs a number as the target; for classes there is predict_set")
-        return self._of_each(rows, lambda outputs, off: intervals(outputs, off, coverage), classes=False)
+        return self._of_each(
+            rows, lambda outputs, off: intervals(outputs, off, coverage), classes=False, as_frame=as_frame
+        )
 
-    def predict_set(self, rows: Any, coverage: float = 0.9) -> Any:
+    def predict_set(self, rows: Any, coverage: float = 0.9, *, as_frame: bool = False) -> Any:
         """Predict sets of labels, `(rows, classes)`, that hold the true one in a share of at least `coverage` of rows.
 
         Args:
             rows: As for `predict`.
             coverage: Between 0 and 1, of each target.
+            as_frame: As for `predict_proba`.
 
         Returns:
-            An array; of several targets one for each that has classes, by name.
+            An array, or a data frame on request; of several targets an array for each that has classes, by name.
 
         Raises:
             TableError: As for `predict`.
@@ -183,7 +198,9 @@ class Ensemble:
         """
         if not any(part.classes for part in self.target.each):
             raise ValueError("predict_set needs classes as the target; for numbers there is predict_interval")
-        return self._of_each(rows, lambda outputs, off: label_sets(outputs, off, coverage), classes=True)
+        return self._of_each(
+            rows, lambda outputs, off: label_sets(outputs, off, coverage), classes=True, as_frame=as_frame
+        )
 
     def raw(self, rows: Any) -> NDArray[np.float64]:
         """Predict `(rows, 1)` values, or `(rows, classes)` probabilities; several targets side by side."""
@@ -198,17 +215,33 @@ class Ensemble:
         each = zip(self.target.parts, self.target.columns, strict=True)
         return pd.DataFrame({part.name: _labels(part, outputs[:, columns]) for part, columns in each})
 
-    def predict_members(self, rows: Any) -> dict[str, NDArray[np.float64]]:
+    def predict_members(self, rows: Any, *, as_frame: bool = False) -> Any:
         """Predict with each member alone: its trial's name to values `(rows,)` or probabilities `(rows, classes)`.
 
         What is said of several targets stands side by side.
+
+        Args:
+            rows: As for `predict`.
+            as_frame: Return a data frame with a column for each member, or of classes and several targets with their
+                columns below each member's name.
 
         Raises:
             TableError: As for `predict`.
         """
         means = self._means(self._table(rows))
         one = self.target.kind == "regression"
-        return {m.trial: mean[:, 0] if one else mean for m, mean in zip(self.members, means, strict=True)}
+        found = {m.trial: mean[:, 0] if one else mean for m, mean in zip(self.members, means, strict=True)}
+        if not as_frame:
+            return found
+        import pandas as pd
+
+        index = index_of(rows, means.shape[1])
+        return pd.DataFrame(found, index) if one else frame_of_each(found, dict.fromkeys(found, self.columns), index)
+
+    def warm_up(self) -> Self:
+        """Load the models and predict an empty row, so that the first prediction is as quick as later ones."""
+        self.outputs(blank_row(self.schema))
+        return self
 
     def disagreement(self, rows: Any) -> NDArray[np.float64]:
         """Return how far members are apart, `(rows,)`: the deviation of what they say, by weight, over all outputs.
@@ -283,14 +316,22 @@ class Ensemble:
         make: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[Any]],
         *,
         classes: bool,
+        as_frame: bool,
     ) -> Any:
         """Make something of outputs and distances; of several targets by name, of those with classes or without."""
         outputs = self.raw(rows)
-        if not self.target.parts:
-            return make(outputs, self.distances)
-        off = self.distances.reshape(len(self.target.parts), -1)
-        each = zip(self.target.parts, self.target.columns, off, strict=True)
-        return {part.name: make(outputs[:, at], its) for part, at, its in each if bool(part.classes) == classes}
+        off = self.distances.reshape(len(self.target.each), -1)
+        each = [
+            (part, make(outputs[:, columns], its))
+            for part, columns, its in zip(self.target.each, self.target.columns, off, strict=True)
+            if bool(part.classes) == classes
+        ]
+        found = {part.name: values for part, values in each}
+        if as_frame:
+            columns = {part.name: list(part.classes) or ["lower", "upper"] for part, _ in each}
+            frame = frame_of_each(found, columns, index_of(rows, len(outputs)))
+            return frame if self.target.parts else frame[self.target.name]
+        return found if self.target.parts else found[self.target.name]
 
     @cached_property
     def _together(self) -> Together:
@@ -309,74 +350,7 @@ class Ensemble:
         )
 
     def _table(self, rows: Any) -> Table:
-        from spaces.inputs.border import table_of
-
         return table_of(self.schema, rows)
-
-
-def load(
-    folder: str | Path,
-    *,
-    engines: Sequence[str | Engine] = (),
-    kinds: Sequence[str] = (),
-    sha256: str | None = None,
-) -> Ensemble:
-    """Load an ensemble that was saved, or the one saved in a study's folder.
-
-    It needs neither the builders of the models nor the training data. Nothing of the folder is opened before its
-    description and the sums of all files were checked.
-
-    Args:
-        folder: The folder.
-        engines: Engines of your own that trained some of the models, each or its name, `"module:name"`; their modules
-            are imported. Nothing else is, whatever the folder says.
-        kinds: Kinds of input of your own, `"module:NAME"` each; the same holds for their modules.
-        sha256: The SHA-256 of `ensemble.json`, where you keep it elsewhere; another one is refused.
-
-    Raises:
-        BundleError: There is none, a file is missing or was changed, or the format is newer.
-        EngineError: A model is of an engine that is neither ours nor imported, or an engine is not there.
-        TableError: An input is of a kind that is neither ours nor imported, or a kind is not there.
-    """
-    hand_over(engines)
-    hand_over_kinds(kinds)
-    folder = _bundle(Path(folder)).absolute()
-    stored = read_manifest(folder, sha256=sha256)
-    members = tuple(
-        Member(
-            m["trial"],
-            m["family"],
-            float(m["weight"]),
-            tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])),
-        )
-        for m in stored["members"]
-    )
-    with only_bundle_errors(folder):
-        for member in members:  # refuse an unknown engine now, and not at the first prediction
-            engines_of(member.folders)
-        target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
-        kinds_of(schema.kinds)  # refuse an unknown kind now, too
-        off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)
-        combiner = combiner_from_json(read_json(folder / COMBINER))
-        _check_combiner(combiner, members, off)
-    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
-
-
-def _bundle(folder: Path) -> Path:
-    """Return the folder of a bundle, which may be a study's."""
-    for place in (folder, folder / "ensemble"):
-        if (place / DESCRIPTION).is_file():
-            return place
-    hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
-    raise BundleError(f"{folder} holds no ensemble{hint}")
-
-
-def _check_combiner(combiner: Combiner, members: Sequence[Member], off: NDArray[np.float64]) -> None:
-    weights = np.asarray(combiner.weights)
-    if weights.shape != (len(members),) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(f"{COMBINER} needs a weight for each of {len(members)} members, got {weights}")
-    if not np.isfinite(off).all():
-        raise ValueError(f"{DISTANCES} holds numbers that are not finite")
 
 
 def _opened(folder: Path) -> Fitted:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ensembles.ensemble import Ensemble, load
+from ensembles.ensemble import Ensemble
+from ensembles.loading import load
 from ensembles.predictions import predictions_table
 
 

@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ensembles.ensemble import load as load
+    from ensembles.loading import load as load
     from spaces.families.own import family as family
     from spaces.families.pretrained.bases import pretrained_base as pretrained_base
     from spaces.inputs.image.border import Image as Image
@@ -74,7 +74,7 @@ _WHERE = {
     "generate": "tuner.recipes.language",
     "image_folder": "tuner.task.reading",
     "language_task": "tuner.recipes.language",
-    "load": "ensembles.ensemble",
+    "load": "ensembles.loading",
     "load_study": "tuner.study",
     "pretrained_base": "spaces.families.pretrained.bases",
     "sequence_task": "tuner.recipes.sequences",

@@ -21,7 +21,7 @@ from spaces.inputs.table.columns import column_of_values, numbers_of, sequence_n
 from spaces.inputs.text.columns import texts_of
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Array
-from spaces.rows.columns import FRAMED, Column, ColumnKind, Schema, TableError
+from spaces.rows.columns import FRAMED, MISSING, Column, ColumnKind, Schema, TableError
 from spaces.rows.table import Table
 
 
@@ -173,6 +173,20 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     texts = [texts_of(name, frame[name]) for name in schema.texts]
     sequence = None if schema.sequence is None else sequence_numbers(schema.sequence, frame[schema.sequence])
     return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence, arrays=given)
+
+
+def blank_row(schema: Schema) -> Table:
+    """Return one row of nothing: zeros, missing categories, empty texts."""
+    arrays = [
+        arrays_of(column.kind).encode(column, np.zeros((1, *column.shape), column.dtype)) for column in schema.arrays
+    ]
+    return Table(
+        np.zeros((1, schema.n_numbers)),
+        np.full((1, len(schema.cardinalities)), MISSING, np.int32),
+        texts=np.full((1, len(schema.texts)), "", object) if schema.texts else None,
+        sequence=None if schema.sequence is None else np.zeros(1, np.int32),
+        arrays=tuple(arrays),
+    )
 
 
 def _array_of(column: Column, frame: pd.DataFrame, given: Mapping[str, Array]) -> Array:

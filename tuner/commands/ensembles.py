@@ -51,7 +51,7 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
 @own_code
 def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
-    from ensembles.ensemble import load
+    from ensembles.loading import load
     from ensembles.predictions import predictions_table
     from spaces.inputs.files import DataError
     from spaces.inputs.given import read_given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +24,7 @@ from spaces.families.catalog import BASELINE
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.costs import megabytes, milliseconds
 from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
 from tuner.task.splits import Index, crossfit_parts
@@ -33,7 +33,6 @@ from tuner.trials.scored_folds import scored_folds
 
 FEWEST_BLOCKS = 5
 FEWEST_ROWS = 10
-_TIMINGS = 5
 _MOST_MEMBERS = 30
 
 
@@ -101,10 +100,7 @@ class HeldOut:
 
     def distances(self, rows: Index, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how far predictions of some rows are off, sorted, `(rows,)`; of several targets `(targets, rows)`."""
-        target = self.target[rows]
-        if not self.targets:
-            return distances(outputs, target)
-        return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in self.targets])
+        return _distances(outputs, self.target[rows], self.targets)
 
     @cached_property
     def cross_fitted_folds(self) -> tuple[int, ...]:
@@ -224,7 +220,7 @@ class HeldOut:
         Raises:
             ValueError: None is within the limit.
         """
-        cost = {"megabytes": _megabytes, "milliseconds": self._milliseconds}[unit]
+        cost = {"megabytes": megabytes, "milliseconds": self._milliseconds}[unit]
         costs = np.array([cost(member) for member in self.members])
         try:
             chosen = affordable(
@@ -235,34 +231,33 @@ class HeldOut:
         return self.only([self.members[i].trial for i in chosen])
 
     def _milliseconds(self, member: Member) -> float:
-        """Return the least of several times that a member needs for one row."""
+        """Return the milliseconds that a member needs for one row."""
         together = Together([load_fitted(folder) for folder in member.folders])
-        together(self.row)
-        seconds = []
-        for _ in range(_TIMINGS):
-            start = time.perf_counter()
-            together(self.row)
-            seconds.append(time.perf_counter() - start)
-        return 1000 * min(seconds)
+        return milliseconds(lambda: together(self.row))
 
 
-def _megabytes(member: Member) -> float:
-    return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
-
-
-def candidates(study: Archive, top: int) -> list[Trial]:
-    """Return the best trials of each family whose models are still on disk, best first, the baseline left out.
+def usable(study: Archive) -> list[Trial]:
+    """Return the trials whose models are still on disk, best first, the baseline left out.
 
     Raises:
         NoModels: There are none.
     """
-    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
-    if not usable:
+    found = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
+    if not found:
         failed = sum(trial.state == "failed" for trial in study.trials)
         raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
+    return found
+
+
+def candidates(study: Archive, top: int) -> list[Trial]:
+    """Return the best trials of each family that are usable, best first.
+
+    Raises:
+        NoModels: There are none.
+    """
     counts: dict[str, int] = {}
     chosen = []
-    for trial in usable:
+    for trial in usable(study):
         counts[trial.family] = counts.get(trial.family, 0) + 1
         if counts[trial.family] <= top:
             chosen.append(trial)
@@ -367,3 +362,17 @@ def member_of(study: Archive, trial: Trial, weight: float) -> Member:
     folder = study.attempt_folder(trial)
     folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
     return Member(trial.name, trial.family, weight, folders)
+
+
+def distances_of(study: Archive, trial: Trial) -> NDArray[np.float64]:
+    """Return how far a trial was off on the rows that were held out of it; see `HeldOut.distances`."""
+    stored = np.load(study.attempt_folder(trial) / "held_out.npz")
+    return _distances(
+        stored["predictions"].astype(np.float64), study.task.rows.target[stored["rows"]], _targets(study.task)
+    )
+
+
+def _distances(outputs: NDArray[np.float64], target: NDArray[Any], targets: Sequence[Part]) -> NDArray[np.float64]:
+    if not targets:
+        return distances(outputs, target)
+    return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in targets])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ensembles.ensemble import load
+from ensembles.loading import load
 from tuner.archive.study_folder import read_study_file
 from tuner.tracking.client import default_uri, reachable_uri, study_run
 from tuner.tracking.models import publish

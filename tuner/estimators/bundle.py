@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ensembles.ensemble import Ensemble, load
+from ensembles.ensemble import Ensemble
+from ensembles.loading import load
 
 
 class Bundle:

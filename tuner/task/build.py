@@ -20,16 +20,16 @@ from spaces.inputs.kind import Options
 from spaces.inputs.table.kind import Category
 from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.kind import Text
-from spaces.language.complaints import unknown_name
-from spaces.rows.arrays import Array, take
+from spaces.rows.arrays import Array
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
-from spaces.rows.target import ITSELF, Follows, Target
+from spaces.rows.target import Follows, Target
 from tuner.scoring.score import Metric
 from tuner.task.groups import check_groups, group_names
-from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite, written_labels
+from tuner.task.labelled import check_weights, in_time_order, labelled_rows, weights_of
+from tuner.task.labels import written_labels
 from tuner.task.names import column_name, column_names, is_name
-from tuner.task.reading import DataError, in_order, with_files, without_nameless
+from tuner.task.reading import DataError, in_order, without_nameless
 from tuner.task.said import Said, arrays_among, read_said_files, said_of_columns
 from tuner.task.splits import Index, Split, check_order, split_off
 from tuner.task.targets import (
@@ -38,12 +38,9 @@ from tuner.task.targets import (
     check_sequence,
     codes_of,
     continuing,
-    label_columns,
-    lists_of,
     targets_of,
     with_targets,
 )
-from tuner.task.times import time_order
 
 
 @dataclass(frozen=True)
@@ -172,10 +169,11 @@ def label(
     if roles.group is not None:
         check_groups(frame[roles.group], roles.group)
     if roles.sample_weight is not None:
-        check_weights(frame[roles.sample_weight], roles)
+        _check_weight(roles)
+        check_weights(frame[roles.sample_weight], roles.sample_weight)
     others = [*roles.drop, *roles.text, *roles.categories]
     check_sequence(frame, roles.sequence, group=roles.group, time=roles.time, others=others)
-    frame, arrays = _ordered(frame, given.arrays, roles.time)
+    frame, arrays = in_time_order(frame, given.arrays, roles.time)
     return Labelled(frame, arrays, inputs, names, told)
 
 
@@ -238,7 +236,11 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any) -> 
     rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight)
     if len(divided.aside):
         return Encoded(schema, rows.take(divided.kept), rows.take(divided.aside))
-    return Encoded(schema, rows, None if test is None else _test_rows(test, schema, labelled.target, roles=roles))
+    if test is None:
+        return Encoded(schema, rows, None)
+    target, weighed = labelled.target, roles.sample_weight
+    given = labelled_rows(test, schema, target, sample_weight=weighed, time=roles.time, missing=roles.missing)
+    return Encoded(schema, rows, given)
 
 
 def with_corpus(rows: Rows, key: str, folder: Any = None) -> Rows:
@@ -262,29 +264,13 @@ def share_of(test: Any) -> float | None:
     return float(test)
 
 
-def check_weights(column: pd.Series[Any], roles: Roles, of: str = "") -> None:
-    """Refuse weights that are no finite numbers above zero, or a column that is something else too.
-
-    Raises:
-        DataError: They cannot be used; the message names column and row.
-    """
-    name = roles.sample_weight
+def _check_weight(roles: Roles) -> None:
+    """Refuse a column of weights that is something else too."""
     others = [*roles.drop, *roles.named, *([roles.group] if roles.group else [])]
-    if name in others:
-        raise DataError(f"sample_weight: column {name!r} cannot be dropped or be anything else beside the weight")
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-    if len(wrong) or pd.api.types.is_bool_dtype(column):
-        row = int(wrong[0]) if len(wrong) else 0
+    if roles.sample_weight in others:
         raise DataError(
-            f"{of}sample_weight: column {name!r} holds {column.iloc[row]!r} in row {row}; a weight is a finite number "
-            "above zero. Leave rows out that are not to count"
+            f"sample_weight: column {roles.sample_weight!r} cannot be dropped or be anything else beside the weight"
         )
-
-
-def weights_of(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] | None:
-    """Return the weights of rows, `(rows,)`, where a column has them."""
-    return None if name is None else pd.to_numeric(frame[name]).to_numpy(np.float64)
 
 
 def check_split(split: Any, roles: Roles) -> None:
@@ -306,14 +292,6 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
     return {**named, **inputs}
 
 
-def _ordered(frame: pd.DataFrame, arrays: dict[str, Array], time: str | None) -> tuple[pd.DataFrame, dict[str, Array]]:
-    """Return rows in the order of a column, if there is one."""
-    if time is None or time not in frame.columns:
-        return frame, arrays
-    order = time_order(frame[time], time)
-    return frame.iloc[order].reset_index(drop=True), {name: take(array, order) for name, array in arrays.items()}
-
-
 def _division(given: Any, target: Target, grouped: bool, *, timed: bool, sequences: bool) -> Split:
     """Return how rows are divided: as given, or by what is known of them."""
     single = sequences and not grouped
@@ -322,49 +300,3 @@ def _division(given: Any, target: Target, grouped: bool, *, timed: bool, sequenc
     if single and division.kind != "time":
         raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
     return division
-
-
-def _test_rows(test: Any, schema: Schema, target: Target, *, roles: Roles) -> Rows:
-    """Read test rows that were handed over, by the schema of the training rows."""
-    inputs, values = test if isinstance(test, tuple) and len(test) == 2 else (test, None)
-    verbatim = dict.fromkeys(part.name for part in target.each)
-    given = read_given(inputs, schema=schema, missing=roles.missing, texts=verbatim)
-    given = with_files(given, {one.name: one for one in schema.arrays if one.name in given.frame.columns})
-    frame = given.frame.rename(columns=str)
-    if not len(frame) and not given.arrays:
-        raise DataError("test: there are no rows: leave test out, or hand over a share, a data frame or a path")
-    if isinstance(test, tuple):  # (inputs, target), as of arrays, which have no columns of targets
-        frame = frame.assign(**_values_of_pair(values, target, len(frame)))
-    if roles.sample_weight is not None:
-        if roles.sample_weight not in frame.columns:
-            raise DataError(f"test: {unknown_name(roles.sample_weight, list(frame.columns))}; metrics count rows by it")
-        check_weights(frame[roles.sample_weight], roles, "test: ")
-    frame, arrays = _ordered(frame, given.arrays, roles.time)
-    weight = weights_of(frame, roles.sample_weight)
-    if target.kind == ITSELF:
-        return Rows(encoded(schema, frame, arrays), np.zeros(len(frame)), weight)
-    lists = lists_of(target, frame)
-    if lists is not None:
-        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
-        frame = pd.concat([frame, flags], axis=1)
-    frame = frame.assign(**{part.name: _test_labels(frame, part) for part in target.each})
-    return Rows(encoded(schema, frame, arrays), codes_of(frame, target), weight)
-
-
-def _values_of_pair(given: Any, target: Target, rows: int) -> dict[str, NDArray[Any]]:
-    """Return the targets that stand beside test inputs, by name."""
-    values = np.empty(0) if given is None else np.asarray(given)
-    several = len(target.each) > 1
-    if values.shape != (rows, len(target.each)) and (several or values.shape != (rows,)):
-        raise DataError(f"test: a pair of inputs and targets of {rows} rows is needed, got {values.shape}")
-    return {part.name: its for part, its in zip(target.each, values.reshape(rows, -1).T, strict=True)}
-
-
-def _test_labels(frame: pd.DataFrame, part: Target) -> pd.Series[Any]:
-    if part.name not in frame.columns:
-        raise DataError(f"test: {unknown_name(part.name, list(frame.columns))}")
-    labels = labels_as_trained(labels_of(frame[part.name], part.name), part)
-    if labels.isna().any():
-        raise DataError(f"test: target {part.name!r} has missing values: leave those rows out")
-    refuse_infinite(labels, f"test: target {part.name!r}")
-    return labels

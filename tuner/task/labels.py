@@ -173,7 +173,7 @@ def written_labels(texts: pd.Series[Any]) -> pd.Series[Any]:
     return texts
 
 
-def labels_as_trained(labels: pd.Series[Any], target: Target) -> pd.Series[Any]:
+def labels_as_trained(labels: pd.Series[Any], target: Target, of: str = "test") -> pd.Series[Any]:
     """Return labels of test rows as those of training rows came: texts as the numbers or truth values they are.
 
     Raises:
@@ -187,7 +187,7 @@ def labels_as_trained(labels: pd.Series[Any], target: Target) -> pd.Series[Any]:
     strays = values.dropna()[~are_numbers(values.dropna())]
     if len(strays):
         raise DataError(
-            f"test: target {target.name!r} must hold numbers, got {strays.iloc[0]!r} in row {strays.index[0]}"
+            f"{of}: target {target.name!r} must hold numbers, got {strays.iloc[0]!r} in row {strays.index[0]}"
         )
     return numbers_of_texts(values)
 

@@ -319,10 +319,10 @@ def continuing(target: Target, follows: Mapping[str, Follows]) -> Target:
     return replace(target, parts=parts, follows=follows.get(target.name))
 
 
-def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
+def codes_of(frame: pd.DataFrame, target: Target, of: str = "test") -> NDArray[Any]:
     """Return float64 values or int64 indices of sorted classes, `(rows,)`; of several, float64 `(rows, targets)`."""
     if target.parts:
-        return np.stack([codes_of(frame, part).astype(np.float64) for part in target.parts], axis=1)
+        return np.stack([codes_of(frame, part, of).astype(np.float64) for part in target.parts], axis=1)
     labels = frame[target.name]
     if target.kind in ("regression", ITSELF):
         return (numbers_of_texts(labels) if is_text(labels) else labels).to_numpy(dtype=np.float64)
@@ -330,5 +330,5 @@ def codes_of(frame: pd.DataFrame, target: Target) -> NDArray[Any]:
     codes = labels.map(index)
     if codes.isna().any():
         wrong = labels[codes.isna()].iloc[0]
-        raise DataError(f"test: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
+        raise DataError(f"{of}: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
     return codes.to_numpy(dtype=np.int64)

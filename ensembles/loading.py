@@ -1,0 +1,86 @@
+"""From a folder back to an ensemble: everything is checked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensembles.combiners.combiner import Combiner
+from ensembles.combiners.registry import combiner_from_json
+from ensembles.ensemble import Ensemble, Member
+from ensembles.manifest import COMBINER, DESCRIPTION, DISTANCES, BundleError, only_bundle_errors, read_manifest
+from ensembles.requirements import engines_of
+from spaces.engines.engine import Engine, hand_over
+from spaces.inputs.kinds import hand_over as hand_over_kinds
+from spaces.inputs.kinds import kinds_of
+from spaces.machine.strange import read_json
+from spaces.rows.columns import Schema
+from spaces.rows.target import Target
+
+
+def load(
+    folder: str | Path,
+    *,
+    engines: Sequence[str | Engine] = (),
+    kinds: Sequence[str] = (),
+    sha256: str | None = None,
+) -> Ensemble:
+    """Load an ensemble that was saved, or the one saved in a study's folder.
+
+    It needs neither the builders of the models nor the training data. Nothing of the folder is opened before its
+    description and the sums of all files were checked.
+
+    Args:
+        folder: The folder.
+        engines: Engines of your own that trained some of the models, each or its name, `"module:name"`; their modules
+            are imported. Nothing else is, whatever the folder says.
+        kinds: Kinds of input of your own, `"module:NAME"` each; the same holds for their modules.
+        sha256: The SHA-256 of `ensemble.json`, where you keep it elsewhere; another one is refused.
+
+    Raises:
+        BundleError: There is none, a file is missing or was changed, or the format is newer.
+        EngineError: A model is of an engine that is neither ours nor imported, or an engine is not there.
+        TableError: An input is of a kind that is neither ours nor imported, or a kind is not there.
+    """
+    hand_over(engines)
+    hand_over_kinds(kinds)
+    folder = _bundle(Path(folder)).absolute()
+    stored = read_manifest(folder, sha256=sha256)
+    members = tuple(
+        Member(
+            m["trial"],
+            m["family"],
+            float(m["weight"]),
+            tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])),
+        )
+        for m in stored["members"]
+    )
+    with only_bundle_errors(folder):
+        for member in members:  # refuse an unknown engine now, and not at the first prediction
+            engines_of(member.folders)
+        target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
+        kinds_of(schema.kinds)  # refuse an unknown kind now, too
+        off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)
+        combiner = combiner_from_json(read_json(folder / COMBINER))
+        _check_combiner(combiner, members, off)
+    return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
+
+
+def _bundle(folder: Path) -> Path:
+    """Return the folder of a bundle, which may be a study's."""
+    for place in (folder, folder / "ensemble"):
+        if (place / DESCRIPTION).is_file():
+            return place
+    hint = f": make one first with `tuner ensemble {folder}`" if (folder / "study.json").exists() else ""
+    raise BundleError(f"{folder} holds no ensemble{hint}")
+
+
+def _check_combiner(combiner: Combiner, members: Sequence[Member], off: NDArray[np.float64]) -> None:
+    weights = np.asarray(combiner.weights)
+    if weights.shape != (len(members),) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{COMBINER} needs a weight for each of {len(members)} members, got {weights}")
+    if not np.isfinite(off).all():
+        raise ValueError(f"{DISTANCES} holds numbers that are not finite")

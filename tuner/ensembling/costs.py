@@ -1,0 +1,27 @@
+"""What a member costs: files on disk, and time for a prediction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ensembles.ensemble import Member
+
+_TIMINGS = 5
+
+
+def megabytes(member: Member) -> float:
+    """Return the megabytes of a member's files."""
+    return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def milliseconds(predict: Callable[[], Any], timings: int = _TIMINGS) -> float:
+    """Return the least of several times that a prediction takes, after a first one that loads and traces."""
+    predict()
+    seconds = []
+    for _ in range(timings):
+        start = time.perf_counter()
+        predict()
+        seconds.append(time.perf_counter() - start)
+    return 1000 * min(seconds)

@@ -1,0 +1,121 @@
+"""Rows that come with their labels, read by what training rows taught: test rows, and what is evaluated later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spaces.inputs.border import encode
+from spaces.inputs.given import read_given
+from spaces.language.complaints import unknown_name
+from spaces.rows.arrays import Array, take
+from spaces.rows.columns import Schema
+from spaces.rows.table import Rows
+from spaces.rows.target import ITSELF, Target
+from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite
+from tuner.task.reading import DataError, with_files
+from tuner.task.targets import codes_of, label_columns, lists_of
+from tuner.task.times import time_order
+
+
+def labelled_rows(
+    data: Any,
+    schema: Schema,
+    target: Target,
+    *,
+    sample_weight: str | None = None,
+    time: str | None = None,
+    missing: Sequence[str] = (),
+    of: str = "test",
+) -> Rows:
+    """Read rows with their labels, by the schema of the training rows.
+
+    Args:
+        data: A frame or a path with the target's columns, or a pair of rows and values.
+        schema: What the training rows taught.
+        target: The target.
+        sample_weight: The column that says how much each row counts.
+        time: The column that orders them.
+        missing: Texts that stand for missing values, beside the schema's.
+        of: What the rows are, as complaints begin.
+
+    Raises:
+        DataError, TableError: They cannot be used.
+    """
+    inputs, values = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    verbatim = dict.fromkeys(part.name for part in target.each)
+    given = read_given(inputs, schema=schema, missing=missing, texts=verbatim)
+    given = with_files(given, {one.name: one for one in schema.arrays if one.name in given.frame.columns})
+    frame = given.frame.rename(columns=str)
+    if not len(frame) and not given.arrays:
+        raise DataError(f"{of}: there are no rows: hand over a data frame, a path or arrays with some")
+    if isinstance(data, tuple):  # (inputs, target), as of arrays, which have no columns of targets
+        frame = frame.assign(**_values_of_pair(values, target, len(frame), of=of))
+    if sample_weight is not None:
+        if sample_weight not in frame.columns:
+            raise DataError(f"{of}: {unknown_name(sample_weight, list(frame.columns))}; metrics count rows by it")
+        check_weights(frame[sample_weight], sample_weight, f"{of}: ")
+    frame, arrays = in_time_order(frame, given.arrays, time)
+    weight = weights_of(frame, sample_weight)
+    if target.kind == ITSELF:
+        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)), weight)
+    lists = lists_of(target, frame)
+    if lists is not None:
+        flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
+        frame = pd.concat([frame, flags], axis=1)
+    frame = frame.assign(**{part.name: _labels(frame, part, of) for part in target.each})
+    return Rows(encode(schema, frame, arrays), codes_of(frame, target, of), weight)
+
+
+def in_time_order(
+    frame: pd.DataFrame, arrays: dict[str, Array], time: str | None
+) -> tuple[pd.DataFrame, dict[str, Array]]:
+    """Return rows in the order of a column, if there is one."""
+    if time is None or time not in frame.columns:
+        return frame, arrays
+    order = time_order(frame[time], time)
+    return frame.iloc[order].reset_index(drop=True), {name: take(array, order) for name, array in arrays.items()}
+
+
+def check_weights(column: pd.Series[Any], name: str, of: str = "") -> None:
+    """Refuse weights that are no finite numbers above zero.
+
+    Raises:
+        DataError: They cannot be used; the message names column and row.
+    """
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if len(wrong) or pd.api.types.is_bool_dtype(column):
+        row = int(wrong[0]) if len(wrong) else 0
+        raise DataError(
+            f"{of}sample_weight: column {name!r} holds {column.iloc[row]!r} in row {row}; a weight is a finite number "
+            "above zero. Leave rows out that are not to count"
+        )
+
+
+def weights_of(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] | None:
+    """Return the weights of rows, `(rows,)`, where a column has them."""
+    return None if name is None else pd.to_numeric(frame[name]).to_numpy(np.float64)
+
+
+def _values_of_pair(given: Any, target: Target, rows: int, *, of: str) -> dict[str, NDArray[Any]]:
+    """Return the targets that stand beside rows, by name."""
+    values = np.empty(0) if given is None else np.asarray(given)
+    several = len(target.each) > 1
+    if values.shape != (rows, len(target.each)) and (several or values.shape != (rows,)):
+        raise DataError(f"{of}: a pair of inputs and targets of {rows} rows is needed, got {values.shape}")
+    return {part.name: its for part, its in zip(target.each, values.reshape(rows, -1).T, strict=True)}
+
+
+def _labels(frame: pd.DataFrame, part: Target, of: str) -> pd.Series[Any]:
+    if part.name not in frame.columns:
+        raise DataError(f"{of}: target: {unknown_name(part.name, list(frame.columns))}")
+    labels = labels_as_trained(labels_of(frame[part.name], part.name), part, of)
+    if labels.isna().any():
+        raise DataError(f"{of}: target {part.name!r} has missing values: leave those rows out")
+    refuse_infinite(labels, f"{of}: target {part.name!r}")
+    return labels
