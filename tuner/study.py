@@ -33,14 +33,49 @@ if TYPE_CHECKING:
     import optuna
 
     from tuner.ensembling.study_ensemble import StudyEnsemble
+    from tuner.ensembling.study_model import StudyModel
 
 
 class Study(Archive):
     """A study: what it left on disk, and what a person asks of it."""
 
-    def leaderboard(self) -> pd.DataFrame:
-        """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
-        return leaderboard(self)
+    def leaderboard(self, rows: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
+        """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters.
+
+        Args:
+            rows: Rows with their labels (see `evaluate` of an ensemble), which every model is to predict: it adds every
+                metric as `evaluated_...`, `ms_per_row` (milliseconds for a row of these), `ms_per_call` (for a row
+                alone) and `megabytes` on disk; NaN where a trial has no model. All models are loaded, one by one.
+            y: Labels or values, `(rows,)`, where the rows have no column of them.
+            sample_weight: How much each row counts: a column, or numbers `(rows,)`.
+        """
+        if rows is None:
+            return leaderboard(self)
+        from tuner.ensembling.evaluation import evaluated_leaderboard, read_rows
+
+        return evaluated_leaderboard(self, read_rows(self, rows, y, sample_weight=sample_weight))
+
+    def best_models(self, n: Count = 1) -> list[StudyModel]:
+        """Return the models of the best trials, best first; fewer where there are not so many, and no baseline.
+
+        Each predicts raw rows by the mean of its fold models.
+
+        Raises:
+            StudyError: There is none, or the task has no target.
+        """
+        from tuner.ensembling.study_model import best_models
+
+        return best_models(self, n)
+
+    def model(self, name: str) -> StudyModel:
+        """Return the model of a trial, such as `"dense-000003"`, which predicts raw rows by the mean of its folds.
+
+        Raises:
+            StudyError: There is no such trial, or it has no model; the message names the nearest that has one.
+        """
+        from tuner.ensembling.study_model import model_of
+
+        return model_of(self, name)
 
     def spending(self) -> pd.DataFrame:
         """Return one row a family: its trials, its seconds, what they brought, and why it had its last turn."""

@@ -20,13 +20,18 @@ def described(study: Archive, name: str | None = None) -> str:
     Raises:
         StudyError: There is no such trial.
     """
-    trial = _named(study, name)
+    trial = trial_named(study, name)
     lines = [f"{trial.name}: {trial.state}", *_outcome(study, trial), "parameters"]
     lines += [f"  {name:<40} {json.dumps(value)}" for name, value in sorted(trial.params.items())]
     return "\n".join(lines)
 
 
-def _named(study: Archive, name: str | None) -> Trial:
+def trial_named(study: Archive, name: str | None) -> Trial:
+    """Return a trial by its name; the best one when left out.
+
+    Raises:
+        StudyError: There is no such trial.
+    """
     trials = {trial.name: trial for trial in study.trials}
     chosen = trials.get(name) if name is not None else study.best
     if chosen is None:

@@ -16,11 +16,11 @@ def megabytes(member: Member) -> float:
     return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def milliseconds(predict: Callable[[], Any], timings: int = _TIMINGS) -> float:
+def milliseconds(predict: Callable[[], Any]) -> float:
     """Return the least of several times that a prediction takes, after a first one that loads and traces."""
     predict()
     seconds = []
-    for _ in range(timings):
+    for _ in range(_TIMINGS):
         start = time.perf_counter()
         predict()
         seconds.append(time.perf_counter() - start)

@@ -154,7 +154,7 @@ def keep_findings(made: StudyEnsemble, seconds: float) -> None:
         made: The ensemble.
         seconds: How long columns may be measured; 0 measures none.
     """
-    measured = column_importances(made, seconds) if seconds > 0 else None
+    measured = column_importances(made.study, made.ensemble, seconds) if seconds > 0 else None
     try:
         write_findings(made.study.folder, findings(made) | {"importances": measured})
     except OSError as error:  # a folder that can only be read: plots and the report do without

@@ -5,38 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ensembles.combiners.combiner import Combiner
+from ensembles.ensemble import Ensemble
 from spaces.engines.together import Together
 from spaces.rows.columns import Schema
-from spaces.rows.table import Table
+from spaces.rows.table import Rows, Table
 from spaces.store import load_fitted
-
-if TYPE_CHECKING:
-    from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.looks import check_defined
+from tuner.scoring.score import Score, Undefined
 
 _ROWS = 500  # of a fold
 
 
-def column_importances(made: StudyEnsemble, seconds: float) -> dict[str, Any] | None:
+def column_importances(study: Archive, ensemble: Ensemble, seconds: float) -> dict[str, Any] | None:
     """Return how much worse the score gets when a column is shuffled, by the mean over folds.
 
     Each fold's models predict the rows that were held out of them, at most 500 of a fold. Breiman, "Random Forests",
     Machine Learning, 2001.
 
     Args:
-        made: The ensemble.
+        study: The study.
+        ensemble: An ensemble of its trials.
         seconds: Begin no further column after so long; it counts from when the first fold's models are loaded.
 
     Returns:
         `columns`, a list of `{"column", "worse", "folds"}` in order of importance, and how many columns there `are`;
         None where rows are steps of sequences, or the ensemble has models without folds.
     """
-    task, end = made.study.task, float("inf")
-    folders = [member.folders for member in made.members]
+    task, combine, end = study.task, ensemble.combine, float("inf")
+    folders = [member.folders for member in ensemble.members]
     if task.schema.sequence is not None or any(len(one) != len(task.folds) for one in folders):
         return None
     worse: dict[str, list[float]] = {}
@@ -47,24 +51,54 @@ def column_importances(made: StudyEnsemble, seconds: float) -> dict[str, Any] | 
         chosen = np.sort(rng.choice(held_out, min(_ROWS, len(held_out)), replace=False))
         rows = task.rows.take(chosen)
         together = Together([load_fitted(one[k]) for one in folders])
-        known = _loss(made, together, rows.table, rows=rows)
+        known = _loss(task.score, combine, _combined(combine, together, rows.table), rows=rows)
         end = min(end, time.monotonic() + seconds)
         for name, shuffled in _shuffled(rows.table, task.schema, rng):
             if time.monotonic() > end:
                 break
-            worse.setdefault(name, []).append(_loss(made, together, shuffled, rows=rows) - known)
+            outputs = _combined(combine, together, shuffled)
+            worse.setdefault(name, []).append(_loss(task.score, combine, outputs, rows=rows) - known)
     table = [{"column": name, "worse": float(np.mean(each)), "folds": each} for name, each in worse.items()]
     return {"columns": sorted(table, key=lambda one: -one["worse"]), "are": len(_usable(task.schema))}
+
+
+def permutation_importance(study: Archive, ensemble: Ensemble, rows: Rows, *, repeats: int, seed: int) -> pd.DataFrame:
+    """Return how much worse the deciding metric gets on rows when a column is shuffled; see `Predictor.importance`.
+
+    Raises:
+        StudyError: The metric is undefined on these rows.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    task = study.task
+    try:
+        check_defined(task, rows.target)
+    except Undefined as error:
+        raise StudyError(f"{task.score.name} is undefined on these rows: {error}") from error
+
+    def loss(table: Table) -> float:
+        return _loss(task.score, ensemble.combine, ensemble.outputs(table), rows=rows)
+
+    known, rng = loss(rows.table), np.random.default_rng(seed)
+    worse: dict[str, list[float]] = {}
+    for _ in range(repeats):
+        for name, shuffled in _shuffled(rows.table, task.schema, rng):
+            worse.setdefault(name, []).append(loss(shuffled) - known)
+    found = pd.DataFrame(
+        {"column": name, "importance": float(np.mean(each)), "std": float(np.std(each))} for name, each in worse.items()
+    )
+    return found.sort_values("importance", ascending=False, ignore_index=True)
 
 
 def _usable(schema: Schema) -> list[str]:
     return [column.name for column in schema.columns if column.kind != "sequence"]
 
 
-def _loss(made: StudyEnsemble, together: Together, table: Table, *, rows: Any) -> float:
-    combine = made.ensemble.combine
-    outputs = combine(np.stack(together(table)).astype(np.float64), table.joined())
-    score = made.study.task.score
+def _combined(combine: Combiner, together: Together, table: Table) -> NDArray[np.float64]:
+    return combine(np.stack(together(table)).astype(np.float64), table.joined())
+
+
+def _loss(score: Score, combine: Combiner, outputs: NDArray[np.float64], *, rows: Rows) -> float:
     decided = combine.decide(outputs) if score.metric.needs == "label" else outputs
     return score.loss(rows.target, decided, rows.weight)
 

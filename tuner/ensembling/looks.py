@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
 from spaces.machine.disk import write_text
+from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
 from tuner.scoring.constant import constant_prediction
@@ -94,8 +96,13 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
     task = study.task
     if task.test is None:
         raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
-    _check_defined(task, task.test.target)
-    _count_look(study.folder, ", ".join(contenders))
+    try:
+        check_defined(task, task.test.target)
+    except Undefined as error:
+        raise StudyError(
+            f"{task.score.name} is undefined on the test rows: {error}. They were not read, and no look was counted"
+        ) from error
+    count_look(study.folder, ", ".join(contenders))
     outputs, scores = {}, {}
     for name, ensemble in contenders.items():
         predicted = ensemble.outputs(task.test.table)
@@ -107,19 +114,47 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
     return Tested(study, outputs, scores)
 
 
-def _check_defined(task: Task, target: NDArray[Any]) -> None:
+def check_defined(task: Task, target: NDArray[Any]) -> None:
+    """Refuse rows of which the deciding metric says nothing.
+
+    Raises:
+        Undefined: It is so; the message says why.
+    """
     try:
         task.score(target, constant_prediction(task.target, task.rows.target, len(target)))
     except Undefined as error:
-        absent = absent_classes(task.target, target)
-        what = f"class {', '.join(absent)} does not occur in them" if absent else str(error)
-        raise StudyError(
-            f"{task.score.name} is undefined on the test rows: {what}. They were not read, and no look was counted"
-        ) from error
+        if not (absent := absent_classes(task.target, target)):
+            raise
+        raise Undefined(f"class {', '.join(absent)} does not occur in them") from error
 
 
-def _count_look(folder: Path, what: str) -> None:
+def hold_the_test_rows(task: Task, rows: Rows) -> bool:
+    """Return whether every test row of the task is among some rows, in whatever order, by digests of both."""
+    if task.test is None or len(rows) < len(task.test):
+        return False
+    return set(_digests(task.test.table)) <= set(_digests(rows.table))
+
+
+def _digests(table: Table) -> Iterator[bytes]:
+    """Yield a digest of each row, whatever sequence it is a step of."""
+    for i in range(len(table)):
+        digest = hashlib.sha256(table.numbers[i].tobytes())
+        digest.update(table.codes[i].tobytes())
+        digest.update("\0".join(table.texts[i]).encode() if table.texts is not None else b"")
+        for array in table.arrays:
+            digest.update(np.asarray(array[i : i + 1]).tobytes())
+        yield digest.digest()
+
+
+def count_look(folder: Path, what: str) -> int:
+    """Count a look at the test rows, and return how many there are now.
+
+    Args:
+        folder: The study's.
+        what: What was looked at.
+    """
     path = folder / _LOOKS
     looks = json.loads(path.read_text()) if path.exists() else []
     looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
     write_text(path, json.dumps(looks))
+    return len(looks)

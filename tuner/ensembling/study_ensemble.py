@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +12,14 @@ import pandas as pd
 from ensembles.choosing.gate import Choice
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.tempered import Calibrated
-from ensembles.ensemble import Ensemble, Member
 from ensembles.measures.calibration import calibration
 from ensembles.measures.diversity import Diversity, diversity
 from ensembles.methods import METHODS
 from ensembles.solvers.convex import CERTIFIED, certificate
 from spaces.families.catalog import BASELINE
-from tuner.archive.study_folder import Archive
 from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
 from tuner.ensembling.pool import HeldOut, read_held_out
-from tuner.ensembling.publishing import publish_saved
+from tuner.ensembling.predictor import Predictor
 from tuner.search.ledger import Trial
 from tuner.trials.guests import restored_mlflow
 
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class StudyEnsemble:
+class StudyEnsemble(Predictor):
     """An ensemble of a study's trials.
 
     Attributes:
@@ -43,19 +39,12 @@ class StudyEnsemble:
         choice: The method that was chosen, and those that were tried; losses, so lower is better.
     """
 
-    ensemble: Ensemble
-    study: Archive
     best: Trial
     held: HeldOut
     choice: Choice
 
     def __repr__(self) -> str:
         return f"{self.ensemble!r}\n  study    {self.study.name}, best single trial {self.best.name}"
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """The members; for the linear pool, weights sum to one."""
-        return self.ensemble.members
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -65,22 +54,6 @@ class StudyEnsemble:
         difference.
         """
         return dict(self.ensemble.scores)
-
-    def predict(self, rows: Any) -> Any:
-        """Predict values or labels; see `ensembles.Ensemble.predict`."""
-        return self.ensemble.predict(rows)
-
-    def predict_proba(self, rows: Any) -> Any:
-        """Predict probabilities, columns in sorted label order; see `ensembles.Ensemble.predict_proba`."""
-        return self.ensemble.predict_proba(rows)
-
-    def predict_interval(self, rows: Any, coverage: float = 0.9) -> Any:
-        """Predict intervals of a number; see `ensembles.Ensemble.predict_interval`."""
-        return self.ensemble.predict_interval(rows, coverage)
-
-    def predict_set(self, rows: Any, coverage: float = 0.9) -> Any:
-        """Predict sets of labels; see `ensembles.Ensemble.predict_set`."""
-        return self.ensemble.predict_set(rows, coverage)
 
     def diversity(self) -> Diversity:
         """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
@@ -189,10 +162,6 @@ class StudyEnsemble:
             raise ValueError("calibration needs one target of classes; for numbers there is predict_interval")
         return self.choice.candidate.plain
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the ensemble into one folder, from which `tuner.load` reads it."""
-        return self.ensemble.save(folder)
-
     def explain(self) -> pd.DataFrame:
         """Return the methods that were tried, one row each.
 
@@ -211,34 +180,6 @@ class StudyEnsemble:
             }
             for step in self.choice.steps
         )
-
-    @restored_mlflow()
-    def refit(self) -> StudyEnsemble:
-        """Return the same ensemble with each member trained once more, on all rows, in place of its fold models.
-
-        Scores stay those of the fold models: nothing is held out to score the new ones.
-
-        Raises:
-            StudyError: A member is of a family of your own, or the joint model.
-        """
-        from tuner.ensembling.more_models import refitted
-
-        members = tuple(refitted(self.study, member) for member in self.members)
-        scores = {**self.ensemble.scores, "models": "refitted on all rows; the scores are those of the fold models"}
-        return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
-
-    def publish(self, name: str, *, alias: str | None = None) -> str:
-        """Register the ensemble as a model of MLflow, where the study is tracked, and return the version.
-
-        `mlflow.pyfunc.load_model("models:/churn@champion").predict(frame)` then predicts with it.
-
-        Args:
-            name: The model's name, such as `"churn"`.
-            alias: A name for the version, such as `"champion"`.
-        """
-        with tempfile.TemporaryDirectory() as place:
-            bundle = self.ensemble.save(Path(place) / "ensemble")
-            return publish_saved(self.study.folder, name, alias=alias, bundle=bundle)
 
     def test(self) -> dict[str, Any]:
         """Read the test rows and score ensemble and best single model on them.
