@@ -28,5 +28,5 @@ def frame_of_each(found: Mapping[str, Any], columns: Mapping[str, Any], index: p
         columns: The names of each one's columns.
         index: Names of the rows.
     """
-    frames = {name: pd.DataFrame(values, index, columns[name]) for name, values in found.items()}
+    frames = {name: pd.DataFrame(values, index, pd.Index(columns[name])) for name, values in found.items()}
     return pd.concat(frames, axis=1)

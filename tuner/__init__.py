@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from spaces.inputs.table.kind import Category as Category
     from spaces.inputs.text.kind import Text as Text
     from tuner.ensembling.build import compare as compare
-    from tuner.ensembling.looks import single_ensemble as single_ensemble
     from tuner.estimators.tuned import TunedClassifier as TunedClassifier
     from tuner.estimators.tuned import TunedRegressor as TunedRegressor
     from tuner.launch.tune import tune as tune
@@ -79,7 +78,6 @@ _WHERE = {
     "pretrained_base": "spaces.families.pretrained.bases",
     "sequence_task": "tuner.recipes.sequences",
     "series_task": "tuner.recipes.series",
-    "single_ensemble": "tuner.ensembling.looks",
     "tune": "tuner.launch.tune",
 }
 __all__ = list(_WHERE)

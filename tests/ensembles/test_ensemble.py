@@ -124,6 +124,32 @@ def test_rows_are_predicted_by_name_each_for_itself(ensemble):
     np.testing.assert_allclose(ensemble.predict_proba(NEW.to_numpy(dtype=object)), expected, atol=1e-6)
 
 
+def test_frames_have_the_rows_names_and_the_classes(ensemble):
+    rows = NEW.head(3).set_axis(["u", "v", "w"])
+    said = ensemble.predict_proba(rows, as_frame=True)
+    assert (said.index.tolist(), said.columns.tolist()) == (["u", "v", "w"], ["no", "yes"])
+    np.testing.assert_array_equal(said, ensemble.predict_proba(rows))
+    labels = ensemble.predict(rows, as_frame=True)
+    assert labels["label"].tolist() == ensemble.predict(rows).tolist()
+    assert labels.index.tolist() == ["u", "v", "w"]
+    assert ensemble.predict(rows.to_numpy(dtype=object), as_frame=True).index.tolist() == [0, 1, 2]
+    assert ensemble.predict({"table": rows}, as_frame=True).index.tolist() == ["u", "v", "w"]
+    assert ensemble.predict(rows.iloc[0].to_dict(), as_frame=True).index.tolist() == [0]
+    members = ensemble.predict_members(rows, as_frame=True)
+    np.testing.assert_array_equal(members["linear-000000"], ensemble.predict_members(rows)["linear-000000"])
+    assert members["linear-000000"].columns.tolist() == ["no", "yes"]
+
+
+def test_an_ensemble_that_is_warm_has_its_models_in_memory(saved):
+    cold = ensembles.load(saved)
+    expected = cold.predict_proba(NEW)
+    warm = ensembles.load(saved).warm_up()
+    for member in warm.members:
+        assert all(folder.is_dir() for folder in member.folders)
+    assert "_together" in vars(warm)
+    np.testing.assert_array_equal(warm.predict_proba(NEW), expected)
+
+
 def test_no_rows_have_no_predictions(ensemble):
     assert ensemble.predict_proba(NEW.iloc[:0]).shape == (0, 2)
     assert ensemble.predict(NEW.iloc[:0]).shape == (0,)

@@ -268,7 +268,7 @@ def read_rows(folder: Path) -> Any:
 
 
 def said_by_bundle(folder: Path) -> np.ndarray:
-    loaded, rows = ensembles.load(folder / "bundle"), read_rows(folder)
+    loaded, rows = ensembles.load(folder / "bundle").warm_up(), read_rows(folder)
     if folder.name.startswith("forecast"):
         return tuner.forecast(loaded, rows).to_numpy()
     return loaded.raw(rows)

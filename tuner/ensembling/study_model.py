@@ -118,7 +118,7 @@ def _why(trial: Trial) -> str:
         return f"its parameters are those of {trial_name(trial.family, outcome.duplicate_of)}"
     if trial.state == "complete":
         return "it was dropped to keep to disk="
-    return "it was pruned" if trial.state == "pruned" else f"it failed ({outcome.reason or outcome.error})"
+    return "it was pruned" if trial.state == "pruned" else f"it failed ({outcome.error or outcome.reason})"
 
 
 def _instead(study: Archive, family: str) -> str:

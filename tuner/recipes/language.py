@@ -18,7 +18,7 @@ from tuner.task.reading import DataError
 from tuner.task.task import Task
 
 if TYPE_CHECKING:
-    from tuner.ensembling.study_ensemble import StudyEnsemble
+    from tuner.ensembling.predictor import Predictor
 
 
 UNKNOWN = "<unknown>"
@@ -79,7 +79,7 @@ def language_task(
 
 
 def generate(
-    ensemble: Ensemble | StudyEnsemble,
+    ensemble: Ensemble | Predictor,
     prompt: str,
     length: int = 200,
     *,
@@ -90,7 +90,7 @@ def generate(
     """Continue a text.
 
     Args:
-        ensemble: Of a `language_task`.
+        ensemble: Or a model, of a `language_task`.
         prompt: How the text begins.
         length: So many tokens are added.
         temperature: Below 1 the likely tokens become likelier; 0 always takes the likeliest; 1 draws by probability.

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ensembles.ensemble import Ensemble
-from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.ensembling.predictor import Predictor
 from tuner.recipes.language import UNITS, joined, split_tokens
 from tuner.task.reading import DataError
 from tuner.task.task import Task
@@ -70,13 +70,11 @@ def sequence_task(
     )
 
 
-def decode(
-    ensemble: Ensemble | StudyEnsemble, sources: Sequence[str], *, beams: int = 4, length: int = 100
-) -> list[str]:
+def decode(ensemble: Ensemble | Predictor, sources: Sequence[str], *, beams: int = 4, length: int = 100) -> list[str]:
     """Write an answer to each source: the likeliest that beam search finds.
 
     Args:
-        ensemble: Of a `sequence_task`.
+        ensemble: Or a model, of a `sequence_task`.
         sources: The texts to be read.
         beams: So many beginnings are kept at every step; 1 is greedy search.
         length: No answer has more tokens.

@@ -23,7 +23,7 @@ from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
 from spaces.rows.target import Follows
 from tuner.amounts import Count
-from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.ensembling.predictor import Predictor
 from tuner.scoring.score import Metric
 from tuner.task.folds import fold_parts
 from tuner.task.reading import DataError, read_frame
@@ -134,11 +134,11 @@ def series_task(
     return task
 
 
-def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
+def forecast(ensemble: Ensemble | Predictor, data: Any, *, known: pd.DataFrame | None = None) -> pd.DataFrame:
     """Forecast what comes after the last row of some data.
 
     Args:
-        ensemble: Of a `series_task`.
+        ensemble: Or a model, of a `series_task`.
         data: At least a window of rows, as `series_task` was given.
         known: Where the task has columns that are known beforehand: these columns for the moments to come, one row a
             step after the last of `data`.
@@ -181,7 +181,7 @@ def forecast(ensemble: Ensemble | StudyEnsemble, data: Any, *, known: pd.DataFra
 
 
 def anomalies(
-    ensemble: Ensemble | StudyEnsemble, data: Any, *, quantile: float = 0.99, known: Sequence[str] = ()
+    ensemble: Ensemble | Predictor, data: Any, *, quantile: float = 0.99, known: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Say which moments of a series were not as a forecast expected them.
 
@@ -189,7 +189,7 @@ def anomalies(
     that of usual moments a share of about `1 - quantile` is flagged.
 
     Args:
-        ensemble: Of a `series_task` with one target.
+        ensemble: Or a model, of a `series_task` with one target.
         data: The series, as `series_task` was given: every moment behind the first window is judged.
         quantile: Of the errors of held-out rows, above which a moment is odd.
         known: The columns that are known beforehand, where the task has some.

@@ -9,6 +9,7 @@ from small import SMALL_XGBOOST
 
 import ensembles
 import tuner
+from spaces.store import load_fitted
 from tuner.archive.study_folder import StudyError
 from tuner.ensembling.joint import train_joint
 
@@ -103,6 +104,26 @@ def test_refitted_members_have_one_model_trained_on_all_rows(trio, frame):
     best = [np.argmin(one["values"]) + 1 for fold in stored for one in fold if one["part"] == "validation"]
     booster = xgboost.Booster(model_file=trees.folders[0] / "model.ubj")
     assert booster.num_boosted_rounds() == int(np.median(best))
+
+
+def test_one_network_is_exported_once_it_is_refitted(trio, frame, tmp_path):
+    """What the file says, finished as the saved model finishes it, is what the refitted model says of raw rows."""
+    import keras
+
+    model = next(one for one in trio.best_models(10) if one.trial.family == "dense")
+    with pytest.raises(StudyError, match=r"is 3 networks, one a fold: model\.refit\(\)\.export\('net\.keras'\)"):
+        model.export(tmp_path / "net.keras")
+    again = model.refit()
+    assert "one model of all rows" in repr(again)
+    network = keras.saving.load_model(again.export(tmp_path / "net.keras"))
+    table = trio.task.rows.table
+    fitted = load_fitted(again.members[0].folders[0])
+    read = tuple(reader.matrix(table) for reader in fitted.readers)
+    (fed,) = fitted.feeds(read)
+    said = fitted.finish(read, (network.predict_on_batch(fed),))
+    np.testing.assert_allclose(again.ensemble.outputs(table), said, rtol=1e-4, atol=1e-6)
+    loaded = tuner.load(again.save(tmp_path / "model"))
+    np.testing.assert_allclose(loaded.predict_proba(frame), again.predict_proba(frame), rtol=1e-5, atol=1e-6)
 
 
 def combined_folder(study, member):
