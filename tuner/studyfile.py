@@ -121,6 +121,19 @@ def read_study_toml(path: Path, **given: Any) -> StudyFile:
     Raises:
         StudyFileError: There is none, it is no TOML, or a key is unknown, missing or of the wrong type.
     """
+    raw = raw_study_toml(path, **given)
+    try:
+        return checked(raw)
+    except StudyFileError as error:
+        raise StudyFileError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+
+def raw_study_toml(path: Path, **given: Any) -> dict[str, Any]:
+    """Return what a study file says, unchecked, with arguments of `tuner.tune` that stand in place of its own.
+
+    Raises:
+        StudyFileError: There is none, or it is no TOML.
+    """
     if not path.is_file():
         raise StudyFileError(f"there is no file {path}")
     try:
@@ -129,10 +142,7 @@ def read_study_toml(path: Path, **given: Any) -> StudyFile:
         raise StudyFileError(f"{path} is not valid TOML: {error}") from None
     for name, value in given.items():
         raw.setdefault("budget" if name in _BUDGET else "study", {})[name] = value
-    try:
-        return checked(raw)
-    except StudyFileError as error:
-        raise StudyFileError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+    return raw
 
 
 def checked(raw: Mapping[str, Any]) -> StudyFile:

@@ -287,3 +287,11 @@ def test_the_spaces_that_is_imported_is_ours():
 
     assert hasattr(spaces, "Choice")
     assert hasattr(spaces, "FAMILIES")
+
+
+def test_a_study_keeps_the_file_that_it_was_run_from(folder):
+    kept = read_study_toml(folder / "study.toml")
+    assert kept.launch["trials"] == 4
+    again = call("run", folder / "study.toml", "--folder", folder, "--dry-run")
+    assert again.exit_code == 0, again.output
+    assert "linear, xgboost" in again.stdout

@@ -12,6 +12,7 @@ import click
 
 from tuner.commands.common import FAILED, NO_MODELS, say, told, with_exit_codes
 from tuner.commands.ensembles import check_method_name
+from tuner.commands.kept_file import keeping
 from tuner.commands.output import show_report, show_steps, show_trials
 from tuner.derived_command import DerivedCommand
 
@@ -43,7 +44,8 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, importable, read_study_toml, task_of
 
-    file = read_study_toml(study_file, **told({**given, "progress": False if quiet else None}))
+    options = told({**given, "progress": False if quiet else None})
+    file = read_study_toml(study_file, **options)
     method = file.ensemble.get("method", "auto")
     check_method_name(method)
     if dry_run:
@@ -55,7 +57,7 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **
         task = task_of(file, here)
         if task.target.kind != ITSELF:
             check_method(task, method)
-        launch = file.launch | _time_left(file.launch.get("time"), began)
+        launch = file.launch | _time_left(file.launch.get("time"), began) | {"on_trial": keeping(study_file, options)}
         study = tune(task, families, folder=folder or here / "runs" / file.name, **launch)
     if study.task.target.kind == ITSELF:
         say("Use the best model: tuner.best_model(tuner.load_study(...)) in Python")

@@ -15,6 +15,7 @@ from typing import Any
 
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
+from tuner.archive.explained import KeptLeaderboard
 from tuner.archive.model_files import ModelFiles
 from tuner.archive.study_folder import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
@@ -51,7 +52,7 @@ class Launch:
 
     def __init__(self, study: Study, plan: Plan, display: Display, *, disk: float, began: float) -> None:
         self._study, self._plan, self._display = study, plan, display
-        self._models = ModelFiles(study, disk)
+        self._models, self._board = ModelFiles(study, disk), KeptLeaderboard(study)
         self._ledger: Ledger = study.ledger
         self._again: deque[Job] = deque()
         self._running: dict[str, Trial] = {}
@@ -87,6 +88,7 @@ class Launch:
         finally:
             slots.kill()
             self._display.stop()
+            self._board.write()
             self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
         self._display.say(self._study.summary(limit))
         if self._interrupts:
@@ -262,6 +264,7 @@ class Launch:
             self._tracker.told(trial)
         self._display.told(trial, self._done(), self._study.best)
         self._models.told(trial)
+        self._board.told()
         if self._plan.on_trial:
             on_trial.call(self._plan.on_trial, self._study, trial)
             self._stopped |= self._asked_to_stop()

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from tuner.launch.driver_log import DriverLog
 from tuner.search.ledger import Trial
 
 
@@ -51,15 +52,17 @@ class _Bar(Progress):
 
 
 class Display:
-    """Prints to standard error; silent when told so.
+    """Prints to standard error; silent when told so. The log has every line.
 
     Args:
         total: The number of trials of the budget, or None when only time limits it.
         metric: The name of the deciding metric.
         silent: Print nothing.
+        log: Where each line is logged too.
     """
 
-    def __init__(self, total: int | None, metric: str, *, silent: bool) -> None:
+    def __init__(self, total: int | None, metric: str, *, silent: bool, log: DriverLog | None = None) -> None:
+        self._log = log
         self._console = _Console(stderr=True, quiet=silent, highlight=False)
         self._metric, self._total = metric, total
         self._bar = _Bar(
@@ -144,6 +147,8 @@ class Display:
 
     def _print(self, text: Text) -> None:
         """Print a line; where nobody can read it any more, be silent from then on."""
+        if self._log:
+            self._log.line(text.plain)
         try:
             self._console.print(text, soft_wrap=True)
         except OSError:  # a full disk

@@ -18,7 +18,10 @@ import filelock
 
 from spaces.families.catalog import BASELINE
 from tuner.amounts import Count, Duration, Natural
+from tuner.archive.explained import explain
 from tuner.archive.study_folder import StudyError
+from tuner.launch.driver_log import NAME as LOG
+from tuner.launch.driver_log import DriverLog
 from tuner.launch.loop import Launch
 from tuner.launch.on_trial import OnTrial
 from tuner.launch.plan import Families, Plan, make_plan
@@ -134,17 +137,19 @@ def tune(
             sampler=sampler,
             pruner=pruner,
         )
-        display = Display(plan.budget.trials, task.score.name, silent=not progress)
-        launch = Launch(study, plan, display, disk=disk, began=began)
-        if what := left_out(task):
-            display.say(what)
-        if fresh and plan.said:
-            display.say(plan.said)
-        if fresh:
-            display.say(understood(task, plan, shown))
-            _check_or_forget(launch, place)
-        constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
-        launch.run(tracking_uri(tracking, place), constants)
+        with DriverLog(place) as log:
+            display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
+            launch = Launch(study, plan, display, disk=disk, began=began)
+            if what := left_out(task):
+                display.say(what)
+            if fresh and plan.said:
+                display.say(plan.said)
+            if fresh:
+                display.say(understood(task, plan, shown))
+                _check_or_forget(launch, place)
+            explain(study)
+            constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
+            launch.run(tracking_uri(tracking, place), constants)
     return study
 
 
@@ -153,8 +158,8 @@ def _check_or_forget(launch: Launch, place: Path) -> None:
     try:
         launch.check_own_families()
     except Exception:
-        (place / "study.json").unlink()
-        (place / "ledger.db").unlink()
+        for name in ("study.json", "ledger.db", LOG):
+            (place / name).unlink()
         raise
 
 
