@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput", "images", "wrapped")
+NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput", "images", "wrapped", "thinning")
 
 
 def main() -> int:

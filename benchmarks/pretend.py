@@ -21,6 +21,7 @@ from spaces.engines.contract import Fold, Watch
 from spaces.engines.curves import Curve, Curves
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
+from spaces.language.optional import chosen
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -84,13 +85,12 @@ def pretend_task() -> Task:
 
 def made_up_error(config: Config, seed: int) -> float:
     """Return a bowl around a good configuration, plus noise."""
-    ((_, settings),) = config["optimizer"].items()
     bowl = (
-        (math.log10(settings["learning_rate"]) + 2.7) ** 2
-        + (math.log2(config["units"] / 200) / 4) ** 2
+        (math.log10(config["learning_rate"]) + 2.7) ** 2
+        + (math.log2(config.get("units", 1) / 200) / 4) ** 2
         + ((config["depth"] - 3) / 4) ** 2
-        + (config["dropout"] - 0.15) ** 2
-        + 0.2 * (config["activation"] == "selu")
+        + (chosen(config.get("dropout", 0.0)) - 0.15) ** 2
+        + 0.2 * (config.get("activation") == "elu")
     )
     return float(0.5 + 0.1 * bowl + 0.01 * np.random.default_rng(seed).random())
 

@@ -23,7 +23,7 @@ from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_f
 from tuner.duration import seconds
 from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
-from tuner.search.samplers import make_pruner, sampler_maker
+from tuner.search.samplers import THINNED, make_pruner, sampler_maker
 from tuner.task.task import Task
 from tuner.tracking.client import reachable_uri, remembered_uri
 from tuner.tracking.ensembles import NotShown, show_ensemble
@@ -229,7 +229,7 @@ def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, 
     for name, about in stored["families"].items():
         space = from_json(about["space"])
         maker = sampler_maker(sampler if space else "optuna.random", space)
-        ledger.open(name, space, maker, starts=about.get("starts"))
+        ledger.open(name, space, maker, starts=about.get("starts"), thinned=sampler in THINNED)
     names = tuple(sorted(stored["families"], key=lambda name: name != BASELINE))
     return Study(folder, task, ledger, names)
 

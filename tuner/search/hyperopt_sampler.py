@@ -31,19 +31,16 @@ class History:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.domain = hyperopt.base.Domain(lambda config: 0.0, to_hyperopt(space))
-        self.trials = hyperopt.Trials()
-        self._known: set[int] = set()
+        self._documents: dict[int, dict[str, Any]] = {}
 
-    def update(self, study: Study) -> hyperopt.Trials:
-        """Take in trials that finished since; pruned and failed ones count as failures, which TPE learns from."""
+    def of(self, study: Study) -> hyperopt.Trials:
+        """Return the finished trials; pruned and failed ones count as failures, which TPE learns from."""
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        finished = study.get_trials(deepcopy=False, states=_FINISHED)
-        new = [trial for trial in finished if trial.number not in self._known and trial.params]
-        if new:
-            self.trials.insert_trial_docs([self._document(trial, sign) for trial in new])
-            self.trials.refresh()
-            self._known.update(trial.number for trial in new)
-        return self.trials
+        finished = [one for one in study.get_trials(deepcopy=False, states=_FINISHED) if one.params]
+        for trial in finished:
+            if trial.number not in self._documents:
+                self._documents[trial.number] = self._document(trial, sign)
+        return hyperopt.trials_from_docs([self._documents[trial.number] for trial in finished], validate=False)
 
     def _document(self, trial: FrozenTrial, sign: float) -> dict[str, Any]:
         names = leaves(self.space)
@@ -102,7 +99,7 @@ class HyperoptSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Ask Hyperopt for the whole configuration."""
-        history = self._history.update(study)
+        history = self._history.of(study)
         seed = (self._seed + trial.number) % 2**31 if self._per_trial else self._seed
         documents = self._suggest([trial.number], self._history.domain, history, seed)
         self._proposals[trial.number] = decode(self._space, documents[0]["misc"]["vals"])

@@ -13,7 +13,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from spaces.language.space import Config, Params, Space, configure, defaults, flatten, suggest
 from tuner.search.samplers import MakeSampler
+from tuner.search.thinning import ThinnedStorage
 from tuner.seeds import derive_seed
 from tuner.sqlite_url import sqlite_url
 from tuner.trials.outcome import Outcome, State, trial_name
@@ -97,6 +98,7 @@ class _Book:
     Attributes:
         space: The family's space.
         make_sampler: Makes the sampler of one trial.
+        thinned: Whether the sampler is shown a part of a long history.
         starts: The points of the first trials.
         study: The copy in memory that proposes and prunes; a trial's id there is its number.
         memory: Where the copy is kept.
@@ -108,9 +110,10 @@ class _Book:
 
     space: Space
     make_sampler: MakeSampler
+    thinned: bool
     starts: tuple[Params, ...]
     study: optuna.Study
-    memory: optuna.storages.InMemoryStorage
+    memory: ThinnedStorage
     stored: int
     trials: list[Trial]
     live: dict[int, _Live]
@@ -139,7 +142,13 @@ class Ledger:
         self._books: dict[str, _Book] = {}
 
     def open(
-        self, family: str, space: Space, make_sampler: MakeSampler, *, starts: Sequence[Params] | None = None
+        self,
+        family: str,
+        space: Space,
+        make_sampler: MakeSampler,
+        *,
+        starts: Sequence[Params] | None = None,
+        thinned: bool = False,
     ) -> None:
         """Open a family's study, or begin it.
 
@@ -148,6 +157,7 @@ class Ledger:
             space: Its space.
             make_sampler: Makes the sampler of one trial.
             starts: The points of the first trials; the defaults when left out.
+            thinned: Whether the sampler is shown a part of a long history; see `tuner.search.thinning`.
         """
         optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
         stored = self._storage.get_study_id_from_name(family)
@@ -157,7 +167,7 @@ class Ledger:
         attributes[None] = dict(memory.get_study_system_attrs(_ONLY))
         trials = [_read(family, space, trial) for trial in frozen]
         points = tuple([flatten(space, defaults(space))] if starts is None else starts)
-        self._books[family] = _Book(space, make_sampler, points, study, memory, stored, trials, {}, attributes)
+        self._books[family] = _Book(space, make_sampler, thinned, points, study, memory, stored, trials, {}, attributes)
 
     def ask(self, family: str, why: str = "") -> tuple[Trial, Config]:
         """Propose the next configuration of a family: a starting point, or what its sampler says.
@@ -169,8 +179,12 @@ class Ledger:
             why: Why it is its turn; stored with the trial.
         """
         book = self._books[family]
-        with _quiet():
-            book.study.sampler = book.make_sampler(derive_seed(self._seed, family, len(book.trials)))
+        seed = derive_seed(self._seed, family, len(book.trials))
+        shown = (
+            book.memory.thinned(maximize=self._direction == "maximize", seed=seed) if book.thinned else nullcontext()
+        )
+        with _quiet(), shown:
+            book.study.sampler = book.make_sampler(seed)
             if len(book.trials) < len(book.starts):
                 book.study.enqueue_trial(book.starts[len(book.trials)])
             trial = book.study.ask()
@@ -308,9 +322,9 @@ def _empty_ledger() -> bytes:
 
 def _copy_in_memory(
     storage: optuna.storages.BaseStorage, stored: int, direction: Literal["maximize", "minimize"], *, pruner: BasePruner
-) -> tuple[optuna.Study, optuna.storages.InMemoryStorage]:
+) -> tuple[optuna.Study, ThinnedStorage]:
     """Return a study like the stored one, alone in a storage in memory, where a trial's id is its number."""
-    memory = optuna.storages.InMemoryStorage()
+    memory = ThinnedStorage()
     sampler = optuna.samplers.RandomSampler()
     study = optuna.create_study(storage=memory, direction=direction, pruner=pruner, sampler=sampler)
     for key, value in storage.get_study_system_attrs(stored).items():

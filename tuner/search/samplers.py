@@ -77,6 +77,7 @@ SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
 }
 
 
+THINNED = ("optuna.tpe", "hyperopt.tpe")  # samplers that are as good on a part of a long history
 OWN_BEGINNING = ("capacity_first",)  # samplers that count trials from the defaults on: they take no starting points
 
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
