@@ -58,6 +58,7 @@ FUNCTIONS: dict[str, tuple[Space, Callable[[Config], float]]] = {
 def run(*, quick: bool, repeats: int = 1) -> None:
     """Measure, print and keep the regret of both ways; it is not repeated."""
     trials, seeds = (30, 2) if quick else (TRIALS, SEEDS)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     rows = []
     for sampler in THINNED:
         for name in FUNCTIONS:

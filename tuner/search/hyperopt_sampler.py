@@ -7,7 +7,6 @@ objective that asks by `spaces.suggest(space, trial)`.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -101,7 +100,7 @@ class HyperoptSampler(BaseSampler):
         """Ask Hyperopt for the whole configuration."""
         history = self._history.of(study)
         seed = (self._seed + trial.number) % 2**31 if self._per_trial else self._seed
-        documents = self._suggest([trial.number], self._history.domain, history, seed)
+        documents = self._suggest(history, trial.number, domain=self._history.domain, seed=seed)
         self._proposals[trial.number] = decode(self._space, documents[0]["misc"]["vals"])
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
@@ -182,15 +181,24 @@ def encode(leaf: Leaf, label: Any) -> float | int:
 
 
 def _algorithm(name: Algorithm, n_startup_trials: int) -> Callable[..., list[dict[str, Any]]]:
-    if name == "tpe":
-        suggest: Callable[..., list[dict[str, Any]]] = functools.partial(
-            hyperopt.tpe.suggest, n_startup_jobs=n_startup_trials, verbose=False
+    """Return what proposes a trial from a history.
+
+    Of a thinned history TPE takes as many trials for good ones as of the whole: a quarter of the root of their number.
+    """
+
+    def tpe(history: hyperopt.Trials, number: int, *, domain: Any, seed: int) -> list[dict[str, Any]]:
+        gamma = 0.25 * math.sqrt(max(1.0, number / max(1, len(history))))
+        found: list[dict[str, Any]] = hyperopt.tpe.suggest(
+            [number], domain, history, seed, n_startup_jobs=n_startup_trials, gamma=gamma, verbose=False
         )
-        return suggest
+        return found
+
+    if name == "tpe":
+        return tpe
     known: dict[str, Callable[..., list[dict[str, Any]]]] = {
         "anneal": hyperopt.anneal.suggest,
         "random": hyperopt.rand.suggest,
     }
     if name not in known:
         raise ValueError(f"Hyperopt's algorithm must be one of 'tpe', 'anneal', 'random', got {name!r}")
-    return known[name]
+    return lambda history, number, *, domain, seed: known[name]([number], domain, history, seed)
