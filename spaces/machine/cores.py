@@ -16,6 +16,14 @@ def cores() -> int:
     return int(joblib.cpu_count())
 
 
+def crowding() -> float:
+    """Return how many processes wanted each core of the machine in the last minute, this one's among them; at least 1.
+
+    Work that computes takes about so many times longer than its computing.
+    """
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def threads() -> int:
     """Return how many threads one model may use: the study's share (`TUNER_THREADS`), or else every core."""
     return int(os.environ.get("TUNER_THREADS") or cores())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.machine.cores import crowding
 from spaces.rows.target import ITSELF
 from tuner.scoring.score import Undefined
 from tuner.task.task import Task
@@ -39,8 +40,13 @@ class Blend:
 
     @property
     def slowness(self) -> float:
-        """How many times longer than its computing mixing took so far, as others compute too; between 1 and 3."""
-        return float(np.clip(self._waited / self._computed, 1.0, 3.0)) if self._computed > _FEWEST_MEASURED else 1.0
+        """How many times longer than its computing an ensemble will take, as others compute too; between 1 and 3.
+
+        What mixing took so far says it where there was much to mix, or else how many processes want each core: short
+        work is let through on a machine on which long work waits.
+        """
+        mixing = self._waited / self._computed if self._computed > _FEWEST_MEASURED else 1.0
+        return float(np.clip(max(mixing, crowding()), 1.0, 3.0))
 
     def add(self, folder: Path) -> float:
         """Mix in the predictions that an attempt left in its folder.

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from spaces.machine.cores import cores, threads, threads_for
+from spaces.machine.cores import cores, crowding, threads, threads_for
 
 PRINT = "from spaces.machine.cores import cores; print(cores())"
 
@@ -27,3 +27,11 @@ def test_boosted_trees_take_another_thread_only_for_many_values(monkeypatch: pyt
     monkeypatch.setenv("TUNER_THREADS", "3")
     few, more, many = threads_for(5000, 50), threads_for(10_000, 50), threads_for(10**6, 50)
     assert (threads_for(0, 4), few, more, many) == (1, 1, 2, 3)
+
+
+def test_a_machine_is_as_crowded_as_processes_want_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (5.0, 0.0, 0.0))
+    assert crowding() == 2.5
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.2, 9.0, 9.0))
+    assert crowding() == 1.0
