@@ -30,6 +30,7 @@ from spaces.engines.keras.device import (
     taken,
     while_below,
 )
+from spaces.engines.keras.xla import compiling_pays
 
 _PIECE_SECONDS, _PIECE_GROWTH = 1.0, 8.0
 RESIDENT_BYTES = 2 * 1024**3
@@ -49,6 +50,7 @@ class Trainer:
         self._piece = 1  # batches
         self._traced: dict[str, Callable[..., None]] = {}
         self._step = tf.function(self._one_step, autograph=False, reduce_retracing=True)
+        self._compiled_step = tf.function(self._one_step, autograph=False, jit_compile=True)
 
     def train(
         self,
@@ -76,7 +78,7 @@ class Trainer:
             One number an epoch for `loss` and each metric, and `val_...` for the inner rows.
         """
         self._build_state(train)
-        step = self._steps(train, batch_size)
+        step = self._steps(train, batch_size, epochs=epochs)
         evaluate = None if inner is None else self._evaluation(inner)
         order, clock = order or (lambda epoch: np.arange(len(train.y))), clock or Clock()
         history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
@@ -138,16 +140,24 @@ class Trainer:
         """Make optimizer slots and metric variables outside the traced functions, which may not make any."""
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        first = each_array(lambda array: tf.constant(np.asarray(array[:1])), tuple(train))
-        self.model.test_step(first)
-        self.model.reset_metrics()
+        if not self._traced:
+            first = each_array(lambda array: tf.constant(np.asarray(array[:1])), tuple(train))
+            self.model.test_step(first)
+            self.model.reset_metrics()
 
-    def _steps(self, train: Arrays, batch_size: int) -> Callable[[NDArray[np.int64]], None]:
-        size = tf.constant(batch_size, dtype=tf.int64)
+    def _steps(self, train: Arrays, batch_size: int, *, epochs: int) -> Callable[[NDArray[np.int64]], None]:
         if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
             return lambda order: self._epoch_over_dataset(dataset(train, order, batch_size))
-        arrays = resident(train)
-        epoch = self._trace("epoch", self._epoch_over_arrays, arrays, tf.TensorSpec([None], tf.int64), size)
+        arrays, order_spec = resident(train), tf.TensorSpec([None], tf.int64)
+        if compiling_pays(self.model, train, steps=epochs * (len(train.y) // batch_size)):
+
+            def of_full_batches(arrays: Any, order: tf.Tensor) -> None:
+                self._epoch_of_full_batches(arrays, order, batch_size)
+
+            compiled = self._trace(f"epoch of {batch_size}", of_full_batches, arrays, order_spec)
+            return lambda order: compiled(arrays, tf.constant(order, dtype=tf.int64))
+        size = tf.constant(batch_size, dtype=tf.int64)
+        epoch = self._trace("epoch", self._epoch_over_arrays, arrays, order_spec, size)
         return lambda order: epoch(arrays, tf.constant(order, dtype=tf.int64), size)
 
     def _evaluation(self, inner: Arrays) -> Callable[[], None]:
@@ -171,6 +181,23 @@ class Trainer:
             return start + batch_size
 
         while_below(rows, step)
+
+    def _epoch_of_full_batches(self, arrays: Any, order: tf.Tensor, batch_size: int) -> None:
+        """Take full batches by a step that XLA compiles, which needs known shapes, and the remainder as it is."""
+        rows = tf.shape(order, out_type=tf.int64)[0]
+        full = rows - rows % batch_size
+
+        def step(start: tf.Tensor) -> tf.Tensor:
+            index = tf.slice(order, [start], [batch_size])
+            self._compiled_step(each_array(lambda array: taken(array, index), arrays))
+            return start + batch_size
+
+        def remainder() -> tf.Tensor:
+            self.model.train_step(each_array(lambda array: taken(array, order[full:]), arrays))
+            return rows
+
+        while_below(full, step)
+        tf.cond(full < rows, remainder, lambda: rows)
 
     def _epoch_over_dataset(self, dataset: tf.data.Dataset) -> None:
         for batch in dataset:

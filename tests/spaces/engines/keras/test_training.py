@@ -12,6 +12,7 @@ import pytest
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.training import Trainer
+from spaces.engines.keras.xla import compiling_pays
 
 COLUMNS, CLASSES, BATCH, EPOCHS = 6, 3, 32, 3
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
@@ -247,6 +248,46 @@ def test_a_reset_trainer_equals_a_fresh_one_and_is_not_traced_again():
     fresh = Trainer(build(seed=2))
     assert_same_curves(curves, trained(fresh, second))
     assert_same_weights(trainer.model, fresh.model)
+
+
+def test_recurrent_steps_that_xla_compiles_equal_fit(monkeypatch):
+    """Series of several lengths, in full batches and a smaller one, read in both directions."""
+    monkeypatch.setattr("spaces.engines.keras.xla._FEWEST_STEPS", 1)
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 20, size=(75, 9)).astype(np.int32)
+    x[::2, 5:] = 0
+    train = Arrays(x, rng.normal(size=(75, 1)).astype(np.float32), rng.uniform(0.5, 2, size=75).astype(np.float32))
+    plain, mine = recurrent(), recurrent()
+    mine.set_weights(plain.get_weights())
+    history = plain.fit(
+        train.x, train.y, sample_weight=train.weight, batch_size=BATCH, epochs=2, shuffle=False, verbose=0
+    )
+    trainer = Trainer(mine)
+    ours = trainer.train(train, None, epochs=2, batch_size=BATCH)
+    np.testing.assert_allclose(ours["loss"], history.history["loss"], rtol=1e-4)
+    for one, other in zip(mine.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert list(trainer._traced) == [f"epoch of {BATCH}"]
+
+
+def recurrent(*, convolution: bool = False) -> keras.Model:
+    inputs = keras.Input((9,), dtype="int32")
+    x = keras.layers.Embedding(20, 8, mask_zero=not convolution)(inputs)
+    x = keras.layers.Conv1D(8, 3)(x) if convolution else x
+    x = keras.layers.Bidirectional(keras.layers.LSTM(4))(x)
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    model.compile(adam(), loss="mse")
+    return model
+
+
+def test_xla_compiles_many_steps_of_recurrent_layers_alone():
+    rows = Arrays(np.ones((4, 9), dtype=np.int32), np.ones((4, 1), dtype=np.float32))
+    assert compiling_pays(recurrent(), rows, steps=10_000)
+    assert compiling_pays(keras.Sequential([recurrent()]), rows, steps=10_000)
+    assert not compiling_pays(recurrent(), rows, steps=20)
+    assert not compiling_pays(recurrent(convolution=True), rows, steps=10_000)
+    assert not compiling_pays(build(), TRAIN, steps=10_000)
+    assert not compiling_pays(build(kind=Counting), TRAIN, steps=10_000)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5000])
