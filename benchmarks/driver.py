@@ -218,7 +218,7 @@ def _prepare(place: Path, n_finished: int) -> None:
         fold_pruning=False,
     )
     page = StudyPage(study, plan, {})
-    tracker = Tracker(default_uri(study.folder), page, curves="none", complain=print)
+    tracker = Tracker(default_uri(study.folder), page, curves="none", trials="all", complain=print)
     for trial in study.trials:
         tracker.told(trial)
     if missing := tracker.close("FINISHED", seconds=1800):

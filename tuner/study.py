@@ -143,6 +143,8 @@ class Study(Archive):
             f"Ensemble of {len(made.members)} models: {metric} {scores['ensemble']['cross_fitted']:.5g} cross-fitted, "
             f"{difference['cross_fitted']:+.2g} against one model chosen the same way"
         )
+        from tuner.reporting.report import report
+
         try:
             show_ensemble(
                 uri,
@@ -150,6 +152,7 @@ class Study(Archive):
                 study=read_study_file(self.folder)["id"],
                 numbers=ensemble_numbers(metric, scores, len(made.members)),
                 note=lambda pages: markdown_note(self, pages, line),
+                files={"report.html": report(self)},
             )
         except NotShown as error:
             logging.getLogger("tuner").warning("the ensemble is not shown: %s", error)

@@ -35,7 +35,7 @@ from tuner.search.turns import Rule
 from tuner.study import Study
 from tuner.task.splits import Split
 from tuner.task.task import Task
-from tuner.tracking.shown import CurvesShown
+from tuner.tracking.shown import CurvesShown, TrialsShown
 
 
 class _Tuned(BaseEstimator):
@@ -63,6 +63,7 @@ class _Tuned(BaseEstimator):
         folder: str | Path | None = None,
         tracking: str | None = None,
         log_curves: CurvesShown = "mean",
+        log_trials: TrialsShown = "all",
         turns: Rule | None = None,
         weights: Mapping[str, float] | None = None,
         start: Sequence[Mapping[str, Any]] | None = None,
@@ -90,6 +91,7 @@ class _Tuned(BaseEstimator):
         self.folder = folder
         self.tracking = tracking
         self.log_curves = log_curves
+        self.log_trials = log_trials
         self.turns = turns
         self.weights = weights
         self.start = start
@@ -209,7 +211,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         top: At most so many trials of each family are candidates of the ensemble.
         sampler, pruner, fold_pruning, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
         folder: Where to keep the study; a folder serves one fit only. A temporary one when left out.
-        tracking, log_curves, turns, weights, start, like, disk, progress, on_trial: See `tuner.tune`.
+        tracking, log_curves, log_trials, turns, weights, start, like, disk, progress, on_trial: See `tuner.tune`.
 
     Attributes:
         classes_: The labels, sorted: the order of `predict_proba`'s columns.

@@ -23,7 +23,7 @@ from tuner.launch.starting import begin_with, best_of
 from tuner.search.samplers import make_pruner, sampler_maker
 from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
-from tuner.tracking.shown import CurvesShown
+from tuner.tracking.shown import CurvesShown, TrialsShown
 from tuner.trials.scored_folds import check_metrics
 
 DEFAULT_TRIALS = 40
@@ -64,6 +64,7 @@ class Plan:
         workers: Worker processes; 0 for none.
         seed: The study's seed.
         log_curves: Which curves MLflow shows.
+        log_trials: Which trials have runs of their own in MLflow.
         fold_pruning: Whether trials that are beaten end before their last fold.
         said: What there is to say of an earlier study that this one begins like.
         on_trial: The user's functions that are called after each trial.
@@ -77,6 +78,7 @@ class Plan:
     workers: int
     seed: int
     log_curves: CurvesShown = "mean"
+    log_trials: TrialsShown = "all"
     fold_pruning: bool = True
     said: str = ""
     on_trial: tuple[OnTrial, ...] = ()
@@ -100,6 +102,7 @@ def make_plan(
     fold_pruning: bool,
     weights: Mapping[str, float] | None,
     log_curves: CurvesShown,
+    log_trials: TrialsShown,
     on_trial: OnTrial | Sequence[OnTrial] | None,
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
@@ -121,8 +124,9 @@ def make_plan(
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
-    if log_curves not in get_args(CurvesShown):
-        raise ValueError(f"log_curves: {unknown_name(str(log_curves), list(get_args(CurvesShown)))}")
+    for name, said, known in (("log_curves", log_curves, CurvesShown), ("log_trials", log_trials, TrialsShown)):
+        if said not in get_args(known):
+            raise ValueError(f"{name}: {unknown_name(str(said), list(get_args(known)))}")
     check_metrics(task)
     return Plan(
         {name: family for name, (family, _) in chosen.items()},
@@ -133,6 +137,7 @@ def make_plan(
         n_workers,
         seed,
         log_curves,
+        log_trials,
         fold_pruning,
         said,
         checked(on_trial),

@@ -31,7 +31,7 @@ from tuner.search.turns import Rule
 from tuner.study import Study, begin_or_continue
 from tuner.task.task import Task
 from tuner.tracking.client import RESERVED, tracking_uri
-from tuner.tracking.shown import CurvesShown
+from tuner.tracking.shown import CurvesShown, TrialsShown
 from tuner.trials.scored_folds import left_out
 
 
@@ -53,6 +53,7 @@ def tune(
     folder: str | Path | None = None,
     tracking: str | None = "auto",
     log_curves: CurvesShown = "mean",
+    log_trials: TrialsShown = "all",
     turns: Rule | None = None,
     weights: Mapping[str, float] | None = None,
     disk: float = 8e9,
@@ -87,6 +88,8 @@ def tune(
         tracking: An MLflow tracking URI, or None for no MLflow. `"auto"` is `$MLFLOW_TRACKING_URI` where that is set,
             else `mlflow.db` beside the folder.
         log_curves: Curves in MLflow: `"mean"` over the folds, `"folds"` for each while it trains, or `"none"`.
+        log_trials: Trials that have a run of their own in MLflow: `"all"`, `"top"` for those that are among the twenty
+            best when they end, or `"none"`. The study's run shows all of them in its leaderboard and its numbers.
         turns: How families take turns. `"trials"`: one after the other. `"seconds"`: each family once, the cheapest
             first, then by the seconds that a family needs to gain something for the ensemble; the order is written
             with the trials, and another run may have another. `"seconds"` where `time` is given, when left out.
@@ -121,6 +124,7 @@ def tune(
         fold_pruning=fold_pruning,
         weights=weights,
         log_curves=log_curves,
+        log_trials=log_trials,
         on_trial=on_trial,
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"

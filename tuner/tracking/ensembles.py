@@ -21,8 +21,9 @@ def show_ensemble(
     study: str,
     numbers: Mapping[str, float],
     note: Callable[[Mapping[str, str]], str],
+    files: Mapping[str, str],
 ) -> None:
-    """Send an ensemble's scores to the study's run, and bring its description up to date.
+    """Send an ensemble's scores and report to the study's run, and bring its description up to date.
 
     Args:
         uri: Where the study is tracked.
@@ -30,6 +31,7 @@ def show_ensemble(
         study: What identifies the study.
         numbers: The scores.
         note: Called with the addresses of trials' runs for the description.
+        files: Texts that become artifacts of the run, by name.
 
     Raises:
         NotShown: MLflow does not answer, or has no run of the study.
@@ -53,5 +55,7 @@ def show_ensemble(
         client.log_batch(run.info.run_id, metrics=[Metric(key, value, now, 0) for key, value in numbers.items()])
         pages = {name: run_page(found.experiment_id, one.info.run_id) for name, one in named.items()}
         client.set_tag(run.info.run_id, "mlflow.note.content", note(pages))
+        for name, text in files.items():
+            client.log_text(run.info.run_id, text, name)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise NotShown(f"MLflow at {without_password(uri)} does not answer ({type(error).__name__})") from error

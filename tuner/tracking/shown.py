@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ from tuner.plain_names import plain
 from tuner.search.ledger import Trial
 
 CurvesShown = Literal["mean", "folds", "none"]
+TrialsShown = Literal["all", "top", "none"]
+TOP = 20
 _SIGNS = "-/. "  # in names, beside letters and digits
 _LONGEST = 200
 _DIGITS = 6
@@ -49,6 +52,20 @@ def rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
+def trials_shown(trials: Sequence[Trial], sign: int, how: TrialsShown) -> set[str]:
+    """Return the names of the trials that have a run of their own.
+
+    Args:
+        trials: Finished trials.
+        sign: 1 where less is better, else -1.
+        how: `"all"`, `"top"` for the twenty best, or `"none"`.
+    """
+    if how != "top":
+        return {trial.name for trial in trials} if how == "all" else set()
+    scored = [(sign * trial.value, trial.name) for trial in trials if trial.value is not None]
+    return {name for _, name in heapq.nsmallest(TOP, scored)}
+
+
 def run_name(trial: Trial) -> str:
     """Return the trial's name, with the first two numbers among its parameters: `dense-000003 units=64 rate=0.01`."""
     first = [(name, value) for name, value in trial.params.items() if isinstance(value, int | float)][:2]
@@ -56,7 +73,7 @@ def run_name(trial: Trial) -> str:
 
 
 def trial_points(trial: Trial, metric: str) -> list[Point]:
-    """Return a finished trial's scores, each once: `log_loss`, `log_loss_std`, `train_log_loss`, `seconds`.
+    """Return a finished trial's scores, each once: `log_loss`, `log_loss_std`, `train_log_loss`, `seconds`, `memory_mb`.
 
     Args:
         trial: The trial.
@@ -69,6 +86,8 @@ def trial_points(trial: Trial, metric: str) -> list[Point]:
         numbers = {metric: trial.value, f"{metric}_std": float(np.std(outcome.scored)), **numbers}
     numbers |= {f"train_{key}": value for key, value in outcome.scores.get("train", {}).items()}
     numbers["seconds"] = outcome.seconds
+    if outcome.memory:
+        numbers["memory_mb"] = outcome.memory / 1e6
     when = outcome.started + outcome.seconds
     return [Point(accepted(key), 0, rounded(value), when) for key, value in numbers.items()]
 

@@ -16,7 +16,17 @@ from typing import Any, Protocol
 from tuner.search.ledger import Trial
 from tuner.tracking.client import Unusable, identity, leave, open_client, without_password
 from tuner.tracking.pages import run_page, view_tags
-from tuner.tracking.shown import CurvesShown, Point, accepted, curve_points, run_name, study_points, trial_points
+from tuner.tracking.shown import (
+    CurvesShown,
+    Point,
+    TrialsShown,
+    accepted,
+    curve_points,
+    run_name,
+    study_points,
+    trial_points,
+    trials_shown,
+)
 
 _FLUSH_SECONDS = 3.0
 _RETRY_SECONDS = 20.0
@@ -83,11 +93,14 @@ class Tracker:
         uri: MLflow's tracking URI.
         study: What there is to show.
         curves: Which curves a trial's run holds.
+        trials: Which trials have a run.
         complain: Called with a message, once each time the server is lost or found.
     """
 
-    def __init__(self, uri: str, study: Shown, *, curves: CurvesShown, complain: Callable[[str], None]) -> None:
-        self._uri, self._study, self._curves, self._complain = uri, study, curves, complain
+    def __init__(
+        self, uri: str, study: Shown, *, curves: CurvesShown, trials: TrialsShown, complain: Callable[[str], None]
+    ) -> None:
+        self._uri, self._study, self._curves, self._trials, self._complain = uri, study, curves, trials, complain
         self._inbox: queue.Queue[tuple[Any, ...]] = queue.Queue()
         self._client: Any = None
         self._file: tuple[int, int] | None = None
@@ -102,8 +115,9 @@ class Tracker:
         self._thread.start()
 
     def started(self, trial: Trial, attempt: int) -> None:
-        """Open the child run of a trial."""
-        self._inbox.put(("started", trial, attempt, time.time()))
+        """Open the child run of a trial, where each has one."""
+        if self._trials == "all":
+            self._inbox.put(("started", trial, attempt, time.time()))
 
     def epochs(self, name: str, epochs: Epochs) -> None:
         """Send a running trial's epochs, soon, where each fold's curves are shown."""
@@ -251,8 +265,9 @@ class Tracker:
                 self._send(name, points)
             self._epochs.pop(name, None)
         news = bool(self._pending)
+        shown = trials_shown(self._study.finished(), self._study.sign, self._trials) if news else set()
         for name, trial in list(self._pending.items()):
-            if name not in self._finished:
+            if name in shown and name not in self._finished:
                 self._complete_or_give_up(trial)
             del self._pending[name]
         if last or (news and time.monotonic() - self._paged > _PAGE_SECONDS):

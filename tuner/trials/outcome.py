@@ -63,6 +63,7 @@ class Outcome:
         gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
         stopped: After how many epochs, rounds or trees the clock stopped each fold; None where it ended by itself.
         inner_values: The deciding metric on the inner rows of each fold but the last, where these are watched.
+        memory: Bytes that the process which trained it held at most; 0 where that is not known.
         duplicate_of: The number of the trial of the same parameters, which was not run again.
     """
 
@@ -78,6 +79,7 @@ class Outcome:
     gain: float = 0.0
     stopped: tuple[int | None, ...] = ()
     inner_values: tuple[float, ...] = ()
+    memory: int = 0
     duplicate_of: int | None = None
 
     @property

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fitted, Fold, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
+from spaces.machine.peak import begin_peak, peak_bytes
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from tuner.scoring.score import Score, Undefined, mean_scores, scored
@@ -76,6 +77,7 @@ def run_trial(
         The outcome, which is also sealed as `result.json` in the job's folder, written last.
     """
     started, clock = time.time(), time.monotonic()
+    begin_peak()
     folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -94,6 +96,7 @@ def run_trial(
         with suppress(OSError):  # it only tells
             (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
+    outcome = replace(outcome, memory=peak_bytes())
     seal(folder, outcome)
     unseal(folder)
     return outcome

@@ -31,7 +31,7 @@ COUNTS = np.random.default_rng(1).integers(1, 4, ROWS)
 TWICE = np.repeat(np.arange(ROWS), COUNTS)
 PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights", "start", "like")) | {
     "sampler": "random", "pruner": "none", "workers": 0, "seed": 0, "turns": None, "fold_pruning": True,
-    "log_curves": "mean",
+    "log_curves": "mean", "log_trials": "all",
 }  # fmt: skip
 
 

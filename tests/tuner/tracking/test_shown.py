@@ -30,15 +30,16 @@ def numbers(points):
 
 def test_a_trial_shows_each_score_once():
     scores = {"held_out": {"log_loss": 0.5, "accuracy": 0.87654321}, "train": {"log_loss": 0.4}}
-    points = trial_points(trial(scores=scores), "log_loss")
+    points = trial_points(trial(scores=scores, memory=123_456_789), "log_loss")
     assert {point.key: point.value for point in points} == {
         "log_loss": 0.5,
         "log_loss_std": 0.25,
         "accuracy": 0.876543,
         "train_log_loss": 0.4,
         "seconds": 2.0,
+        "memory_mb": 123.457,
     }
-    assert len(points) == 5
+    assert len(points) == 6
     assert {(point.step, point.when) for point in points} == {(0, 102.0)}
     assert [point.key for point in trial_points(trial(state="failed", value=None), "log_loss")] == ["seconds"]
 

@@ -65,8 +65,8 @@ class Study:
         self.page, self.said = Page(folder), []
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
 
-    def start(self):
-        return Tracker(self.uri, self.page, curves="mean", complain=self.said.append)
+    def start(self, trials="all"):
+        return Tracker(self.uri, self.page, curves="mean", trials=trials, complain=self.said.append)
 
     @property
     def runs(self):
@@ -115,12 +115,26 @@ def test_an_ensemble_stands_on_the_study_s_run(study):
     study.send()
     numbers = {"ensemble_log_loss": 0.1}
     ask = {"experiment": "oil", "numbers": numbers, "note": lambda pages: " ".join(sorted(pages))}
+    ask["files"] = {"report.html": "<p>oil</p>"}
     show_ensemble(study.uri, study="id-of-oil", **ask)
     parent = study.runs["parent"]
     assert parent.data.metrics["ensemble_log_loss"] == 0.1
     assert parent.data.tags["mlflow.note.content"] == "linear-000000 linear-000001"
+    files = open_client(study.uri).list_artifacts(parent.info.run_id)
+    assert [file.path for file in files] == ["leaderboard.csv", "report.html"]
     with pytest.raises(NotShown, match="no run of oil"):
         show_ensemble(study.uri, study="another", **ask)
+
+
+@pytest.mark.parametrize(("how", "count"), [("top", 20), ("none", 0)])
+def test_a_study_of_many_trials_shows_a_run_of_the_best_or_of_none(study, how, count):
+    for _ in range(25):
+        study.page.add()
+    tracker = study.start(how)
+    tracker.started(Trial("linear", 99, "running", {}, None, Turn(99, "")), 1)
+    assert tracker.close("FINISHED") == 0
+    assert study.runs.keys() == {"parent"} | {f"linear-{number:06d}" for number in range(25 - count, 25)}
+    assert study.runs["parent"].data.metrics["trials_complete"] == 25
 
 
 def test_parameters_that_mlflow_takes_for_one_are_two(study):

@@ -50,6 +50,7 @@ def test_children_hold_params_curves_and_each_score_once(tracked):
         assert run.data.params == {"family": trial.family} | {k: str(v) for k, v in trial.params.items()}
         history = client.get_metric_history(run.info.run_id, "log_loss")
         assert [point.value for point in history] == [pytest.approx(trial.value, rel=1e-5)]
+        assert 50 < run.data.metrics["memory_mb"] < 10_000
         assert run.data.metrics["roc_auc"] == pytest.approx(trial.outcome.scores["held_out"]["roc_auc"], rel=1e-5)
         assert not {"objective", "score", "objective_by_fold"} & set(run.data.metrics)
     curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "logloss/validation")
@@ -109,6 +110,8 @@ def test_an_ensemble_is_shown_where_the_study_is(tracked):
     parent = runs_of(client)["study"]
     assert parent.data.metrics["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
     assert "Ensemble of 2 models: log_loss " in parent.data.tags["mlflow.note.content"]
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files == {"study.json", "leaderboard.csv", "report.html"}
 
 
 def test_a_study_that_is_not_tracked_shows_no_ensemble_wherever_the_environment_points(task, tmp_path, monkeypatch):
