@@ -319,7 +319,9 @@ class Launch:
             return None
         remember(self._study.folder, uri)
         page = StudyPage(self._study, self._plan, constants)
-        return Tracker(uri, page, curves=self._plan.log_curves, trials=self._plan.log_trials, complain=self._display.say)
+        return Tracker(
+            uri, page, curves=self._plan.log_curves, trials=self._plan.log_trials, complain=self._display.say
+        )
 
     def _close_tracking(self, status: str) -> None:
         if self._tracker is None:
