@@ -73,7 +73,7 @@ def run_name(trial: Trial) -> str:
 
 
 def trial_points(trial: Trial, metric: str) -> list[Point]:
-    """Return a finished trial's scores, each once: `log_loss`, `log_loss_std`, `train_log_loss`, `seconds`, `memory_mb`.
+    """Return a trial's scores, each once: `log_loss`, `log_loss_std`, `train_log_loss`, `seconds`, `memory_mb`.
 
     Args:
         trial: The trial.
