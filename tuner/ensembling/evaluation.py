@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,12 @@ def read_rows(study: Archive, rows: Any, y: Any = None, *, sample_weight: Any = 
         raise DataError(
             "the task's rows have weights, and its metrics count by them: name the column, sample_weight='...', or "
             "hand over numbers, all ones where every row counts alike"
+        )
+    if any(part.follows for part in task.target.each) and not isinstance(rows, Mapping):
+        raise DataError(
+            "rows of a forecast are windows of a series, with what came after them beside: hand over "
+            f"({{{task.schema.arrays[0].name!r}: windows, 'table': frame}}, y), or set a share of the series aside, "
+            "tuner.series_task(..., test=0.2), which ensemble.test() reads"
         )
     named = sample_weight if isinstance(sample_weight, str) else None
     given = rows if y is None else (rows, _in_order(y, [part.name for part in task.target.each]))

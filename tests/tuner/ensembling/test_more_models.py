@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xgboost
+from sklearn.metrics import f1_score
 from small import SMALL_XGBOOST
 
 import ensembles
@@ -210,6 +211,7 @@ def test_a_metric_of_labels_gets_a_threshold_where_it_helps(tmp_path):
     assert 0.05 < combined.ensemble.threshold < 0.45
     plain = study.ensemble("greedy")
     assert combined.scores["ensemble"]["cross_fitted"] > plain.scores["ensemble"]["cross_fitted"]
+    assert combined.evaluate(x, rare.astype(int))["f1"] == pytest.approx(f1_score(rare, combined.predict(x)))
     loaded = tuner.load(combined.save(tmp_path / "bundle"))
     np.testing.assert_array_equal(loaded.predict(x) == 1, loaded.predict_proba(x)[:, 1] > loaded.threshold)
     tested = combined.test()["scores"]["ensemble"]["test"]

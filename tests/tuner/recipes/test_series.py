@@ -147,6 +147,17 @@ def test_an_ensemble_forecasts_what_comes_after_the_last_row(study, tmp_path):
     row = int(np.flatnonzero(rows.table.arrays[0].starts == cut - 24)[0])
     expected = loaded.outputs(rows.table.take(slice(row, row + 1)))[0, 0]
     assert said.iloc[0, 0] == pytest.approx(expected, rel=1e-5)
+    (model,) = study.best_models()
+    alone = tuner.forecast(model, frame.iloc[:cut], known=known)
+    assert alone.iloc[0, 0] == pytest.approx(
+        model.ensemble.outputs(rows.table.take(slice(row, row + 1)))[0, 0], rel=1e-5
+    )
+    with pytest.raises(DataError, match=r"rows of a forecast are windows of a series, .* \(\{'past': windows, 'table'"):
+        model.evaluate(frame)
+    beside = pd.DataFrame(rows.table.numbers, columns=study.task.schema.names[:-1])
+    windows = {"past": np.asarray(rows.table.arrays[0]), "table": beside}
+    expected = np.abs(model.ensemble.outputs(rows.table)[:, 0] - rows.target).mean()
+    assert model.evaluate(windows, rows.target)["mae"] == pytest.approx(expected)
     with pytest.raises(DataError, match="forecast needs 'holiday' 3 steps after the last row"):
         tuner.forecast(loaded, frame.iloc[:cut])
     with pytest.raises(DataError, match="forecast needs the last 24 steps, got 20"):

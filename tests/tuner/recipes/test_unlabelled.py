@@ -73,6 +73,11 @@ def test_the_score_of_an_autoencoder_is_that_of_what_it_restores(restored):
     assert best.plot(images).axes
     with pytest.raises(StudyError, match="an autoencoder makes no new rows"):
         best.sample(3)
+    for ask in (restored.best_models, lambda: restored.model(best.trial)):
+        with pytest.raises(
+            StudyError, match=r"rows without a target have nothing to predict: tuner\.best_model\(study\)"
+        ):
+            ask()
 
 
 def test_codes_are_columns_for_trees(restored, tmp_path):
