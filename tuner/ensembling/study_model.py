@@ -83,7 +83,7 @@ def model_of(study: Archive, name: str) -> StudyModel:
     """
     _check_target(study)
     trial = trial_named(study, name)
-    if trial.value is None or trial.duplicate or not study.has_models(trial):
+    if trial.value is None or not study.has_models(trial):
         raise StudyError(f"{name} has no model: {_why(trial)}{_instead(study, trial.family)}")
     return _model(study, trial)
 
