@@ -23,7 +23,7 @@ from tuner.launch import on_trial
 from tuner.launch.page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
-from tuner.search.early_end import is_beaten, not_begun
+from tuner.search.early_end import is_beaten, not_begun, stands_still
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
 from tuner.seeds import derive_seed
@@ -62,6 +62,7 @@ class Launch:
         self._blend = Blend(study.task)
         self._began = began
         self._reserve = seconds_to_combine(study.task, len(plan.families) - 1, plan.budget.time)
+        self._gains: list[float] = []  # of this launch's trials, in the order in which they ended
         self._interrupts = 0
         self._stopped = False
 
@@ -136,11 +137,17 @@ class Launch:
             return "trials used up" if self._baseline_asked() else None
         if self._left() <= 0:
             return "time used up"
+        if math.isfinite(self._plan.budget.time) and (still := self._stands_still()):
+            return f"ended {self._left():.0f} s early, as the last {still} trials gained nothing for the ensemble"
         if self._n_failed() >= self._plan.budget.max_failures:
             return f"{self._plan.budget.max_failures:g} trials failed"
         if self._baseline_asked() and all(self._ledger.exhausted(name) for name in self._searched()):
             return "spaces exhausted"
         return None
+
+    def _stands_still(self) -> int:
+        """Return for how many trials of this launch nothing was gained; a later call goes on as long again."""
+        return stands_still(self._gains, rows=len(self._study.task.rows), families=len(self._plan.families) - 1)
 
     def _next(self, *, asking: bool) -> Job | None:
         """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
@@ -230,6 +237,8 @@ class Launch:
         outcome = not_begun(outcome, baseline, sign=self._study.task.score.sign)
         if outcome.state == "complete":
             outcome = replace(outcome, gain=self._blend.add(folder))
+        if family != BASELINE:
+            self._gains.append(outcome.gain)
         self._show(self._ledger.tell(family, number, outcome))
 
     def _settle(self) -> None:

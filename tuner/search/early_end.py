@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tuner.search.ledger import Trial
+from tuner.search.turns import GAIN
 from tuner.trials.outcome import Outcome
 
 _FEWEST_TRIALS = 3
+_PATIENCE, _A_FAMILY, _ROWS_A_TRIAL = 50, 10, 1_000
 
 
 def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
@@ -49,3 +51,18 @@ def not_begun(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome
         return outcome
     said = f"the clock stopped it at {outcome.value:.5g}, no better than the baseline's {baseline:.5g}"
     return replace(outcome, state="pruned", value=None, error=said)
+
+
+def stands_still(gains: Sequence[float], *, rows: int, families: int) -> int:
+    """Return for how many trials the ensemble of all trials gained nothing, where these are enough to end; or 0.
+
+    Enough are 50 trials, or ten for each family, and one more for each thousand rows: with more rows, smaller gains are
+    no chance. Together they must not have taken a thousandth off the loss.
+
+    Args:
+        gains: By which share of itself each trial made the loss fall, in the order in which they ended.
+        rows: The rows of the task.
+        families: How many families are searched.
+    """
+    patience = max(_PATIENCE, _A_FAMILY * families) + rows // _ROWS_A_TRIAL
+    return patience if len(gains) >= patience and sum(gains[-patience:]) < GAIN else 0

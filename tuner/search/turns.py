@@ -20,7 +20,7 @@ from tuner.seeds import derive_seed
 Rule = Literal["trials", "seconds"]
 RULES: tuple[Rule, ...] = ("trials", "seconds")
 _LAST = 3
-_GAIN = 0.001
+GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 
@@ -70,7 +70,7 @@ def past_of(trials: Sequence[Trial], *, rank: float, weight: float) -> Past:
         rank,
         weight,
         tuple(outcome.seconds for outcome in ended),
-        tuple(outcome.gain >= _GAIN for outcome in ended),
+        tuple(outcome.gain >= GAIN for outcome in ended),
         len(own) - len(ended),
         max((trial.turn.number for trial in trials), default=-1),
     )

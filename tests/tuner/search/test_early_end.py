@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.search.early_end import is_beaten, not_begun
+from tuner.search.early_end import is_beaten, not_begun, stands_still
 from tuner.search.ledger import Trial, Turn
 from tuner.trials.outcome import Outcome
 
@@ -48,3 +48,12 @@ def test_a_stopped_trial_that_is_no_better_than_the_baseline_is_no_member(value,
     mirrored = not_begun(Outcome("complete", value=-value, stopped=stopped), -0.7, sign=-1)
     assert mirrored.state == state
     assert not_begun(ended, None, sign=1) == ended
+
+
+def test_standing_still_is_many_trials_without_a_gain_more_with_more_rows_and_families():
+    still = [0.5, *[0.0] * 52]
+    assert stands_still(still, rows=2_000, families=3) == 52
+    assert not stands_still(still[:-1], rows=2_000, families=3)
+    assert not stands_still(still, rows=3_000, families=3)
+    assert not stands_still(still, rows=2_000, families=6)
+    assert not stands_still([*still[:-1], 0.01], rows=2_000, families=3)
