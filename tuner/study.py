@@ -221,6 +221,7 @@ def begin_or_continue(
     for name, space in spaces.items():
         known = stored["families"].get(name, {"starts": list(starts.get(name, ()))})
         about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
+        about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
         stored["families"][name] = {**known, **about}
     write_text(folder / "study.json", json.dumps(stored, indent=1))
     return _open(folder, task, stored, sampler=sampler, pruner=pruner)

@@ -33,6 +33,8 @@ class Fold:
         steps_of: The same of each target, where every target has a model of its own.
         beside: Folds that an earlier attempt trained models on. Nothing is trained on them now, but what all folds
             share, such as the number of columns, is learned of them too.
+        callbacks: What a user wants to be called while networks train, as `tuner.tune` takes it.
+        folder: Where these may write.
         clock: Says when training is to stop and keep the best so far; one for all folds, set again before each.
     """
 
@@ -43,6 +45,8 @@ class Fold:
     steps: int | None = None
     steps_of: tuple[int, ...] = ()
     beside: tuple[Fold, ...] = ()
+    callbacks: tuple[Any, ...] = ()
+    folder: Path | None = None
     clock: Clock = field(default_factory=Clock)
 
 

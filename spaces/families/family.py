@@ -30,6 +30,7 @@ class Family:
             knows better; that of its dearest engine when left out, and none where it has no engine.
         starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
+        callbacks: What a user adds while its networks train, as `tuner.tune` takes it.
         apart: Whether inputs of one kind may have settings of their own (`spaces.inputs.apart`).
     """
 
@@ -44,6 +45,7 @@ class Family:
     starts: tuple[Mapping[str, Any], ...] = ()
     ignores_weights: bool = False
     apart: bool = False
+    callbacks: tuple[Any, ...] = ()
 
     def narrowed(self, signature: Signature, changes: Mapping[str, Any]) -> Space:
         """Return its space with some parts changed, as `spaces.language.narrow` says.

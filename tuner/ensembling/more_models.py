@@ -22,7 +22,7 @@ from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
-from tuner.archive.study_folder import Archive, StudyError
+from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
 from tuner.seeds import derive_seed
@@ -38,7 +38,7 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
     """Train the best configuration of each family with more seeds, and let each predict with the mean of all.
 
     What was trained is kept in the study's folder, and not trained again. Families of your own stay as they are, as
-    their builders are not stored, and so do those without anything random.
+    their builders are not stored, and so do those with callbacks of yours, and those without anything random.
 
     Args:
         study: The study.
@@ -49,7 +49,7 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
     start, trials = time.monotonic(), {trial.name: trial for trial in study.complete}
     folds = make_folds(study.task)
     members, predictions = list(held.members), held.predictions.copy()
-    families, known = [member.family for member in held.members], families_for(study.task.signature)
+    families, known = [member.family for member in held.members], _trained_again(study)
     for family in dict.fromkeys(families):
         if family in _DETERMINISTIC or family not in known:
             continue
@@ -75,16 +75,27 @@ def refitted(study: Archive, member: Member) -> Member:
     """Train a member's configuration on all rows, and return it with that one model.
 
     Raises:
-        StudyError: It is of a family of your own, whose builder is not stored, or no single trial.
+        StudyError: It is of a family of your own, whose builder is not stored, or had callbacks of yours, or it is no
+            single trial.
     """
     trial = next((trial for trial in study.complete if trial.name == member.trial), None)
-    known = families_for(study.task.signature)
+    known = _trained_again(study)
     if trial is None or trial.family not in known:
-        raise StudyError(f"{member.trial} cannot be refitted: only trials of the families that come with us can")
+        raise StudyError(
+            f"{member.trial} cannot be refitted: only trials of the families that come with us can, "
+            "without callbacks of your own"
+        )
     folder = study.folder / "refit" / trial.name
     if not (folder / "model.json").exists():
         _train(study, trial, known[trial.family], folder=folder)
     return replace(member, folders=(folder,))
+
+
+def _trained_again(study: Archive) -> dict[str, Family]:
+    """Return the families that need nothing which is not stored."""
+    stored = read_study_file(study.folder)["families"]
+    known = families_for(study.task.signature)
+    return {name: family for name, family in known.items() if not stored.get(name, {}).get("callbacks")}
 
 
 def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> None:

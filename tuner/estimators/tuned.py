@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -71,6 +71,7 @@ class _Tuned(BaseEstimator):
         disk: float = 8e9,
         progress: bool = False,
         on_trial: OnTrial | Sequence[OnTrial] | None = None,
+        callbacks: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
     ) -> None:
         self.families = families
         self.metric = metric
@@ -99,6 +100,7 @@ class _Tuned(BaseEstimator):
         self.disk = disk
         self.progress = progress
         self.on_trial = on_trial
+        self.callbacks = callbacks
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:  # noqa: N803
         """Run the study, and keep its ensemble.
@@ -211,7 +213,8 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         top: At most so many trials of each family are candidates of the ensemble.
         sampler, pruner, fold_pruning, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
         folder: Where to keep the study; a folder serves one fit only. A temporary one when left out.
-        tracking, log_curves, log_trials, turns, weights, start, like, disk, progress, on_trial: See `tuner.tune`.
+        tracking, log_curves, log_trials, turns, weights, start, like, disk, progress, on_trial, callbacks: See
+            `tuner.tune`.
 
     Attributes:
         classes_: The labels, sorted: the order of `predict_proba`'s columns.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from spaces.engines.engine import ENGINES, hand_over
+from spaces.engines.engine import ENGINES, KERAS, at, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, families_for, family_named, fitting
 from spaces.families.family import Family
 from spaces.language.complaints import unknown_name
@@ -104,6 +104,7 @@ def make_plan(
     log_curves: CurvesShown,
     log_trials: TrialsShown,
     on_trial: OnTrial | Sequence[OnTrial] | None,
+    callbacks: Sequence[Any],
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
 
@@ -129,7 +130,7 @@ def make_plan(
             raise ValueError(f"{name}: {unknown_name(str(said), list(get_args(known)))}")
     check_metrics(task)
     return Plan(
-        {name: family for name, (family, _) in chosen.items()},
+        _with_callbacks({name: family for name, (family, _) in chosen.items()}, callbacks),
         spaces,
         starts,
         each_weight,
@@ -197,6 +198,17 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
     if len(chosen) == 1:
         raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
     return chosen
+
+
+def _with_callbacks(families: dict[str, Family], callbacks: Sequence[Any]) -> dict[str, Family]:
+    """Return families whose networks call what the user wants."""
+    if not callbacks:
+        return families
+    networks = [name for name, family in families.items() if KERAS in family.engines]
+    if not networks:
+        raise ValueError(f"callbacks are for networks, and {', '.join(families)} have none: leave callbacks out")
+    at("spaces.engines.keras.callbacks:check")(callbacks)
+    return families | {name: replace(families[name], callbacks=tuple(callbacks)) for name in networks}
 
 
 def _space(family: Family, task: Task, changes: Mapping[str, Any]) -> Space:

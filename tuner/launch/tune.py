@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time as clock
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def tune(
     disk: float = 8e9,
     progress: bool = True,
     on_trial: OnTrial | Sequence[OnTrial] | None = None,
+    callbacks: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
 ) -> Study:
     """Start a study, or continue the one in the folder.
 
@@ -96,6 +97,10 @@ def tune(
         weights: How often a family's turn comes, 1 when left out.
         disk: Bytes to keep fold models in; the worst trials' go first, the best of each family never.
         progress: Print a line for each trial.
+        callbacks: Keras callbacks that networks call beside their own: a name, a name with settings,
+            `{"ReduceLROnPlateau": {"factor": 0.5}}`, or a function that makes one, also as `"module:function"`. Each
+            fold has fresh ones. They see no rows but those that train and the inner rows. Their files lie in the
+            trial's folder.
         on_trial: Called with the study and the trial after each trial, in this process; a function or several. It may
             end the study, `study.stop()`. What it raises goes to the log, and the study goes on.
 
@@ -126,6 +131,7 @@ def tune(
         log_curves=log_curves,
         log_trials=log_trials,
         on_trial=on_trial,
+        callbacks=callbacks,
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)

@@ -116,7 +116,14 @@ def _train(
     pace = Pace(job, len(folds), [fold.stopped for fold in done])
     model = family.build(job.config, task.signature)
     seeded = [
-        replace(fold, seed=derive_seed(job.seed, "fold", k), clock=pace.clock) for k, (fold, _) in enumerate(folds)
+        replace(
+            fold,
+            seed=derive_seed(job.seed, "fold", k),
+            clock=pace.clock,
+            callbacks=family.callbacks,
+            folder=folder / "callbacks" / f"fold-{k}",
+        )
+        for k, (fold, _) in enumerate(folds)
     ]
     watch = _Watch(task.score, seeded, report=report, log=log, pace=pace, fold=len(done))
     scoring = scored_folds(task)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, Watch
 from spaces.engines.curves import Curves
+from spaces.engines.keras.callbacks import made
 from spaces.engines.keras.compiling import Listener, callbacks, named_curves, setting
 from spaces.engines.keras.device import Arrays
 from spaces.engines.keras.prediction import undisturbed
@@ -79,18 +80,19 @@ def fit_network(
         config: Of it `epochs`, `batch_size` and what the callbacks read.
         watch: Called at the end of each epoch.
         predict_inner: Predicts the inner rows with the network as it is.
-        own_callbacks: In place of those that the config asks for.
+        own_callbacks: In place of those that the config asks for; the user's come after them.
         order: Gives the order of rows of an epoch, in place of one that follows from seed and epoch.
     """
     epochs, rows = int(setting(config, "epochs")), len(train.y)
     evaluated = inner if fold.steps is None else None
     chosen = callbacks(config, epochs, watched=evaluated is not None) if own_callbacks is None else own_callbacks
+    own = made(fold.callbacks, fold.folder, watched=evaluated is not None)
     history = trainer.train(
         train,
         evaluated,
         epochs=fold.steps or epochs,
         batch_size=min(int(setting(config, "batch_size")), rows),
-        callbacks=[*chosen, Listener(watch, epochs, lambda: undisturbed(trainer.model, predict_inner))],
+        callbacks=[*chosen, *own, Listener(watch, epochs, lambda: undisturbed(trainer.model, predict_inner))],
         clock=fold.clock,
         order=order or (lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(rows)),
     )
