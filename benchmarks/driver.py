@@ -41,7 +41,7 @@ from spaces.language.space import Space, flatten, sample, suggest
 from tuner.archive.report import print_table
 from tuner.launch import page as page_module
 from tuner.launch.page import StudyPage
-from tuner.launch.plan import make_plan
+from tuner.launch.tune import plan_of
 from tuner.search.ledger import Ledger
 from tuner.study import Study
 from tuner.tracking.client import default_uri
@@ -199,24 +199,7 @@ def _prepare(place: Path, n_finished: int) -> None:
     space = pretend_dense().space(study.task.signature)
     study.to_optuna("dense").add_trials(_finished_trials(space, n_finished - 1))
     study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
-    plan = make_plan(
-        study.task,
-        [pretend_dense()],
-        sampler="optuna.random",
-        pruner="none",
-        start=None,
-        like=None,
-        trials=1,
-        time=None,
-        trial_time=None,
-        max_failures=None,
-        workers=1,
-        seed=0,
-        weights=None,
-        log_curves="none",
-        turns=None,
-        fold_pruning=False,
-    )
+    plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
     page = StudyPage(study, plan, {})
     tracker = Tracker(default_uri(study.folder), page, curves="none", trials="all", complain=print)
     for trial in study.trials:

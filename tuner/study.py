@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from tuner.duration import seconds
 from tuner.scoring.score import Metric
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import THINNED, make_pruner, sampler_maker
+from tuner.search.stores import Database, Store, writing
 from tuner.task.task import Task
 from tuner.tracking.client import reachable_uri, remembered_uri
 from tuner.tracking.ensembles import NotShown, show_ensemble
@@ -191,7 +193,19 @@ def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Seq
     return _open(folder, task, stored, sampler="optuna.random", pruner=None)
 
 
-def begin_or_continue(
+def store_of(folder: Path, stored: Mapping[str, Any]) -> Store:
+    """Return where the ledger of a study lies.
+
+    Args:
+        folder: The study's folder.
+        stored: What its `study.json` says.
+    """
+    said = stored.get("ledger")
+    return folder / "ledger.db" if said is None else Database(said, stored["id"])
+
+
+@contextmanager
+def begun_or_continued(
     folder: Path,
     task: Task,
     families: Mapping[str, Family],
@@ -201,15 +215,20 @@ def begin_or_continue(
     seed: int,
     sampler: Any,
     pruner: Any,
-) -> Study:
-    """Begin a study in a folder, or continue the one that is there; each family keeps the points that it began with.
+    ledger: str | None,
+) -> Iterator[Study]:
+    """Begin a study in a folder, or continue the one that is there, as the only writer of its ledger.
+
+    Each family keeps the points that it began with.
 
     Raises:
         StudyError: The folder holds a study of other data, split, metric, seed or spaces; the message says which.
+        LedgerError: Another process runs the study, or its database cannot be used.
     """
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
-        if differences := list(_differences(stored, task, families, spaces=spaces, seed=seed)):
+        differences = [*_differences(stored, task, families, spaces=spaces, seed=seed), *_moved(stored, ledger)]
+        if differences:
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
             )
@@ -223,13 +242,22 @@ def begin_or_continue(
         about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
         about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
         stored["families"][name] = {**known, **about}
-    write_text(folder / "study.json", json.dumps(stored, indent=1))
-    return _open(folder, task, stored, sampler=sampler, pruner=pruner)
+    if ledger is not None:
+        stored["ledger"] = ledger
+    with writing(store_of(folder, stored)):
+        write_text(folder / "study.json", json.dumps(stored, indent=1))
+        yield _open(folder, task, stored, sampler=sampler, pruner=pruner)
 
 
 def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, pruner: Any) -> Study:
     maximize = task.score.metric.greater_is_better
-    ledger = Ledger(folder / "ledger.db", seed=stored["seed"], maximize=maximize, pruner=make_pruner(pruner))
+    store = store_of(folder, stored)
+    ledger = Ledger(store, seed=stored["seed"], maximize=maximize, pruner=make_pruner(pruner))
+    if isinstance(store, Database) and (folder / "trials").exists() and not ledger.holds(BASELINE):
+        raise StudyError(
+            f"the ledger {store.said} holds nothing of the study in {folder}: restore the database, name the one that "
+            "holds it, or begin again in another folder"
+        )
     for name, about in stored["families"].items():
         space = from_json(about["space"])
         maker = sampler_maker(sampler if space else "optuna.random", space)
@@ -257,6 +285,12 @@ def _differences(
             yield f"the space of {name} changed"
         if known is not None and known["source"] != families[name].source:
             yield f"the builder of {name} changed"
+
+
+def _moved(stored: Mapping[str, Any], ledger: str | None) -> Iterator[str]:
+    """Say that a ledger would turn from a file into a database; a database may have another address."""
+    if ledger is not None and stored.get("ledger") is None:
+        yield f"its ledger is a file in the folder, not {ledger}"
 
 
 def _names(metrics: Sequence[Any]) -> str:

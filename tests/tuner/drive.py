@@ -1,4 +1,4 @@
-"""A driver process for the tests that kill it: `python drive.py FOLDER WORKERS TRACKING`."""
+"""A driver process for the tests that kill it: `python drive.py FOLDER WORKERS TRACKING TRIALS [LEDGER]`."""
 
 import sys
 from pathlib import Path
@@ -10,12 +10,14 @@ import tuner
 FAMILIES = {"linear": {}, "xgboost": SMALL_XGBOOST}
 
 
-def run(folder: Path, workers: int, tracking: str | None, trials: int = 8) -> tuner.Study:
+def run(folder: Path, workers: int, tracking: str | None, trials: int = 8, *, ledger: str | None = None) -> tuner.Study:
     task = tuner.Task(make_frame(), "label", split={"kind": "stratified", "folds": 3})
     return tuner.tune(
-        task, FAMILIES, trials=trials, workers=workers, seed=9, folder=folder, tracking=tracking, sampler="optuna.tpe"
-    )
+        task, FAMILIES, trials=trials, workers=workers, seed=9, folder=folder, tracking=tracking, sampler="optuna.tpe",
+        ledger=ledger,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if sys.argv[3] != "none" else None, int(sys.argv[4]))
+    folder, workers, tracking, trials, *ledger = sys.argv[1:]
+    run(Path(folder), int(workers), tracking if tracking != "none" else None, int(trials), ledger=(ledger or [None])[0])

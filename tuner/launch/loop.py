@@ -71,7 +71,7 @@ class Launch:
         for family in self._plan.families.values():
             if family.source is not None:
                 self._display.say(f"checking that {family.name} can be saved and loaded in a fresh process")
-                check_shipping(family, self._study.folder / "data")
+                check_shipping(family, self._study.folder / "data", hidden=self._ledger.secrets)
 
     def run(self, tracking: str | None, constants: Mapping[str, Any]) -> None:
         """Run until a limit is reached."""
@@ -308,7 +308,14 @@ class Launch:
         if self._plan.workers == 0:
             return InlineSlots(self._study.task, self._plan.families, **hooks)
         folder = self._study.folder.resolve()
-        return ProcessSlots(self._study.task, self._plan.families, workers=self._plan.workers, folder=folder, **hooks)
+        return ProcessSlots(
+            self._study.task,
+            self._plan.families,
+            workers=self._plan.workers,
+            folder=folder,
+            hidden=self._ledger.secrets,
+            **hooks,
+        )
 
     def _on_report(self, job: Job, step: int, value: float) -> bool:
         """Return whether the pruner stops a trial, or no further fold is trained as it is beaten already."""

@@ -21,6 +21,7 @@ from tuner.duration import seconds
 from tuner.launch.on_trial import OnTrial, checked
 from tuner.launch.starting import begin_with, best_of
 from tuner.search.samplers import make_pruner, sampler_maker
+from tuner.search.stores import checked as checked_ledger
 from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
 from tuner.tracking.shown import CurvesShown, TrialsShown
@@ -68,6 +69,7 @@ class Plan:
         fold_pruning: Whether trials that are beaten end before their last fold.
         said: What there is to say of an earlier study that this one begins like.
         on_trial: The user's functions that are called after each trial.
+        ledger: The database that keeps the ledger, without a password; None for a file, or what the study has.
     """
 
     families: dict[str, Family]
@@ -82,6 +84,7 @@ class Plan:
     fold_pruning: bool = True
     said: str = ""
     on_trial: tuple[OnTrial, ...] = ()
+    ledger: str | None = None
 
 
 def make_plan(
@@ -105,6 +108,7 @@ def make_plan(
     log_trials: TrialsShown,
     on_trial: OnTrial | Sequence[OnTrial] | None,
     callbacks: Sequence[Any],
+    ledger: str | None,
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
 
@@ -142,6 +146,7 @@ def make_plan(
         fold_pruning,
         said,
         checked(on_trial),
+        checked_ledger(ledger),
     )
 
 

@@ -19,7 +19,7 @@ import filelock
 from spaces.families.catalog import BASELINE
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.explained import explain
-from tuner.archive.study_folder import StudyError
+from tuner.archive.study_folder import StudyError, read_study_file
 from tuner.launch.driver_log import NAME as LOG
 from tuner.launch.driver_log import DriverLog
 from tuner.launch.loop import Launch
@@ -27,8 +27,9 @@ from tuner.launch.on_trial import OnTrial
 from tuner.launch.plan import Families, Plan, make_plan
 from tuner.launch.progress import Display
 from tuner.plain_names import plain
+from tuner.search.stores import is_written
 from tuner.search.turns import Rule
-from tuner.study import Study, begin_or_continue
+from tuner.study import Study, begun_or_continued, store_of
 from tuner.task.task import Task
 from tuner.tracking.client import RESERVED, tracking_uri
 from tuner.tracking.shown import CurvesShown, TrialsShown
@@ -51,6 +52,7 @@ def tune(
     workers: Natural | None = None,
     seed: Natural = 0,
     folder: str | Path | None = None,
+    ledger: str | None = None,
     tracking: str | None = "auto",
     log_curves: CurvesShown = "mean",
     log_trials: TrialsShown = "all",
@@ -86,6 +88,9 @@ def tune(
         workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
         seed: Everything random about the trials is derived from it.
         folder: Where to keep the study; under `runs/`, named after target and data, when left out.
+        ledger: A PostgreSQL database that keeps what was asked and told, in place of a file in the folder: its address
+            without a password, such as `"postgresql://ann@db.example/studies"`, or `"env:NAME"`, where the variable
+            `NAME` of the environment holds the address. A study that goes on keeps its ledger.
         tracking: An MLflow tracking URI, or None for no MLflow. `"auto"` is `$MLFLOW_TRACKING_URI` where that is set,
             else `mlflow.db` beside the folder.
         log_curves: Curves in MLflow: `"mean"` over the folds, `"folds"` for each while it trains, or `"none"`.
@@ -132,44 +137,45 @@ def tune(
         log_trials=log_trials,
         on_trial=on_trial,
         callbacks=callbacks,
+        ledger=ledger,
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
     with _locked(place):
         fresh = not (place / "study.json").exists()
-        study = begin_or_continue(
-            place,
-            task,
-            plan.families,
-            spaces=plan.spaces,
-            starts=plan.starts,
-            seed=seed,
-            sampler=sampler,
-            pruner=pruner,
-        )
-        with DriverLog(place) as log:
+        with (
+            begun_or_continued(
+                place,
+                task,
+                plan.families,
+                spaces=plan.spaces,
+                starts=plan.starts,
+                seed=seed,
+                sampler=sampler,
+                pruner=pruner,
+                ledger=plan.ledger,
+            ) as study,
+            DriverLog(place) as log,
+        ):
             display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
             launch = Launch(study, plan, display, disk=disk, began=began)
-            if what := left_out(task):
-                display.say(what)
-            if fresh and plan.said:
-                display.say(plan.said)
+            for line in _first_words(task, plan, shown if fresh else None):
+                display.say(line)
             if fresh:
-                display.say(understood(task, plan, shown))
-                _check_or_forget(launch, place)
+                _check_or_forget(launch, study)
             explain(study)
-            constants = {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
-            launch.run(tracking_uri(tracking, place), constants)
+            launch.run(tracking_uri(tracking, place), _constants(plan, sampler, pruner))
     return study
 
 
-def _check_or_forget(launch: Launch, place: Path) -> None:
+def _check_or_forget(launch: Launch, study: Study) -> None:
     """Check the user's own families; where they cannot be used, no study was begun."""
     try:
         launch.check_own_families()
     except Exception:
-        for name in ("study.json", "ledger.db", LOG):
-            (place / name).unlink()
+        for name in ("study.json", LOG):
+            (study.folder / name).unlink()
+        study.ledger.delete()
         raise
 
 
@@ -200,12 +206,28 @@ def understood(task: Task, plan: Plan, folder: Path) -> str:
     return f"{task}\n  families {families}\n  budget  {budget}, {plan.workers} workers\n  folder  {folder}"
 
 
+def _first_words(task: Task, plan: Plan, folder: Path | None) -> Iterator[str]:
+    """Yield what there is to say before the first trial; the folder is that of a study that begins."""
+    said = [] if folder is None else [plan.said, understood(task, plan, folder)]
+    yield from filter(None, [left_out(task), *said])
+
+
+def _constants(plan: Plan, sampler: Any, pruner: Any) -> dict[str, Any]:
+    return {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
+
+
 def _name_of(given: Any) -> str:
     return given if isinstance(given, str) else type(given).__name__
 
 
 def is_running(folder: Path) -> bool:
-    """Return whether a process runs the study in a folder."""
+    """Return whether a process runs the study in a folder.
+
+    Raises:
+        LedgerError: Its ledger is in a database that cannot be used.
+    """
+    if (folder / "study.json").exists() and is_written(store_of(folder, read_study_file(folder))):
+        return True
     if not (folder / ".lock").exists():
         return False
     lock = filelock.FileLock(folder / ".lock")

@@ -8,9 +8,7 @@ FAIL is ignored); `trials` turns that back into our own states.
 
 from __future__ import annotations
 
-import functools
 import json
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,9 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from spaces.language.space import Config, Params, Space, configure, defaults, flatten, suggest
 from tuner.search.samplers import MakeSampler
+from tuner.search.stores import Store, open_storage, prefix, secrets_of
 from tuner.search.thinning import ThinnedStorage
 from tuner.seeds import derive_seed
-from tuner.sqlite_url import sqlite_url
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
@@ -127,16 +125,17 @@ class Ledger:
     the storage again and again costs most of a second a trial at some thousand trials.)
 
     Args:
-        path: The SQLite file.
+        store: Where it lies: a SQLite file, or a study's place in a database.
         seed: The study's seed.
         maximize: Whether greater values are better.
         pruner: The pruner of all families.
     """
 
-    def __init__(self, path: Path, *, seed: int, maximize: bool, pruner: BasePruner) -> None:
+    def __init__(self, store: Store, *, seed: int, maximize: bool, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with _quiet():
-            self._storage = _storage(path)
+            self._storage = open_storage(store)
+        self._store = store
         self._seed, self._pruner = seed, pruner
         self._direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._books: dict[str, _Book] = {}
@@ -159,8 +158,7 @@ class Ledger:
             starts: The points of the first trials; the defaults when left out.
             thinned: Whether the sampler is shown a part of a long history; see `tuner.search.thinning`.
         """
-        optuna.create_study(study_name=family, storage=self._storage, load_if_exists=True, direction=self._direction)
-        stored = self._storage.get_study_id_from_name(family)
+        stored = self._stored(family)
         study, memory = _copy_in_memory(self._storage, stored, self._direction, pruner=self._pruner)
         frozen = study.get_trials(deepcopy=False)
         attributes: dict[int | None, dict[str, Any]] = {trial.number: dict(trial.system_attrs) for trial in frozen}
@@ -271,7 +269,7 @@ class Ledger:
 
     def study(self, family: str) -> optuna.Study:
         """Return a family's Optuna study, as it is stored."""
-        return optuna.load_study(study_name=family, storage=self._storage, pruner=self._pruner)
+        return optuna.load_study(study_name=self._name(family), storage=self._storage, pruner=self._pruner)
 
     def of_all(self, families: Sequence[str]) -> optuna.Study:
         """Return the finished trials of all families in one Optuna study, in memory.
@@ -287,6 +285,34 @@ class Ledger:
                         study.add_trial(_of_family(one, family, choices))
         return study
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The variables of the environment that may hold its password."""
+        return secrets_of(self._store)
+
+    def holds(self, family: str) -> bool:
+        """Return whether a family's study was begun."""
+        return self._name(family) in optuna.get_all_study_names(self._storage)
+
+    def delete(self) -> None:
+        """Delete a study that has just begun."""
+        for book in self._books.values():
+            self._storage.delete_study(book.stored)
+        if isinstance(self._store, Path):
+            self._store.unlink()
+
+    def _name(self, family: str) -> str:
+        """Return the name of a family's study in the storage."""
+        return prefix(self._store) + family
+
+    def _stored(self, family: str) -> int:
+        """Return the id of a family's study, which is begun where there is none: who only reads writes nothing."""
+        try:
+            return self._storage.get_study_id_from_name(self._name(family))
+        except KeyError:
+            optuna.create_study(study_name=self._name(family), storage=self._storage, direction=self._direction)
+            return self._storage.get_study_id_from_name(self._name(family))
+
     def _store_notes(self, book: _Book, number: int | None) -> None:
         """Store what samplers and pruners noted about a trial (or, without a number, about the study) since."""
         noted = (
@@ -301,23 +327,6 @@ class Ledger:
             else:
                 self._storage.set_trial_system_attr(book.live[number].stored, key, value)
             known[key] = value
-
-
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    """Open a ledger; a new one is a copy of an empty one, as Optuna takes half a second to make its tables."""
-    if path.exists():
-        return optuna.storages.RDBStorage(sqlite_url(path))
-    path.write_bytes(_empty_ledger())
-    return optuna.storages.RDBStorage(sqlite_url(path), skip_compatibility_check=True, skip_table_creation=True)
-
-
-@functools.cache
-def _empty_ledger() -> bytes:
-    """Return the file of a storage without a study, made once in a process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        optuna.storages.RDBStorage(sqlite_url(path)).engine.dispose()
-        return path.read_bytes()
 
 
 def _copy_in_memory(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -41,7 +41,10 @@ class _Worker:
 
 
 class ProcessSlots:
-    """Warm local worker processes, replaced when they die, are killed, or have grown."""
+    """Warm local worker processes, replaced when they die, are killed, or have grown.
+
+    Variables of the environment that are `hidden` do not reach them.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class ProcessSlots:
         *,
         workers: int,
         folder: Path,
+        hidden: Collection[str] = (),
         on_report: OnReport,
         on_epochs: OnEpochs,
     ) -> None:
@@ -63,7 +67,7 @@ class ProcessSlots:
             payload,
             self._threads,
         )
-        self._count, self._folder = workers, folder
+        self._count, self._folder, self._hidden = workers, folder, hidden
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
         self._stillborn = self._killed = 0
@@ -137,7 +141,8 @@ class ProcessSlots:
         mine, theirs = socket.socketpair()
         log = self._folder / "workers" / f"{time.time_ns()}.log"
         threads = str(self._threads)
-        environment = {"OMP_WAIT_POLICY": "passive"} | os.environ
+        kept = {name: value for name, value in os.environ.items() if name not in self._hidden}
+        environment = {"OMP_WAIT_POLICY": "passive"} | kept
         environment |= {  # a thread that waits must not spin: on a busy machine it keeps the others from their work
             "TUNER_THREADS": threads,
             "OMP_NUM_THREADS": threads,

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ _ROWS = 64
 _SECONDS = 300
 
 
-def check_shipping(family: Family, data: Path) -> None:
+def check_shipping(family: Family, data: Path, *, hidden: Collection[str] = ()) -> None:
     """Build, train for an epoch, save and load a family's default model.
 
     Args:
         family: A user's own family.
         data: The folder of the stored task.
+        hidden: Variables of the environment that do not reach the processes.
 
     Raises:
         ShippingError: It cannot be done; the message says what went wrong.
@@ -50,9 +51,9 @@ def check_shipping(family: Family, data: Path) -> None:
         path = [path for path in sys.path if path] + [os.getcwd()]
         kinds = Schema.from_json(json.loads((data / "task.json").read_text())["schema"]).kinds
         setup = Setup(path, str(data), kinds, cloudpickle.dumps(family), 1)
-        _run("build", folder, family, given=cloudpickle.dumps(setup))
+        _run("build", folder, family, given=cloudpickle.dumps(setup), hidden=hidden)
         needed = {"engines": [engine.name for engine in family.engines], "kinds": list(kinds)}
-        _run("load", folder, family, given=json.dumps(needed).encode())
+        _run("load", folder, family, given=json.dumps(needed).encode(), hidden=hidden)
 
 
 def build(folder: Path, setup: Setup) -> None:
@@ -108,9 +109,10 @@ def _target(kind: str) -> str:
     return "side by side, what is predicted of several targets" if kind == "several" else f"a {kind} target"
 
 
-def _run(step: str, folder: str, family: Family, *, given: bytes) -> None:
+def _run(step: str, folder: str, family: Family, *, given: bytes, hidden: Collection[str]) -> None:
     name, path = family.name, os.pathsep.join(p for p in sys.path if p)
-    environment = os.environ | environment_of(family.engines) | {"PYTHONPATH": path}
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment = kept | environment_of(family.engines) | {"PYTHONPATH": path}
     command = [sys.executable, "-m", "tuner.trials.shipping", step, folder]
     try:
         done = subprocess.run(command, input=given, capture_output=True, env=environment, timeout=_SECONDS, check=False)

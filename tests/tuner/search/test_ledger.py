@@ -23,11 +23,11 @@ def open_ledger(path, sampler, *, space=None, pruner=None, maximize=False):
     return ledger
 
 
-def test_a_family_begins_with_its_starts_also_when_it_is_opened_again(tmp_path):
+def test_a_family_begins_with_its_starts_also_when_it_is_opened_again(store):
     starts = [flatten(SPACE, defaults(SPACE)) | {"width": width} for width in (5, 9, 17)]
     asked = []
     for _ in range(4):
-        ledger = Ledger(tmp_path / "l.db", seed=11, maximize=False, pruner=make_pruner(None))
+        ledger = Ledger(store("l"), seed=11, maximize=False, pruner=make_pruner(None))
         ledger.open("net", SPACE, sampler_maker("optuna.random", SPACE), starts=starts)
         asked.append(ledger.ask("net")[0].params)
         finish(ledger, ledger.trials("net")[-1])
@@ -56,18 +56,18 @@ def names():
 
 
 @pytest.mark.parametrize("sampler", names())
-def test_a_ledger_opened_again_before_every_trial_proposes_the_same(tmp_path, sampler):
-    once = open_ledger(tmp_path / "once.db", sampler)
+def test_a_ledger_opened_again_before_every_trial_proposes_the_same(store, sampler):
+    once = open_ledger(store("once"), sampler)
     straight = []
     for _ in range(10):
         trial, _ = once.ask("net")
         straight.append(trial.params)
         finish(once, trial)
     again = []
-    ledger = open_ledger(tmp_path / "again.db", sampler)
+    ledger = open_ledger(store("again"), sampler)
     for _ in range(10):
         trial, _ = ledger.ask("net")
-        ledger = open_ledger(tmp_path / "again.db", sampler)
+        ledger = open_ledger(store("again"), sampler)
         resumed, config = ledger.resume("net", trial.number)
         assert resumed.params == trial.params == flatten(SPACE, config)
         again.append(resumed.params)
@@ -77,9 +77,9 @@ def test_a_ledger_opened_again_before_every_trial_proposes_the_same(tmp_path, sa
 
 
 @pytest.mark.parametrize("sampler", names())
-def test_an_ask_that_was_cut_off_left_nothing_and_is_made_again(tmp_path, sampler):
+def test_an_ask_that_was_cut_off_left_nothing_and_is_made_again(store, sampler):
     """A trial is written with all its parameters at once: before that, it never was."""
-    whole, torn = (open_ledger(tmp_path / name, sampler) for name in ("whole.db", "torn.db"))
+    whole, torn = (open_ledger(store(name), sampler) for name in ("whole", "torn"))
     for ledger in (whole, torn):
         for _ in range(8):
             finish(ledger, ledger.ask("net")[0])
@@ -87,15 +87,15 @@ def test_an_ask_that_was_cut_off_left_nothing_and_is_made_again(tmp_path, sample
     torn._storage.create_new_trial = lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         torn.ask("net")
-    reopened = open_ledger(tmp_path / "torn.db", sampler)
+    reopened = open_ledger(store("torn"), sampler)
     assert len(reopened.trials("net")) == 8
     assert reopened.ask("net")[0].params == expected.params
 
 
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
-def test_what_is_stored_is_what_samplers_and_pruners_saw(tmp_path, pruner):
+def test_what_is_stored_is_what_samplers_and_pruners_saw(store, pruner):
     """The copy in memory and the storage tell the same story, attributes included."""
-    ledger = open_ledger(tmp_path / "l.db", "optuna.nsgaii", pruner=pruner)
+    ledger = open_ledger(store("l"), "optuna.nsgaii", pruner=pruner)
     for _ in range(14):
         trial, _ = ledger.ask("net")
         if any(ledger.report("net", trial.number, step, value=value_of(trial.params)) for step in range(4)):
@@ -115,13 +115,13 @@ def test_what_is_stored_is_what_samplers_and_pruners_saw(tmp_path, pruner):
     assert book.memory.get_study_system_attrs(0) == ledger._storage.get_study_system_attrs(book.stored)
 
 
-def test_the_first_trial_is_the_untuned_model(tmp_path):
-    _, config = open_ledger(tmp_path / "l.db", "optuna.tpe").ask("net")
+def test_the_first_trial_is_the_untuned_model(store):
+    _, config = open_ledger(store("l"), "optuna.tpe").ask("net")
     assert config == defaults(SPACE)
 
 
-def test_failures_are_data_for_the_samplers_and_failures_for_us(tmp_path):
-    ledger = open_ledger(tmp_path / "l.db", "optuna.tpe")
+def test_failures_are_data_for_the_samplers_and_failures_for_us(store):
+    ledger = open_ledger(store("l"), "optuna.tpe")
     trial, _ = ledger.ask("net")
     told = ledger.tell("net", trial.number, Outcome("failed", error="out of memory", reason="memory"))
     (frozen,) = ledger.study("net").get_trials()
@@ -129,25 +129,25 @@ def test_failures_are_data_for_the_samplers_and_failures_for_us(tmp_path):
     assert frozen.constraints == {"failed": 1.0}
     assert told.state == "failed"
     assert told.outcome.reason == "memory"
-    reopened = open_ledger(tmp_path / "l.db", "optuna.tpe")
+    reopened = open_ledger(store("l"), "optuna.tpe")
     assert reopened.trials("net") == [told]
 
 
-def test_a_new_attempt_does_not_report_steps_again_but_decides_the_last_again(tmp_path):
-    ledger = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
+def test_a_new_attempt_does_not_report_steps_again_but_decides_the_last_again(store):
+    ledger = open_ledger(store("l"), "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
     trial, _ = ledger.ask("net")
     assert not ledger.report("net", trial.number, 0, value=0.5)
     assert ledger.report("net", trial.number, 1, value=5.0)
-    again = open_ledger(tmp_path / "l.db", "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
+    again = open_ledger(store("l"), "optuna.random", pruner=optuna.pruners.ThresholdPruner(upper=1.0))
     again.resume("net", trial.number)
     assert not again.report("net", trial.number, 0, value=9.0)
     assert again.report("net", trial.number, 1, value=9.0)
     assert again.study("net").get_trials()[0].intermediate_values == {0: 0.5, 1: 5.0}
 
 
-def test_equal_trials_are_found_and_told_once(tmp_path):
+def test_equal_trials_are_found_and_told_once(store):
     space = {"only": Choice(["a", "b"])}
-    ledger = open_ledger(tmp_path / "l.db", "optuna.random", space=space)
+    ledger = open_ledger(store("l"), "optuna.random", space=space)
     run, duplicates = 0, 0
     while not ledger.exhausted("net"):
         trial, _ = ledger.ask("net")
@@ -164,10 +164,10 @@ def test_equal_trials_are_found_and_told_once(tmp_path):
     assert duplicates >= DUPLICATES_BEFORE_EXHAUSTED
 
 
-def test_failed_trials_do_not_lead_the_sampler_on(tmp_path):
+def test_failed_trials_do_not_lead_the_sampler_on(store):
     """Where half of the space fails, TPE spends less than half of its later trials there."""
     space = {"x": Float(0.0, 1.0)}
-    ledger = open_ledger(tmp_path / "l.db", "optuna.tpe", space=space)
+    ledger = open_ledger(store("l"), "optuna.tpe", space=space)
     for _ in range(40):
         trial, _ = ledger.ask("net")
         bad = trial.params["x"] > 0.5

@@ -19,13 +19,13 @@ from spaces.families.family import Family
 HERE = Path(__file__).parents[1]
 
 
-def start(folder, workers, tracking, trials):
-    command = [sys.executable, str(HERE / "drive.py"), str(folder), str(workers), tracking, str(trials)]
+def start(folder, workers, tracking, trials, *ledger):
+    command = [sys.executable, str(HERE / "drive.py"), str(folder), str(workers), tracking, str(trials), *ledger]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=HERE.parents[1])
 
 
-def finish(folder, workers, tracking, trials):
-    driver = start(folder, workers, tracking, trials)
+def finish(folder, workers, tracking, trials, *ledger):
+    driver = start(folder, workers, tracking, trials, *ledger)
     _, said = driver.communicate(timeout=600)
     assert driver.returncode == 0, said.decode()
     return said.decode()
@@ -90,13 +90,15 @@ def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
 
 
 @pytest.mark.slow
-def test_a_killed_driver_loses_and_repeats_nothing(tmp_path):
-    driver = start(tmp_path / "killed", 1, "none", 4)
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_killed_driver_loses_and_repeats_nothing(tmp_path, store, request):
+    ledger = [request.getfixturevalue("database")] if store == "postgres" else []
+    driver = start(tmp_path / "killed", 1, "none", 4, *ledger)
     assert wait_for(lambda: len(list((tmp_path / "killed" / "trials").glob("*/1/result.json"))) >= 2)
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     assert wait_for(lambda: not workers_of(tmp_path / "killed")), "workers outlived their driver"
-    finish(tmp_path / "killed", 1, "none", 4)
+    finish(tmp_path / "killed", 1, "none", 4, *ledger)
     killed, straight = check_whole(tmp_path / "killed", "none", 4), run(tmp_path / "straight", 0, None, 4)
     assert proposals(killed) == proposals(straight)
     assert {t.name: t.value for t in killed.trials} == pytest.approx({t.name: t.value for t in straight.trials})
