@@ -4,8 +4,8 @@ Six models predict some rows, and 40,000 new rows are the truth. Weights are cro
 single model that the ensemble is compared with. How often does the true difference lie within two standard errors, and
 is it right on average? Asked of each step of the gate, and of the difference reported after it.
 
-The true difference is that of what was cross-fitted: in each part the method fitted on the other parts, judged on
-the new rows, the mean over parts weighted by their rows.
+The true difference is that of what was cross-fitted: in each part the method that was chosen and fitted on the other
+parts, judged on the new rows, the mean over parts weighted by their rows.
 
     python -m benchmarks.honest_differences --draws 100
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from benchmarks.results import save
 from ensembles import LOSSES
-from ensembles.choosing.cross_fitting import cross_fit, paired_difference
-from ensembles.choosing.gate import ladder
+from ensembles.choosing.cross_fitting import paired_difference
+from ensembles.choosing.gate import choose, ladder
 from ensembles.combiners.combiner import Candidate
 from tuner.task.splits import crossfit_parts
 
@@ -121,33 +121,36 @@ def draw(cell: Cell, number: int, *, fresh: int = FRESH, methods: tuple[str, ...
     parts = list(crossfit_parts(cell.rows, held_out, ordered=False, seed=number, classes=classes))
 
     def by_fold(rows: NDArray[np.int64], outputs: NDArray[np.float64]) -> float:
-        each = [folds[rows] == k for k in range(cell.folds)]
+        each = [of for k in range(cell.folds) if (of := folds[rows] == k).any()]
         return float(np.mean([loss(target[known][rows[of]], outputs[of]) for of in each]))
 
-    def true_loss(candidate: Candidate) -> float:
+    def true_losses(candidate: Candidate) -> list[float]:
         losses = []
         for fit, _ in parts:
             combiner = candidate.fit(predictions[:, fit], target[fit], loss)
             losses.append(loss(target[new], combiner(predictions[:, new])))
-        return float(np.average(losses, weights=[len(of) for _, of in parts]))
+        return losses
 
     steps = {name: of for name, of in ladder(FAMILIES, loss).items() if name in methods}
-    fitted = {
-        name: cross_fit(of, predictions[:, known], target[known], loss=loss, parts=parts) for name, of in steps.items()
-    }
-    truths = {name: true_loss(of) for name, of in steps.items()}
-    found, held = [], methods[0]
-    for name in list(steps)[1:]:
-        gain, error = paired_difference(
-            fitted[name].rows, fitted[held].resampled, fitted[name].resampled, score=by_fold, seed=number
-        )
-        found.append(Found(f"gate: {name}", gain, error, truths[held] - truths[name]))
-        held = name if gain > error else held
-    taken = fitted[held]
-    difference, error = paired_difference(
-        taken.rows, taken.resampled, taken.single_resampled, score=by_fold, seed=number
+    truths = {name: true_losses(of) for name, of in steps.items()}
+
+    def true(held: Iterable[str]) -> float:
+        each = [truths[name][part] for part, name in enumerate(held)]
+        return float(np.average(each, weights=[len(of) for _, of in parts]))
+
+    choice = choose(
+        steps, predictions[:, known], target[known], loss=loss, parts=parts, score=by_fold, strata=classes, seed=number
     )
-    found.append(Found("reported", difference, error, truths[held] - truths["best_single"]))
+    found = []
+    for step in choice.steps[1:]:
+        truth = true(step.held) - true([step.method] * len(parts))
+        found.append(Found(f"gate: {step.method}", step.gain, step.standard_error, truth))
+    taken = choice.fitted
+    difference, error = paired_difference(
+        taken.rows, taken.resampled, taken.single_resampled, score=by_fold, strata=classes, seed=number
+    )
+    truth = true(name for name, _ in choice.held) - true(["best_single"] * len(parts))
+    found.append(Found("reported", difference, error, truth))
     return found
 
 

@@ -12,6 +12,25 @@ from scipy.special import logit
 SMALLEST = 1e-7
 
 
+def summing_to_one(said: NDArray[Any]) -> NDArray[np.float64]:
+    """Return probabilities `(rows, classes)` as float64 whose rows sum to one, as exactly as that can be.
+
+    What a library says as float32 sums to one within 1e-7 only, which scikit-learn's metrics complain of.
+
+    Args:
+        said: `(rows, classes)`, or `(rows, 1)`, the probability of the second of two classes.
+
+    >>> summing_to_one(np.array([[0.25], [1.0]], dtype=np.float32))
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
+    """
+    exact = said.astype(np.float64)
+    if exact.shape[1] == 1:
+        return np.hstack([1 - exact, exact])
+    found: NDArray[np.float64] = exact / exact.sum(axis=1, keepdims=True)
+    return found
+
+
 def log_probabilities(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     """Return the logarithms of probabilities, those below 1e-7 counted as 1e-7."""
     clipped: NDArray[np.float64] = np.log(np.clip(probabilities, SMALLEST, 1.0))

@@ -156,8 +156,6 @@ def checked(raw: Mapping[str, Any]) -> StudyFile:
     except ValidationError as error:
         raise StudyFileError("\n".join(_explain(dict(e)) for e in error.errors())) from None
     launch = {**file["study"], **file.get("budget", {})}
-    if launch.get("tracking") == "none":  # TOML has no None
-        launch["tracking"] = None
     return StudyFile(launch.pop("name"), launch, file["data"], file.get("families", {}), file.get("ensemble", {}))
 
 

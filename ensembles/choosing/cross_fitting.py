@@ -7,8 +7,8 @@ resample; weights are not fitted again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,37 @@ def cross_fit(
 
     found = again(candidate.select, ensemble)
     return CrossFitted(scored, outputs, ensemble, single, tuple(chosen), found, again(best_share, single))
+
+
+def each_its_own(parts: Sequence[tuple[Index, Index]], fitted: Sequence[CrossFitted]) -> CrossFitted:
+    """Return cross-fitted predictions that are taken, in each part, from those of its own.
+
+    Args:
+        parts: Pairs of positions: rows that fit, rows that are scored.
+        fitted: Cross-fitted predictions of the same members and parts, for each part those to take.
+    """
+    first = fitted[0]
+    if all(one is first for one in fitted):
+        return first
+    distinct = list({id(one): one for one in fitted}.values())
+    places = [next(i for i, known in enumerate(distinct) if known is one) for one in fitted]
+    of = np.zeros(len(first.rows), dtype=np.int64)
+    for place, (_, scored) in zip(places, parts, strict=True):
+        of[np.searchsorted(first.rows, scored)] = place
+
+    def taken(each: Sequence[NDArray[np.float64]], at: Index) -> NDArray[np.float64]:
+        found = each[0].copy()
+        for place, said in enumerate(each[1:], 1):
+            found[of[at] == place] = said[of[at] == place]
+        return found
+
+    everything = np.arange(len(first.rows))
+    return replace(
+        first,
+        outputs=taken([one.outputs for one in distinct], everything),
+        ensemble=taken([one.ensemble for one in distinct], everything),
+        resampled=lambda at: taken([_of(one.resampled, at) for one in distinct], at),
+    )
 
 
 def paired_difference(

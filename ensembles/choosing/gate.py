@@ -2,23 +2,27 @@
 
 The methods are tried in a given order, simplest first. Each is compared with the one held so far on rows that fitted
 neither, and takes its place when it is better by more than one standard error of the paired difference.
+
+What is held was chosen because it looked good, so on the rows that chose it it looks better than it is. In each part of
+the rows it is therefore what the gate would hold had it seen the other parts only: for the next step, and in the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.choosing.cross_fitting import CrossFitted, Score, best_share, cross_fit, paired_difference
+from ensembles.choosing.cross_fitting import CrossFitted, Score, best_share, cross_fit, each_its_own, paired_difference
 from ensembles.choosing.reselection import Index
 from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.combiners.tempered import Calibrated
 from ensembles.combiners.threshold import WithThreshold
-from ensembles.losses import Loss, SampleWeight
+from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
 
@@ -33,9 +37,10 @@ class Step:
         method: Its name.
         cross_fitted: Its score on rows that did not fit it, lower is better.
         against: The method held so far; None for the first.
-        gain: How much lower its score is than that one's.
+        gain: How much lower its score is than that of what was held, in each part chosen on the others.
         standard_error: Of the gain.
         taken: Whether it took that one's place.
+        held: The method held before it in each part.
     """
 
     method: str
@@ -44,6 +49,7 @@ class Step:
     gain: float
     standard_error: float
     taken: bool
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,16 @@ class Choice:
     Attributes:
         name: The name of the method.
         candidate: The method.
-        fitted: Its cross-fitted predictions.
+        fitted: Cross-fitted predictions: in each part of the method that is chosen on the other parts.
         steps: Every method that was tried, in order.
+        held: In each part, the name of that method and its cross-fitted predictions.
     """
 
     name: str
     candidate: Candidate
     fitted: CrossFitted
     steps: tuple[Step, ...]
+    held: tuple[tuple[str, CrossFitted], ...] = ()
 
 
 def ladder(families: Sequence[str], loss: Loss, *, with_features: bool = False) -> dict[str, Candidate]:
@@ -135,29 +143,49 @@ def choose(
     each = {"sample_weight": sample_weight, "features": features}
     if score is None:
         score = _loss_of_rows(target, loss, sample_weight)
-    steps = list(held.steps) if held else []
+    differ = partial(paired_difference, score=score, groups=groups, strata=strata, seed=seed)
     for name, candidate in candidates.items():
         fitted = cross_fit(candidate, predictions, target, loss=loss, parts=parts, **each)
         value = score(fitted.rows, fitted.ensemble)
         if held is None:
-            steps.append(Step(name, value, None, 0.0, 0.0, True))
-        else:
-            gain, error = paired_difference(
-                fitted.rows,
-                held.fitted.resampled,
-                fitted.resampled,
-                score=score,
-                groups=groups,
-                strata=strata,
-                seed=seed,
-            )
-            # Two methods that agree to the last digits have a standard error of next to nothing.
-            worthwhile = gain > max(error, _LEAST_GAIN * abs(value))
-            steps.append(Step(name, value, held.name, gain, error, worthwhile))
-        if steps[-1].taken:
-            held = Choice(name, candidate, fitted, ())
+            first = Step(name, value, None, 0.0, 0.0, True)
+            held = Choice(name, candidate, fitted, (first,), ((name, fitted),) * len(parts))
+            continue
+        gain, error = differ(fitted.rows, held.fitted.resampled, fitted.resampled)
+        # Two methods that agree to the last digits have a standard error of next to nothing.
+        taken = gain > max(error, _LEAST_GAIN * abs(value))
+        step = Step(name, value, held.name, gain, error, taken, tuple(of for of, _ in held.held))
+        errors = {
+            one: error if of is held.fitted else differ(fitted.rows, of.resampled, fitted.resampled)[1]
+            for one, of in dict(held.held).items()
+        }
+        inside = _held_in_parts(held, Choice(name, candidate, fitted, ()), parts, score=score, errors=errors)
+        name, candidate = (name, candidate) if taken else (held.name, held.candidate)
+        spliced = each_its_own(parts, [of for _, of in inside])
+        held = Choice(name, candidate, spliced, (*held.steps, step), inside)
     assert held is not None
-    return Choice(held.name, held.candidate, held.fitted, tuple(steps))
+    return held
+
+
+def _held_in_parts(
+    held: Choice, tried: Choice, parts: list[tuple[Index, Index]], *, score: Score, errors: Mapping[str, float]
+) -> tuple[tuple[str, CrossFitted], ...]:
+    """Return what is held in each part after a method was tried, as the other parts decide."""
+    rows, said = tried.fitted.rows, tried.fitted.ensemble
+    tolerance = _LEAST_GAIN * abs(score(rows, said))
+
+    def gain(of: CrossFitted, others: NDArray[np.bool_]) -> float:
+        try:
+            return score(rows[others], of.ensemble[others]) - score(rows[others], said[others])
+        except Undefined:
+            return 0.0
+
+    inside = []
+    for (name, of), (_, scored) in zip(held.held, parts, strict=True):
+        others = ~np.isin(rows, scored)
+        better = others.any() and gain(of, others) > max(errors[name], tolerance)
+        inside.append((tried.name, tried.fitted) if better else (name, of))
+    return tuple(inside)
 
 
 def _loss_of_rows(target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> Score:

@@ -25,6 +25,7 @@ from spaces.inputs.text.vocabulary import TextRecipe
 from spaces.language.space import Config
 from spaces.machine.cores import threads
 from spaces.machine.strange import check_archive
+from spaces.probabilities import summing_to_one
 from spaces.rows.signature import Signature
 
 # What skops does not trust by itself, of the estimators in `spaces.families.estimators.builders`.
@@ -65,8 +66,8 @@ class EstimatorFitted(InSteps):
         if self.outputs == 1:
             values: NDArray[np.float64] = self.estimator.predict(matrix).astype(np.float64)[:, None] + self.centre
             return values
-        probabilities = np.zeros((matrix.shape[0], self.outputs), dtype=np.float32)
-        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
+        probabilities = np.zeros((matrix.shape[0], self.outputs))
+        probabilities[:, self.estimator.classes_] = summing_to_one(self.estimator.predict_proba(matrix))
         return probabilities
 
     def save(self, folder: Path) -> None:

@@ -24,6 +24,7 @@ from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.optional import chosen
 from spaces.language.space import Config
 from spaces.machine.cores import threads_for
+from spaces.probabilities import summing_to_one
 from spaces.rows.signature import Signature
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
@@ -220,10 +221,9 @@ def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
 def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int, *, centre: float) -> NDArray[Any]:
     if not classes:
         return outputs.astype(np.float64) + centre
-    if outputs.shape[1] == 1:
-        outputs = np.hstack([1 - outputs, outputs])
+    probabilities = summing_to_one(outputs)
     if len(classes) == n_outputs:
-        return outputs
-    expanded = np.zeros((len(outputs), n_outputs), dtype=np.float32)
-    expanded[:, list(classes)] = outputs[:, : len(classes)]
+        return probabilities
+    expanded = np.zeros((len(outputs), n_outputs))
+    expanded[:, list(classes)] = probabilities[:, : len(classes)]
     return expanded

@@ -5,6 +5,7 @@ Rows are divided before they are encoded, as what a schema knows must not come f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -41,6 +42,8 @@ from tuner.task.targets import (
     targets_of,
     with_targets,
 )
+
+_MANY_ROWS, _MANY_VALUES = 10_000, 20_000_000  # 60,000 digits of 28 x 28 have 47 million values
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,8 @@ def divide(labelled: Labelled, roles: Roles, split: Any, *, share: float | None,
     sequence = roles.sequence
     whole = roles.group or (sequence if sequence and frame[sequence].nunique() > 1 else None)
     groups = group_names(frame[whole]) if whole else None
+    if split is None and not (whole or sequence or roles.time) and _are_large(labelled.arrays):
+        split = "holdout"
     division = _division(
         split, target, groups is not None, timed=roles.time is not None, sequences=sequence is not None
     )
@@ -290,6 +295,12 @@ def _named_tables(given: Given, inputs: Mapping[str, Sequence[str]], taken: set[
                 raise DataError(f"inputs: column {column!r} of {name!r} is the target, the group or dropped")
     named = {name: [column for column in its if column not in taken] for name, its in given.inputs.items()}
     return {**named, **inputs}
+
+
+def _are_large(arrays: Mapping[str, Array]) -> bool:
+    """Return whether five networks of a configuration would take too long, and a fifth of the rows tells enough."""
+    values = sum(math.prod(array.shape) for array in arrays.values())
+    return values >= _MANY_VALUES and min(len(array) for array in arrays.values()) >= _MANY_ROWS
 
 
 def _division(given: Any, target: Target, grouped: bool, *, timed: bool, sequences: bool) -> Split:

@@ -28,10 +28,11 @@ def tracking_uri(tracking: str | None, folder: Path) -> str | None:
 
     Args:
         tracking: What the user says; `"auto"` is `$MLFLOW_TRACKING_URI`, or else the database beside the folder.
+            `"none"` is None, as a study file has no None.
         folder: The study's folder.
     """
     if tracking != "auto":
-        return tracking
+        return None if tracking == "none" else tracking
     return os.environ.get("MLFLOW_TRACKING_URI") or default_uri(folder)
 
 

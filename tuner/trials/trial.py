@@ -31,6 +31,7 @@ from tuner.trials.scored_folds import scored_folds
 from tuner.trials.sealed_folds import SealedFold, take_over, unseal
 
 RUNGS = (0.125, 0.25, 0.5)
+_MOST_SEEN = 2000  # training rows whose scores are shown beside those of held-out rows
 
 
 Report = Callable[[int, float], bool]
@@ -153,9 +154,20 @@ def _scored(fitted: Fitted, task: Task, rows: tuple[Fold, Rows], *, scores: bool
     if complaint := no_probabilities(predictions, task.target):
         raise ShippingError(complaint)
     found = _scores_of(task, held_out, predictions)
-    train = _scores_of(task, of.full, _checked(fitted, of.full, "training rows"))
+    seen = _some_of(of.full, task)
+    train = _scores_of(task, seen, _checked(fitted, seen, "training rows"))
     value = _value(task.score, found, fold) if scores else None
     return SealedFold(predictions, value, found, train, curves_to_json(fitted.curves))
+
+
+def _some_of(rows: Rows, task: Task) -> Rows:
+    """Return the training rows that are scored, the same for all trials: 2,000 at most, but groups as they are."""
+    count = len(rows.target)
+    if count <= _MOST_SEEN or task.groups is not None:
+        return rows
+    if task.ordered:
+        return rows.take(np.arange(count - _MOST_SEEN, count))
+    return rows.take(np.sort(np.random.default_rng(task.seed).choice(count, _MOST_SEEN, replace=False)))
 
 
 def _rest(model: Model, folds: Sequence[Fold], watch: Watch, *, done: int) -> Iterator[Fitted]:

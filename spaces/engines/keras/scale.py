@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.probabilities import summing_to_one
 from spaces.rows.table import Rows
 from spaces.rows.target import Target
 
@@ -65,4 +66,4 @@ def finished(outputs: NDArray[np.float32], scale: TargetScale, kind: str) -> NDA
         return outputs.astype(np.float64) * scale.deviation + scale.mean
     if kind == "itself":
         return outputs
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+    return summing_to_one(outputs)

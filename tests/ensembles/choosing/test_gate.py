@@ -120,3 +120,36 @@ def test_methods_that_agree_to_the_last_digits_do_not_follow_each_other():
 
     choice = choose({"one": Method(weights), "other": Method(almost)}, predictions, target, loss=MSE, parts=cut(400))
     assert [step.taken for step in choice.steps] == [True, False]
+
+
+def test_what_is_held_in_a_part_is_chosen_on_the_others():
+    """The second method is better by far in the first part, and only there: the other parts prefer the first one."""
+    rows, parts = 400, cut(400, 4)
+    rng = np.random.default_rng(0)
+    target = 30 * rng.normal(size=rows)
+    spread = np.where(np.isin(np.arange(rows), parts[0][1]), 0.1, 1.05)
+    predictions = (target + np.stack([np.ones(rows), spread]) * rng.normal(size=(2, rows)))[:, :, None]
+
+    def only(member: int) -> Method:
+        return Method(lambda predictions, target, loss, sample_weight=None: np.eye(2)[member])
+
+    choice = choose({"first": only(0), "second": only(1)}, predictions, target, loss=MSE, parts=parts)
+    assert choice.name == "second"
+    assert choice.held[0][0] == "first"
+    for (name, of), (_, scored) in zip(choice.held, parts, strict=True):
+        member = ["first", "second"].index(name)
+        np.testing.assert_array_equal(choice.fitted.outputs[scored], predictions[member, scored])
+        np.testing.assert_array_equal(of.outputs[scored], predictions[member, scored])
+
+
+def test_a_method_chosen_by_luck_is_worth_no_more_than_it_is():
+    """Of ten methods that are equally good the one held looks better than it is; of nested parts it does not."""
+    off = []
+    for seed in range(30):
+        predictions, target = noisy([1.0] * 10, 200, seed)
+        methods = {
+            str(i): Method(lambda predictions, target, loss, sample_weight=None, i=i: np.eye(10)[i]) for i in range(10)
+        }
+        choice = choose(methods, predictions, target, loss=MSE, parts=cut(200))
+        off.append(MSE(target[choice.fitted.rows], choice.fitted.outputs) - 1.0)
+    assert abs(np.mean(off)) < 2 * np.std(off, ddof=1) / np.sqrt(len(off))

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tuner
 from tuner.task.splits import INNER_LEAST, KINDS, Split, crossfit_parts, fold_indices, inner_slice, split_off
 
 
@@ -158,3 +159,19 @@ def test_a_single_group_that_was_held_out_is_taken_apart():
     parts = list(crossfit_parts(200, [rows], ordered=False, seed=0, groups=np.zeros(200)))
     assert len(parts) == 10
     np.testing.assert_array_equal(np.sort(np.concatenate([scored for _, scored in parts])), rows)
+
+
+def test_many_large_arrays_are_held_out_once_unless_said_otherwise():
+    rows = 10_000
+    images = np.zeros((rows, 40, 50, 1), np.uint8)
+    labels = np.arange(rows) % 2
+    for few, asked, kind, folds in (
+        (images, None, "holdout", 1),
+        (images[:, :20], None, "stratified", 5),
+        (images, {"folds": 2}, "stratified", 2),
+    ):
+        task = tuner.Task(few, labels, split=asked)
+        assert (task.split.kind, len(task.folds)) == (kind, folds)
+    (_, held_out), *_ = tuner.Task(images, labels).folds
+    assert labels[held_out].mean() == 0.5
+    assert len(held_out) == rows // 5

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from small import make_frame
 
@@ -174,3 +175,15 @@ def test_a_low_temperature_makes_likely_tokens_likelier(temperature, share):
     rng = np.random.default_rng(0)
     drawn = [_draw(np.array([0.6, 0.4]), temperature, rng) for _ in range(4000)]
     assert np.mean(np.equal(drawn, 0)) == pytest.approx(share, abs=0.03)
+
+
+def test_training_scores_are_of_two_thousand_rows_at_most(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=2999), "z": rng.normal(size=2999)})
+    frame["y"] = (frame["x"] + rng.normal(size=2999) > 0).astype(int)
+    task = tuner.Task(frame, "y", metrics=["accuracy"], split="holdout")
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", workers=0, tracking=None, progress=False)
+    accuracy = study.complete[0].outcome.scores["train"]["accuracy"]
+    assert 0.5 < accuracy < 1
+    assert accuracy * 2000 == pytest.approx(round(accuracy * 2000), abs=1e-9)
+    assert accuracy * 2399 != pytest.approx(round(accuracy * 2399), abs=1e-9)
