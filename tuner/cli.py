@@ -13,6 +13,7 @@ COMMANDS = (
     running.stop,
     looking.status,
     looking.leaderboard,
+    looking.diff,
     looking.show,
     looking.curves,
     looking.ui,

@@ -30,6 +30,36 @@ def leaderboard(folder: Path, form: str) -> None:
 
 
 @click.command()
+@click.argument("first", metavar="A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@with_exit_codes
+@own_code
+def diff(first: Path, second: Path) -> None:
+    """Show two studies of one task side by side: scores, families, spaces, seconds.
+
+    Example: tuner diff runs/adult runs/adult-wide
+    """
+    from tuner.ensembling.side_by_side import side_by_side
+    from tuner.study import load_study
+
+    one, other = load_study(first), load_study(second)
+    found = side_by_side(one, other)
+    show_frame(found.standing, f"{one.name} and {other.name}", "table")
+    show_frame(found.leaderboard, "The best trials", "table")
+    show_frame(found.families, "Families", "table")
+    for difference in found.spaces:
+        click.echo(difference)
+    if found.gain is None:
+        say("The best trials predicted other rows: there is no paired difference")
+    else:
+        gain, error = found.gain
+        click.echo(
+            f"The best trial of {first} is {abs(gain):.2g} {'better' if gain >= 0 else 'worse'} than that of {second} "
+            f"in {one.task.score.name} (standard error {error:.2g}, paired over the same rows)"
+        )
+
+
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("trial", required=False)
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")

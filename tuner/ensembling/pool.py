@@ -119,9 +119,13 @@ class HeldOut:
         """
         return self._mean(self.cross_fitted_folds, rows, outputs)
 
+    def by_trial(self, rows: Index, outputs: NDArray[Any]) -> float:
+        """Return the mean loss of some rows over all folds that are scored: of all rows, a trial's own value."""
+        return self._mean(self.scored, rows, outputs)
+
     def in_sample(self, outputs: NDArray[Any]) -> float:
         """Return the mean loss of all rows over the folds that are scored."""
-        return self._mean(self.scored, np.arange(len(outputs)), outputs)
+        return self.by_trial(np.arange(len(outputs)), outputs)
 
     def metrics(
         self, scores: Sequence[Score], rows: Index, outputs: NDArray[Any], *, decided: NDArray[Any]
