@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ensembles.choosing.cross_fitting import paired_difference
-from spaces.language.space import Choice, from_json
+from spaces.language.leaves import Choice
+from spaces.language.space import from_json
 from tuner.archive.findings import read_findings
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import read_held_out
