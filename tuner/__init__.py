@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ensembles.loading import load as load
+    from spaces.families.keras_tuner import keras_tuner_family as keras_tuner_family
     from spaces.families.own import family as family
     from spaces.families.pretrained.bases import pretrained_base as pretrained_base
     from spaces.inputs.image.border import Image as Image
@@ -72,6 +73,7 @@ _WHERE = {
     "forecast": "tuner.recipes.series",
     "generate": "tuner.recipes.language",
     "image_folder": "tuner.task.reading",
+    "keras_tuner_family": "spaces.families.keras_tuner",
     "language_task": "tuner.recipes.language",
     "load": "ensembles.loading",
     "load_study": "tuner.study",

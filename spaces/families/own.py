@@ -63,10 +63,11 @@ def family(
         model: Model = at(engine.model)(build, config, signature)
         return model
 
-    return Family(name, space_of, build_model, engines=(engine,), source=_source_digest(build))
+    return Family(name, space_of, build_model, engines=(engine,), source=source_digest(build))
 
 
-def _source_digest(function: Callable[..., Any]) -> str:
+def source_digest(function: Callable[..., Any]) -> str:
+    """Return 16 hex digits that change when the text of a function does."""
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):  # typed into a console, or a callable object
