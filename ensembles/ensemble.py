@@ -30,6 +30,7 @@ from ensembles.measures.conformal import intervals, label_sets
 from ensembles.requirements import versions
 from spaces.engines.contract import Fitted
 from spaces.engines.together import Together
+from spaces.html import facts, table
 from spaces.inputs.border import blank_row, table_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import link_or_copy, replaced
@@ -39,7 +40,7 @@ from spaces.rows.target import Target
 from spaces.store import load_fitted
 
 _CHUNK = 50_000
-_SHOWN, _LONGEST = 8, 60  # members and letters of a name that a description shows
+_SHOWN, _LISTED, _LONGEST = 8, 20, 60  # members in a line and in a table, and letters of a name
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,29 @@ class Ensemble:
         said = f"{len(self.classes)} classes" if self.classes else self.target.kind
         return (
             f"Ensemble of {len(self.members)} member{plural} by {self.method}, for {self.metric}\n"
-            f"  members  {', '.join(shown)}{more}\n"
+            f"  members  {', '.join(shown)}{more}\n{self._honest}"
             f"  predicts {self.target.name[:_LONGEST]} ({said}) from {len(self.schema.columns):,} columns"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.as_html(repr(self))
+
+    def as_html(self, said: str) -> str:
+        """Return a plain description of it as HTML, with a table of its members."""
+        rows = [[member.trial, member.family, member.weight] for member in self.members[:_LISTED]]
+        more = len(self.members) - _LISTED
+        rest = f"<div>and {more} more</div>" if more > 0 else ""
+        return facts(said, without=("members",)) + table(["member", "family", "weight"], rows) + rest
+
+    @property
+    def _honest(self) -> str:
+        """The line of the score on rows that fitted no weights; empty where it is not known, or is that of a trial."""
+        value, against = self.scores.get("ensemble", {}).get("cross_fitted"), self.scores.get("difference")
+        if value is None or not against:
+            return ""
+        return (
+            f"  score    {self.metric} {value:.5g} cross-fitted, {against['cross_fitted']:+.2g} against one model "
+            f"chosen the same way (standard error {against['standard_error']:.2g})\n"
         )
 
     @property

@@ -14,11 +14,12 @@ import pandas as pd
 
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
+from spaces.html import facts, folded, table
 from spaces.inputs.kinds import hand_over
 from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import write_text
 from tuner.amounts import Count, Duration, Positive
-from tuner.archive.report import leaderboard, markdown_note, summary
+from tuner.archive.report import compact, leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.duration import seconds
@@ -37,9 +38,16 @@ if TYPE_CHECKING:
     from tuner.ensembling.study_ensemble import StudyEnsemble
     from tuner.ensembling.study_model import StudyModel
 
+_SHOWN = 10  # trials that a notebook shows
+
 
 class Study(Archive):
     """A study: what it left on disk, and what a person asks of it."""
+
+    def _repr_html_(self) -> str:
+        best = compact(leaderboard(self), self.task.score.name).head(_SHOWN).dropna(axis="columns", how="all")
+        rows = best.astype(object).where(best.notna(), None).values.tolist()
+        return facts(self.brief()) + table(best.columns.tolist(), rows) + folded("Task", facts(repr(self.task)))
 
     def leaderboard(self, rows: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters.

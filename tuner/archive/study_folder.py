@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from spaces.engines.curves import Curves, curves_from_json
+from spaces.language.complaints import unknown_name
+from spaces.language.shown import Shown
 from spaces.language.space import Config, configure, from_json
 from spaces.store import made_of
 from tuner.search.ledger import Ledger, Trial
@@ -100,10 +102,19 @@ class Archive:
         folder = self.attempt_folder(trial)
         return all((folder / f"fold-{k}" / "model.json").exists() for k in range(len(self.task.folds)))
 
+    def space(self, family: str) -> Shown:
+        """Return the space of one of the study's families, which shows itself in a notebook as a nested list.
+
+        Raises:
+            ValueError: The study has no such family.
+        """
+        if family not in self.families:
+            raise ValueError(f"family: {unknown_name(family, self.families)}")
+        return Shown(from_json(read_study_file(self.folder)["families"][family]["space"]))
+
     def config(self, trial: Trial) -> Config:
         """Return a trial's configuration, nested as its space is."""
-        stored = read_study_file(self.folder)["families"][trial.family]["space"]
-        return configure(from_json(stored), trial.params)
+        return configure(self.space(trial.family), trial.params)
 
     def made_of(self, trial: Trial) -> tuple[str, ...]:
         """Return the stored name of a trial's models and, behind it, those of what they wrap."""

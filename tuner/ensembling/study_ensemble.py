@@ -46,6 +46,9 @@ class StudyEnsemble(Predictor):
     def __repr__(self) -> str:
         return f"{self.ensemble!r}\n  study    {self.study.name}, best single trial {self.best.name}"
 
+    def _repr_html_(self) -> str:
+        return self.ensemble.as_html(repr(self))
+
     @property
     def scores(self) -> dict[str, Any]:
         """In-sample and cross-fitted score, the best single model's, and the paired difference to the comparator.

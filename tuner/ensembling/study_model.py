@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spaces.html import facts
 from spaces.rows.target import ITSELF
 from spaces.store import made_of
 from tuner.archive.one_trial import trial_named
@@ -38,6 +39,9 @@ class StudyModel(Predictor):
             f"Model {self.name} of {self.study.name}: {made}, {self.ensemble.metric} {value:.5g} cross-validated\n"
             f"{repr(self.ensemble).splitlines()[-1]}"
         )
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self))
 
     @property
     def name(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spaces.html import table, text
 from tuner import plots
 from tuner.archive.study_folder import Archive
-from tuner.reporting.look import paragraph, plot, table, text
+from tuner.reporting.look import paragraph, plot
 
 _CLASSES, _TARGETS = 30, 6
 _METHODS = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
+
+from spaces.html import text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #5d6675; --line: #dde1e8; --paper: #ffffff; --card: #f6f7f9;
@@ -73,29 +74,6 @@ def page(title: str, header: str, sections: Sequence[tuple[str, str]]) -> str:
         f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body><div class=page><nav>{links}</nav>"
         f"<main><h1>{text(title)}</h1>{header}{parts}</main></div><script>{_SCRIPT}</script></body></html>"
     )
-
-
-def text(said: Any) -> str:
-    """Return text as HTML shows it letter for letter.
-
-    >>> text("a<b> & c")
-    'a&lt;b&gt; &amp; c'
-    """
-    return html.escape(str(said))
-
-
-def cell(value: Any) -> str:
-    """Return a value as a table shows it; nothing where there is none."""
-    if value is None or (isinstance(value, float) and value != value):
-        return ""
-    return text(f"{value:.4g}" if isinstance(value, float) else value)
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return a table."""
-    head = "".join(f"<th>{text(name)}</th>" for name in columns)
-    body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def plot(figure: Any) -> str:

@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from spaces.html import cell, facts_of, table, text
 from spaces.machine.disk import write_text
 from tuner import plots
 from tuner.archive.findings import read_findings
 from tuner.archive.report import compact, leaderboard, summary
 from tuner.archive.study_folder import Archive
 from tuner.reporting.ensembles import columns_part, ensemble_part, errors_part
-from tuner.reporting.look import cell, page, paragraph, plot, table, text
+from tuner.reporting.look import page, paragraph, plot
 
 _SHOWN, _REASONS = 10, 8
 
@@ -74,14 +75,7 @@ def _header(study: Archive, found: dict[str, Any] | None) -> str:
 
 
 def _data(study: Archive) -> str:
-    lines: list[list[str]] = []
-    for line in repr(study.task).splitlines()[1:]:
-        name, rest = line[2:10].strip(), line[10:].strip()
-        if name:
-            lines.append([name, rest])
-        else:
-            lines[-1][1] += f" {rest}"
-    understood = "".join(f"<dt>{text(name)}</dt><dd>{text(said)}</dd>" for name, said in lines)
+    understood = "".join(f"<dt>{text(name)}</dt><dd>{text(said)}</dd>" for name, said in facts_of(repr(study.task)))
     hints = " ".join(str(study.task).split("  hint: ")[1:])
     return f"<dl>{understood}</dl>" + (paragraph(f"Look at this: {' '.join(hints.split())}") if hints else "")
 

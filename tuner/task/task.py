@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.html import facts
 from spaces.inputs.kind import Options
 from spaces.inputs.kinds import arrays_of
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
@@ -223,6 +224,9 @@ class Task:
 
     def __str__(self) -> str:
         return "\n".join([described(self._known), *hints(self._known)])
+
+    def _repr_html_(self) -> str:
+        return facts(repr(self))
 
     @property
     def _known(self) -> Known:

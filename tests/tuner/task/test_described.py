@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tuner
+from spaces.html import facts_of, text
 
 ROWS = 120
 QUIET = {"workers": 0, "tracking": None, "progress": False}
@@ -105,3 +106,21 @@ def test_a_study_and_an_ensemble_are_short_too(tmp_path):
     assert "predicts label (2 classes) from 3 columns" in repr(combined)
     assert all(member.trial in repr(combined) for member in combined.members)
     assert len(repr(combined)) < 600
+
+
+def test_a_notebook_shows_the_facts_of_the_plain_description(tmp_path):
+    odd = frame().rename(columns={"label": "<script>"})
+    task = tuner.Task(odd, "<script>", split={"kind": "kfold", "folds": 2})
+    study = tuner.tune(task, {"linear": {}}, trials=12, folder=tmp_path / "<b>", **QUIET)
+    ensemble = study.ensemble("uniform")
+    for one in (task, study, ensemble, ensemble.ensemble, study.model(study.best.name)):
+        html, plain = one._repr_html_(), study.brief() if one is study else repr(one)
+        assert "<script" not in html
+        assert "<b>" not in html
+        for name, said in facts_of(plain):
+            assert name == "members" or text(said) in html
+    assert text(facts_of(repr(task))[1][1]) in study._repr_html_()
+    shown = study._repr_html_()
+    assert shown.count("linear-0000") == 11  # a leaderboard of ten, and the best
+    assert f"<td>{study.best.name}</td><td>linear</td><td>1</td>" in ensemble._repr_html_()
+    assert f"{study.task.score.name} {ensemble.scores['ensemble']['cross_fitted']:.5g} cross-fitted" in repr(ensemble)
