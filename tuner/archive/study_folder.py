@@ -109,7 +109,7 @@ class Archive:
             ValueError: The study has no such family.
         """
         if family not in self.families:
-            raise ValueError(f"family: {unknown_name(family, self.families)}")
+            raise ValueError(f"family: {unknown_name(family, list(self.families))}")
         return Shown(from_json(read_study_file(self.folder)["families"][family]["space"]))
 
     def config(self, trial: Trial) -> Config:

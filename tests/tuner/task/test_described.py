@@ -121,6 +121,6 @@ def test_a_notebook_shows_the_facts_of_the_plain_description(tmp_path):
             assert name == "members" or text(said) in html
     assert text(facts_of(repr(task))[1][1]) in study._repr_html_()
     shown = study._repr_html_()
-    assert shown.count("linear-0000") == 11  # a leaderboard of ten, and the best
+    assert shown.count("<td>complete</td>") == 10
     assert f"<td>{study.best.name}</td><td>linear</td><td>1</td>" in ensemble._repr_html_()
     assert f"{study.task.score.name} {ensemble.scores['ensemble']['cross_fitted']:.5g} cross-fitted" in repr(ensemble)
