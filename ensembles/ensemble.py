@@ -33,7 +33,7 @@ from spaces.engines.together import Together
 from spaces.html import facts, table
 from spaces.inputs.border import blank_row, table_of
 from spaces.inputs.text.corpus import Corpus
-from spaces.machine.disk import link_or_copy, replaced
+from spaces.machine.disk import alone, link_or_copy, replaced
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
@@ -293,17 +293,19 @@ class Ensemble:
     def save(self, folder: str | Path) -> Path:
         """Write everything that prediction needs into one folder, without pickle, and return it.
 
-        An ensemble that is there already is replaced; the new one appears whole or not at all.
+        An ensemble that is there already is replaced; the new one appears whole or not at all. Of several that are
+        saved at once, one waits for the other.
 
         Raises:
             BundleError: The folder holds something else.
         """
         folder = Path(folder)
-        if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).exists():
-            raise BundleError(f"{folder} is not empty and holds no ensemble: choose another folder")
-        with replaced(folder) as part:
-            part.mkdir()
-            self._write(part)
+        with alone(folder):
+            if folder.exists() and any(folder.iterdir()) and not (folder / DESCRIPTION).exists():
+                raise BundleError(f"{folder} is not empty and holds no ensemble: choose another folder")
+            with replaced(folder) as part:
+                part.mkdir()
+                self._write(part)
         return folder
 
     def _write(self, part: Path) -> None:

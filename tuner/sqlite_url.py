@@ -18,6 +18,15 @@ def sqlite_url(path: Path) -> str:
     return _SQLITE + re.sub("[%?#]", lambda found: quote(found[0]), path.as_posix())
 
 
+def read_only(path: Path) -> str:
+    """Return the address of a file that is only to be read.
+
+    >>> read_only(Path("/runs/50%?/ledger.db"))
+    'sqlite:///file:/runs/50%2525%253F/ledger.db?mode=ro&uri=true'
+    """
+    return f"{_SQLITE}file:{quote(quote(path.absolute().as_posix()))}?mode=ro&uri=true"
+
+
 def sqlite_path(url: str) -> Path | None:
     """Return the file of an address, or None of a server's.
 

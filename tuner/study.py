@@ -172,9 +172,14 @@ class Study(Archive):
 
         Args:
             path: Where to write; `report.html` in the study's folder when left out.
+
+        Raises:
+            StudyError: The study's folder cannot be written, and no other place is named.
         """
         from tuner.reporting.report import write_report
 
+        if path is None:
+            self.must_be_writable("name another place for the page")
         return write_report(self, self.folder / "report.html" if path is None else Path(path))
 
     def summary(self, limit: str | None = None) -> str:

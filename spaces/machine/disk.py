@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,16 +18,40 @@ def replaced(path: Path) -> Iterator[Path]:
     Where the block raises, what was written is removed, and what was there stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
+    part, old = _part(path), _part(path)
     try:
         yield part
         if path.is_dir():
-            shutil.rmtree(path)
+            os.replace(path, old)
         os.replace(part, path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
+        _delete(part)
+        _delete(old)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let one process or thread at a time write a file or folder, and delete what killed ones left of it half written.
+
+    The others wait. An empty file beside it, `.NAME.lock`, stays.
+    """
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        for left in path.parent.glob(f"{glob.escape(path.stem)}.{'[0-9a-f]' * 32}.part{glob.escape(path.suffix)}"):
+            _delete(left)
+        yield
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.{uuid4().hex}.part{path.suffix}")
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -55,11 +80,8 @@ def kept(path: Path, write: Callable[[Path], None], *, there: Callable[[Path], b
         write: Writes it to a place that it is given, where it is not there yet.
         there: Tells whether it is.
     """
-    from filelock import FileLock
-
     if not there(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        with alone(path):
             if not there(path):
                 with replaced(path) as part:
                     write(part)

@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +188,7 @@ def test_a_bundle_can_be_moved_saved_again_and_replaced(ensemble, copy, tmp_path
     loaded = ensembles.load(moved)
     again = loaded.save(tmp_path / "deep" / "again")
     shutil.rmtree(moved)
-    assert not list(again.parent.glob(".*")), "nothing half-written is left"
+    assert sorted(path.name for path in again.parent.iterdir()) == [".again.lock", "again"], "half-written things"
     np.testing.assert_allclose(ensembles.load(again).predict_proba(NEW), ensemble.predict_proba(NEW), atol=1e-7)
     first_only = Ensemble("single", "log_loss", ensemble.members[:1], *rest(ensemble))
     first_only.save(again)
@@ -199,6 +201,21 @@ def test_an_ensemble_can_be_saved_over_itself(copy):
     expected = loaded.predict_proba(NEW)
     loaded.save(copy)
     np.testing.assert_allclose(ensembles.load(copy).predict_proba(NEW), expected, atol=1e-7)
+
+
+def test_several_that_are_saved_at_once_wait_for_each_other(ensemble, tmp_path):
+    target, start = tmp_path / "ensemble", threading.Barrier(4)
+    left = tmp_path / f"ensemble.{'0' * 32}.part"
+    (left / "members").mkdir(parents=True)  # of one that was killed
+
+    def save(_: int) -> Path:
+        start.wait()
+        return ensemble.save(target)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(save, range(4))) == [target] * 4
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [".ensemble.lock", "ensemble"]
+    assert ensembles.load(target).method == ensemble.method
 
 
 def test_saving_over_something_else_is_refused(ensemble, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,18 @@ class Archive:
             f"  folder   {self.folder}",
         ]
         return "\n".join(lines)
+
+    def must_be_writable(self, instead: str) -> None:
+        """Refuse to make something in a folder that can only be read.
+
+        Args:
+            instead: What to do then.
+
+        Raises:
+            StudyError: It can only be read.
+        """
+        if not os.access(self.folder, os.W_OK):
+            raise StudyError(f"{self.folder} can only be read: {instead}, or copy the folder")
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
 
     check_method_name(given["method"] or "auto")
     study = load_study(folder)
+    study.must_be_writable("in Python, tuner.load_study(folder).ensemble().save(elsewhere) writes nothing there")
     combined = study.ensemble(**told(given))
     if refit:
         combined = combined.refit()

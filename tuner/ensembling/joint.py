@@ -32,7 +32,7 @@ from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
 from spaces.families.joint.one_target import of_target
 from spaces.families.sequences.model import StepFitted
-from spaces.machine.disk import replaced
+from spaces.machine.disk import alone, replaced
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
@@ -78,11 +78,16 @@ def train_joint(study: Archive) -> JointTrial:
     """
     (tree, tower), changes = _pair(study)
     made = JointTrial(study.folder / NAME / f"{tree.name}+{tower.name}", (tree.name, tower.name))
-    if (made.folder / _FILE).exists():
-        return made
-    task = study.task
-    if len(task.folds) < 2:
+    if len(study.task.folds) < 2:
         raise StudyError("a joint model needs at least two folds, as it trains on predictions of held-out rows")
+    with alone(made.folder):
+        if not (made.folder / _FILE).exists():
+            _train(study, made, (tree, tower), changes=changes)
+    return made
+
+
+def _train(study: Archive, made: JointTrial, pair: tuple[Trial, Trial], *, changes: bool) -> None:
+    task, (tree, tower) = study.task, pair
     stored = [np.load(study.attempt_folder(trial) / _FILE) for trial in (tree, tower)]
     predicted = np.full((2, len(task.rows.target), task.target.outputs), np.nan)
     for i, arrays in enumerate(stored):
@@ -115,7 +120,6 @@ def train_joint(study: Archive) -> JointTrial:
         fitted.save(place)
     with replaced(made.folder / _FILE) as part:
         np.savez(part, predictions=np.concatenate(predictions), epochs=np.array(epochs))
-    return made
 
 
 def _fit_fold(

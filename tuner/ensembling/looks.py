@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
-from spaces.machine.disk import write_text
+from spaces.machine.disk import alone, write_text
 from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
@@ -154,7 +154,8 @@ def count_look(folder: Path, what: str) -> int:
         what: What was looked at.
     """
     path = folder / _LOOKS
-    looks = json.loads(path.read_text()) if path.exists() else []
-    looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
-    write_text(path, json.dumps(looks))
+    with alone(path):
+        looks = json.loads(path.read_text()) if path.exists() else []
+        looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
+        write_text(path, json.dumps(looks))
     return len(looks)

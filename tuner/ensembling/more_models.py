@@ -22,6 +22,7 @@ from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
+from spaces.machine.disk import alone, replaced
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
@@ -57,10 +58,13 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
         trial, predicted = trials[members[i].trial], [held.predictions[i]]
         for number in range(1, seeds):
             folder = study.folder / "seeds" / trial.name / str(number)
-            if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
-                seed, stopped = _seed(study, trial, number), trial.outcome.stopped if trial.outcome else ()
-                job = Job(family, trial.number, 1, study.config(trial), seed, str(folder), stopped=stopped)
-                run_trial(job, study.task, folds, family=known[family], report=lambda *_: False, log=lambda *_: None)
+            with alone(folder):
+                if sealed(folder) is None and (seconds is None or time.monotonic() - start < seconds):
+                    seed, stopped = _seed(study, trial, number), trial.outcome.stopped if trial.outcome else ()
+                    job = Job(family, trial.number, 1, study.config(trial), seed, str(folder), stopped=stopped)
+                    run_trial(
+                        job, study.task, folds, family=known[family], report=lambda *_: False, log=lambda *_: None
+                    )
             outcome = sealed(folder)
             if outcome is None or outcome.state != "complete":
                 break
@@ -86,8 +90,9 @@ def refitted(study: Archive, member: Member) -> Member:
             "without callbacks of your own"
         )
     folder = study.folder / "refit" / trial.name
-    if not (folder / "model.json").exists():
-        _train(study, trial, known[trial.family], folder=folder)
+    with alone(folder):
+        if not folder.exists():
+            _train(study, trial, known[trial.family], folder=folder)
     return replace(member, folders=(folder,))
 
 
@@ -107,8 +112,9 @@ def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> Non
     with restored_state(family.engines):
         model = family.build(study.config(trial), task.signature)
         fitted = next(iter(model.fit([fold], lambda *_: None)))
-        folder.mkdir(parents=True, exist_ok=True)
-        fitted.save(folder.absolute())
+        with replaced(folder.absolute()) as part:
+            part.mkdir()
+            fitted.save(part)
 
 
 def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:

@@ -226,16 +226,17 @@ def is_running(folder: Path) -> bool:
     Raises:
         LedgerError: Its ledger is in a database that cannot be used.
     """
+    import fcntl
+
     if (folder / "study.json").exists() and is_written(store_of(folder, read_study_file(folder))):
         return True
-    if not (folder / ".lock").exists():
-        return False
-    lock = filelock.FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
+        with (folder / ".lock").open("rb") as lock:  # as FileLock does, but looking writes nothing
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
-    lock.release()
     return False
 
 

@@ -5,10 +5,8 @@ A password of a database stays in the environment or in libpq's password file: n
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from typing import Any
 
 import optuna
 
-from tuner.sqlite_url import sqlite_url
+from tuner.search.ledger_file import LedgerError, open_file
 
 _ENVIRONMENT = "env:"
 _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
@@ -26,10 +24,6 @@ _SECRETS = ("password", "sslpassword")
 _TABLES = "tuner: tables"
 # A driver whose machine is gone gives its lock back after about a minute.
 _ALIVE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-
-
-class LedgerError(ValueError):
-    """A ledger that cannot be used; the message holds no password."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def open_storage(store: Store) -> optuna.storages.RDBStorage:
         LedgerError: The database cannot be used.
     """
     if isinstance(store, Path):
-        return _file(store)
+        return open_file(store)
     url = _url(store.said)
     with _told(store.said):
         import psycopg
@@ -200,20 +194,3 @@ def _told(said: str) -> Iterator[None]:
         raise LedgerError(
             f"the ledger {said} cannot be used: {why}. Nothing that ended is lost: the same call again goes on"
         ) from None
-
-
-def _file(path: Path) -> optuna.storages.RDBStorage:
-    """Open a ledger; a new one is a copy of an empty one, as Optuna takes half a second to make its tables."""
-    if path.exists():
-        return optuna.storages.RDBStorage(sqlite_url(path))
-    path.write_bytes(_empty_ledger())
-    return optuna.storages.RDBStorage(sqlite_url(path), skip_compatibility_check=True, skip_table_creation=True)
-
-
-@functools.cache
-def _empty_ledger() -> bytes:
-    """Return the file of a storage without a study, made once in a process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        optuna.storages.RDBStorage(sqlite_url(path)).engine.dispose()
-        return path.read_bytes()

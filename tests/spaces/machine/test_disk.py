@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -65,6 +67,34 @@ def test_many_at_once_write_once(tmp_path):
     for thread in threads:
         thread.join()
     assert len(written) == 1
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from spaces.machine.disk import alone, replaced
+
+path = Path(sys.argv[1])
+for _ in range(5):
+    with alone(path), replaced(path) as part:
+        part.mkdir()
+        for k in range(20):
+            (part / str(k)).write_text(sys.argv[2])
+"""
+
+
+def test_several_processes_replace_a_folder_and_one_that_is_killed_leaves_nothing_for_ever(tmp_path):
+    path = tmp_path / "ensemble [1]"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITES, str(path), str(k)]) for k in range(2)]
+    killed = subprocess.Popen([sys.executable, "-c", WRITES.replace("range(5)", "iter(int, 1)"), str(path), "killed"])
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    while not list(tmp_path.glob("*.part")):
+        assert killed.poll() is None
+    killed.kill()
+    killed.wait()
+    subprocess.run([sys.executable, "-c", WRITES, str(path), "last"], check=True)
+    assert {one.read_text() for one in path.iterdir()} == {"last"}
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".ensemble [1].lock", "ensemble [1]"]
 
 
 def test_nobody_else_renames_a_part():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 from click.testing import CliRunner
 from small import make_frame
@@ -33,6 +36,30 @@ def test_show_tells_one_trial_whole(study):
     wrong = run("show", study.folder, "xgbost-000000")
     assert wrong.exit_code == 2
     assert "did you mean" in wrong.output
+
+
+@pytest.fixture
+def read_only(study, tmp_path):
+    """The folder of the study, at a place that cannot be written."""
+    at, mount = tmp_path / "50%? [x]" / "small", ["mount", "--bind", "-o", "ro"]
+    at.mkdir(parents=True)
+    if shutil.which("mount") is None or subprocess.run([*mount, study.folder, at], capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    yield at
+    subprocess.run(["umount", "--lazy", at], check=True)
+
+
+def test_looking_writes_nothing_and_making_refuses_in_a_sentence(read_only, tmp_path):
+    for command in ("leaderboard", "show", "status", "curves"):
+        shown = run(command, read_only)
+        assert shown.exit_code == 0, shown.output
+    assert run("report", read_only, "-o", tmp_path / "page.html").exit_code == 0
+    for command, instead in (("ensemble", "in Python, tuner.load_study"), ("report", "name another place")):
+        refused = run(command, read_only)
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith(f"Error: {read_only} can only be read: {instead}")
+        assert len(refused.stderr.splitlines()) == 1
+    assert tuner.load_study(read_only).ensemble("uniform").save(tmp_path / "taken").is_dir()
 
 
 def build_badly(config, signature):

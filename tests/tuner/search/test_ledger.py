@@ -1,11 +1,17 @@
 """The ledger keeps its promises for every sampler."""
 
+import os
+import re
+import sqlite3
+import threading
+
 import optuna
 import pytest
 
 from spaces import Choice, Float, Int
 from spaces.language.space import defaults, flatten
 from tuner.search.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
+from tuner.search.ledger_file import LedgerError
 from tuner.search.samplers import SAMPLERS, make_pruner, sampler_maker
 from tuner.trials.outcome import Outcome
 
@@ -90,6 +96,38 @@ def test_an_ask_that_was_cut_off_left_nothing_and_is_made_again(store, sampler):
     reopened = open_ledger(store("torn"), sampler)
     assert len(reopened.trials("net")) == 8
     assert reopened.ask("net")[0].params == expected.params
+
+
+@pytest.mark.slow
+def test_another_program_may_hold_the_file_for_a_while(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.db", "optuna.random")
+    holder = sqlite3.connect(tmp_path / "ledger.db", check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    threading.Timer(12, holder.rollback).start()
+    finish(ledger, ledger.ask("net")[0])
+    assert len(open_ledger(tmp_path / "ledger.db", "optuna.random").trials("net")) == 1
+
+
+FAULTS = {
+    "cut": (lambda path: os.truncate(path, 8192), "is damaged"),
+    "garbage": (lambda path: path.write_bytes(b"no database" * 1000), "is damaged"),
+    "empty": (lambda path: os.truncate(path, 0), "is damaged"),
+    "gone": (lambda path: path.rename(path.with_name("elsewhere.db")), "is gone: was the folder deleted or moved?"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_ledger_that_is_harmed_says_so_in_a_sentence(tmp_path, fault):
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(path, "optuna.random")
+    ledger.ask("net")
+    harm, says = FAULTS[fault]
+    harm(path)
+    with pytest.raises(LedgerError, match=re.escape(f"{path} {says}")):
+        _ = [finish(ledger, ledger.ask("net")[0]) for _ in range(20)]
+    if fault != "gone":
+        with pytest.raises(LedgerError, match="is damaged"):
+            open_ledger(path, "optuna.random")
 
 
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])

@@ -15,7 +15,8 @@ from spaces.engines.engine import SKLEARN
 from spaces.families.catalog import FAMILIES
 from tuner.archive.study_folder import StudyError
 from tuner.launch.tune import is_running
-from tuner.search.stores import Database, LedgerError, checked, is_written, open_storage, writing
+from tuner.search.ledger_file import LedgerError
+from tuner.search.stores import Database, checked, is_written, open_storage, writing
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,73 @@
+"""A ledger in a file, as Optuna's storage: it waits for others, and says in a sentence what is wrong."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from sqlalchemy.engine import ExceptionContext
+
+from tuner.sqlite_url import read_only, sqlite_url
+
+_WAITS_SECONDS = 120.0  # for another program that holds the file, such as a backup
+_SAYS = {
+    "locked": f"is locked by another program for {_WAITS_SECONDS:.0f} seconds: end that program, then the same call "
+    "goes on",
+    "disk is full": "cannot be written, as the disk is full: make room, then the same call goes on",
+    "readonly": "cannot be written: is its folder read-only?",
+    "unable to open": "cannot be opened: may this user read it, and is its folder there?",
+    "disk I/O error": "cannot be read or written: the disk says it failed",
+    "malformed": "is damaged",
+    "not a database": "is damaged",
+    "no such table": "is damaged",
+}
+
+
+class LedgerError(ValueError):
+    """A ledger that cannot be used; the message says why, and holds no password."""
+
+
+def open_file(path: Path) -> optuna.storages.RDBStorage:
+    """Open a ledger, or begin one. One that cannot be written is read.
+
+    Raises:
+        LedgerError: It cannot be opened.
+    """
+    if not path.exists():  # Optuna takes half a second to make its tables, so a new one is a copy of an empty one
+        path.write_bytes(_empty_ledger())
+    writes = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    url = sqlite_url(path) if writes else read_only(path)
+    waits: dict[str, Any] = {"connect_args": {"timeout": _WAITS_SECONDS}}
+    try:
+        storage = optuna.storages.RDBStorage(url, waits, skip_compatibility_check=True, skip_table_creation=True)
+    except optuna.exceptions.StorageInternalError as error:
+        raise _error(path, getattr(error.__cause__, "orig", error.__cause__)) from None
+    sqlalchemy.event.listen(storage.engine, "handle_error", functools.partial(_say, path))
+    return storage
+
+
+def _say(path: Path, context: ExceptionContext) -> None:
+    """Say what is wrong with the file, in place of what SQLAlchemy would say."""
+    if not isinstance(context.sqlalchemy_exception, sqlalchemy.exc.IntegrityError):
+        raise _error(path, context.original_exception) from None
+
+
+def _error(path: Path, original: BaseException | None) -> LedgerError:
+    if not path.exists():
+        return LedgerError(f"{path} is gone: was the folder deleted or moved?")
+    means = next((means for known, means in _SAYS.items() if known in str(original)), "cannot be used")
+    return LedgerError(f"{path} {means} ({original})")
+
+
+@functools.cache
+def _empty_ledger() -> bytes:
+    """Return the file of a storage without a study, made once in a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        optuna.storages.RDBStorage(sqlite_url(path)).engine.dispose()
+        return path.read_bytes()
