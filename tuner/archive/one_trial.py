@@ -35,7 +35,9 @@ def trial_named(study: Archive, name: str | None) -> Trial:
     trials = {trial.name: trial for trial in study.trials}
     chosen = trials.get(name) if name is not None else study.best
     if chosen is None:
-        raise StudyError(f"trial: {unknown_name(name, list(trials))}" if name else f"{study.folder} has no trial yet")
+        raise StudyError(
+            f"trial: {unknown_name(str(name), list(trials))}" if trials else f"{study.folder} has no trial yet"
+        )
     return chosen
 
 

@@ -99,8 +99,8 @@ def best_models(study: Archive, n: int) -> list[StudyModel]:
         NoModels: There are none.
     """
     _check_target(study)
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
     return [_model(study, trial) for trial in usable(study)[:n]]
 
 

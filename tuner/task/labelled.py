@@ -16,9 +16,9 @@ from spaces.rows.arrays import Array, take
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
-from tuner.task.labels import labels_as_trained, labels_of, refuse_infinite
+from tuner.task.labels import first_of, labels_as_trained, labels_of, refuse_infinite
 from tuner.task.reading import DataError, with_files
-from tuner.task.targets import codes_of, label_columns, lists_of
+from tuner.task.targets import codes_of, is_labels, label_columns, lists_of
 from tuner.task.times import time_order
 
 
@@ -91,8 +91,9 @@ def check_weights(column: pd.Series[Any], name: str, of: str = "") -> None:
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if len(wrong) or pd.api.types.is_bool_dtype(column):
         row = int(wrong[0]) if len(wrong) else 0
+        value, _ = first_of(column, np.arange(len(column)) == row)
         raise DataError(
-            f"{of}sample_weight: column {name!r} holds {column.iloc[row]!r} in row {row}; a weight is a finite number "
+            f"{of}sample_weight: column {name!r} holds {value!r} in row {row}; a weight is a finite number "
             "above zero. Leave rows out that are not to count"
         )
 
@@ -103,7 +104,16 @@ def weights_of(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] | N
 
 
 def _values_of_pair(given: Any, target: Target, rows: int, *, of: str) -> dict[str, NDArray[Any]]:
-    """Return the targets that stand beside rows, by name."""
+    """Return the targets that stand beside rows, by name; of lists of labels, which are there."""
+    if (
+        target.parts
+        and isinstance(given, list | tuple | pd.Series)
+        and len(given) == rows
+        and all(map(is_labels, given))
+    ):
+        lists = pd.Series(list(given), name=target.each[0].name.partition("=")[0])
+        flags = label_columns(lists)
+        return {part.name: flags.get(part.name, pd.Series(0, lists.index)).to_numpy() for part in target.each}
     values = np.empty(0) if given is None else np.asarray(given)
     several = len(target.each) > 1
     if values.shape != (rows, len(target.each)) and (several or values.shape != (rows,)):

@@ -49,7 +49,7 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
         names = [str(target)]
     elif (named := _names(target, frame)) is not None:
         names = named
-    elif isinstance(target, list | tuple) and target and all(map(_is_labels, target)):
+    elif isinstance(target, list | tuple) and target and all(map(is_labels, target)):
         frame, names = _with_values(frame, _as_frame(pd.Series(target, name="target", dtype=object), len(frame)))
     else:
         frame, names = _with_values(frame, _as_frame(target, len(frame)))
@@ -124,7 +124,8 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset | np.ndarray)
 
 
-def _is_labels(value: Any) -> bool:
+def is_labels(value: Any) -> bool:
+    """Return whether a value is a list of labels, of a row that has several or none."""
     return isinstance(value, list | tuple | set | frozenset) and all(isinstance(label, str) for label in value)
 
 
@@ -329,6 +330,6 @@ def codes_of(frame: pd.DataFrame, target: Target, of: str = "test") -> NDArray[A
     index = {label: code for code, label in enumerate(target.classes)}
     codes = labels.map(index)
     if codes.isna().any():
-        wrong = labels[codes.isna()].iloc[0]
+        wrong, _ = first_of(labels, codes.isna().to_numpy())
         raise DataError(f"{of}: label {wrong!r} does not occur in training; the labels are {list(target.classes)}")
     return codes.to_numpy(dtype=np.int64)

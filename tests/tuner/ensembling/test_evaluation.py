@@ -162,6 +162,19 @@ def test_several_targets_and_a_metric_of_ones_own(several):
     assert model.importance(rows, repeats=1)["column"][0] == "x"
 
 
+def test_lists_of_labels_stand_in_a_column_or_beside(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(90, 2)), columns=["x", "y"])
+    frame["tags"] = [[name for name, value in zip("ab", row, strict=True) if value > 0] for row in frame.to_numpy()]
+    task = tuner.Task(frame, "tags", metrics=["f1_micro"], split={"kind": "kfold", "folds": 2})
+    (model,) = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET).best_models()
+    found = model.evaluate(frame)
+    assert found["f1_micro"] > 0.9
+    rows = frame[["x", "y"]]
+    assert model.evaluate(rows, frame["tags"]) == model.evaluate(rows, list(frame["tags"])) == found
+    assert model.predict_proba(rows, as_frame=True)["tags=a"].columns.tolist() == [0, 1]
+
+
 def test_steps_of_sequences_are_scored_like_rows(tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"who": np.repeat(np.arange(12), 8), "a": rng.normal(size=96), "b": rng.normal(size=96)})

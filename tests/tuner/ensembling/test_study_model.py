@@ -19,8 +19,9 @@ def test_the_best_models_come_best_first_without_the_baseline(study):
     assert [model.name for model in study.best_models(3)] == ranked[:3]
     assert [model.name for model in study.best_models()] == ranked[:1]
     assert [model.name for model in study.best_models(1000)] == ranked
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
-        study.best_models(0)
+    for wrong in (0, "2"):
+        with pytest.raises(ValueError, match=f"n must be a whole number of at least 1, got {wrong!r}"):
+            study.best_models(wrong)
 
 
 def test_a_model_is_the_mean_of_its_folds_and_is_saved_as_such(study, frame, tmp_path):
@@ -68,6 +69,7 @@ def test_names_without_a_model_are_refused_with_one_that_has_it(study, tmp_path)
     copied.ledger.tell_duplicate(again, ranked[1])
     instead = f"did you mean '{ranked[1].name}', the best linear that has one"
     for name, message in {
+        3: r"unknown name '3' \(right names: ",
         "liner-000000": "unknown name 'liner-000000', did you mean 'linear-000000'",
         pruned: f"{pruned} has no model: it was pruned; did you mean 'xgboost-",
         failed.name: rf"{failed.name} has no model: it failed \(ValueError: no luck\); {instead}",
