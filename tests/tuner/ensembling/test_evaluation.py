@@ -19,11 +19,6 @@ QUIET = {"workers": 0, "tracking": None, "progress": False}
 NEW = make_frame(60, seed=9)
 
 
-def whole(probabilities):
-    """Return probabilities that sum to one in float64, as scikit-learn asks."""
-    return probabilities / probabilities.sum(axis=1, keepdims=True)
-
-
 @pytest.fixture
 def copied(study, tmp_path):
     """The study, its looks counted for one test."""
@@ -47,7 +42,7 @@ def several(tmp_path_factory):
 
 def test_scores_are_scikit_learns_of_what_is_predicted(study):
     combined, rows, labels = study.ensemble("uniform"), NEW.drop(columns="label"), NEW["label"]
-    said, before = whole(combined.predict_proba(rows)), looks_at(study.folder)
+    said, before = combined.predict_proba(rows), looks_at(study.folder)
     expected = {
         "log_loss": log_loss(labels, said),
         "roc_auc": roc_auc_score(labels == "yes", said[:, 1]),
@@ -181,6 +176,6 @@ def test_steps_of_sequences_are_scored_like_rows(tmp_path):
     frame["y"] = np.where(frame["a"] + rng.normal(scale=0.3, size=96) > 0, "up", "down")
     task = tuner.Task(frame, "y", sequence="who", split={"kind": "grouped", "folds": 2})
     (model,) = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET).best_models()
-    expected = log_loss(frame["y"], whole(model.predict_proba(frame)))
+    expected = log_loss(frame["y"], model.predict_proba(frame))
     assert model.evaluate(frame)["log_loss"] == pytest.approx(expected)
     assert model.importance(frame, repeats=2)["column"].tolist() == ["a", "b"]
