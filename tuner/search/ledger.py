@@ -21,6 +21,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from spaces.language.space import Config, Params, Space, configure, defaults, flatten, suggest
+from tuner.search.pickled_state import check_states
 from tuner.search.samplers import MakeSampler
 from tuner.search.stores import Store, open_storage, prefix, secrets_of
 from tuner.search.thinning import ThinnedStorage
@@ -338,7 +339,9 @@ def _copy_in_memory(
     study = optuna.create_study(storage=memory, direction=direction, pruner=pruner, sampler=sampler)
     for key, value in storage.get_study_system_attrs(stored).items():
         memory.set_study_system_attr(_ONLY, key, value)
-    for trial in storage.get_all_trials(stored, deepcopy=False):
+    trials = storage.get_all_trials(stored, deepcopy=False)
+    check_states(trial.system_attrs for trial in trials)
+    for trial in trials:
         memory.create_new_trial(_ONLY, trial)
     return study, memory
 
