@@ -59,6 +59,13 @@ def _outcome(study: Archive, trial: Trial) -> list[str]:
     if not trial.duplicate:
         folder = study.attempt_folder(trial)
         lines.append(f"  folder   {folder}")
-        if (folder / TRACEBACK).exists():
-            lines.append((folder / TRACEBACK).read_text().rstrip())
+        lines += filter(None, [traceback_of(study, trial).rstrip()])
     return lines
+
+
+def traceback_of(study: Archive, trial: Trial) -> str:
+    """Return the traceback of a trial that raised; nothing of one that did not."""
+    if trial.outcome is None or trial.duplicate:
+        return ""
+    path = study.attempt_folder(trial) / TRACEBACK
+    return path.read_text() if path.exists() else ""

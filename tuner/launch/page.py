@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spaces.engines.curves import Curves
+from tuner.archive.one_trial import traceback_of
 from tuner.archive.report import leaderboard, markdown_note
 from tuner.archive.study_folder import read_study_file
 from tuner.launch.plan import Plan
@@ -83,6 +84,10 @@ class StudyPage:
     def curves(self, trial: Trial) -> list[Curves]:
         """Return a trial's curves, one mapping a fold."""
         return self._study.curves(trial)
+
+    def traceback(self, trial: Trial) -> str:
+        """Return where a trial raised; nothing of one that did not."""
+        return traceback_of(self._study, trial)
 
     def files(self) -> dict[str, str]:
         """Return what identifies the study, and its leaderboard."""

@@ -22,6 +22,7 @@ _SIGNS = "-/. "  # in names, beside letters and digits
 _LONGEST = 200
 _DIGITS = 6
 _CURVE_POINTS = 100
+_NOTE = 3500  # letters of an error or a traceback
 
 
 class Point(NamedTuple):
@@ -187,3 +188,20 @@ def _thinned(length: int) -> list[int]:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def trial_tags(trial: Trial, traceback: str = "") -> dict[str, str]:
+    """Return the tags of a finished trial: its state, and why it failed, as the description of its run.
+
+    Args:
+        trial: The trial.
+        traceback: Where it raised; of a long one the end is shown.
+    """
+    tags, outcome = {"tuner.state": trial.state}, trial.outcome
+    if outcome is not None and (outcome.reason or outcome.error):
+        where = f"\n\n```\n{traceback[-_NOTE:].rstrip()}\n```" if traceback else ""
+        tags["tuner.failure"] = outcome.reason or trial.state
+        tags["mlflow.note.content"] = str(outcome.error)[:_NOTE] + where
+    if outcome is not None and outcome.duplicate_of is not None:
+        tags["tuner.duplicate_of"] = str(outcome.duplicate_of)
+    return tags

@@ -26,6 +26,7 @@ from tuner.tracking.shown import (
     study_points,
     trial_points,
     trials_shown,
+    trial_tags,
 )
 
 _FLUSH_SECONDS = 3.0
@@ -81,6 +82,9 @@ class Shown(Protocol):
 
     def curves(self, trial: Trial) -> list[Any]:
         """Return a trial's curves, one mapping a fold."""
+
+    def traceback(self, trial: Trial) -> str:
+        """Return where a trial raised; nothing of one that did not."""
 
     def files(self) -> Mapping[str, str]:
         """Return texts that are kept as the parent's artifacts, by name."""
@@ -294,13 +298,8 @@ class Tracker:
         when = outcome.started + outcome.seconds
         curves = curve_points(self._study.curves(trial), when, self._curves)
         self._send(trial.name, [*trial_points(trial, self._study.metric), *curves])
-        tags: dict[str, str] = {"tuner.state": trial.state}
-        if outcome.reason or outcome.error:
-            tags |= {"tuner.failure": outcome.reason or trial.state, "mlflow.note.content": str(outcome.error)[:4000]}
-        if outcome.duplicate_of is not None:
-            tags["tuner.duplicate_of"] = str(outcome.duplicate_of)
         run = self._runs[trial.name]
-        self._client.log_batch(run, tags=_tags(tags))
+        self._client.log_batch(run, tags=_tags(trial_tags(trial, self._study.traceback(trial))))
         self._client.set_terminated(run, _STATUS[trial.state], end_time=int(when * 1000))
         self._finished[trial.name] = self._runs.pop(trial.name)
         self._sent.pop(trial.name, None)

@@ -82,6 +82,8 @@ def test_a_builder_that_raised_left_its_traceback(failed):
     shown = run("show", failed.folder, "mine-000001")
     assert "RuntimeError: no such layer [/x]" in shown.output
     assert "in build_badly" in shown.output
+    (kept,) = (failed.folder / "trials" / "mine-000001").glob("*/traceback.txt")
+    assert f'File "{__file__}", line ' in kept.read_text()
 
 
 def test_stop_needs_something_that_runs(failed):

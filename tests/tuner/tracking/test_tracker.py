@@ -48,6 +48,9 @@ class Page:
     def curves(self, trial):
         return []
 
+    def traceback(self, trial):
+        return "" if trial.value is not None else 'Traceback:\n  File "mine.py", line 7, in build\n'
+
     def files(self):
         return {"leaderboard.csv": "trial\n"}
 
@@ -109,6 +112,17 @@ def test_the_study_has_numbers_a_description_and_files_of_its_own(study):
     child = runs["linear-000001"]
     assert (child.info.start_time, child.info.end_time) == (1_000_000_001_000, 1_000_000_002_000)
     assert child.info.run_name == "linear-000001 penalty=0.5"
+
+
+def test_a_trial_that_raised_says_where(study):
+    outcome = Outcome("failed", error="ValueError: no such layer", reason="error", seconds=1.0, started=1e9)
+    study.page.trials.append(Trial("mine", 0, "failed", {}, outcome, Turn(0, "")))
+    run = study.send(1)["mine-000000"]
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith("ValueError: no such layer\n\n```\nTraceback:")
+    assert 'File "mine.py", line 7, in build' in note
+    assert run.info.status == "FAILED"
+    assert "mlflow.note.content" not in study.runs["linear-000001"].data.tags
 
 
 def test_an_ensemble_stands_on_the_study_s_run(study):
