@@ -197,7 +197,8 @@ def trial_tags(trial: Trial, traceback: str = "") -> dict[str, str]:
         trial: The trial.
         traceback: Where it raised; of a long one the end is shown.
     """
-    tags, outcome = {"tuner.state": trial.state}, trial.outcome
+    tags: dict[str, str] = {"tuner.state": trial.state}
+    outcome = trial.outcome
     if outcome is not None and (outcome.reason or outcome.error):
         where = f"\n\n```\n{traceback[-_NOTE:].rstrip()}\n```" if traceback else ""
         tags["tuner.failure"] = outcome.reason or trial.state
