@@ -24,6 +24,7 @@ from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.duration import seconds
 from tuner.scoring.score import Metric
+from tuner.search.changed_space import moved, turn_page
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import THINNED, make_pruner, sampler_maker
 from tuner.search.stores import Database, Store, writing
@@ -229,18 +230,18 @@ def begun_or_continued(
     sampler: Any,
     pruner: Any,
     ledger: str | None,
-) -> Iterator[Study]:
+) -> Iterator[tuple[Study, list[str]]]:
     """Begin a study in a folder, or continue the one that is there, as the only writer of its ledger.
 
-    Each family keeps the points that it began with.
+    Each family keeps the points that it began with. What is yielded beside the study says which spaces changed.
 
     Raises:
-        StudyError: The folder holds a study of other data, split, metric, seed or spaces; the message says which.
+        StudyError: The folder holds a study of other data, split, metric, seed or builders; the message says which.
         LedgerError: Another process runs the study, or its database cannot be used.
     """
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
-        differences = [*_differences(stored, task, families, spaces=spaces, seed=seed), *_moved(stored, ledger)]
+        differences = [*_differences(stored, task, families, seed=seed), *_moved(stored, ledger)]
         if differences:
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
@@ -250,16 +251,41 @@ def begun_or_continued(
             raise StudyError(f"{folder} is not empty and holds no study: choose another folder")
         stored = {"format": FORMAT, "id": uuid.uuid4().hex, "seed": seed, "task": task.describe(), "families": {}}
         task.save(folder / "data")
-    for name, space in spaces.items():
-        known = stored["families"].get(name, {"starts": list(starts.get(name, ()))})
-        about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
-        about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
-        stored["families"][name] = {**known, **about}
     if ledger is not None:
         stored["ledger"] = ledger
-    with writing(store_of(folder, stored)):
-        write_text(folder / "study.json", json.dumps(stored, indent=1))
-        yield _open(folder, task, stored, sampler=sampler, pruner=pruner)
+    with writing(store := store_of(folder, stored)):
+        said = []
+        for name, space in spaces.items():
+            points = list(starts.get(name, ()))
+            known = stored["families"].get(name, {"starts": points, "changes": [], "digest": digest(space)})
+            if known["digest"] != digest(space):
+                known, what = _changed(store, name, known, space=space, starts=points, task=task)
+                said.append(what)
+            about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
+            about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
+            stored["families"][name] = {**known, **about}
+        write_text(folder / "study.json", json.dumps(stored, indent=1))  # from here on, pages that were turned count
+        yield _open(folder, task, stored, sampler=sampler, pruner=pruner), said
+
+
+def _changed(
+    store: Store, name: str, known: Mapping[str, Any], *, space: Space, starts: Sequence[Params], task: Task
+) -> tuple[dict[str, Any], str]:
+    """Tell a family's trials again in a changed space.
+
+    Returns:
+        What the study file says of the family, with the starting points that are left and those that are new, and what
+        there is to say.
+    """
+    old, changes = from_json(known["space"]), list(known.get("changes", ()))
+    maximize = task.score.metric.greater_is_better
+    kept, left = turn_page(store, name, old=old, new=space, changes=changes, maximize=maximize)
+    tried = kept + left - (changes[-1] if changes else 0)
+    rest = [point for one in known["starts"][tried:] if (point := moved(one, old, space)) is not None]
+    rest += [one for one in starts if moved(one, space, old) is None and one not in rest]
+    what = f"the space of {name} changed: {kept} of its {kept + left} trials are points of it, and samplers know them"
+    what += f"; {left} are not, and stay in the leaderboard" if left else ""
+    return {**known, "starts": rest, "changes": [*changes, kept + left]}, what
 
 
 def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, pruner: Any) -> Study:
@@ -274,14 +300,13 @@ def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, 
     for name, about in stored["families"].items():
         space = from_json(about["space"])
         maker = sampler_maker(sampler if space else "optuna.random", space)
-        ledger.open(name, space, maker, starts=about.get("starts"), thinned=sampler in THINNED)
+        changes = about.get("changes", ())
+        ledger.open(name, space, maker, starts=about.get("starts"), changes=changes, thinned=sampler in THINNED)
     names = tuple(sorted(stored["families"], key=lambda name: name != BASELINE))
     return Study(folder, task, ledger, names)
 
 
-def _differences(
-    stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], *, spaces: Mapping[str, Space], seed: int
-) -> Iterator[str]:
+def _differences(stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], *, seed: int) -> Iterator[str]:
     old, new = stored["task"], json.loads(json.dumps(task.describe()))
     for name in ("target", "metric", "split", "seed"):
         if old[name] != new[name]:
@@ -292,11 +317,9 @@ def _differences(
         yield f"its data differ (has {old['rows']} + {old['test_rows']} rows, not {new['rows']} + {new['test_rows']})"
     if stored["seed"] != seed:
         yield f"its seed is {stored['seed']}, not {seed}"
-    for name, space in spaces.items():
+    for name, family in families.items():
         known = stored["families"].get(name)
-        if known is not None and known["digest"] != digest(space):
-            yield f"the space of {name} changed"
-        if known is not None and known["source"] != families[name].source:
+        if known is not None and known["source"] != family.source:
             yield f"the builder of {name} changed"
 
 

@@ -91,13 +91,50 @@ def test_a_study_opens_from_its_folder(study):
     ("change", "message"),
     [
         ({"seed": 4}, "its seed is 3, not 4"),
-        ({"families": {"linear": {"alpha": {"high": 10.0}}, "xgboost": SMALL_XGBOOST}}, "the space of linear changed"),
     ],
 )
 def test_another_study_in_the_folder_is_refused(study, change, message):
     call = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 9, "seed": 3, **change}
     with pytest.raises(ValueError, match=message):
         tuner.tune(study.task, folder=study.folder, **call, **QUIET)
+
+
+def test_a_study_goes_on_in_a_space_that_is_wider_or_moved(task, tmp_path, capfd):
+    """What is no point of the space any more stays a trial of the study, and may be a member of its ensemble."""
+    first = {"alpha": {"low": 0.1, "high": 1.0}, "scaling": ["standard"]}
+    moved = {"alpha": {"low": 0.3, "high": 100.0}, "scaling": ["standard", "quantile"]}
+    call = {"folder": tmp_path / "s", "sampler": "optuna.tpe", "seed": 5, "workers": 0, "tracking": None}
+    before = tuner.tune(task, {"linear": first}, trials=6, **call)
+    left = [t for t in before.trials if t.family == "linear" and t.params["alpha"] < 0.3]
+    assert 0 < len(left) < 6
+    configs = {trial.name: before.config(trial) for trial in before.trials}
+    capfd.readouterr()
+    after = tuner.tune(task, {"linear": moved, "xgboost": SMALL_XGBOOST}, trials=10, **call)
+    said = f"the space of linear changed: {6 - len(left)} of its 6 trials are points of it, and samplers know them; "
+    assert said + f"{len(left)} are not" in capfd.readouterr().err
+    assert names(after)[:7] == names(before)
+    assert {name: after.config(trial) for trial in after.trials if (name := trial.name) in configs} == configs
+    assert {trial.name for trial in after.trials if trial.outside} == {trial.name for trial in left}
+    later = [trial.params for trial in after.trials if trial.family == "linear"][6:]
+    assert all(params["alpha"] >= 0.3 for params in later)
+    assert {params["scaling"] for params in later} <= {"standard", "quantile"}
+    known = after.to_optuna("linear").get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    assert all(len(trial.distributions["scaling"].choices) == 2 for trial in known)
+    assert len(after.ensemble("uniform").refit().members) > 1
+    again = tuner.tune(task, {"linear": moved, "xgboost": SMALL_XGBOOST}, trials=10, **call)
+    assert "changed" not in capfd.readouterr().err
+    assert names(again) == names(after)
+
+
+def test_starting_points_that_are_left_are_tried_where_they_fit_the_changed_space(task, tmp_path):
+    start = [{"linear": {"alpha": alpha}} for alpha in (0.2, 0.1, 5.0)]
+    call = {"folder": tmp_path / "s", "start": start, **QUIET}
+    tuner.tune(task, {"linear": {"alpha": {"low": 0.1, "high": 10.0}}}, trials=1, **call)
+    wider = {"folder": tmp_path / "s", "start": [{"linear": {"alpha": 70.0}}], **QUIET}
+    study = tuner.tune(task, {"linear": {"alpha": {"low": 0.15, "high": 80.0}}}, trials=5, **wider)
+    alphas = [trial.params["alpha"] for trial in study.trials if trial.family == "linear"]
+    assert alphas[:2] == [0.2, 5.0]
+    assert 70.0 in alphas
 
 
 def test_other_data_in_the_folder_are_refused(study, frame):

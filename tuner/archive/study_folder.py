@@ -127,6 +127,8 @@ class Archive:
 
     def config(self, trial: Trial) -> Config:
         """Return a trial's configuration, nested as its space is."""
+        if trial.outside is not None:
+            return trial.outside
         return configure(self.space(trial.family), trial.params)
 
     def made_of(self, trial: Trial) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def tune(
     on_trial: OnTrial | Sequence[OnTrial] | None = None,
     callbacks: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
 ) -> Study:
-    """Start a study, or continue the one in the folder.
+    """Start a study, or continue the one in the folder, in the same spaces or in others.
 
     Args:
         task: Data, metric and split.
@@ -154,12 +154,12 @@ def tune(
                 sampler=sampler,
                 pruner=pruner,
                 ledger=plan.ledger,
-            ) as study,
+            ) as (study, changed),
             DriverLog(place) as log,
         ):
             display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
             launch = Launch(study, plan, display, disk=disk, began=began)
-            for line in _first_words(task, plan, shown if fresh else None):
+            for line in [*_first_words(task, plan, shown if fresh else None), *changed]:
                 display.say(line)
             if fresh:
                 _check_or_forget(launch, study)

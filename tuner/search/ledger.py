@@ -1,4 +1,4 @@
-"""The ledger: one Optuna study per family in one storage, the only file that talks to Optuna storage.
+"""The ledger: one Optuna study per family in one storage; this room alone talks to Optuna's storage.
 
 Samplers and pruners work on a copy of each study in memory, and what they decide is written in single strokes: a
 trial that was asked is there with all its parameters, or not at all. `tell` is the commit point of a trial. A failed
@@ -23,13 +23,13 @@ from optuna.trial import FrozenTrial, TrialState
 from spaces.language.space import Config, Params, Space, configure, defaults, flatten, suggest
 from tuner.search.pickled_state import check_states
 from tuner.search.samplers import MakeSampler
-from tuner.search.stores import Store, open_storage, prefix, secrets_of
+from tuner.search.stores import Store, open_storage, page_name, prefix, secrets_of
 from tuner.search.thinning import ThinnedStorage
 from tuner.seeds import derive_seed
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
-_OUTCOME, _TURN = "outcome", "turn"
+OUTCOME, OUTSIDE, _TURN = "outcome", "outside", "turn"
 _ONLY = 0  # the id of the only study of a storage in memory
 
 
@@ -56,6 +56,7 @@ class Trial:
         params: Its parameters, flat.
         outcome: How it ended; None while it runs.
         turn: The turn in which it was asked.
+        outside: Its configuration, where the space changed since and this is no point of it; samplers do not know it.
     """
 
     family: str
@@ -64,6 +65,7 @@ class Trial:
     params: Params
     outcome: Outcome | None
     turn: Turn
+    outside: Config | None = None
 
     @property
     def name(self) -> str:
@@ -99,6 +101,7 @@ class _Book:
         make_sampler: Makes the sampler of one trial.
         thinned: Whether the sampler is shown a part of a long history.
         starts: The points of the first trials.
+        first: The number of the first trial that was asked of this space.
         study: The copy in memory that proposes and prunes; a trial's id there is its number.
         memory: Where the copy is kept.
         stored: The id of the study in the storage.
@@ -111,6 +114,7 @@ class _Book:
     make_sampler: MakeSampler
     thinned: bool
     starts: tuple[Params, ...]
+    first: int
     study: optuna.Study
     memory: ThinnedStorage
     stored: int
@@ -148,6 +152,7 @@ class Ledger:
         make_sampler: MakeSampler,
         *,
         starts: Sequence[Params] | None = None,
+        changes: Sequence[int] = (),
         thinned: bool = False,
     ) -> None:
         """Open a family's study, or begin it.
@@ -156,17 +161,21 @@ class Ledger:
             family: The family.
             space: Its space.
             make_sampler: Makes the sampler of one trial.
-            starts: The points of the first trials; the defaults when left out.
+            starts: The points of the first trials of this space; the defaults when left out.
+            changes: How many trials there were when the space changed.
             thinned: Whether the sampler is shown a part of a long history; see `tuner.search.thinning`.
         """
-        stored = self._stored(family)
+        stored = self._stored(page_name(family, len(changes)))
         study, memory = _copy_in_memory(self._storage, stored, self._direction, pruner=self._pruner)
         frozen = study.get_trials(deepcopy=False)
         attributes: dict[int | None, dict[str, Any]] = {trial.number: dict(trial.system_attrs) for trial in frozen}
         attributes[None] = dict(memory.get_study_system_attrs(_ONLY))
         trials = [_read(family, space, trial) for trial in frozen]
         points = tuple([flatten(space, defaults(space))] if starts is None else starts)
-        self._books[family] = _Book(space, make_sampler, thinned, points, study, memory, stored, trials, {}, attributes)
+        first = changes[-1] if changes else 0
+        self._books[family] = _Book(
+            space, make_sampler, thinned, points, first, study, memory, stored, trials, {}, attributes
+        )
 
     def ask(self, family: str, why: str = "") -> tuple[Trial, Config]:
         """Propose the next configuration of a family: a starting point, or what its sampler says.
@@ -184,8 +193,8 @@ class Ledger:
         )
         with _quiet(), shown:
             book.study.sampler = book.make_sampler(seed)
-            if len(book.trials) < len(book.starts):
-                book.study.enqueue_trial(book.starts[len(book.trials)])
+            for start in book.starts[len(book.trials) - book.first :][:1]:
+                book.study.enqueue_trial(start)
             trial = book.study.ask()
             config = suggest(book.space, trial)
         turn = Turn(sum(len(book.trials) for book in self._books.values()), why)
@@ -241,7 +250,7 @@ class Ledger:
         frozen = book.memory.get_trial(number)
         self._store_notes(book, number)
         self._store_notes(book, None)
-        self._storage.set_trial_user_attr(live.stored, _OUTCOME, json.dumps(outcome.to_json()))
+        self._storage.set_trial_user_attr(live.stored, OUTCOME, json.dumps(outcome.to_json()))
         self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
         del book.live[number]
         book.trials[number] = replace(book.trials[number], state=outcome.state, outcome=outcome)
@@ -250,7 +259,8 @@ class Ledger:
     def equal(self, trial: Trial) -> Trial | None:
         """Return a finished trial of the same parameters that was really run."""
         for other in self.trials(trial.family):
-            if other.state != "running" and not other.duplicate and other.params == trial.params:
+            known = other.state != "running" and not other.duplicate and other.outside is None
+            if known and other.params == trial.params:
                 return other
         return None
 
@@ -260,8 +270,8 @@ class Ledger:
         return self.tell(trial.family, trial.number, replace(of.outcome, duplicate_of=of.number, seconds=0.0, gain=0.0))
 
     def exhausted(self, family: str) -> bool:
-        """Return whether the last twenty proposals were all duplicates."""
-        last = self.trials(family)[-DUPLICATES_BEFORE_EXHAUSTED:]
+        """Return whether the last twenty proposals of this space were all duplicates."""
+        last = self.trials(family)[self._books[family].first :][-DUPLICATES_BEFORE_EXHAUSTED:]
         return len(last) == DUPLICATES_BEFORE_EXHAUSTED and all(trial.duplicate for trial in last)
 
     def trials(self, family: str) -> list[Trial]:
@@ -270,7 +280,8 @@ class Ledger:
 
     def study(self, family: str) -> optuna.Study:
         """Return a family's Optuna study, as it is stored."""
-        return optuna.load_study(study_name=self._name(family), storage=self._storage, pruner=self._pruner)
+        name = self._storage.get_study_name_from_id(self._books[family].stored)
+        return optuna.load_study(study_name=name, storage=self._storage, pruner=self._pruner)
 
     def of_all(self, families: Sequence[str]) -> optuna.Study:
         """Return the finished trials of all families in one Optuna study, in memory.
@@ -362,13 +373,14 @@ def _of_family(one: FrozenTrial, family: str, choices: optuna.distributions.Cate
 
 def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
     """Turn what Optuna stored into our own record; a failure is a failure again."""
-    stored = frozen.user_attrs.get(_OUTCOME)
-    params = flatten(space, configure(space, frozen.params))
+    stored = frozen.user_attrs.get(OUTCOME)
+    outside = frozen.user_attrs.get(OUTSIDE)
+    params = outside["params"] if outside else flatten(space, configure(space, frozen.params))
     turn = Turn(*frozen.user_attrs[_TURN])
     if not frozen.state.is_finished():
         return Trial(family, frozen.number, "running", params, None, turn)
     outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")
-    return Trial(family, frozen.number, outcome.state, params, outcome, turn)
+    return Trial(family, frozen.number, outcome.state, params, outcome, turn, outside["config"] if outside else None)
 
 
 @contextmanager

@@ -118,6 +118,15 @@ def prefix(store: Store) -> str:
     return "" if isinstance(store, Path) else f"{store.study}/"
 
 
+def page_name(family: str, page: int) -> str:
+    """Return the name of the Optuna study that holds a family's trials, after so many changes of its space.
+
+    >>> page_name("dense", 0), page_name("dense", 1)
+    ('dense', 'dense, space 2')
+    """
+    return family if page == 0 else f"{family}, space {page + 1}"
+
+
 def _database(address: str, said: str) -> optuna.storages.RDBStorage:
     try:
         return optuna.storages.RDBStorage(address)

@@ -25,8 +25,8 @@ from tuner.tracking.shown import (
     run_name,
     study_points,
     trial_points,
-    trials_shown,
     trial_tags,
+    trials_shown,
 )
 
 _FLUSH_SECONDS = 3.0
