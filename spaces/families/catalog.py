@@ -117,7 +117,10 @@ def _baseline(config: Config, signature: Signature) -> Any:
 
 
 def _deep_trees_space(signature: Signature) -> Space:
-    network = functional_space(signature) if signature.texts or signature.arrays else dense_space(signature)
+    if signature.texts or signature.arrays:
+        network = functional_space(signature)
+    else:
+        network = {**dense_space(signature), "members": 1}  # trees read the units of all members
     return {"network": network, "trees": trees_space()}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from spaces.layers.members import MemberHeads, mean_of_members
 from spaces.rows.target import Target
 
 
@@ -28,6 +29,13 @@ def head(x: Any, target: Target) -> Any:
     return keras.layers.Dense(target.outputs, activation="softmax", name="output")(x)
 
 
+def member_heads(x: Any, target: Target, members: int) -> Any:
+    """Add the last layer of a network of several members, `(rows, members, units)`, for a single target."""
+    activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
+    outputs = target.outputs if target.kind == "multiclass" else 1
+    return MemberHeads(members, outputs, activation, name="output")(keras.layers.Flatten()(x))
+
+
 def activated(logits: Any, target: Target) -> Any:
     """Turn outputs without an activation into values or probabilities."""
     activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
@@ -35,7 +43,7 @@ def activated(logits: Any, target: Target) -> Any:
 
 
 def loss_for(
-    target: Target, outputs: int, weights: Mapping[str, float] | None = None
+    target: Target, outputs: int, weights: Mapping[str, float] | None = None, *, members: int = 1
 ) -> str | Callable[[Any, Any], Any]:
     """Return the Keras loss that trains `outputs` columns towards the target.
 
@@ -43,12 +51,15 @@ def loss_for(
         target: What is predicted.
         outputs: Columns of the network's output.
         weights: How much each of several targets counts, by name; 1 where left out.
+        members: How many members the network has.
     """
     if target.parts:
         return _sum_of_losses(target, weights or {})
     if target.kind == "regression":
-        return "mean_absolute_error" if target.loss == "absolute_error" else "mean_squared_error"
-    return "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+        loss = "mean_absolute_error" if target.loss == "absolute_error" else "mean_squared_error"
+    else:
+        loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    return mean_of_members(loss, members, outputs) if members > 1 else loss
 
 
 def _sum_of_losses(target: Target, weights: Mapping[str, float]) -> Callable[[Any, Any], Any]:

@@ -33,7 +33,8 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
             f"the model's output has {model.output_shape[-1]} columns; these targets need {target.outputs} in a row"
         )
     if not model.compiled:
-        loss = loss_for(target, model.output_shape[-1], config.get("loss_weights"))
+        columns, members = model.output_shape[-1], config.get("members", 1)
+        loss = loss_for(target, columns, config.get("loss_weights"), members=members)
         model.compile(optimizer=optimizer(config), loss=loss)
     elif target.of_classes:
         for loss in keras.tree.flatten(model.loss):

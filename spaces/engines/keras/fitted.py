@@ -22,6 +22,7 @@ from spaces.inputs.prepared import (
     Columns,
     Prepared,
 )
+from spaces.layers.members import MemberHeads
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,14 @@ class KerasFitted(InSteps):
         return (padded(read[0], self.widths),)
 
     def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
-        """Return the network's outputs on the target's scale, or as a probability for each class."""
-        return finished(outputs[0], self.scale, self.kind)
+        """Return the network's outputs on the target's scale, or as a probability for each class.
+
+        Those of several members, which stand side by side, are averaged.
+        """
+        (mean,), last = outputs, self.model.layers[-1]
+        if isinstance(last, MemberHeads):
+            mean = mean.reshape(-1, last.members, last.outputs).mean(axis=1)
+        return finished(mean, self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`, `preprocess.skops` and `model.json`."""

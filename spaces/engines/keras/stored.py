@@ -30,7 +30,7 @@ _MODULES = (
 )
 """Where classes stand that a network may be made of; whatever stands below them, too."""
 _OF_KERAS = ("DTypePolicy", "FloatDTypePolicy", "Functional", "Model", "Sequential")
-_OURS = {"sampling": "spaces.layers.sampling", "at_rest": "spaces.layers.at_rest"}
+_OURS = {"sampling": "spaces.layers.sampling", "at_rest": "spaces.layers.at_rest", "members": "spaces.layers.members"}
 _RUN_CODE = ("FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__")
 _VALUES = ("__bytes__", "__complex__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__")
 _CONFIG = "config.json"

@@ -8,7 +8,8 @@ from spaces.inputs.text.networks import text_encoder, text_inputs
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.layers.blocks import hidden, regularizer
-from spaces.layers.heads import activated, head, loss_for
+from spaces.layers.heads import activated, head, loss_for, member_heads
+from spaces.layers.members import Members
 from spaces.rows.signature import Signature
 
 
@@ -16,8 +17,11 @@ def build_dense(config: Config, signature: Signature) -> keras.Model:
     """Build the network of one configuration, uncompiled."""
     assert signature.table is not None
     inputs = keras.Input(signature.table.shape, name="table")
-    x = hidden(inputs, config, regularizer(config["penalty"]), shortcuts=config["residual"])
-    return keras.Model(inputs, head(x, signature.target), name="dense")
+    members = config.get("members", 1)
+    read = Members(members)(inputs) if members > 1 else inputs
+    x = hidden(read, config, regularizer(config["penalty"]), shortcuts=config["residual"])
+    outputs = member_heads(x, signature.target, members) if members > 1 else head(x, signature.target)
+    return keras.Model(inputs, outputs, name="dense")
 
 
 def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:

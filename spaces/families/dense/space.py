@@ -23,6 +23,7 @@ def dense_space(signature: Signature) -> Space:
     smallest = max(16, min(largest // 4, signature.rows // 500))
     return {
         "scaling": Choice(scalings(signature)),
+        "members": 1 if signature.target.parts else Choice([1, 4, 8]),
         "depth": Int(1, 5, default=2),
         "units": Int(16, 1024, log=True, default=128),
         "shape": Choice(["rectangle", "funnel"]),

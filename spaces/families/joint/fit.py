@@ -30,6 +30,7 @@ from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
 from spaces.layers.at_rest import AtRest
 from spaces.layers.heads import activated, loss_for
+from spaces.layers.members import MemberHeads
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 from spaces.rows.target import Target
@@ -197,7 +198,7 @@ def _on_body(correction: keras.Model, body: keras.Model) -> keras.Model:
 
 def last_layer(model: keras.Model) -> keras.layers.Layer:
     """Return the dense layer that ends a network, of a wide-and-deep one that of its deep part."""
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense | MemberHeads)]
     return next((layer for layer in dense if layer.name == "deep"), dense[-1])
 
 

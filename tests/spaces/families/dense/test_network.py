@@ -15,13 +15,16 @@ from spaces.engines.curves import Curve
 from spaces.engines.folds import with_dropped_features
 from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.model import KerasModel
+from spaces.engines.keras.prediction import predict
 from spaces.families.dense.network import build_dense
 from spaces.families.dense.space import dense_space
 from spaces.rows.table import Rows, Table
+from spaces.store import load_fitted
 
 SIGNATURE = Signature((Input("table", "table", (10,)),), (Target("y", "regression"),), rows=1000)
 CONFIG = {
     "scaling": "standard",
+    "members": 1,
     "depth": 2,
     "units": 32,
     "shape": "rectangle",
@@ -160,6 +163,42 @@ def test_the_head_and_the_loss_follow_the_target(target, loss, activation):
     assert model.loss == loss
     assert model.layers[-1].activation is keras.activations.get(activation)
     assert model.output_shape == (None, len(target.classes) if target.kind == "multiclass" else 1)
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_members_are_trained_on_their_own_losses_and_predict_with_their_mean(data, kind, tmp_path):
+    d = data(kind)
+    config = CONFIG | {"members": 4, "depth": 1, "batch_normalization": True}
+    (fitted,) = KerasModel(build_dense, config, d.signature).fit([d.folds[0]], lambda *shown: None)
+    inner = d.folds[0].inner
+    read = fitted.feeds((fitted.prepared.matrix(inner.table),))[0]
+    each = predict(fitted.model, read).reshape(len(inner), 4, -1)
+    assert np.ptp(each, axis=1).max() > 0.01
+    if kind == "regression":
+        losses = (each[..., 0] - ((inner.target - fitted.scale.mean) / fitted.scale.deviation)[:, None]) ** 2
+    else:
+        shares = np.concatenate([1 - each, each], axis=2) if kind == "binary" else each
+        losses = -np.log(np.take_along_axis(shares, inner.target[:, None, None], axis=2))
+    assert min(fitted.curves[Curve("loss", "validation")]) == pytest.approx(np.mean(losses), rel=1e-4)
+    mean = fitted.predict(d.new)
+    assert mean.shape == (25, d.signature.target.outputs)
+    np.testing.assert_allclose(fitted.predict(inner.table)[:, -1], finished_mean(fitted, each), rtol=1e-5)
+    fitted.save(tmp_path)
+    np.testing.assert_allclose(load_fitted(tmp_path).predict(d.new), mean, rtol=1e-5)
+
+
+def finished_mean(fitted: Any, each: Any) -> Any:
+    mean = each[..., -1].mean(axis=1)
+    return mean * fitted.scale.deviation + fitted.scale.mean if fitted.kind == "regression" else mean
+
+
+def test_members_share_their_hidden_layers():
+    one, four = network(), network(members=4)
+    assert [layer.units for layer in layers(four, "Dense")] == [32, 32]
+    assert four.count_params() == 4 * 10 + (one.count_params() - 33) + 4 * 33
+    signs = four.layers[1].factors.numpy()
+    assert set(np.unique(signs)) == {-1.0, 1.0}
+    assert len(np.unique(signs, axis=0)) == 4
 
 
 def trained(data: Any, **changes: Any) -> Any:
