@@ -72,9 +72,10 @@ class KerasFitted(InSteps):
 
         Those of several members, which stand side by side, are averaged.
         """
-        (mean,), last = outputs, self.model.layers[-1]
-        if isinstance(last, MemberHeads):
-            mean = mean.reshape(-1, last.members, last.outputs).mean(axis=1)
+        (mean,) = outputs
+        for layer in self.model.layers:
+            if isinstance(layer, MemberHeads):
+                mean = mean.reshape(-1, layer.members, layer.outputs).mean(axis=1)
         return finished(mean, self.scale, self.kind)
 
     def save(self, folder: Path) -> None:
