@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -9,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+_FULL = (os.strerror(errno.ENOSPC), "disk is full")  # Keras and XGBoost hand on the first, SQLite says the second
 
 
 @contextmanager
@@ -58,6 +61,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a file that is whole or not there."""
     with replaced(path) as part:
         part.write_text(text)
+
+
+def lacks_room(error: BaseException) -> bool:
+    """Return whether an error says that a disk is full, or a quota used up, whichever library says it."""
+    said = str(error)
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(one in said for one in _FULL)
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:

@@ -21,16 +21,18 @@ from tuner.derived_command import DerivedCommand
 @own_code
 def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
+    from tuner.archive.room import said_when_full
     from tuner.study import load_study
 
     check_method_name(given["method"] or "auto")
     study = load_study(folder)
     study.must_be_writable("in Python, tuner.load_study(folder).ensemble().save(elsewhere) writes nothing there")
-    combined = study.ensemble(**told(given))
-    if refit:
-        combined = combined.refit()
-    report = combined.test() if test else combined.report()
-    combined.save(study.folder / "ensemble")
+    with said_when_full(study.folder):
+        combined = study.ensemble(**told(given))
+        if refit:
+            combined = combined.refit()
+        report = combined.test() if test else combined.report()
+        combined.save(study.folder / "ensemble")
     if form == "table":
         show_steps(combined.explain())
     show_report(report, form)

@@ -158,9 +158,11 @@ def report(folder: Path, output: Path | None, opened: bool) -> None:
     """Write a page about a study: data, trials, ensemble, errors, columns; it needs no network."""
     import webbrowser
 
+    from tuner.archive.room import said_when_full
     from tuner.study import load_study
 
-    written = load_study(folder).report(output)
+    with said_when_full(folder, place=output):
+        written = load_study(folder).report(output)
     click.echo(str(written))
     if opened:
         webbrowser.open(written.resolve().as_uri())

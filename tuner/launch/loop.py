@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 import threading
@@ -216,6 +217,8 @@ class Launch:
         job, outcome = finished
         if outcome is None:
             outcome = sealed(Path(job.folder))
+        elif outcome.reason == "disk":
+            raise OSError(errno.ENOSPC, outcome.error)
         if outcome is None:
             self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
             if self._ends:  # the same call takes it up again

@@ -19,6 +19,7 @@ import filelock
 from spaces.families.catalog import BASELINE
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.explained import explain
+from tuner.archive.room import said_when_full
 from tuner.archive.study_folder import StudyError, read_study_file
 from tuner.launch.driver_log import NAME as LOG
 from tuner.launch.driver_log import DriverLog
@@ -114,6 +115,7 @@ def tune(
 
     Raises:
         ValueError: An argument, a space, a metric or the folder cannot be used; nothing was started.
+        NoRoom: The disk is full. The same call continues when there is room.
         Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
     """
     began = clock.monotonic()
@@ -141,7 +143,7 @@ def tune(
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
-    with _locked(place):
+    with said_when_full(place), _locked(place):
         fresh = not (place / "study.json").exists()
         with (
             begun_or_continued(

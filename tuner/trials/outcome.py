@@ -59,7 +59,7 @@ class Outcome:
         started: When, in seconds since 1970.
         attempt: Which attempt this was.
         error: Why it failed, or which step pruned it.
-        reason: The failure in one word: error, nan, memory, time, died.
+        reason: The failure in one word: error, nan, memory, time, died; or disk, which is not the trial's.
         gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
         stopped: After how many epochs, rounds or trees the clock stopped each fold; None where it ended by itself.
         inner_values: The deciding metric on the inner rows of each fold but the last, where these are watched.
@@ -116,6 +116,11 @@ def begin_here(folder: Path) -> None:
     """Note that an attempt runs in the driver's own process: where that ends, the trial may be why."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _HERE).write_text(str(_folds_done(folder.parent)))
+
+
+def not_its_fault(folder: Path) -> None:
+    """Take back that an attempt runs in the driver's own process."""
+    (folder / _HERE).unlink(missing_ok=True)
 
 
 def ended_here(trial: Path) -> int:

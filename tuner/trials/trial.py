@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fitted, Fold, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
+from spaces.machine.disk import lacks_room
 from spaces.machine.peak import begin_peak, peak_bytes
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
@@ -25,7 +26,7 @@ from tuner.scoring.score import Score, Undefined, mean_scores, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
-from tuner.trials.outcome import Job, Outcome, seal
+from tuner.trials.outcome import Job, Outcome, not_its_fault, seal
 from tuner.trials.pace import Pace
 from tuner.trials.scored_folds import scored_folds
 from tuner.trials.sealed_folds import SealedFold, take_over, unseal
@@ -91,6 +92,8 @@ def run_trial(
     except OutOfTime as error:
         outcome = Outcome("failed", error=str(error), reason="time")
     except (Exception, SystemExit) as error:  # the one place where anything may go wrong and the study must go on
+        if lacks_room(error):
+            return _not_its_fault(folder, error)
         out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
         text = f"{type(error).__name__}: {str(error).strip()[:500]}"
         outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
@@ -98,9 +101,20 @@ def run_trial(
             (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
     outcome = replace(outcome, memory=peak_bytes())
-    seal(folder, outcome)
+    try:
+        seal(folder, outcome)
+    except OSError as error:
+        if lacks_room(error):
+            return _not_its_fault(folder, error)
+        raise
     unseal(folder)
     return outcome
+
+
+def _not_its_fault(folder: Path, error: BaseException) -> Outcome:
+    """Return that the disk was full; nothing is sealed, so the trial is run again."""
+    not_its_fault(folder)
+    return Outcome("failed", error=str(error), reason="disk")
 
 
 def _train(
