@@ -6,6 +6,7 @@ import functools
 import importlib
 import operator
 import re
+from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
@@ -86,7 +87,7 @@ class _NumberOrText(click.ParamType[float | str]):
     name = "number or text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        try:
-            return float(value)
-        except ValueError:
-            return str(value)
+        for kind in (int, float):
+            with suppress(ValueError):
+                return kind(value)
+        return str(value)

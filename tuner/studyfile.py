@@ -29,6 +29,7 @@ from tuner.scoring.metrics import ITSELF_METRICS
 from tuner.study import Study
 from tuner.task.splits import Split
 from tuner.task.task import Task
+from tuner.trials.ray_cluster import RayCluster
 
 _BUDGET = ("trials", "time", "trial_time", "max_failures", "turns")
 _STATED = ("data", "target", "text", "seed")  # by the study file itself, or in another section
@@ -42,7 +43,7 @@ class StudyFileError(ValueError):
 _tune = options_of(tune, without=["task", "families", "folder"])
 StudySection = section(
     "StudySection",
-    {name: option for name, option in _tune.items() if name not in _BUDGET},
+    {name: option for name, option in _tune.items() if name not in (*_BUDGET, "ray")},
     name=(Annotated[str, Field(min_length=1, pattern=r"^[\w-][\w.-]*$")], ...),
 )
 BudgetSection = section("BudgetSection", {name: _tune[name] for name in _BUDGET})
@@ -59,6 +60,7 @@ DataSection = section(
     language=(LanguageSection | None, None),
     series=(SeriesSection | None, None),
 )
+RaySection = section("RaySection", options_of(RayCluster))
 EnsembleSection = section("EnsembleSection", options_of(Study.ensemble, without=["self"]))
 
 
@@ -69,12 +71,14 @@ _File = section(
     budget=(BudgetSection, Field(default_factory=BudgetSection)),
     data=(DataSection, ...),
     families=(dict[str, dict[str, Any]], {}),
+    ray=(RaySection | None, None),
     ensemble=(EnsembleSection, Field(default_factory=EnsembleSection)),
 )
 SECTIONS = {
     "study": StudySection,
     "budget": BudgetSection,
     "data": DataSection,
+    "ray": RaySection,
     "ensemble": EnsembleSection,
     "data.split": SplitSection,
     "data.series": SeriesSection,
@@ -155,7 +159,7 @@ def checked(raw: Mapping[str, Any]) -> StudyFile:
         file = _File.model_validate(raw).model_dump(exclude_unset=True)
     except ValidationError as error:
         raise StudyFileError("\n".join(_explain(dict(e)) for e in error.errors())) from None
-    launch = {**file["study"], **file.get("budget", {})}
+    launch = {**file["study"], **file.get("budget", {}), **({"ray": file["ray"]} if "ray" in file else {})}
     return StudyFile(launch.pop("name"), launch, file["data"], file.get("families", {}), file.get("ensemble", {}))
 
 
@@ -276,7 +280,7 @@ def _imported(where: Any, key: str, folder: Path) -> Any:
 
 
 def _explain(error: Mapping[str, Any]) -> str:
-    kinds = ("str", "float", "int", "SplitSection")  # of a union: no part of the file
+    kinds = ("str", "float", "int", "constrained-int", "literal['ray']", "SplitSection")  # of a union: not in the file
     *parents, last = [part for part in error["loc"] if isinstance(part, str) and part not in kinds]
     place = f"[{'.'.join(parents)}] " if parents else ""
     if error["type"] == "extra_forbidden":

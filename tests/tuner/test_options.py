@@ -16,7 +16,16 @@ from tuner.derived_command import DerivedCommand
 from tuner.launch.tune import tune
 from tuner.options import options_of, section
 from tuner.study import Study
-from tuner.studyfile import BudgetSection, EnsembleSection, StudyFileError, StudySection, checked, read_study_toml
+from tuner.studyfile import (
+    BudgetSection,
+    EnsembleSection,
+    RaySection,
+    StudyFileError,
+    StudySection,
+    checked,
+    read_study_toml,
+)
+from tuner.trials.ray_cluster import RayCluster
 
 
 def search(
@@ -104,7 +113,8 @@ def test_a_command_takes_the_same():
 
 def test_the_study_file_takes_every_argument_of_tune_and_of_the_ensemble():
     launch = {*StudySection.model_fields, *BudgetSection.model_fields} - {"name"}
-    assert launch == set(options_of(tune, without=["task", "families", "folder"]))
+    assert launch == set(options_of(tune, without=["task", "families", "folder", "ray"]))
+    assert set(RaySection.model_fields) == set(options_of(RayCluster))
     assert set(EnsembleSection.model_fields) == set(options_of(Study.ensemble, without=["self"]))
     assert {"disk", "seeds", "max_mb"} <= {*launch, *EnsembleSection.model_fields}
 
@@ -128,11 +138,11 @@ def test_what_the_file_gives_is_handed_over_as_it_is(tmp_path):
     (tmp_path / "oil.toml").write_text(text)
     file = read_study_toml(tmp_path / "oil.toml")
     assert (file.name, file.seed) == ("oil", 0)
-    assert file.launch == {"tracking": None, "disk": 1e9, "time": "20m"}
+    assert file.launch == {"tracking": "none", "disk": 1e9, "time": "20m"}
     assert file.data == {"train": "oil.csv", "target": "price", "split": {"folds": 3}}
     assert file.ensemble == {"method": "greedy", "seeds": 2}
     other = read_study_toml(tmp_path / "oil.toml", time=90.0, trials=2, seed=7)
-    assert other.launch == {"tracking": None, "disk": 1e9, "time": 90.0, "trials": 2, "seed": 7}
+    assert other.launch == {"tracking": "none", "disk": 1e9, "time": 90.0, "trials": 2, "seed": 7}
     with pytest.raises(StudyFileError, match=r"oil.toml: \[budget\] trials: .* greater than or equal to 1, got 0"):
         read_study_toml(tmp_path / "oil.toml", trials=0)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.common import say, with_exit_codes
+from tuner.commands.common import FAILED, say, with_exit_codes
 
 if TYPE_CHECKING:
     from tuner.task.task import Task
@@ -86,12 +87,36 @@ def _quoted(text: str) -> str:
 
 
 @click.command()
+@click.option("--cluster", metavar="ADDRESS", help="Ask every node of a Ray cluster too, such as 10.0.0.1:6379.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(), help="The folder that nodes are to share.")
 @with_exit_codes
-def doctor() -> None:
-    """Say what this computer has: versions, cores, memory, disk, and where things are kept."""
+def doctor(cluster: str | None, folder: Path) -> None:
+    """Say what this computer has: versions, cores, memory, disk, and where things are kept.
+
+    With --cluster, a probe is written and read in the folder from every node, and versions are compared. Exits with 1
+    where a node cannot run trials.
+
+    Example: tuner doctor --cluster 10.0.0.1:6379 --folder /shared/runs
+    """
     from tuner.archive.report import print_table
 
     print_table("This computer", ["what", "found"], [[name, value] for name, value in _findings().items()])
+    if cluster is not None:
+        rows = _nodes(cluster, folder.absolute())
+        print_table(f"Nodes of {cluster}", ["node", "folder", "versions"], rows)
+        if any(row[1:] != ["shared", "the same"] for row in rows):
+            sys.exit(FAILED)
+
+
+def _nodes(address: str, folder: Path) -> list[list[str]]:
+    """Return what each node of a cluster finds: its name, whether it shares the folder, what is not the same there."""
+    from tuner.trials.ray_cluster import ask_nodes, connected, differences, versions_here
+
+    with connected(address):
+        return [
+            [one.host, one.complaint or "shared", "; ".join(differences(versions_here(), one.versions)) or "the same"]
+            for one in ask_nodes(folder)
+        ]
 
 
 def _findings() -> dict[str, Any]:

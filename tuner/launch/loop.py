@@ -22,6 +22,7 @@ from tuner.archive.study_folder import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch import on_trial
 from tuner.launch.page import StudyPage
+from tuner.launch.places import slots_of, with_workers
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
 from tuner.search.early_end import is_beaten, not_begun, stands_still
@@ -31,9 +32,7 @@ from tuner.seeds import derive_seed
 from tuner.study import Study
 from tuner.tracking.client import remember
 from tuner.tracking.tracker import Epochs, Tracker
-from tuner.trials.inline_slots import InlineSlots
 from tuner.trials.outcome import Job, Outcome, ended_here, seal, sealed
-from tuner.trials.process_slots import ProcessSlots
 from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
 from tuner.trials.trial import RUNGS
@@ -76,13 +75,14 @@ class Launch:
 
     def run(self, tracking: str | None, constants: Mapping[str, Any]) -> None:
         """Run until a limit is reached."""
-        slots = self._slots()
+        slots = slots_of(self._study, self._plan, on_report=self._on_report, on_epochs=self._on_epochs)
         self._tracker = self._make_tracker(tracking, constants)
         limit = "failed"
         self._display.start(self._done())
         try:
             with _interruptible(self._interrupt):
                 slots.start()
+                self._plan = with_workers(self._plan, slots)
                 self._asked_to_stop()  # of an earlier launch
                 self._settle()
                 limit = self._loop(slots)
@@ -302,23 +302,6 @@ class Launch:
 
     def _baseline_asked(self) -> bool:
         return bool(self._ledger.trials(BASELINE))
-
-    def _slots(self) -> Slots:
-        hooks: dict[str, Any] = {
-            "on_report": self._on_report,
-            "on_epochs": self._on_epochs,
-        }
-        if self._plan.workers == 0:
-            return InlineSlots(self._study.task, self._plan.families, **hooks)
-        folder = self._study.folder.resolve()
-        return ProcessSlots(
-            self._study.task,
-            self._plan.families,
-            workers=self._plan.workers,
-            folder=folder,
-            hidden=self._ledger.secrets,
-            **hooks,
-        )
 
     def _on_report(self, job: Job, step: int, value: float) -> bool:
         """Return whether the pruner stops a trial, or no further fold is trained as it is beaten already."""

@@ -25,6 +25,7 @@ from tuner.search.stores import checked as checked_ledger
 from tuner.search.turns import RULES, Rule
 from tuner.task.task import Task
 from tuner.tracking.shown import CurvesShown, TrialsShown
+from tuner.trials.ray_cluster import RayCluster, checked_cluster
 from tuner.trials.scored_folds import check_metrics
 
 DEFAULT_TRIALS = 40
@@ -62,7 +63,7 @@ class Plan:
         starts: The points with which they begin.
         weights: How often a family's turn comes.
         budget: When the study ends.
-        workers: Worker processes; 0 for none.
+        workers: How many trials run at once in processes of their own; 0 for none.
         seed: The study's seed.
         log_curves: Which curves MLflow shows.
         log_trials: Which trials have runs of their own in MLflow.
@@ -70,6 +71,7 @@ class Plan:
         said: What there is to say of an earlier study that this one begins like.
         on_trial: The user's functions that are called after each trial.
         ledger: The database that keeps the ledger, without a password; None for a file, or what the study has.
+        cluster: The cluster on which trials run, or None.
     """
 
     families: dict[str, Family]
@@ -85,6 +87,7 @@ class Plan:
     said: str = ""
     on_trial: tuple[OnTrial, ...] = ()
     ledger: str | None = None
+    cluster: RayCluster | None = None
 
 
 def make_plan(
@@ -109,6 +112,7 @@ def make_plan(
     on_trial: OnTrial | Sequence[OnTrial] | None,
     callbacks: Sequence[Any],
     ledger: str | None,
+    ray: Mapping[str, Any] | None,
 ) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
 
@@ -118,7 +122,8 @@ def make_plan(
     budget = _budget(trials, time, trial_time, max_failures=max_failures, turns=turns)
     chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
-    n_workers = _workers(workers)
+    cluster = checked_cluster(workers, ray)
+    n_workers = _workers(workers) if cluster is None else cluster.slots or 1
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     each_weight = _weights(weights, list(chosen))
@@ -147,6 +152,7 @@ def make_plan(
         said,
         checked(on_trial),
         checked_ledger(ledger),
+        cluster,
     )
 
 
@@ -231,7 +237,7 @@ def _workers(workers: int | None) -> int:
     if workers is None:
         return 0 if sys.platform == "win32" else min(cores(), 8)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
-        raise ValueError(f"workers must be a whole number of at least 0, got {workers!r}")
+        raise ValueError(f'workers must be a whole number of at least 0, or "ray", got {workers!r}')
     if workers and sys.platform == "win32":
         raise ValueError("worker processes need Linux or macOS: use workers=0 here")
     return workers

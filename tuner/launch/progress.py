@@ -141,9 +141,10 @@ class Display:
             return Text(str(outcome.error), "dim")
         return Text.assemble((f"failed ({outcome.reason})", "red"), f": {outcome.error}")
 
-    def say(self, message: str) -> None:
-        """Print a message."""
-        self._print(Text(message))
+    def say(self, *messages: str) -> None:
+        """Print messages, each on a line of its own."""
+        for message in messages:
+            self._print(Text(message))
 
     def _print(self, text: Text) -> None:
         """Print a line; where nobody can read it any more, be silent from then on."""

@@ -12,7 +12,7 @@ import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 
@@ -50,7 +50,8 @@ def tune(
     time: Duration | None = None,
     trial_time: Duration | None = None,
     max_failures: Count | None = None,
-    workers: Natural | None = None,
+    workers: Natural | Literal["ray"] | None = None,
+    ray: Mapping[str, Any] | None = None,
     seed: Natural = 0,
     folder: str | Path | None = None,
     ledger: str | None = None,
@@ -86,7 +87,9 @@ def tune(
         trial_time: Stop the training of a trial after so long, and keep the best so far of every fold. Only what hangs
             is killed, 30 seconds later or half as much again.
         max_failures: Stop after so many failed trials.
-        workers: Worker processes, each with its share of the cores; 0 runs everything in this process.
+        workers: Worker processes, each with its share of the cores; 0 runs everything in this process,
+            and `"ray"` trials on a cluster of Ray, whose nodes share the study's folder.
+        ray: The cluster, with `workers="ray"`: `address`, `slots` and `resources` (see docs/cluster.md).
         seed: Everything random about the trials is derived from it.
         folder: Where to keep the study; under `runs/`, named after target and data, when left out.
         ledger: A PostgreSQL database that keeps what was asked and told, in place of a file in the folder: its address
@@ -140,6 +143,7 @@ def tune(
         on_trial=on_trial,
         callbacks=callbacks,
         ledger=ledger,
+        ray=ray,
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
@@ -161,8 +165,7 @@ def tune(
         ):
             display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
             launch = Launch(study, plan, display, disk=disk, began=began)
-            for line in [*_first_words(task, plan, shown if fresh else None), *changed]:
-                display.say(line)
+            display.say(*_first_words(task, plan, shown if fresh else None), *changed)
             if fresh:
                 _check_or_forget(launch, study)
             explain(study)
@@ -205,7 +208,8 @@ def understood(task: Task, plan: Plan, folder: Path) -> str:
     trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
     time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:g} seconds"
     budget = ", or ".join(limit for limit in (trials, time) if limit)
-    return f"{task}\n  families {families}\n  budget  {budget}, {plan.workers} workers\n  folder  {folder}"
+    where = f"{plan.workers} workers" if plan.cluster is None else "on a cluster of Ray"
+    return f"{task}\n  families {families}\n  budget  {budget}, {where}\n  folder  {folder}"
 
 
 def _first_words(task: Task, plan: Plan, folder: Path | None) -> Iterator[str]:

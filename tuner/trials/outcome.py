@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,6 +106,18 @@ def trial_name(family: str, number: int) -> str:
     'dense-000017'
     """
     return f"{family}-{number:06d}"
+
+
+def killed(job: Job) -> Outcome:
+    """Return the outcome of a trial that was killed just now, as it did not stop when its time was over."""
+    return Outcome(
+        "failed",
+        error=f"killed {job.patience:.0f} seconds after it began: it was to stop after {job.seconds:.0f}",
+        reason="time",
+        seconds=job.patience,
+        started=time.time() - job.patience,
+        attempt=job.attempt,
+    )
 
 
 def seal(folder: Path, outcome: Outcome) -> None:

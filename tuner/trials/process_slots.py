@@ -21,11 +21,10 @@ from spaces.families.family import Family
 from spaces.machine.cores import cores
 from tuner.scoring.metrics import own_metrics
 from tuner.task.task import Task
-from tuner.trials.outcome import Job, Outcome
+from tuner.trials.outcome import Job, killed
 from tuner.trials.slots import Finished, OnEpochs, OnReport
-from tuner.trials.worker import Setup, pack
+from tuner.trials.worker import RECYCLE_BYTES, Setup, pack
 
-RECYCLE_BYTES = 512 * 1024**2
 _STARTS_BEFORE_GIVING_UP = 3
 _KILLS_BEFORE_GIVING_UP = 20
 
@@ -108,16 +107,7 @@ class ProcessSlots:
                 finished += self._bury(worker)
                 continue
             if worker.job is not None and time.monotonic() > worker.deadline:
-                seconds = worker.job.patience
-                outcome = Outcome(
-                    "failed",
-                    error=f"killed {seconds:.0f} seconds after it began: it was to stop after {worker.job.seconds:.0f}",
-                    reason="time",
-                    seconds=seconds,
-                    started=time.time() - seconds,
-                    attempt=worker.job.attempt,
-                )
-                finished.append(Finished(worker.job, outcome))
+                finished.append(Finished(worker.job, killed(worker.job)))
                 self._replace(worker)
         return finished
 

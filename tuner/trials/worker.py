@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 
@@ -36,6 +36,7 @@ from tuner.trials.outcome import Job, Outcome
 from tuner.trials.trial import run_trial
 
 _LOG_EVERY_SECONDS = 2.0
+RECYCLE_BYTES = 512 * 1024**2  # a worker that has grown so much is replaced
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,20 @@ def pack(families: Mapping[str, Family], metrics: list[Metric]) -> bytes:
     return packed
 
 
+class Channel(Protocol):
+    """What carries a conversation: a connection to another process, or queues within one."""
+
+    def send(self, obj: Any, /) -> None:
+        """Send."""
+
+    def recv(self) -> Any:
+        """Wait for what is sent; raise `EOFError` or `OSError` when nobody is there any more."""
+
+
 class Session:
     """A worker's end of the conversation."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Channel) -> None:
         self._connection = connection
         self._inbox: queue.Queue[Any] = queue.Queue()
         self._epochs: list[tuple[int, int, dict[str, float], float]] = []
@@ -115,6 +126,11 @@ def main(descriptor: int) -> None:
     os.register_at_fork(after_in_child=lambda: _leave_to_the_worker(descriptor))
     session = Session(Connection(descriptor))
     session.listen()
+    serve(session)
+
+
+def serve(session: Session) -> None:
+    """Hear the setup, and run jobs until told to stop."""
     setup: Setup = session.receive()
     sys.path[:] = setup.path
     hand_over(setup.kinds)

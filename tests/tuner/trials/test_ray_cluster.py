@@ -1,0 +1,95 @@
+"""Studies on a cluster of Ray."""
+
+import signal
+
+import pytest
+from click.testing import CliRunner
+from drive import FAMILIES
+from killing import check_whole, finish, proposals, start, wait_for
+from small import make_frame
+
+import tuner
+from tuner.cli import main
+from tuner.trials.ray_cluster import ClusterError, checked_cluster, differences, look, versions_here
+
+
+@pytest.fixture
+def cluster():
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
+    from ray_nodes import cluster_of
+
+    with cluster_of(2) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize(
+    ("workers", "given", "what"),
+    [
+        (2, {"slots": 1}, 'ray says where trials run with workers="ray", got workers=2'),
+        ("ray", {"adress": "a"}, "ray has no 'adress': it takes address, slots, resources"),
+        ("ray", {"slots": 0}, "ray: slots must be a whole number of at least 1, got 0"),
+        ("ray", {"resources": {"CPU": 0}}, "ray: resources: CPU must be more than 0, got 0"),
+    ],
+)
+def test_what_cannot_be_a_cluster_is_refused(workers, given, what):
+    with pytest.raises(ClusterError) as refused:
+        checked_cluster(workers, given)
+    assert str(refused.value) == what
+
+
+def test_a_node_says_whether_it_shares_the_folder(tmp_path):
+    (tmp_path / "probe").mkdir()
+    (tmp_path / "probe" / "token").write_text("one")
+    assert look(str(tmp_path / "probe"), "one", answer="here")[2] is None
+    assert (tmp_path / "probe" / "here").exists()
+    assert look(str(tmp_path / "probe"), "other", answer="here")[2] == f"in {tmp_path} there are other files"
+    assert look(str(tmp_path / "no" / "probe"), "one", answer="x")[2] == f"{tmp_path / 'no'} cannot be reached from it"
+    assert not differences(versions_here(), versions_here())
+
+
+def tuned(folder, cluster, trials, **ray):
+    task = tuner.Task(make_frame(), "label", split={"kind": "stratified", "folds": 3})
+    return tuner.tune(
+        task, FAMILIES, trials=trials, seed=9, folder=folder, tracking=None, progress=False, sampler="optuna.tpe",
+        turns="trials", workers="ray", ray={"address": cluster.address, **ray},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_one_slot_of_a_cluster_proposes_and_finds_what_a_local_run_does(cluster, tmp_path):
+    far = tuned(tmp_path / "far", cluster, 4, slots=1)
+    finish(tmp_path / "near", 1, "none", 4)
+    near = tuner.load_study(tmp_path / "near")
+    assert proposals(far) == proposals(near)
+    assert {t.name: t.value for t in far.trials} == pytest.approx({t.name: t.value for t in near.trials})
+    assert far.ensemble("uniform").members
+
+
+@pytest.mark.slow
+def test_a_killed_driver_loses_and_repeats_nothing_on_a_cluster(cluster, tmp_path):
+    folder = tmp_path / "s"
+    driver = start(folder, "ray", "none", 6, "none", cluster.address)
+    assert wait_for(lambda: len(list((folder / "trials").glob("*/1/result.json"))) >= 2, 120)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    finish(folder, "ray", "none", 6, "none", cluster.address)
+    check_whole(folder, "none", 6)
+
+
+@pytest.mark.slow
+def test_doctor_asks_every_node(cluster, tmp_path):
+    done = CliRunner().invoke(main, ["doctor", "--cluster", cluster.address, "--folder", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("the same") == 3, "the head and two nodes"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_cluster_that_does_not_answer_is_a_sentence(tmp_path):
+    pytest.importorskip("ray")
+
+    class Nowhere:
+        address = "127.0.0.1:1"
+
+    with pytest.raises(ClusterError, match=r"no cluster of Ray answers at 127\.0\.0\.1:1"):
+        tuned(tmp_path / "s", Nowhere, 2)

@@ -1,0 +1,191 @@
+"""Every kind of slots keeps the same contract."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from small import SMALL_XGBOOST, make_frame
+
+import tuner
+from spaces import Family, defaults, narrow
+from spaces.engines.engine import SKLEARN
+from spaces.families.catalog import FAMILIES
+from tuner.trials import outcome as outcomes
+from tuner.trials.inline_slots import InlineSlots
+from tuner.trials.outcome import Job, sealed
+from tuner.trials.process_slots import ProcessSlots
+from tuner.trials.trial import RUNGS
+
+SECONDS = 120
+RAY = pytest.param("ray", marks=pytest.mark.slow)
+ALL = pytest.mark.parametrize("kind", ["inline", "process", RAY], indirect=True)
+APART = pytest.mark.parametrize("kind", ["process", RAY], indirect=True)  # from the driver's process
+
+
+@pytest.fixture(scope="module")
+def task():
+    return tuner.Task(make_frame(), "label", split={"kind": "stratified", "folds": 3})
+
+
+def toy():
+    """A family that does what its configuration says; made here, as workers do not have the module of the tests."""
+
+    class Nonsense:
+        stops_early = False
+
+        def fit(self, folds, watch):
+            for _ in folds:
+                yield Nothing()
+
+    class Nothing:
+        curves = {}  # noqa: RUF012
+
+        def predict(self, table):
+            return np.full((len(table), 1), np.nan)
+
+    def build(config, signature):
+        match config["do"]:
+            case "raise":
+                raise LookupError("as I was told [not markup]")
+            case "exit":
+                os._exit(137)
+            case "sleep":
+                time.sleep(600)
+        return Nonsense()
+
+    return Family("toy", lambda signature: {}, build, (SKLEARN,))
+
+
+@pytest.fixture
+def kind(request):
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
+        from ray_nodes import cluster_of
+
+        with cluster_of(1) as cluster:
+            yield "ray", cluster.address
+    else:
+        yield request.param, None
+
+
+class Run:
+    """Slots of a kind, and what was reported to them."""
+
+    def __init__(self, kind, task, folder, *, prune_at=None):
+        name, address = kind
+        self.task, self.folder, self.heard, self.prune_at = task, folder, [], prune_at
+        self.families = {"toy": toy()} | {name: FAMILIES[name] for name in ("linear", "xgboost")}
+        hooks = {"on_report": self.on_report, "on_epochs": lambda job, epochs: None}
+        task.save(folder / "data")
+        if name == "inline":
+            self.slots = InlineSlots(task, self.families, **hooks)
+        elif name == "process":
+            self.slots = ProcessSlots(task, self.families, workers=1, folder=folder, **hooks)
+        else:
+            from tuner.trials.ray_cluster import RayCluster
+            from tuner.trials.ray_slots import RaySlots
+
+            cluster = RayCluster(address, slots=1)
+            self.slots = RaySlots(task, self.families, cluster=cluster, folder=folder, **hooks)
+
+    def __enter__(self):
+        self.slots.start()
+        return self
+
+    def __exit__(self, *_):
+        self.slots.kill()
+
+    def on_report(self, job, step, value):
+        self.heard.append((job.number, step))
+        return step == self.prune_at
+
+    def submit(self, family, number, config, **given):
+        until = time.monotonic() + SECONDS
+        while not self.slots.free():
+            assert not self.slots.poll(0.2)
+            assert time.monotonic() < until, "no slot is free"
+        place = self.folder / "trials" / f"{family}-{number}" / "1"
+        self.slots.submit(Job(family, number, 1, config, 7, str(place), **given))
+        return place
+
+    def ended(self):
+        until = time.monotonic() + SECONDS
+        while not (finished := self.slots.poll(0.2)):
+            assert time.monotonic() < until, "nothing ended"
+        (one,) = finished
+        return one
+
+    def config(self, family, changes=None):
+        return defaults(narrow(FAMILIES[family].space(self.task.signature), changes or {}))
+
+
+@ALL
+def test_jobs_end_in_order_sealed_and_what_goes_wrong_is_their_outcome(kind, task, tmp_path):
+    with Run(kind, task, tmp_path) as run:
+        given = [("linear", None), ("toy", "raise"), ("toy", "nan"), ("linear", None)]
+        ends = []
+        for number, (family, do) in enumerate(given):
+            place = run.submit(family, number, {"do": do} if do else run.config(family))
+            assert run.slots.free() == 0
+            ends.append(run.ended())
+            assert sealed(place) == ends[-1].outcome
+        assert [end.job.number for end in ends] == [0, 1, 2, 3]
+        assert [end.outcome.state for end in ends] == ["complete", "failed", "failed", "complete"]
+        assert [end.outcome.reason for end in ends] == [None, "error", "nan", None]
+        assert ends[1].outcome.error == "LookupError: as I was told [not markup]"
+        assert ends[0].outcome.fold_values == ends[3].outcome.fold_values
+
+
+@ALL
+def test_reports_come_in_order_and_the_decision_is_obeyed(kind, task, tmp_path):
+    with Run(kind, task, tmp_path, prune_at=len(RUNGS)) as run:
+        run.submit("xgboost", 0, run.config("xgboost", SMALL_XGBOOST))
+        outcome = run.ended().outcome
+        steps = [step for number, step in run.heard if number == 0]
+        assert steps == sorted(set(steps))
+        assert len(steps) > 2
+        assert steps[-1] == len(RUNGS), "nothing is reported after the decision"
+        assert (outcome.state, outcome.error) == ("pruned", f"pruned at step {len(RUNGS)}")
+
+
+@APART
+def test_a_worker_that_is_gone_costs_its_job_alone(kind, task, tmp_path):
+    with Run(kind, task, tmp_path) as run:
+        place = run.submit("toy", 0, {"do": "exit"})
+        assert run.ended() == (Job("toy", 0, 1, {"do": "exit"}, 7, str(place)), None)
+        run.submit("linear", 1, run.config("linear"))
+        assert run.ended().outcome.state == "complete"
+
+
+@APART
+def test_a_job_that_hangs_is_ended_when_its_patience_is_over(kind, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(outcomes, "_GRACE_SECONDS", 0.5)
+    with Run(kind, task, tmp_path) as run:
+        run.submit("toy", 0, {"do": "sleep"}, seconds=0.5)
+        assert run.ended().outcome.reason == "time"
+        run.submit("linear", 1, run.config("linear"))
+        assert run.ended().outcome.state == "complete"
+
+
+@ALL
+def test_killed_slots_have_no_room_and_no_job(kind, task, tmp_path):
+    with Run(kind, task, tmp_path) as run:
+        run.submit("toy", 0, {"do": "sleep"})
+        run.slots.kill()
+        assert run.slots.poll(0.1) == []
+        run.slots.kill()
+        run.slots.close()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_lost_cuts_its_trial_off(task, tmp_path):
+    pytest.importorskip("ray")
+    from ray_nodes import cluster_of
+
+    with cluster_of(2) as cluster, Run(("ray", cluster.address), task, tmp_path) as run:
+        run.submit("toy", 0, {"do": "sleep"})
+        cluster.lose_the_node_that_is_busy()
+        assert run.ended().outcome is None
+        run.submit("linear", 1, run.config("linear"))
+        assert run.ended().outcome.state == "complete"
