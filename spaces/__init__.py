@@ -1,6 +1,7 @@
 """What may be built: a language of search spaces, and families of models over it."""
 
 import os
+import warnings
 
 from spaces.engines.contract import Fitted, Fold, Model
 from spaces.engines.engine import Engine
@@ -19,6 +20,8 @@ from spaces.rows.target import Target
 # TensorFlow writes pages about CPU instructions and missing GPUs to standard error; it reads this when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import_quietly("tensorflow")
+# Optuna imports tqdm, whose bars nobody here uses, and which complains in notebooks.
+warnings.filterwarnings("ignore", "IProgress not found")
 
 __all__ = [
     "FAMILIES",

@@ -86,6 +86,8 @@ __all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return importlib.import_module("tuner.plots")
     if name not in _WHERE:
         raise AttributeError(f"module 'tuner' has no attribute {name!r}")
     return getattr(importlib.import_module(_WHERE[name]), name)

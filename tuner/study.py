@@ -18,6 +18,7 @@ from spaces.html import facts, folded, table
 from spaces.inputs.kinds import hand_over
 from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import write_text
+from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.report import compact, leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
@@ -78,6 +79,7 @@ class Study(Archive):
 
         return best_models(self, n)
 
+    @briefly
     def model(self, name: str) -> StudyModel:
         """Return the model of a trial, such as `"dense-000003"`, which predicts raw rows by the mean of its folds.
 
@@ -104,6 +106,7 @@ class Study(Archive):
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
 
+    @briefly
     def ensemble(
         self,
         method: str = "auto",
@@ -188,6 +191,7 @@ class Study(Archive):
         return summary(self, limit)
 
 
+@briefly
 def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Sequence[str] = ()) -> Study:
     """Open a study's folder, without training anything.
 

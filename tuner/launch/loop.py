@@ -46,6 +46,10 @@ _LEAST_SECONDS = 1.0
 class Interrupted(KeyboardInterrupt):
     """The study was stopped by the user; the same call continues it."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the display has said how to go on."""
+        return [f"Interrupted: {self}"]
+
 
 class Launch:
     """One launch of a study: its budget, its slots and the trials they run."""
@@ -87,6 +91,7 @@ class Launch:
                 self._settle()
                 limit = self._loop(slots)
             slots.close()
+            self._display.stands(self._standing())
         finally:
             slots.kill()
             self._display.stop()
@@ -94,9 +99,7 @@ class Launch:
             self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
         self._display.say(self._study.summary(limit))
         if self._interrupts:
-            self._display.say(
-                f"To continue: the same call or command again ({self._study.folder} has everything so far)"
-            )
+            self._display.say(f"To continue: {self._display.again} again ({self._study.folder} has everything so far)")
             raise Interrupted(limit)
 
     def _loop(self, slots: Slots) -> str:

@@ -134,9 +134,9 @@ def make_plan(
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
     make_pruner(pruner)
-    for name, said, known in (("log_curves", log_curves, CurvesShown), ("log_trials", log_trials, TrialsShown)):
-        if said not in get_args(known):
-            raise ValueError(f"{name}: {unknown_name(str(said), list(get_args(known)))}")
+    for name, given, known in (("log_curves", log_curves, CurvesShown), ("log_trials", log_trials, TrialsShown)):
+        if given not in get_args(known):
+            raise ValueError(f"{name}: {unknown_name(str(given), list(get_args(known)))}")
     check_metrics(task)
     return Plan(
         _with_callbacks({name: family for name, (family, _) in chosen.items()}, callbacks),

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from tuner.launch.box import Box, in_kernel
 from tuner.launch.driver_log import DriverLog
 from tuner.search.ledger import Trial
 
@@ -52,7 +53,7 @@ class _Bar(Progress):
 
 
 class Display:
-    """Prints to standard error; silent when told so. The log has every line.
+    """Prints to standard error, in a notebook below the cell with a box; silent when told so. The log has every line.
 
     Args:
         total: The number of trials of the budget, or None when only time limits it.
@@ -63,7 +64,15 @@ class Display:
 
     def __init__(self, total: int | None, metric: str, *, silent: bool, log: DriverLog | None = None) -> None:
         self._log = log
-        self._console = _Console(stderr=True, quiet=silent, highlight=False)
+        self._box: Box | None = None
+        self._notebook = in_kernel()
+        self._console = _Console(
+            stderr=not self._notebook,
+            quiet=silent,
+            highlight=False,
+            force_jupyter=False,
+            force_terminal=False if self._notebook else None,  # kernels ask for colours
+        )
         self._metric, self._total = metric, total
         self._bar = _Bar(
             TextColumn("{task.description}", style="bold", markup=False),
@@ -80,12 +89,18 @@ class Display:
 
     @property
     def live(self) -> bool:
-        """Whether somebody sees the bar."""
-        return not self._bar.disable
+        """Whether somebody sees the bar, or the box."""
+        return self._box is not None or not self._bar.disable
+
+    @property
+    def again(self) -> str:
+        """What is to be repeated so that the study goes on."""
+        return "run this cell" if self._notebook else "the same call or command"
 
     def start(self, done: int) -> None:
-        """Show the bar."""
+        """Show the bar, or the box."""
         self._bar.start()
+        self._box = Box(self._total) if self._notebook and not self._console.quiet else None
         self._began, self._done, self._first = time.monotonic(), done, done
         self._task = self._bar.add_task("starting workers", total=self._total, completed=done)
 
@@ -103,6 +118,8 @@ class Display:
             "  ".join(filter(None, [_counts(standing), self._best(standing.best)])),
         ]
         self._bar.update(self._task, description=when or "running")
+        if self._box:
+            self._box.stands(when or "running", self._bar.lines, self._done)
 
     def epoch(self, name: str, fold: int, epoch: int) -> None:
         """Note how far a trial is; folds and epochs count from 0."""
@@ -123,7 +140,8 @@ class Display:
         assert outcome is not None
         count = f"{done}/{self._total}" if self._total else str(done)
         head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<22} {outcome.seconds:7.1f} s  ")
-        self._print(head + self._what(trial, best is not None and best.name == trial.name))
+        line = head + self._what(trial, best is not None and best.name == trial.name)
+        self._print(line, in_box=True)
         self._done = done
         self._epochs.pop(trial.name, None)
         self._bar.update(self._task, completed=done)
@@ -146,18 +164,22 @@ class Display:
         for message in messages:
             self._print(Text(message))
 
-    def _print(self, text: Text) -> None:
-        """Print a line; where nobody can read it any more, be silent from then on."""
+    def _print(self, text: Text, *, in_box: bool = False) -> None:
+        """Print a line, or show it in the box; where nobody can read it any more, be silent from then on."""
         if self._log:
             self._log.line(text.plain)
+        if self._box and in_box:
+            return self._box.told(text.plain)
         try:
             self._console.print(text, soft_wrap=True)
         except OSError:  # a full disk
             self._console.quiet = True
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Take the bar away; the box stays."""
         self._bar.stop()
+        if self._box:
+            self._box.ends(self._done)
 
 
 def seconds_left(trials: int | None, *, done: int, elapsed: float, left: float) -> float:

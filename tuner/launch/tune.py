@@ -17,6 +17,7 @@ from typing import Any, Literal
 import filelock
 
 from spaces.families.catalog import BASELINE
+from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.explained import explain
 from tuner.archive.room import said_when_full
@@ -37,6 +38,7 @@ from tuner.tracking.shown import CurvesShown, TrialsShown
 from tuner.trials.scored_folds import left_out
 
 
+@briefly
 def tune(
     task: Task,
     families: Families | None = None,

@@ -18,6 +18,7 @@ from spaces.inputs.kind import Options
 from spaces.inputs.kinds import arrays_of
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
+from spaces.machine.mistakes import briefly
 from spaces.rows.arrays import pieces
 from spaces.rows.columns import Schema
 from spaces.rows.signature import Input, Signature
@@ -125,6 +126,7 @@ class Task:
     seed: int
     digest: str
 
+    @briefly
     def __init__(
         self,
         data: Any,

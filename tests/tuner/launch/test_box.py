@@ -1,0 +1,87 @@
+"""In a notebook: one box in its place, mistakes without our lines, an interrupt that says how to go on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import small
+from nbclient import NotebookClient
+
+pytestmark = pytest.mark.slow
+
+BEGIN = f"""
+import sys; sys.path.insert(0, {str(Path(small.__file__).parent)!r})
+import tuner
+from small import make_frame
+task = tuner.Task(make_frame(90), "label", split={{"kind": "stratified", "folds": 2}})
+launch = dict(folder="study", workers=0, tracking=None)
+"""
+CELLS = [
+    BEGIN,
+    'study = tuner.tune(task, ["linear"], trials=3, **launch)',
+    'tuner.Task(make_frame(90), "lable")',
+    "def mine(**more):\n    return tuner.tune(task, **more)\nmine(trails=3)",
+    "import os, signal\ndef press(study, trial):\n    os.kill(os.getpid(), signal.SIGINT)\n"
+    'study = tuner.tune(task, ["linear"], trials=9, on_trial=press, **launch)',
+    'tuner.tune(task, ["linear"], trials=5, **launch)',
+]
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    place = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
+    NotebookClient(notebook, timeout=300, allow_errors=True, resources=place).execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def printed(outputs: list[Any]) -> str:
+    return "".join(one.text for one in outputs if one.output_type == "stream")
+
+
+def shown(outputs: list[Any]) -> list[str]:
+    return [one.data["text/html"] for one in outputs if "text/html" in one.get("data", {})]
+
+
+def error(outputs: list[Any]) -> str:
+    (one,) = (one for one in outputs if one.output_type == "error")
+    return re.sub("\x1b\\[[0-9;]*m", "", "\n".join(one.traceback))
+
+
+def test_importing_says_nothing(outputs):
+    assert outputs[0] == []
+
+
+def test_a_study_is_one_box_and_few_lines(outputs):
+    (box,) = shown(outputs[1])
+    assert ">3/3<" in box.replace("</progress> ", ">").replace("</div>", "<")
+    assert "3 done, 0 running" in box
+    assert box.count("log_loss") == 5  # a line for each trial and the baseline, and the best
+    assert "ended" in box
+    assert "linear-0000" not in printed(outputs[1])
+    assert "\x1b" not in printed(outputs[1])
+    assert "trials used up" in printed(outputs[1])
+    assert {one.name for one in outputs[1] if one.output_type == "stream"} == {"stdout"}
+
+
+def test_a_mistake_is_shown_without_our_lines(outputs):
+    told = error(outputs[2])
+    assert "unknown name 'lable', did you mean 'label'?" in told
+    assert '----> 1 tuner.Task(make_frame(90), "lable")' in told
+    assert ".py" not in told
+    assert len(told.splitlines()) < 8
+    told = error(outputs[3])
+    assert "return tuner.tune(task, **more)" in told
+    assert "unexpected keyword argument 'trails'" in told
+    assert ".py" not in told
+
+
+def test_an_interrupt_ends_the_study_and_says_how_to_go_on(outputs):
+    assert error(outputs[-2]).startswith("Interrupted: ")
+    assert len(error(outputs[-2]).splitlines()) == 1
+    assert "To continue: run this cell again" in printed(outputs[-2])
+    assert "trials used up" in printed(outputs[-1])
