@@ -57,6 +57,7 @@ _COSTS = {
 STARTS = {
     "dense": starts.DENSE,
     "extra_trees": starts.EXTRA_TREES,
+    "image_conv": starts.IMAGE_CONV,
     "random_forest": starts.RANDOM_FOREST,
     "xgboost": starts.XGBOOST,
 }

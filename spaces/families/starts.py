@@ -111,3 +111,13 @@ def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
     """
     points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in starts)]
     return [one for i, one in enumerate(points) if one not in points[:i]]
+
+
+_POOLED: dict[str, Any] = {"image.conv.downsampling": "pooling", "image.conv.pooling": "flatten", "schedule": "cosine"}
+
+# Each larger than the one before, as small networks of large images are the first (Chollet: capacity first).
+IMAGE_CONV: dict[str, Start] = {
+    "pooled-16": {"image.conv.filters": 16, **_POOLED},
+    "pooled-32": {"image.conv.filters": 32, "image.conv.dropout": 0.2, **_POOLED},
+    "doubled-32": {"image.conv.filters": 32, "image.conv.convolutions": 2, "image.conv.dropout": 0.3, **_POOLED},
+}

@@ -23,6 +23,7 @@ _LAST = 3
 GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
+_FIRST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
 def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
-    In the last ten seconds no family has its first trial, unless no trial has ended yet.
+    In the last ten seconds no family has its first trial, unless no trial has ended yet. A family waits with it while
+    it may be expected to take more than a tenth of what is left: rather a larger network than small ones of four kinds.
 
     Args:
         pasts: What is known of each family.
@@ -92,8 +94,8 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
         number: The number of the turn.
         left: Seconds until the study ends.
     """
-    untried = [name for name in pasts if not pasts[name].trials]
     known = {name: past for name, past in pasts.items() if past.seconds}
+    untried = [name for name, past in pasts.items() if not past.trials and _first(past, known) <= _FIRST_SHARE * left]
     if untried and (left >= 2 * _FEWEST_SECONDS or not known):
         return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
     if not known:  # all first trials still run
@@ -110,6 +112,15 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     chances = np.array([fitting[name].weight / max(cost[name], 1e-3) for name in names])
     drawn = np.random.default_rng(derive_seed(seed, "turn", number)).choice(len(names), p=chances / chances.sum())
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
+
+
+def _first(past: Past, known: Mapping[str, Past]) -> float:
+    """Return what a first trial may be expected to take, by families that are thought to cost about as much.
+
+    They began small too, so their cheapest trial tells. Nothing is expected where there is no such family.
+    """
+    alike = [min(other.seconds) for other in known.values() if past.rank / 2 < other.rank <= past.rank]
+    return min(alike, default=0.0)
 
 
 def cost_for_improvement(past: Past) -> float:

@@ -20,6 +20,11 @@ SIGNATURES = {
         rows=5_000,
     ),
 }
+IMAGES = {
+    "small": Signature((Input("image", "image", (8, 8, 1)),), (Target("y", "regression"),), rows=60),
+    "large": Signature((Input("image", "image", (224, 224, 3)),), (CLASSES,), rows=900_000),
+    "usual": Signature((Input("image", "image", (32, 32, 3)),), (Target("y", "regression"),), rows=4_000),
+}
 SPACE = {
     "depth": Int(1, 5),
     "rate": Float(0.1, 1.0, default=0.5),
@@ -33,9 +38,10 @@ SPACE = {
 def test_every_start_is_a_point_of_its_familys_space(name, size):
     family = FAMILIES[name]
     assert family.starts == tuple(STARTS[name].values())[:MOST]
-    if size == "texts" and family.unfit(SIGNATURES[size]):
+    signature = (IMAGES if name.startswith("image") else SIGNATURES).get(size)
+    if signature is None or family.unfit(signature):
         return
-    space = family.space(SIGNATURES[size])
+    space = family.space(signature)
     points = starting_points(space, tuple(STARTS[name].values()))
     assert points[0] == flatten(space, defaults(space))
     assert all(flatten(space, configure(space, one)) == one for one in points)
@@ -44,7 +50,8 @@ def test_every_start_is_a_point_of_its_familys_space(name, size):
 
 @pytest.mark.parametrize("name", STARTS)
 def test_a_start_says_names_of_the_space_and_at_a_usual_task_its_own_values(name):
-    space = FAMILIES[name].space(Signature((Input("table", "table", (12,)),), (Target("y", "regression"),), rows=4_000))
+    usual = Signature((Input("table", "table", (12,)),), (Target("y", "regression"),), rows=4_000)
+    space = FAMILIES[name].space(IMAGES["usual"] if name.startswith("image") else usual)
     for start in STARTS[name].values():
         known = leaves(space)
         assert set(start) <= set(known)

@@ -98,3 +98,11 @@ def test_a_first_trial_leaves_shares_for_the_families_behind_it():
     assert seconds_for_trial(120.0, past(100.0), []) == 100.0
     assert seconds_for_trial(120.0, past(500.0), []) == 120.0
     assert seconds_for_trial(math.inf, past(), [past()]) == math.inf
+
+
+def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
+    pasts = {"small": past(2.0, rank=1.0), "conv": past(60.0, 20.0, rank=8.0), "residual": past(rank=8.0)}
+    assert by_seconds(pasts, seed=0, number=3, left=210.0)[0] == "residual"
+    assert {by_seconds(pasts, seed=0, number=n, left=190.0)[0] for n in range(3, 9)} <= {"small", "conv"}
+    pasts["trees"] = past(rank=4.0)  # nothing is known of its like
+    assert by_seconds(pasts, seed=0, number=3, left=190.0)[0] == "trees"
