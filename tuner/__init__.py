@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tuner.in_the_way import check
+
 if TYPE_CHECKING:
     from ensembles.loading import load as load
     from spaces.families.keras_tuner import keras_tuner_family as keras_tuner_family
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from tuner.task.reading import image_folder as image_folder
     from tuner.task.splits import Split as Split
     from tuner.task.task import Task as Task
+
+check()
 
 __version__ = "0.1.0"
 

@@ -18,6 +18,7 @@ from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive
 from tuner.duration import seconds
+from tuner.in_the_way import check_folder
 from tuner.launch.on_trial import OnTrial, checked
 from tuner.launch.starting import begin_with, best_of
 from tuner.search.samplers import make_pruner, sampler_maker
@@ -124,6 +125,9 @@ def make_plan(
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
     cluster = checked_cluster(workers, ray)
     n_workers = _workers(workers) if cluster is None else cluster.slots or 1
+    n_workers = _workers(workers)
+    if n_workers:
+        check_folder(Path.cwd())  # where they start
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     each_weight = _weights(weights, list(chosen))
