@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput", "images", "wrapped", "thinning")
+NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput", "images", "wrapped", "thinning", "mlflow_scale")
 
 
 def main() -> int:

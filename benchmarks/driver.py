@@ -193,11 +193,16 @@ def _n_told(place: Path) -> int:
     return len(tuner.load_study(place / "study").ledger.trials("dense"))
 
 
+def begin(place: Path) -> Study:
+    """Return a study of one trial, untracked."""
+    return _tune(place, sampler="optuna.random", trials=1, tracking=None)
+
+
 def _prepare(place: Path, n_finished: int) -> None:
     """Begin a study, put finished trials into its ledger, and send all of them to MLflow."""
-    study = _tune(place, sampler="optuna.random", trials=1, tracking=None)
+    study = begin(place)
     space = pretend_dense().space(study.task.signature)
-    study.to_optuna("dense").add_trials(_finished_trials(space, n_finished - 1))
+    study.to_optuna("dense").add_trials(finished_trials(space, n_finished - 1))
     study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
     plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
     page = StudyPage(study, plan, {})
@@ -210,7 +215,7 @@ def _prepare(place: Path, n_finished: int) -> None:
         raise RuntimeError(f"{_n_told(place)} trials are in the ledger, expected {n_finished}")
 
 
-def _finished_trials(space: Space, count: int) -> list[optuna.trial.FrozenTrial]:
+def finished_trials(space: Space, count: int) -> list[optuna.trial.FrozenTrial]:
     """Make trials up as the ledger stores them: the worst third pruned at the second rung, the rest complete."""
     rng = np.random.default_rng(1)
     configs = [sample(space, rng) for _ in range(count)]

@@ -9,6 +9,8 @@ import pandas as pd
 from ensembles.ensemble import Ensemble
 from ensembles.loading import load
 from ensembles.predictions import predictions_table
+from spaces.inputs.files import DataError
+from spaces.rows.columns import TableError
 
 
 class Published:
@@ -23,8 +25,16 @@ class Published:
         Args:
             rows: What `Ensemble.predict` takes.
             params: There are none.
+
+        Raises:
+            MlflowException: The ensemble does not read such rows; MLflow's server tells the caller of no other error.
         """
-        return predictions_table(self.ensemble, self.ensemble.raw(rows))
+        try:
+            return predictions_table(self.ensemble, self.ensemble.raw(rows))
+        except (TableError, DataError) as error:
+            from mlflow.exceptions import MlflowException
+
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 def _load_pyfunc(path: str) -> Published:

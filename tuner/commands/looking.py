@@ -85,34 +85,42 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@click.option("--optuna", is_flag=True, help="Show the trials in Optuna's dashboard, which must be installed.")
 @with_exit_codes
-def ui(folder: Path, port: int, opened: bool) -> None:
+def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
     """Show a study in MLflow's pages, on this computer only."""
-    import webbrowser
-
     from tuner.archive.study_folder import read_study_file
+    from tuner.sqlite_url import sqlite_url
     from tuner.tracking.client import open_client
     from tuner.tracking.pages import leaderboard_page
-    from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, tracked_at
+    from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, serve_optuna, tracked_at
 
     read_study_file(folder)
-    uri = tracked_at(folder)
+    uri = None if optuna else tracked_at(folder)
     try:
         check_port(port)
     except PortTaken as error:
         say(f"Error: {error}")
         sys.exit(FAILED)
+    if uri is None:
+        sys.exit(serve_optuna(sqlite_url(folder.resolve() / "ledger.db"), port, lambda at: _ready(folder, at, opened)))
     if (old := follow_the_folder(uri)) is not None:
         say(f"The folder was {old} before: what MLflow stored of it is brought here")
     experiment = open_client(uri).get_experiment_by_name(folder.resolve().name)
 
-    def ready(server: str) -> None:
-        page = leaderboard_page(server, experiment.experiment_id) if experiment else server
-        say(f"{folder.resolve().name} in MLflow (Ctrl-C ends it): {page}")
-        if opened:
-            webbrowser.open(page)
+    def page(server: str) -> str:
+        return leaderboard_page(server, experiment.experiment_id) if experiment else server
 
-    sys.exit(serve(uri, port, ready))
+    sys.exit(serve(uri, port, lambda server: _ready(folder, page(server), opened)))
+
+
+def _ready(folder: Path, page: str, opened: bool) -> None:
+    """Say where the pages of a study are, and open them where that was asked for."""
+    import webbrowser
+
+    say(f"{folder.resolve().name} (Ctrl-C ends it): {page}")
+    if opened:
+        webbrowser.open(page)
 
 
 @click.command()

@@ -19,7 +19,6 @@ from tuner.tracking.client import open_client
 from tuner.tracking.shown import rounded
 
 _OURS = "tuned-ensembles"
-_TYPES = {"number": "double", "boolean": "boolean", "text": "string"}
 
 
 def publish(
@@ -51,7 +50,7 @@ def publish(
     from mlflow.exceptions import MlflowException
 
     client = open_client(uri)
-    tags = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
+    tags = _tags(ensemble)
     made = client.create_logged_model(experiment, name=name, source_run_id=run, tags=tags, model_type="ensemble")
     with tempfile.TemporaryDirectory() as place:
         _write(Path(place) / "model", bundle, ensemble)
@@ -68,9 +67,38 @@ def publish(
             raise
     known = tags | {"tuner.model": made.model_id}  # the registry keeps no link to the model's own page
     version = client.create_model_version(name, made.artifact_location, run_id=run, tags=known).version
+    client.update_model_version(name, version, _description(ensemble, f"models:/{name}/{version}"))
     if alias is not None:
         client.set_registered_model_alias(name, alias, version)
     return str(version)
+
+
+def _tags(ensemble: Ensemble) -> dict[str, str]:
+    """Return what an ensemble is and how good, a few words each."""
+    difference = ensemble.scores["difference"]
+    numbers = {
+        "cross_fitted": ensemble.scores["ensemble"]["cross_fitted"],
+        "difference": difference["cross_fitted"],
+        "standard_error": difference["standard_error"],
+    }
+    told = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
+    return told | {key: f"{value:.5g}" for key, value in numbers.items() if value is not None}
+
+
+def _description(ensemble: Ensemble, address: str) -> str:
+    """Return the description of a version: how good it is, how to predict with it, and its members by weight."""
+    tags = _tags(ensemble)
+    error = f", standard error {tags['standard_error']}" if "standard_error" in tags else ""
+    members = sorted(ensemble.members, key=lambda member: -member.weight)
+    lines = ["| member | weight |", "| --- | --- |", *(f"| {one.trial} | {one.weight:.3f} |" for one in members)]
+    return "\n\n".join(
+        [
+            f"{tags['metric']} **{tags['cross_fitted']}** cross-fitted; {tags['difference']} against one model chosen "
+            f"the same way{error}",
+            f'`mlflow.pyfunc.load_model("{address}").predict(frame)`',
+            "\n".join(lines),
+        ]
+    )
 
 
 def _write(folder: Path, bundle: Path, ensemble: Ensemble) -> None:
@@ -94,13 +122,16 @@ def _write(folder: Path, bundle: Path, ensemble: Ensemble) -> None:
 
 
 def _signature(ensemble: Ensemble) -> Any:
-    """Return the columns that the model reads; None of inputs that are no columns of a table."""
+    """Return the columns that the model reads; None of inputs that are no columns of a table.
+
+    MLflow checks their names, and the ensemble what is in them: MLflow takes no whole number where it expects others.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, Schema
 
     columns = ensemble.schema.columns
-    if any(column.kind in ("series", "image") for column in columns):
+    if ensemble.schema.arrays:
         return None
-    specs = [ColSpec(_TYPES.get(column.kind, AnyType()), column.name, required=False) for column in columns]
+    specs = [ColSpec(AnyType(), column.name) for column in columns]
     outputs = [ColSpec(AnyType() if part.classes else "double", "prediction") for part in ensemble.target.each]
     return ModelSignature(Schema(specs), Schema(outputs) if len(outputs) == 1 else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -63,9 +64,26 @@ def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
         port: Where it listens, on this computer only.
         ready: Called with the server's address as soon as it answers.
     """
-    address = f"http://127.0.0.1:{port}"
+    return _run(_command(uri, port), f"http://127.0.0.1:{port}", ready, health="/health")
+
+
+def serve_optuna(uri: str, port: int, ready: Callable[[str], None]) -> int:
+    """Run Optuna's dashboard as `serve` runs MLflow's server.
+
+    Raises:
+        ValueError: It is not installed.
+    """
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise ValueError("--optuna needs the package optuna-dashboard: pip install optuna-dashboard")
+    program = [sys.executable, "-c", "from optuna_dashboard._cli import main; main()", uri]
+    command = [*program, "--host", "127.0.0.1", "--port", str(port)]
+    return _run(command, f"http://127.0.0.1:{port}", ready, health="/dashboard/")
+
+
+def _run(command: list[str], address: str, ready: Callable[[str], None], *, health: str) -> int:
+    """Run a server until it is stopped; `health` is a path that answers once it is there."""
     server = subprocess.Popen(
-        _command(uri, port),
+        command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,9 +92,9 @@ def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        if not _answers(address, server):
+        if not _answers(f"{address}{health}", server):
             complaint = server.stderr.read().strip().splitlines()[-1:] if server.stderr else []
-            raise OSError(f"MLflow's server did not start: {''.join(complaint) or 'it says nothing'}")
+            raise OSError(f"the server did not start: {''.join(complaint) or 'it says nothing'}")
         ready(address)
         server.communicate()
     finally:
@@ -146,12 +164,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _answers(address: str, server: subprocess.Popen[str]) -> bool:
+def _answers(page: str, server: subprocess.Popen[str]) -> bool:
     """Wait until the server answers; false where it ended."""
     last = time.monotonic() + _START_SECONDS
     while server.poll() is None and time.monotonic() < last:
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):
+            with urllib.request.urlopen(page, timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)

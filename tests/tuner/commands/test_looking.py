@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import socket
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
@@ -114,3 +117,20 @@ def stopping(folder):
                 (folder / STOP_REQUEST).touch()
 
     return lambda seed: Stopping(seed=seed)
+
+
+def test_a_taken_port_is_an_error_that_offers_another(study):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        shown = run("ui", study.folder, "--optuna", "--port", port)
+    assert shown.exit_code == 1
+    assert re.search(rf"port {port} is in use by another program: --port \d+ is free", shown.output)
+
+
+@pytest.mark.skipif(find_spec("optuna_dashboard") is not None, reason="optuna-dashboard is installed")
+def test_the_dashboard_of_optuna_is_named_where_it_is_not_installed(study):
+    shown = run("ui", study.folder, "--optuna", "--port", 5999)
+    assert shown.exit_code == 2
+    assert "pip install optuna-dashboard" in shown.output

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
-import sys
+import sysconfig
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import venv
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 from small import SMALL_XGBOOST, make_frame
 
 import tuner
 from tuner.tracking.client import open_client
-
-PREDICT = """
-import json, sys
-import mlflow, pandas
-model = mlflow.pyfunc.load_model("models:/churn@champion")
-frame = pandas.read_parquet(sys.argv[1])
-print(json.dumps(model.predict(frame).to_dict("list")))
-try:
-    model.predict(frame.drop(columns="colour"))
-except Exception as error:
-    print(error)
-import ensembles
-print(ensembles.__file__)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +48,158 @@ def test_versions_have_scores_tags_and_an_alias(made):
     model = client.get_logged_model(version.tags["tuner.model"])
     shown = {metric.key: metric.value for metric in model.metrics}
     assert shown["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
+    assert float(version.tags["cross_fitted"]) == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-4)
+    for member in made.members:
+        assert f"| {member.trial} | {member.weight:.3f} |" in version.description
+    assert 'load_model("models:/leavers/2")' in version.description
     (parent,) = client.search_runs([model.experiment_id], "params.metric = 'log_loss'")
     assert version.run_id == parent.info.run_id
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """An environment that holds the libraries and not this package; only `bin/python` and `bin/uvicorn` are in it."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "environment"
+    venv.create(folder, symlinks=True)
+    places = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+    (Path(places) / "libraries.pth").write_text(sysconfig.get_path("purelib"))  # no .pth in there is read
+    python, server = folder / "bin" / "python", folder / "bin" / "uvicorn"
+    server.write_text(f"#!{python}\nfrom uvicorn.main import main\nmain()\n")
+    server.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"PATH": f"{folder / 'bin'}{os.pathsep}{environment['PATH']}", "VIRTUAL_ENV": str(folder)}
+    environment |= {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    found = subprocess.run(
+        [python, "-c", "import ensembles"], env=environment, cwd=folder, capture_output=True, text=True
+    )
+    assert "No module named 'ensembles'" in found.stderr
+    return folder, environment
+
+
+def mlflow_at(elsewhere, made, *arguments):
+    """Return the command of MLflow in that environment, and its environment variables."""
+    folder, environment = elsewhere
+    uri = f"sqlite:///{made.study.folder.parent / 'mlflow.db'}"
+    return [str(folder / "bin" / "python"), "-m", "mlflow", *map(str, arguments)], environment | {
+        "MLFLOW_TRACKING_URI": uri
+    }
+
+
+@contextmanager
+def served(elsewhere, made, name):
+    """Serve a model on a free port of this computer, and yield a function that posts rows."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = ("-m", f"models:/{name}@champion", "--env-manager", "local", "-h", "127.0.0.1", "-p", port)
+    command, environment = mlflow_at(elsewhere, made, "models", "serve", *where)
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, cwd=elsewhere[0], start_new_session=True
+        )
+
+        def post(rows):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/invocations", json.dumps(rows).encode(), {"Content-Type": "application/json"}
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=120) as answer:
+                    return json.load(answer)["predictions"]
+            except urllib.error.HTTPError as error:
+                return json.load(error)["message"]
+
+        try:
+            until = time.monotonic() + 240
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
+                    break
+                except OSError:
+                    log.seek(0)
+                    assert server.poll() is None, log.read()
+                    assert time.monotonic() < until
+                    time.sleep(0.3)
+            yield post
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+def records(frame):
+    return json.loads(frame.to_json(orient="split"))
+
+
+def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made, monkeypatch):
+    made.publish("whole", alias="champion")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model("models:/whole@champion")
+    frame = make_frame(20).drop(columns="label").assign(x=range(20), y=range(20))
+    assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()
+    with pytest.raises(MlflowException, match=r"missing inputs \['colour'\].*extra inputs: \['color'\]"):
+        model.predict(frame.rename(columns={"colour": "color"}))
+    with pytest.raises(MlflowException, match=r"'x'.*high"):
+        model.predict(frame.assign(x="high"))
+
+
 @pytest.mark.slow
-def test_it_predicts_elsewhere_with_the_code_that_it_holds(made, tmp_path):
+def test_it_is_served_elsewhere_with_the_code_that_it_holds(made, elsewhere):
     made.publish("churn", alias="champion")
     frame = make_frame(20).drop(columns="label")
-    frame.to_parquet(tmp_path / "rows.parquet")
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "MLFLOW_TRACKING_URI": f"sqlite:///{made.study.folder.parent / 'mlflow.db'}",
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", PREDICT, str(tmp_path / "rows.parquet")],
-        capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
-    )  # fmt: skip
+    with served(elsewhere, made, "churn") as post:
+        found = pd.DataFrame(post({"dataframe_split": records(frame)}))
+        refused = post({"dataframe_split": records(frame.drop(columns="colour"))})
+    assert found["prediction"].tolist() == made.predict(frame).tolist()
+    assert found["probability_yes"].tolist() == pytest.approx(made.predict_proba(frame)[:, 1].tolist(), abs=1e-6)
+    assert "missing inputs ['colour']" in refused
+
+
+@pytest.mark.slow
+def test_mlflow_predicts_a_file_elsewhere(made, elsewhere, tmp_path):
+    made.publish("filed", alias="champion")
+    frame = make_frame(20).drop(columns="label")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    where = ("-m", "models:/filed@champion", "-i", tmp_path / "rows.csv", "-t", "csv", "-o", tmp_path / "out.json")
+    command, environment = mlflow_at(elsewhere, made, "models", "predict", *where, "--env-manager", "local")
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    said, refused, where = done.stdout.splitlines()[-3:]
-    found = json.loads(said)
-    assert found["prediction"] == made.predict(frame).tolist()
-    assert found["probability_yes"] == pytest.approx(made.predict_proba(frame)[:, 1].tolist(), abs=1e-6)
-    assert "colour" in refused
-    assert "/code/" in where
+    found = pd.DataFrame(json.loads((tmp_path / "out.json").read_text())["predictions"])
+    assert found["prediction"].tolist() == made.predict(frame).tolist()
+
+
+RNG = np.random.default_rng(0)
+WHICH = np.arange(60) % 2
+KINDS = {
+    "text": ["wonderful film" if one else "awful story" for one in WHICH],
+    "series": RNG.normal(size=(60, 6, 2)) + WHICH[:, None, None],
+    "image": (RNG.random((60, 8, 8, 3)) * 100 + 100 * WHICH[:, None, None, None]).astype(np.uint8),
+}
+FAMILIES = {
+    "text": {"linear": {"text.ngrams.vocabulary": {"high": 40}}},
+    "series": {"xgboost": SMALL_XGBOOST},
+    "image": {"image_separable": {"epochs": 1}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_input_is_served_elsewhere(kind, elsewhere, tmp_path):
+    data, told = KINDS[kind], {"split": "holdout"}
+    if kind == "text":
+        data, target, told = pd.DataFrame({"said": data, "label": WHICH}), "label", {**told, "text": ["said"]}
+    else:
+        target = WHICH
+    task = tuner.Task(data, target, **told)
+    study = tuner.tune(task, FAMILIES[kind], folder=tmp_path / "runs" / kind, trials=1, workers=0, progress=False)
+    made = study.ensemble("uniform")
+    made.publish(kind, alias="champion")
+    if kind == "text":
+        rows, wrong = data.drop(columns="label").head(5), data.rename(columns={"said": "heard"}).head(5)
+        sent, bad = {"dataframe_split": records(rows)}, {"dataframe_split": records(wrong)}
+    else:
+        rows = data[:5]
+        sent, bad = {"inputs": rows.tolist()}, {"inputs": rows[:, :, :1].tolist()}
+    with served(elsewhere, made, kind) as post:
+        found, refused = pd.DataFrame(post(sent)), post(bad)
+    assert found["prediction"].tolist() == made.predict(rows).tolist()
+    assert "said" in refused if kind == "text" else "got" in refused

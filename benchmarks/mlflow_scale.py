@@ -1,0 +1,120 @@
+"""A study of 2,000 trials in MLflow, for each setting of `log_trials`.
+
+Nothing is trained: trials are made up as in `driver`, with curves of 60 epochs, and sent as a study sends them.
+
+How to read it. `a trial` is the time of MLflow's thread for each trial, in milliseconds, beside the driver. `database`
+is the size of `mlflow.db` in megabytes. `first page` reaches from the start of `tuner ui` to MLflow's first answer (aim
+3 s, of which MLflow's own start is nearly all), `leaderboard` is the request behind the page, the 100 best runs (aim
+1 s), `table` is `study.leaderboard()`, and `report` writes `report.html` without an ensemble (aim 10 s), in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import tuner
+from benchmarks.driver import begin, finished_trials
+from benchmarks.pretend import EPOCHS_RUN, pretend_dense
+from benchmarks.results import save
+from spaces.engines.curves import Curve, Curves
+from tuner.archive.report import print_table
+from tuner.launch.page import StudyPage
+from tuner.launch.plan import Plan
+from tuner.launch.tune import plan_of
+from tuner.search.ledger import Trial
+from tuner.study import Study
+from tuner.tracking.client import default_uri, open_client, remember
+from tuner.tracking.shown import TrialsShown
+from tuner.tracking.tracker import Tracker
+
+TRIALS, QUICK = 2_000, 50
+_COLUMNS = ("log_trials", "a trial", "database", "first page", "leaderboard", "table", "report")
+
+
+class _Page(StudyPage):
+    """The study's page, with made-up curves."""
+
+    def curves(self, trial: Trial) -> list[Curves]:
+        """Return the curves of three folds."""
+        falling = [2.0 / (1 + epoch) for epoch in range(EPOCHS_RUN)]
+        return [{Curve("loss"): falling, Curve("loss", "validation"): falling}] * 3
+
+
+def run(*, quick: bool = False, repeats: int = 1) -> None:
+    """Measure, print and keep the numbers."""
+    rows = []
+    for how in get_args(TrialsShown):
+        with tempfile.TemporaryDirectory() as place:
+            rows.append(_measured(Path(place), how, QUICK if quick else TRIALS))
+    print_table("A study in MLflow", _COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])
+    if not quick:
+        save("mlflow_scale", {"trials": TRIALS, "rows": rows})
+
+
+def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
+    study = begin(place)
+    study.to_optuna("dense").add_trials(finished_trials(pretend_dense().space(study.task.signature), count - 1))
+    study = tuner.load_study(study.folder)
+    plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
+    sent = _send(study, plan, how)
+    with _server(study.folder) as (address, first_page):
+        experiment = open_client(default_uri(study.folder)).get_experiment_by_name(study.name).experiment_id
+        asked = {"experiment_ids": [experiment], "order_by": ["metrics.`rmse` ASC"], "max_results": 100}
+        leaderboard = _answer(f"{address}/ajax-api/2.0/mlflow/runs/search", asked)
+    database = (place / "mlflow.db").stat().st_size / 1e6
+    started = time.monotonic()
+    study.leaderboard()
+    table = time.monotonic() - started
+    study.report()
+    report = time.monotonic() - started - table
+    numbers = (1000 * sent / count, database, first_page, leaderboard, table, report)
+    return {"log_trials": how, **{name: round(one, 2) for name, one in zip(_COLUMNS[1:], numbers, strict=True)}}
+
+
+def _send(study: Study, plan: Plan, how: TrialsShown) -> float:
+    """Send all trials to MLflow, and return the seconds that it took."""
+    remember(study.folder, default_uri(study.folder))
+    open_client(default_uri(study.folder))  # makes the tables
+    page, said = _Page(study, plan, {}), list[str]()
+    started = time.monotonic()
+    tracker = Tracker(default_uri(study.folder), page, curves="mean", trials=how, complain=said.append)
+    if tracker.close("FINISHED", seconds=1200) or said:
+        raise RuntimeError(f"not all trials could be sent to MLflow: {said}")
+    return time.monotonic() - started
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[str, float]]:
+    """Run `tuner ui`, and yield its address and the seconds until its page answered."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.monotonic()
+    command: Sequence[str] = [sys.executable, "-m", "tuner", "ui", str(folder), "--port", str(port)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
+    try:
+        address = server.stderr.readline().split()[-1].partition("/#")[0]
+        urllib.request.urlopen(address, timeout=60).close()
+        yield address, time.monotonic() - started
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def _answer(url: str, asked: dict[str, Any]) -> float:
+    started = time.monotonic()
+    request = urllib.request.Request(url, json.dumps(asked).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        json.load(answer)
+    return time.monotonic() - started
