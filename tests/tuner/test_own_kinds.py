@@ -93,6 +93,7 @@ def test_a_study_file_names_the_kind_and_workers_train_its_families(place):
     assert not {"cloud", Cloud.kind} & set(KINDS)
 
 
+@pytest.mark.slow
 def test_its_bundle_predicts_in_a_fresh_process_that_was_handed_the_kind(place):
     bundle, new = place / "runs" / "clouds" / "ensemble", made(7, seed=1)
     np.savez(place / "new.npz", **new)

@@ -59,9 +59,9 @@ FITS = {
     "autoencoder": ("table", "series", "image"),
     "variational_autoencoder": ("series",),
 }
-QUICK = ("dense", "text_embedding", "series_recurrent", "autoencoder")
+QUICK = ("dense",)
 CASES = [
-    pytest.param(name, of, seed, marks=[] if name in QUICK and of == FITS[name][0] else [pytest.mark.slow])
+    pytest.param(name, of, seed, marks=[] if name in QUICK and not seed else [pytest.mark.slow])
     for name, inputs in FITS.items()
     for of in inputs
     for seed in (0, 1)

@@ -73,11 +73,13 @@ def test_it_is_an_ensemble_of_its_own_and_is_saved(which, request, tmp_path):
     np.testing.assert_allclose(again.raw(rows), combined.ensemble.raw(rows), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_of_several_targets_it_is_better_than_the_baseline(several):
     baseline = next(trial for trial in several.complete if trial.family == "baseline")
     assert several.ensemble("joint").scores["ensemble"]["cross_fitted"] < baseline.value
 
 
+@pytest.mark.slow
 def test_of_steps_it_begins_as_the_average_of_trees_and_network(of_steps):
     joint = load_fitted(train_joint(of_steps).folder / "fold-0")
     for variable in joint.model.variables:

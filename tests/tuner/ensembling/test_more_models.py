@@ -197,6 +197,7 @@ def test_members_alone_and_their_disagreement(trio, frame):
     assert apart.max() > 0 or len(alone) == 1
 
 
+@pytest.mark.slow
 def test_a_metric_of_labels_gets_a_threshold_where_it_helps(tmp_path):
     """One row in ten is positive, and hard to tell: F1 wants a threshold far below one half."""
     rng = np.random.default_rng(0)

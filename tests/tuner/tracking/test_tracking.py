@@ -94,6 +94,7 @@ open_client(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_the_database_is_made_leaves_no_half_of_it(tmp_path):
     """MLflow makes its tables in many steps, and cannot go on where one was cut off."""
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"

@@ -83,6 +83,7 @@ def test_each_of_several_targets_has_a_constant_of_its_own(name, data):
     np.testing.assert_allclose(far - offsets, near, atol=0.02 * np.std(given.rows.target))
 
 
+@pytest.mark.slow
 def test_a_joint_model_keeps_what_differs(data, tmp_path):
     given = data("regression")
     fold, halves, said = given.folds[0], np.array([0.5, 0.5 - 1e-9]), []

@@ -146,6 +146,7 @@ def test_training_equals_fit_in_the_plain_case(by_fit):
     assert recorder.seen == by_fit.seen
 
 
+@pytest.mark.slow
 def test_training_equals_fit_with_momentum():
     theirs, ours = build(sgd), build(sgd)
     expected = fitted(theirs, TRAIN)
@@ -153,6 +154,7 @@ def test_training_equals_fit_with_momentum():
     assert_same_weights(ours, theirs)
 
 
+@pytest.mark.slow
 def test_training_with_averaged_weights_equals_fit():
     """The averaged weights are evaluated and kept, the others are trained on."""
 

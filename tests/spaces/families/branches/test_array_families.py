@@ -121,6 +121,7 @@ FIRST = ("dense", "conv", "image_conv", "xgboost")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name not in FIRST else ()) for name in TASKS]
 )
+@pytest.mark.slow
 def test_each_family_learns_what_it_is_made_for(name):
     family, task, changes = TASKS[name]
     rng = np.random.default_rng(5)

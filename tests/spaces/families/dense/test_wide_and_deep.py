@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from spaces import Fold, Input, Rows, Signature, Target, defaults
 from spaces.families.catalog import FAMILIES
@@ -97,6 +98,7 @@ def planted(rows: int) -> tuple[Table, Any]:
     return Table(np.zeros((rows, 0)), codes), meets[codes[:, 0], codes[:, 1]].astype(np.int64)
 
 
+@pytest.mark.slow
 def test_crosses_solve_what_columns_alone_cannot():
     table, y = planted(9000)
     signature = Signature(
@@ -121,6 +123,7 @@ def test_crosses_solve_what_columns_alone_cannot():
     assert with_crosses > max(np.mean(y), 1 - np.mean(y)) + 0.2
 
 
+@pytest.mark.slow
 def test_a_stronger_penalty_leaves_fewer_columns():
     table, y = planted(2000)
     signature = replace(SIGNATURE, inputs=(Input("table", "table", (2,), cardinalities=(30, 30)),))

@@ -105,6 +105,7 @@ def test_it_learns_what_the_average_missed(kind, tmp_path):
     assert settings["epochs"] == made.epochs > 0
 
 
+@pytest.mark.slow
 def test_its_network_keeps_its_batch_statistics_and_drops_nothing():
     fold = Fold(rows_of("binary", 300, 0), rows_of("binary", 300, 0), rows_of("binary", 100, 1), seed=1)
     tree = trained("binary", "xgboost", fold, n_estimators=3)
@@ -132,6 +133,7 @@ def test_the_penalty_of_least_loss_on_inner_rows_is_chosen():
     assert made.penalty == 0.1
 
 
+@pytest.mark.slow
 def test_a_strong_penalty_keeps_the_wide_part_empty():
     made, _ = joint_of("binary", penalties=(1e4,))
     for layer in ("wide", "leaves"):

@@ -41,6 +41,7 @@ def folder(tmp_path):
     return tmp_path / "stripes"
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_folder_for_each_class_ends_in_predictions(folder, tmp_path):
     (tmp_path / "study.toml").write_text(
         f"""
