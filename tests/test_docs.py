@@ -60,6 +60,7 @@ PRINTED = {  # what a page prints must hold
         "flavanoids",
     ),
     "resume": ("baseline-000000", "xgboost"),
+    "seconds": ("['family', 'trials', 'seconds', 'share', 'log_loss', 'gained', 'why']",),
     "sequences": ("other",),
     "series": ("load+6",),
     "tables": ("target  price, regression", "mae (also r2)", "[["),
