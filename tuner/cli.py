@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tuner.commands import beginning, ensembles, looking, running
+from tuner.commands import beginning, ensembles, keeping, looking, running
 
 COMMANDS = (
     running.demo,
@@ -21,6 +21,9 @@ COMMANDS = (
     ensembles.ensemble,
     ensembles.predict,
     ensembles.publish,
+    keeping.list_studies,
+    keeping.export,
+    keeping.rm,
     beginning.doctor,
     running.schema,
 )

@@ -118,6 +118,21 @@ def prefix(store: Store) -> str:
     return "" if isinstance(store, Path) else f"{store.study}/"
 
 
+def forget(store: Store) -> None:
+    """Delete all of a study's ledger where it is in a database; a file goes with its folder.
+
+    Raises:
+        LedgerError: The database cannot be used.
+    """
+    if isinstance(store, Path):
+        return
+    storage = open_storage(store)
+    with _told(store.said):
+        for study in storage.get_all_studies():
+            if study.study_name.startswith(prefix(store)):
+                storage.delete_study(study._study_id)
+
+
 def page_name(family: str, page: int) -> str:
     """Return the name of the Optuna study that holds a family's trials, after so many changes of its space.
 

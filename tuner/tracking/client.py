@@ -126,6 +126,42 @@ def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tupl
     return str(found.experiment_id), runs[0].info.run_id if runs else None
 
 
+def delete_runs(uri: str, experiment: str, study: str) -> int:
+    """Delete a study's run and those of its trials; MLflow keeps what was deleted until it is asked to forget it.
+
+    Args:
+        uri: Where MLflow is.
+        experiment: The experiment's name.
+        study: What identifies the study.
+
+    Returns:
+        How many runs were deleted.
+
+    Raises:
+        ValueError: MLflow does not answer.
+    """
+    client = open_client(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_experiment_by_name(experiment)
+        parents = client.search_runs([found.experiment_id], f"tags.`tuner.study` = '{study}'") if found else []
+        count = 0
+        for parent in [run.info.run_id for run in parents]:
+            which = f"tags.`mlflow.parentRunId` = '{parent}'"
+            while runs := client.search_runs([found.experiment_id], which, max_results=1000):
+                for run in runs:
+                    client.delete_run(run.info.run_id)
+                count += len(runs)
+            client.delete_run(parent)
+            count += 1
+    except MlflowException as error:
+        raise ValueError(
+            f"MLflow at {without_password(uri)} does not answer, and nothing was removed: {error}"
+        ) from None
+    return count
+
+
 def leave(client: Any) -> None:
     """Close a client's connections: to a file that was deleted or replaced, they would go on writing."""
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
