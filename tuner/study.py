@@ -307,7 +307,7 @@ def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, 
         changes = about.get("changes", ())
         ledger.open(name, space, maker, starts=about.get("starts"), changes=changes, thinned=sampler in THINNED)
     names = tuple(sorted(stored["families"], key=lambda name: name != BASELINE))
-    return Study(folder, task, ledger, names)
+    return Study(folder, ledger, names, task)
 
 
 def _differences(stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], *, seed: int) -> Iterator[str]:

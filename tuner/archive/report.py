@@ -10,14 +10,14 @@ import pandas as pd
 from rich.cells import cell_len
 
 from spaces.families.catalog import BASELINE
+from tuner.archive.records import Records
 from tuner.archive.spending import gains
-from tuner.archive.study_folder import Archive
 from tuner.search.ledger import Trial
 
 _SHOWN = 10
 
 
-def markdown_note(study: Archive, pages: Mapping[str, str], ensemble: str = "") -> str:
+def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str = "") -> str:
     """Return the study's description for MLflow: how it stands, how to predict, the leaderboard, how to go on.
 
     Args:
@@ -25,7 +25,7 @@ def markdown_note(study: Archive, pages: Mapping[str, str], ensemble: str = "") 
         pages: Addresses of trials' pages, by name.
         ensemble: A line about the last ensemble.
     """
-    best, metric = study.best, study.task.score.name
+    best, metric = study.best, study.metric
     found = "no trial yet" if best is None else f"best {metric} {_cell(best.value)} by {best.name}"
     use = (
         f"combine with `tuner ensemble {study.folder}`, predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
@@ -40,7 +40,7 @@ def markdown_note(study: Archive, pages: Mapping[str, str], ensemble: str = "") 
     return "\n\n".join([*filter(None, about), "\n".join(lines), more])
 
 
-def leaderboard(study: Archive) -> pd.DataFrame:
+def leaderboard(study: Records) -> pd.DataFrame:
     """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
     rows = []
     ranked = study.complete
@@ -49,10 +49,10 @@ def leaderboard(study: Archive) -> pd.DataFrame:
     for trial in ranked + rest:
         outcome = trial.outcome
         row: dict[str, Any] = {"trial": trial.name, "family": trial.family, "state": trial.state}
-        row[study.task.score.name] = trial.value
+        row[study.metric] = trial.value
         if outcome is not None:
             row["std"] = float(np.std(outcome.scored)) if outcome.scored else None
-            row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.task.score.name}
+            row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.metric}
             row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
             row |= {"seconds": outcome.seconds, "gain": outcome.gain, "reason": outcome.reason}
         row |= {"turn": trial.turn.number, "why": trial.turn.why}
@@ -61,11 +61,11 @@ def leaderboard(study: Archive) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summary(study: Archive, limit: str | None = None) -> str:
+def summary(study: Records, limit: str | None = None) -> str:
     """Say in one line what limited the study, whether it still improved, and what failed."""
     run = [trial for trial in study.trials if not trial.duplicate and trial.family != BASELINE and trial.outcome]
     failed = [trial for trial in run if trial.state == "failed"]
-    parts = [limit or f"{len(run)} trials", _trend(run, study.task.score.sign)]
+    parts = [limit or f"{len(run)} trials", _trend(run, study.sign)]
     if failed:
         reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
         parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
@@ -74,7 +74,7 @@ def summary(study: Archive, limit: str | None = None) -> str:
     return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
 
 
-def _folds_left_out(study: Archive) -> str:
+def _folds_left_out(study: Records) -> str:
     """Say how many folds scored, where the deciding metric is undefined in some."""
     outcomes = [trial.outcome for trial in study.complete if trial.outcome]
     if not outcomes or len(outcomes[0].scored) == len(outcomes[0].fold_values):

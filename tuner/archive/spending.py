@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tuner.archive.study_folder import Archive
+from tuner.archive.records import Records
 from tuner.search.ledger import Trial
 
 
-def spending(study: Archive) -> pd.DataFrame:
+def spending(study: Records) -> pd.DataFrame:
     """Return one row a family, the dearest first.
 
     Returns:
@@ -25,13 +25,13 @@ def spending(study: Archive) -> pd.DataFrame:
         if not trials:
             continue
         ended = [trial.outcome for trial in trials if trial.outcome]
-        values = [study.task.score.sign * trial.value for trial in trials if trial.value is not None]
+        values = [study.sign * trial.value for trial in trials if trial.value is not None]
         rows.append(
             {
                 "family": family,
                 "trials": len(trials),
                 "seconds": sum(outcome.seconds for outcome in ended),
-                study.task.score.name: study.task.score.sign * min(values) if values else None,
+                study.metric: study.sign * min(values) if values else None,
                 "gained": sum(outcome.gain > 0 for outcome in ended),
                 "why": trials[-1].turn.why,
             }

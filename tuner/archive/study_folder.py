@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from spaces.language.complaints import unknown_name
 from spaces.language.shown import Shown
 from spaces.language.space import Config, configure, from_json
 from spaces.store import made_of
-from tuner.search.ledger import Ledger, Trial
+from tuner.archive.records import Records
+from tuner.search.ledger import Trial
 from tuner.task.task import Task
 
 FORMAT = 5
-STOP_REQUEST = "stop"  # a file in the study's folder
 
 
 class StudyError(ValueError):
@@ -26,38 +25,27 @@ class StudyError(ValueError):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Archive:
-    """What a study left on disk.
+class Archive(Records):
+    """What a study left on disk: its records, the task, and the files of each trial.
 
     Attributes:
-        folder: Where everything lies.
         task: The task.
-        ledger: The ledger.
-        families: Names of the families, the baseline first.
     """
 
-    folder: Path
     task: Task
-    ledger: Ledger
-    families: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """The deciding metric."""
+        return self.task.score.name
+
+    @property
+    def sign(self) -> int:
+        """1 where less is better, else -1."""
+        return self.task.score.sign
 
     def __repr__(self) -> str:
         return "\n".join([self.brief(), *(f"  {line}" for line in repr(self.task).splitlines())])
-
-    def brief(self) -> str:
-        """Say in a few lines how the study stands: families, trials by state, the best one, and where it is."""
-        trials, best = self.trials, self.best
-        states = Counter(trial.state for trial in trials)
-        counts = ", ".join(f"{n:,} {state}" for state, n in states.most_common())
-        found = "none yet" if best is None else f"{best.name}, {self.task.score.name} {best.value:.5g}"
-        lines = [
-            f"Study {self.name}",
-            f"  families {', '.join(self.families)}",
-            f"  trials   {len(trials):,}" + (f": {counts}" if counts else ""),
-            f"  best     {found}",
-            f"  folder   {self.folder}",
-        ]
-        return "\n".join(lines)
 
     def must_be_writable(self, instead: str) -> None:
         """Refuse to make something in a folder that can only be read.
@@ -70,40 +58,6 @@ class Archive:
         """
         if not os.access(self.folder, os.W_OK):
             raise StudyError(f"{self.folder} can only be read: {instead}, or copy the folder")
-
-    @property
-    def name(self) -> str:
-        """The study's name: that of its folder."""
-        return self.folder.name
-
-    @property
-    def trials(self) -> list[Trial]:
-        """Every trial, in the order in which they ended; those that run come last."""
-
-        def ended(trial: Trial) -> tuple[bool, float]:
-            outcome = trial.outcome
-            return (outcome is None, outcome.started + outcome.seconds if outcome else 0.0)
-
-        return sorted((trial for family in self.families for trial in self.ledger.trials(family)), key=ended)
-
-    @property
-    def complete(self) -> list[Trial]:
-        """The trials that were really run and succeeded, best first."""
-        done = [trial for trial in self.trials if trial.value is not None and not trial.duplicate]
-        return sorted(done, key=lambda trial: self.task.score.sign * (trial.value or 0.0))
-
-    @property
-    def best(self) -> Trial | None:
-        """The best trial by cross-validated score, the baseline included, or None."""
-        return next(iter(self.complete), None)
-
-    def stop(self) -> None:
-        """Ask the process that runs the study to end it, once its running trials are finished.
-
-        Where a function that `tuner.tune` calls after a trial asks for it, `tune` returns as when its budget is used
-        up. From elsewhere it is what `tuner stop` does. The same call continues the study.
-        """
-        (self.folder / STOP_REQUEST).touch()
 
     def attempt_folder(self, trial: Trial) -> Path:
         """Return the folder of the attempt that finished."""
@@ -141,14 +95,6 @@ class Archive:
             return []
         path = self.attempt_folder(trial) / "curves.json"
         return [curves_from_json(fold) for fold in json.loads(path.read_text())] if path.exists() else []
-
-    @property
-    def best_of_each_family(self) -> list[Trial]:
-        """The best trial of each family, best first, the baseline included."""
-        best: dict[str, Trial] = {}
-        for trial in self.complete:
-            best.setdefault(trial.family, trial)
-        return list(best.values())
 
 
 def read_study_file(folder: Path) -> dict[str, Any]:

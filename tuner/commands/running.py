@@ -129,7 +129,8 @@ def stop(folder: Path) -> None:
 
     Example: tuner stop runs/adult
     """
-    from tuner.archive.study_folder import STOP_REQUEST, read_study_file
+    from tuner.archive.records import STOP_REQUEST
+    from tuner.archive.study_folder import read_study_file
     from tuner.launch.tune import is_running
 
     read_study_file(folder)

@@ -18,7 +18,7 @@ from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
 from tuner.archive.explained import KeptLeaderboard
 from tuner.archive.model_files import ModelFiles
-from tuner.archive.study_folder import STOP_REQUEST
+from tuner.archive.records import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch import on_trial
 from tuner.launch.page import StudyPage

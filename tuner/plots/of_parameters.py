@@ -10,14 +10,14 @@ import plotly.graph_objects as go
 
 from spaces.families.catalog import BASELINE
 from spaces.language.complaints import unknown_name
-from tuner.archive.study_folder import Archive
+from tuner.archive.records import Records
 from tuner.plots.style import MAIN, figure, text
 from tuner.search.ledger import Trial
 
 _FEWEST, _SHOWN, _AXES, _TREES = 4, 12, 8, 100
 
 
-def parameter_importances(study: Archive, family: str | None = None) -> go.Figure:
+def parameter_importances(study: Records, family: str | None = None) -> go.Figure:
     """Plot how much of the scores' variance a forest explains by each parameter; all together are one.
 
     Failed and pruned trials are left out. A parameter that a trial does not have is a value of its own.
@@ -43,7 +43,7 @@ def parameter_importances(study: Archive, family: str | None = None) -> go.Figur
     return made
 
 
-def parallel_coordinates(study: Archive, family: str | None = None) -> go.Figure:
+def parallel_coordinates(study: Records, family: str | None = None) -> go.Figure:
     """Plot the parameters and the score of a family's trials, a line a trial; failed and pruned ones are left out.
 
     Args:
@@ -53,7 +53,7 @@ def parallel_coordinates(study: Archive, family: str | None = None) -> go.Figure
     Raises:
         ValueError: There is no such family.
     """
-    trials, metric, sign = _trials(study, family), study.task.score.name, study.task.score.sign
+    trials, metric, sign = _trials(study, family), study.metric, study.sign
     values = np.array([float(trial.value or 0.0) for trial in trials])
     names = [name for name, _ in _shares(trials)] or _varied(trials)
     axes = [_axis(name, [trial.params.get(name) for trial in trials]) for name in names[:_AXES]]
@@ -66,7 +66,7 @@ def parallel_coordinates(study: Archive, family: str | None = None) -> go.Figure
     return made
 
 
-def _trials(study: Archive, family: str | None) -> list[Trial]:
+def _trials(study: Records, family: str | None) -> list[Trial]:
     models = [name for name in study.families if name != BASELINE]
     if family is not None and family not in models:
         raise ValueError(f"family: {unknown_name(family, models)}")

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from spaces.engines.curves import Curve, Curves
+from tuner.archive.records import Records
 from tuner.archive.spending import spending
-from tuner.archive.study_folder import Archive
 from tuner.plots.style import MAIN, colours, figure, text
 from tuner.search.ledger import Trial
 
@@ -17,7 +17,7 @@ _SYMBOLS = {"pruned": "line-ns-open", "failed": "x-thin-open"}
 _BEYOND = 1.5
 
 
-def history(study: Archive) -> go.Figure:
+def history(study: Records) -> go.Figure:
     """Plot each trial's score by when it ended, and the best score so far.
 
     Trials of the same parameters are left out. Pruned and failed ones have no score: they stand below the others.
@@ -27,7 +27,7 @@ def history(study: Archive) -> go.Figure:
     began = min((trial.outcome.started for trial in ended if trial.outcome), default=0.0)
     scored = [trial for trial in ended if trial.value is not None]
     values = np.array([float(trial.value or 0.0) for trial in scored])
-    sign, metric, shades = study.task.score.sign, study.task.score.name, colours(study.families)
+    sign, metric, shades = study.sign, study.metric, colours(study.families)
     border = _border(sign * values)
     traces = []
     for family in dict.fromkeys(trial.family for trial in scored):
@@ -86,7 +86,7 @@ def _seconds(trial: Trial, began: float) -> float:
     return round(trial.outcome.started + trial.outcome.seconds - began, 3)
 
 
-def families(study: Archive) -> go.Figure:
+def families(study: Records) -> go.Figure:
     """Plot the seconds that each family took, and how many trials they were."""
     table = spending(study)
     shades = colours(study.families)
@@ -105,7 +105,7 @@ def families(study: Archive) -> go.Figure:
     return figure([bars], x="seconds of training", y="", height=90 + 38 * len(table))
 
 
-def learning_curves(study: Archive, best: int = 5) -> go.Figure:
+def learning_curves(study: Records, best: int = 5) -> go.Figure:
     """Plot the loss of the best trials that have curves, the mean over folds: inner rows in full, training dotted.
 
     Args:

@@ -14,7 +14,7 @@ from small import make_frame
 
 import tuner
 from spaces import Float
-from tuner.archive.study_folder import STOP_REQUEST
+from tuner.archive.records import STOP_REQUEST
 from tuner.cli import main
 from tuner.launch.loop import Interrupted
 
