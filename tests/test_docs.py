@@ -48,6 +48,7 @@ PRINTED = {  # what a page prints must hold
     "inputs": ("['",),
     "networks": (),
     "metrics": ("within_ten_percent", "[118, 118, 118]"),
+    "own_functions": ("True {'x'",),
     "own_models": ("cross_fitted", "epoch,learning_rate,loss,val_loss"),
     "plots": (),
     "production": ("[[",),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tuner.ensembling.build import compare as compare
     from tuner.estimators.tuned import TunedClassifier as TunedClassifier
     from tuner.estimators.tuned import TunedRegressor as TunedRegressor
+    from tuner.launch.optimize import optimize as optimize
     from tuner.launch.tune import tune as tune
     from tuner.recipes.best_model import best_model as best_model
     from tuner.recipes.language import generate as generate
@@ -81,6 +82,7 @@ _WHERE = {
     "language_task": "tuner.recipes.language",
     "load": "ensembles.loading",
     "load_study": "tuner.study",
+    "optimize": "tuner.launch.optimize",
     "pretrained_base": "spaces.families.pretrained.bases",
     "sequence_task": "tuner.recipes.sequences",
     "series_task": "tuner.recipes.series",

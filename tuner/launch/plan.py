@@ -120,7 +120,7 @@ def make_plan(
     Raises:
         ValueError: One of them cannot be used, or no trial could be scored.
     """
-    budget = _budget(trials, time, trial_time, max_failures=max_failures, turns=turns)
+    budget = budget_of(trials, time, trial_time, max_failures=max_failures, turns=turns)
     chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
     cluster = checked_cluster(workers, ray)
@@ -160,7 +160,12 @@ def make_plan(
     )
 
 
-def _budget(trials: Any, time: Any, trial_time: Any, *, max_failures: Any, turns: Any) -> Budget:
+def budget_of(trials: Any, time: Any, trial_time: Any, *, max_failures: Any, turns: Any) -> Budget:
+    """Check when a study ends.
+
+    Raises:
+        ValueError: One of the numbers is none.
+    """
     for name, count in (("trials", trials), ("max_failures", max_failures)):
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")

@@ -149,7 +149,7 @@ def tune(
     )
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
-    with said_when_full(place), _locked(place):
+    with said_when_full(place), locked(place):
         fresh = not (place / "study.json").exists()
         with (
             begun_or_continued(
@@ -221,10 +221,11 @@ def _first_words(task: Task, plan: Plan, folder: Path | None) -> Iterator[str]:
 
 
 def _constants(plan: Plan, sampler: Any, pruner: Any) -> dict[str, Any]:
-    return {"sampler": _name_of(sampler), "pruner": _name_of(pruner), "workers": plan.workers}
+    return {"sampler": name_of(sampler), "pruner": name_of(pruner), "workers": plan.workers}
 
 
-def _name_of(given: Any) -> str:
+def name_of(given: Any) -> str:
+    """Return the name of a sampler or pruner, however it was given."""
     return given if isinstance(given, str) else type(given).__name__
 
 
@@ -249,7 +250,7 @@ def is_running(folder: Path) -> bool:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep a second driver out of the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock")

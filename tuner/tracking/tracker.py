@@ -63,7 +63,7 @@ class Shown(Protocol):
         """Constants, logged on the parent."""
 
     @property
-    def dataset(self) -> Mapping[str, Any]:
+    def dataset(self) -> Mapping[str, Any] | None:
         """Name, digest, source and profile of the data, logged on the parent."""
 
     @property
@@ -228,7 +228,8 @@ class Tracker:
         if not found:
             tags = {"tuner.study": self._study.id}
             made = client.create_run(self._experiment_id, tags=tags, run_name=self._study.name)
-            _log_dataset(client, made.info.run_id, self._study.dataset)
+            if (dataset := self._study.dataset) is not None:
+                _log_dataset(client, made.info.run_id, dataset)
             return str(made.info.run_id)
         (run,) = found
         if run.info.lifecycle_stage == "deleted":
