@@ -101,14 +101,14 @@ def read_study_file(folder: Path) -> dict[str, Any]:
     """Return what `study.json` says.
 
     Raises:
-        StudyError: There is none, or it is of another format.
+        StudyError: There is none, or it is damaged or of another format.
     """
     path = folder / "study.json"
     if not path.is_file():
         near = sorted(p.parent.name for p in folder.parent.glob("*/study.json")) if folder.parent.is_dir() else []
         hint = f"; in {folder.parent} there are {', '.join(near)}" if near else ""
         raise StudyError(f"{folder} holds no study{hint}")
-    stored: dict[str, Any] = json.loads(path.read_text())
+    stored = _json(path)
     if stored["format"] > FORMAT:
         raise StudyError(
             f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})"
@@ -117,5 +117,19 @@ def read_study_file(folder: Path) -> dict[str, Any]:
         raise StudyError(
             f"{folder} was written by an earlier version (format {stored['format']}, this one reads {FORMAT}): run the "
             "study again in another folder"
+        )
+    return stored
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return what a file says that `study.json` may be."""
+    try:
+        stored = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        stored = None
+    if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
+        raise StudyError(
+            f"{path} is damaged: restore it from a backup, or run the study in another folder; its trials are in "
+            f"{path.parent / 'trials'}"
         )
     return stored

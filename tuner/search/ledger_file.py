@@ -38,6 +38,8 @@ def open_file(path: Path) -> optuna.storages.RDBStorage:
     Raises:
         LedgerError: It cannot be opened.
     """
+    if not path.exists() and any(path.parent.glob("trials/*")):
+        raise LedgerError(f"{path} is gone, and there are trials beside it: restore it, or take another folder")
     if not path.exists():  # Optuna takes half a second to make its tables, so a new one is a copy of an empty one
         path.write_bytes(_empty_ledger())
     writes = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -63,6 +64,30 @@ def test_looking_writes_nothing_and_making_refuses_in_a_sentence(read_only, tmp_
         assert refused.stderr.startswith(f"Error: {read_only} can only be read: {instead}")
         assert len(refused.stderr.splitlines()) == 1
     assert tuner.load_study(read_only).ensemble("uniform").save(tmp_path / "taken").is_dir()
+
+
+DAMAGE = {
+    "torn": (lambda folder: os.truncate(folder / "study.json", 100), "study.json is damaged: restore it"),
+    "empty": (lambda folder: os.truncate(folder / "study.json", 0), "study.json is damaged: restore it"),
+    "bytes": (lambda folder: (folder / "study.json").write_bytes(bytes(range(256))), "study.json is damaged"),
+    "deep": (lambda folder: (folder / "study.json").write_text("[" * 100_000), "study.json is damaged"),
+    "another": (lambda folder: (folder / "study.json").write_text("[1]"), "study.json is damaged"),
+    "ledger torn": (lambda folder: os.truncate(folder / "ledger.db", 8192), "ledger.db is damaged"),
+    "ledger gone": (lambda folder: (folder / "ledger.db").unlink(), "ledger.db is gone, and there are trials beside"),
+}
+
+
+@pytest.mark.parametrize("fault", DAMAGE)
+def test_a_damaged_study_is_a_sentence(study, tmp_path, fault):
+    folder = shutil.copytree(study.folder, tmp_path / "small")
+    damage, says = DAMAGE[fault]
+    damage(folder)
+    for command in ("leaderboard", "ensemble"):
+        refused = run(command, folder)
+        assert refused.exit_code == 2, refused.output
+        assert refused.stderr.startswith("Error: ")
+        assert says in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def build_badly(config, signature):

@@ -112,6 +112,26 @@ def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
     assert len(tuner.load_study(folder).trials) > len(before)
 
 
+@pytest.mark.slow
+def test_a_closed_terminal_ends_a_study_as_ctrl_c_does_but_not_under_nohup(tmp_path):
+    driver = start(tmp_path / "closed", 1, "none", 200)
+    assert wait_for(lambda: len(list((tmp_path / "closed" / "trials").glob("*/1/result.json"))) >= 1)
+    driver.send_signal(signal.SIGHUP)
+    _, said = driver.communicate(timeout=120)
+    assert "To continue: the same call or command again" in said.decode()
+    assert all(trial.state != "running" for trial in tuner.load_study(tmp_path / "closed").trials)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child takes it over
+    try:
+        driver = start(tmp_path / "nohup", 1, "none", 3)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert wait_for(lambda: len(list((tmp_path / "nohup" / "trials").glob("*/1/result.json"))) >= 1)
+    driver.send_signal(signal.SIGHUP)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 0, said.decode()
+    check_whole(tmp_path / "nohup", "none", 3)
+
+
 def test_a_trial_whose_time_is_over_keeps_what_every_fold_has_learned(tmp_path, task):
     slow = {"n_estimators": 100_000, "patience": 100_000, "learning_rate": 0.02}
     study = tuner.tune(
