@@ -106,6 +106,16 @@ class Study(Archive):
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)
 
+    def to_hyperopt(self, family: str) -> Any:
+        """Return a family's finished trials as `hyperopt.Trials`; losses are negative where more is better.
+
+        Args:
+            family: The family.
+        """
+        from tuner.search.hyperopt_sampler import History
+
+        return History(self.space(family)).of(self.to_optuna(family))
+
     @briefly
     def ensemble(
         self,

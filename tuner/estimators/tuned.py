@@ -67,7 +67,7 @@ class _Tuned(BaseEstimator):
         turns: Rule | None = None,
         weights: Mapping[str, float] | None = None,
         start: Sequence[Mapping[str, Any]] | None = None,
-        like: str | Path | Study | None = None,
+        like: str | Path | Any | None = None,
         disk: float = 8e9,
         progress: bool = False,
         on_trial: OnTrial | Sequence[OnTrial] | None = None,

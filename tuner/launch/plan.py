@@ -16,7 +16,6 @@ from spaces.language.complaints import unknown_name
 from spaces.language.space import Params, Space
 from spaces.machine.cores import cores
 from spaces.rows.target import ITSELF
-from tuner.archive.study_folder import Archive
 from tuner.duration import seconds
 from tuner.in_the_way import check_folder
 from tuner.launch.on_trial import OnTrial, checked
@@ -98,7 +97,7 @@ def make_plan(
     sampler: Any,
     pruner: Any,
     start: Sequence[Mapping[str, Any]] | None,
-    like: str | Path | Archive | None,
+    like: Any,
     trials: Any,
     time: Any,
     trial_time: Any,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import optuna
+
 from spaces.families.catalog import BASELINE
 from spaces.families.family import Family
 from spaces.families.starts import starting_points
@@ -53,11 +55,13 @@ def begin_with(
     return found
 
 
-def best_of(like: str | Path | Archive | None, spaces: Mapping[str, Space], task: Task) -> tuple[dict[str, Any], str]:
+def best_of(
+    like: str | Path | Archive | optuna.Study | None, spaces: Mapping[str, Space], task: Task
+) -> tuple[dict[str, Any], str]:
     """Return the best points of an earlier study that are points of these spaces too, by family, and how many they are.
 
     Args:
-        like: The study or its folder.
+        like: The study or its folder, or a study of Optuna's.
         spaces: The spaces of the study that begins.
         task: Its task, for metrics of the user's own.
 
@@ -66,6 +70,8 @@ def best_of(like: str | Path | Archive | None, spaces: Mapping[str, Space], task
     """
     if like is None:
         return {}, ""
+    if isinstance(like, optuna.Study):
+        return _best_of_optuna(like, spaces)
     other = like if isinstance(like, Archive) else load_study(like, metrics=own_metrics(task.scores))
     found: dict[str, list[Params]] = {}
     tried = 0
@@ -79,6 +85,34 @@ def best_of(like: str | Path | Archive | None, spaces: Mapping[str, Space], task
         found,
         f"{kept} of the {tried} best trials of {other.name} are points of this study's spaces: it begins with them",
     )
+
+
+def _best_of_optuna(other: optuna.Study, spaces: Mapping[str, Space]) -> tuple[dict[str, Any], str]:
+    """Return the best points of a study of Optuna's; what its trials do not say has its default.
+
+    Their parameters are called as those of a family, or `family.name` where `family` is one of them too.
+    """
+    done = [trial for trial in other.get_trials(deepcopy=False) if trial.state == optuna.trial.TrialState.COMPLETE]
+    sign = -1.0 if other.direction == optuna.study.StudyDirection.MAXIMIZE else 1.0
+    ranked = sorted(done, key=lambda trial: sign * (trial.value or 0.0))
+    found: dict[str, list[Params]] = {}
+    for name, space in spaces.items():
+        points = [one for trial in ranked if name != BASELINE and (one := _in_space(name, space, trial.params))]
+        found |= {name: points[:_BEST]} if points else {}
+    kept = sum(map(len, found.values()))
+    return found, f"{kept} of the {len(done)} trials of Optuna's study {other.study_name} are points to begin with"
+
+
+def _in_space(family: str, space: Space, params: Params) -> Params | None:
+    """Return what a trial of Optuna's is in a family's space; nothing where it is no point of it."""
+    if params.get("family", family) != family:
+        return None
+    try:
+        return point(
+            space, {name.removeprefix(f"{family}."): value for name, value in params.items() if name != "family"}
+        )
+    except ValueError:
+        return None
 
 
 def _is_point(space: Space, params: Params) -> bool:

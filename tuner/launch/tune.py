@@ -47,7 +47,7 @@ def tune(
     pruner: str | Any = "percentile",
     fold_pruning: bool = True,
     start: Sequence[Mapping[str, Any]] | None = None,
-    like: str | Path | Study | None = None,
+    like: str | Path | Any | None = None,
     trials: Count | None = None,
     time: Duration | None = None,
     trial_time: Duration | None = None,
@@ -80,8 +80,8 @@ def tune(
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.
-        like: An earlier study, or its folder: of each family its five best trials come next, where they are points of
-            these spaces.
+        like: An earlier study, its folder, or a study of Optuna's whose parameters are called as ours: of each family
+            its five best trials come next, where they are points of these spaces.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
         time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,

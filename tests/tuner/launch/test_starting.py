@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import optuna
 import pytest
 from sklearn.datasets import load_iris
 
@@ -53,6 +54,21 @@ def test_a_study_like_another_begins_with_its_best(study, task, tmp_path, capsys
     best = next(trial for trial in tuner.load_study(study.folder).complete if trial.family == "linear")
     assert params_of(other, "linear") == [best.params]
     assert "best trials of s are points of this study's spaces" in capsys.readouterr().err
+
+
+def test_a_study_like_one_of_optunas_begins_with_its_best(task, tmp_path):
+    other = optuna.create_study(direction="maximize")
+    alpha = optuna.distributions.FloatDistribution(1e-3, 1e3)
+    for value, said in ((0.5, 1.0), (0.9, 3.0), (0.7, 2.0), (1.0, 900.0)):  # the last is no point of the space
+        name = "alpha" if said < 900 else "beta"
+        other.add_trial(optuna.create_trial(params={name: said}, distributions={name: alpha}, value=value))
+    made = tuner.tune(task, {"linear": LINEAR}, trials=3, like=other, folder=tmp_path / "b", **QUIET)
+    assert [one["alpha"] for one in params_of(made, "linear")] == [3.0, 2.0, 1.0]
+    hyper = made.to_hyperopt("linear")
+    assert hyper.best_trial["result"]["loss"] == min(t.value for t in made.complete if t.family == "linear")
+    again = tuner.tune(task, {"linear": LINEAR}, trials=1, like=made.to_optuna(), folder=tmp_path / "c", **QUIET)
+    best = next(trial for trial in made.complete if trial.family == "linear")
+    assert params_of(again, "linear") == [best.params]
 
 
 @pytest.mark.parametrize(
