@@ -48,7 +48,7 @@ def run(ledger, count):
 @pytest.fixture
 def path(tmp_path):
     """A ledger of twelve finished trials and one that was cut off."""
-    ledger = run(open_ledger(tmp_path / "l.db", OLD), 12)
+    ledger = run(open_ledger(tmp_path / "l.db", OLD, sampler="optuna.nsgaii"), 12)
     ledger.ask("net")
     return tmp_path / "l.db"
 
@@ -63,6 +63,9 @@ def test_every_sampler_goes_on_in_a_wider_space_and_may_be_interrupted(path, sam
         (t.number, t.state, t.outcome, t.turn) for t in before
     ]
     assert [configure(WIDER, t.params) for t in after] == [configure(OLD, t.params) for t in before]
+    stored = ledger.study("net").get_trials()
+    assert [t.number for t in stored if t.constraints == {"failed": 1.0}] == [4, 9]
+    assert {key.split(":")[0] for t in stored for key in t.system_attrs} == {"constraints"}  # no sampler's
     ledger.resume("net", 12)
     ledger.tell("net", 12, Outcome("complete", value=0.1))
     expected, _ = ledger.ask("net")
