@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import tuner
-from tuner.ensembling.build import single_ensemble
+from tuner import single_ensemble
 
 folder, time = [*sys.argv[2:], *["runs/omniglot", "15m"][len(sys.argv) - 2 :]]
 files, rng = tuner.image_folder(sys.argv[1])["image"].to_numpy(), np.random.default_rng(0)

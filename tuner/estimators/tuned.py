@@ -7,7 +7,7 @@ import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -58,10 +58,12 @@ class _Tuned(BaseEstimator):
         time: Duration | None = None,
         trial_time: Duration | None = None,
         max_failures: Count | None = None,
-        workers: Natural | None = 0,
+        workers: Natural | Literal["ray"] | None = 0,
         seed: Natural = 0,
         folder: str | Path | None = None,
         tracking: str | None = None,
+        ledger: str | None = None,
+        ray: Mapping[str, Any] | None = None,
         log_curves: CurvesShown = "mean",
         log_trials: TrialsShown = "all",
         turns: Rule | None = None,
@@ -91,6 +93,8 @@ class _Tuned(BaseEstimator):
         self.seed = seed
         self.folder = folder
         self.tracking = tracking
+        self.ledger = ledger
+        self.ray = ray
         self.log_curves = log_curves
         self.log_trials = log_trials
         self.turns = turns
