@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRIED  := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: demo test test-slow test-evening test-all lint docs mutants format bench clean
+.PHONY: demo test test-slow test-evening test-all lint docs browser pictures mutants format bench clean
 
 demo: $(READY)
 	$(BIN)/tuner demo
@@ -21,6 +21,12 @@ test-evening: $(READY)  ## what is too long for CI: drivers killed ten times, si
 docs: $(READY)  ## the pages as a site in build/site, and their code, and the examples, as they stand
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -n 2 --dist load -m docs
+
+browser: $(READY)  ## what a person sees in Chromium; says so where there is none
+	$(BIN)/python -m pytest -rs -m slow tests/tuner/tracking/test_browser.py
+
+pictures: $(READY)  ## the pages of the demo, for the documents
+	$(BIN)/python docs/pictures.py
 
 mutants: $(READY)  ## small lies in the code, each of which a test must notice
 	$(BIN)/python tests/mutants.py

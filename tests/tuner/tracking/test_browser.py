@@ -29,7 +29,7 @@ def study(task, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "study"
     families = {"linear": {}, "xgboost": SMALL_XGBOOST}
     made = tuner.tune(task, families, folder=folder, trials=4, workers=0, seed=1, progress=False)
-    made.ensemble("uniform")
+    made.ensemble("uniform").publish("browsed", alias="champion")
     return made
 
 
@@ -95,3 +95,23 @@ def test_a_trial_s_page_has_its_curves(study, address):
     assert "xgboost-000000" in page
     text = re.sub(r"<[^>]*>", " ", page)
     assert re.search(r"logloss\s*\(\s*2\s*\)", text), "the curves on training and on inner rows are one group"
+
+
+def test_the_model_s_page_says_how_good_it_is_and_how_to_predict(study, address):
+    page = seen(f"{address.partition('/#')[0]}/#/models/browsed/versions/1?workflowType=machine_learning")
+    text = re.sub(r"<[^>]*>", " ", page)
+    assert "champion" in text
+    assert "cross-fitted" in text
+    assert "mlflow.pyfunc.load_model" in text
+    for trial in study.best_of_each_family[:2]:
+        assert trial.name in text
+
+
+def test_the_report_draws_its_plots_without_a_server(study):
+    page = seen(study.report().resolve().as_uri())
+    text = re.sub(r"<[^>]*>", " ", page.partition("<body>")[2])
+    assert "of the ensemble, cross-fitted" in text
+    assert study.best.name in text
+    drawn = page.count('class="main-svg"')
+    assert drawn >= page.count("js-plotly-plot")
+    assert drawn > 4
