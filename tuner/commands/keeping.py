@@ -38,7 +38,7 @@ def _studies_below(folder: Path) -> Iterator[Path]:
     """Yield folders of studies, by name; what lies within a study is not looked at."""
     for place, inner, files in os.walk(folder):
         inner.sort()
-        if "study.json" in files:
+        if "study.json" in files and "data" in inner:  # MLflow keeps copies of study.json alone
             inner.clear()
             yield Path(place)
 

@@ -39,6 +39,7 @@ def turn_page(store: Store, family: str, *, old: Space, new: Space, changes: Seq
         changes: How many trials there were when its space changed before.
         maximize: Whether greater values are better.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(store)
     name, before = (prefix(store) + page_name(family, len(changes) + i) for i in (1, 0))
     if name in (study.study_name for study in storage.get_all_studies()):  # it was cut off

@@ -27,6 +27,8 @@ def folder(study, tmp_path):
 
 
 def test_list_names_each_study_below_a_folder(folder, study):
+    (folder.parents[1] / "mlartifacts").mkdir()
+    shutil.copy(folder / "study.json", folder.parents[1] / "mlartifacts")  # MLflow shows it on the study's run
     listed = call("list", folder.parents[1], "--format", "json")
     assert listed.exit_code == 0, listed.output
     (row,) = json.loads(listed.stdout)
