@@ -14,12 +14,15 @@ best so far, folders). `tracking` is the time a trial takes in MLflow's thread, 
 `note` one refresh of the parent run's leaderboard, at most every three seconds, in that thread too. Medians in
 milliseconds; `mean` is the mean of `whole`. `first ask` is the one after a restart, when everything is read. The aim is
 a `whole` under 150 ms at 2,000 trials.
+
+Where `$BENCH_LEDGER` is a PostgreSQL database (see `tuner.tune`, `ledger`), all is measured with it, too.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import statistics
 import tempfile
@@ -54,7 +57,7 @@ SAMPLERS = ("optuna.tpe", "hyperopt.tpe")
 SIZES = (10, 500, 2_000)
 AIM_MS = 150
 _PARTS = ("ask", "equal", "reports", "tell", "rest")
-_COLUMNS = ("sampler", "finished", "whole", "mean", *_PARTS, "tracking", "note", "first ask", "cycles")
+_COLUMNS = ("store", "sampler", "finished", "whole", "mean", *_PARTS, "tracking", "note", "first ask", "cycles")
 
 
 @dataclass(frozen=True)
@@ -84,20 +87,32 @@ def run(*, quick: bool, repeats: int = 1) -> None:
     """Measure, print and keep the driver's time per trial; it is not repeated."""
     rows = []
     for n_finished in (10, 40) if quick else SIZES:
-        with tempfile.TemporaryDirectory() as temporary:
-            prepared = Path(temporary) / "prepared"
-            _prepare(prepared, n_finished)
-            for sampler in SAMPLERS:
-                place = Path(temporary) / sampler
-                shutil.copytree(prepared, place)
-                n_warm, n_measured = (2, 4) if quick else (8, 30)
-                rows.append(
-                    {"sampler": sampler, "finished": n_finished, **_measure(place, sampler, n_warm, n_measured)}
-                )
-                print(f"{sampler} after {n_finished:,}: {rows[-1]['whole']:.1f} ms a trial", flush=True)
+        for place, ledger, sampler in _prepared(n_finished):
+            store = "SQLite" if ledger is None else "PostgreSQL"
+            n_warm, n_measured = (2, 4) if quick else (8, 30)
+            measured = _measure(place, sampler, n_warm, n_measured)
+            rows.append({"store": store, "sampler": sampler, "finished": n_finished, **measured})
+            print(f"{store}, {sampler} after {n_finished:,}: {rows[-1]['whole']:.1f} ms a trial", flush=True)
     _print(rows)
     if not quick:
         save("driver", {"unit": "milliseconds per trial", "aim": AIM_MS, "rows": rows})
+
+
+def _prepared(n_finished: int) -> Iterator[tuple[Path, str | None, str]]:
+    """Yield a place with a study of so many trials, its ledger and a sampler, for each store and sampler.
+
+    A copy of a folder would share the ledger in a database, so that studies there are prepared one by one.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        prepared = Path(temporary) / "prepared"
+        _prepare(prepared, n_finished, None)
+        for sampler in SAMPLERS:
+            yield Path(shutil.copytree(prepared, Path(temporary) / sampler)), None, sampler
+        if ledger := os.environ.get("BENCH_LEDGER"):
+            for sampler in SAMPLERS:
+                place = Path(temporary) / f"{sampler} in a database"
+                _prepare(place, n_finished, ledger)
+                yield place, ledger, sampler
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
@@ -175,7 +190,7 @@ def _timed(function: Callable[..., Any], name: str, calls: list[Call]) -> Callab
     return measured
 
 
-def _tune(place: Path, *, sampler: str, trials: int, tracking: str | None = "auto") -> Study:
+def _tune(place: Path, *, sampler: str, trials: int, tracking: str | None = "auto", ledger: str | None = None) -> Study:
     return tuner.tune(
         pretend_task(),
         [pretend_dense()],
@@ -185,6 +200,7 @@ def _tune(place: Path, *, sampler: str, trials: int, tracking: str | None = "aut
         workers=1,
         folder=place / "study",
         tracking=tracking,
+        ledger=ledger,
         progress=False,
     )
 
@@ -193,14 +209,14 @@ def _n_told(place: Path) -> int:
     return len(tuner.load_study(place / "study").ledger.trials("dense"))
 
 
-def begin(place: Path) -> Study:
+def begin(place: Path, ledger: str | None = None) -> Study:
     """Return a study of one trial, untracked."""
-    return _tune(place, sampler="optuna.random", trials=1, tracking=None)
+    return _tune(place, sampler="optuna.random", trials=1, tracking=None, ledger=ledger)
 
 
-def _prepare(place: Path, n_finished: int) -> None:
+def _prepare(place: Path, n_finished: int, ledger: str | None) -> None:
     """Begin a study, put finished trials into its ledger, and send all of them to MLflow."""
-    study = begin(place)
+    study = begin(place, ledger)
     space = pretend_dense().space(study.task.signature)
     study.to_optuna("dense").add_trials(finished_trials(space, n_finished - 1))
     study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
