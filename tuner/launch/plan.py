@@ -124,7 +124,6 @@ def make_plan(
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
     cluster = checked_cluster(workers, ray)
     n_workers = _workers(workers) if cluster is None else cluster.slots or 1
-    n_workers = _workers(workers)
     if n_workers:
         check_folder(Path.cwd())  # where they start
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:

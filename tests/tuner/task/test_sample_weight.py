@@ -32,7 +32,7 @@ TWICE = np.repeat(np.arange(ROWS), COUNTS)
 PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights", "start", "like")) | {
     "sampler": "random", "pruner": "none", "workers": 0, "seed": 0, "turns": None, "fold_pruning": True,
     "log_curves": "mean", "log_trials": "all",
-    "on_trial": None, "ledger": None, "callbacks": (),
+    "on_trial": None, "ledger": None, "callbacks": (), "ray": None,
 }  # fmt: skip
 
 
