@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -118,3 +120,15 @@ def test_an_example_runs_on_small_data(data, printed, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert printed in done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs_and_prints_nothing_but_what_it_shows(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in code)  # stored ones would grow old
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert [one for cell in code for one in cell.outputs if one.get("name") == "stderr"] == []
+    assert any("Ensemble of" in one.get("data", {}).get("text/html", "") for cell in code for one in cell.outputs)
