@@ -1,4 +1,7 @@
-"""Losses that weight solvers minimise: lower is better, and each knows whether it is convex in the blend."""
+"""Losses that weight solvers minimise; what models train on is `spaces.rows.target.TrainingLoss`.
+
+Lower is better, and each knows whether it is convex in the blend.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What `ensemble.json` may say: validated as a whole, and every file that it lists, before anything is opened.
 
 The folder may come from a stranger, so nothing of it is believed: paths stay inside, links are not followed, numbers
-are finite, and what is not listed with its sum is refused.
+are finite, and what is not listed with its sum is refused. Written by `Ensemble._write`, read by `loading.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spaces.engines.contract import ShippingError
 from spaces.engines.engine import EngineError
 from spaces.machine.strange import StrangeFile, is_inside, read_json
 from spaces.rows.columns import TableError
-from spaces.rows.target import Loss, TargetKind
+from spaces.rows.target import TargetKind, TrainingLoss
 
 FORMAT = 5
 _OLDEST = 4  # without a sum of the description itself
@@ -87,7 +87,7 @@ class _Target(_Strict):
     name: str
     kind: Literal[get_args(TargetKind)]  # type: ignore[valid-type]
     classes: Annotated[list[_Label], Field(max_length=1_000_000)]
-    loss: Literal[get_args(Loss)]  # type: ignore[valid-type]
+    loss: Literal[get_args(TrainingLoss)]  # type: ignore[valid-type]
     weigh_classes: bool
     parts: Annotated[list[_Target], Field(max_length=100_000)]
     follows: Annotated[list[_Size], Field(min_length=2, max_length=2)] | None

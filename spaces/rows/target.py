@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 TargetKind = Literal["regression", "binary", "multiclass", "several", "itself"]
 
 
-Loss = Literal["squared_error", "absolute_error", "log_loss", "reconstruction", "elbo", "two_sample"]
+TrainingLoss = Literal["squared_error", "absolute_error", "log_loss", "reconstruction", "elbo", "two_sample"]
 # The kind of target of rows that have none: how far a model is from them, which is to be zero.
 ITSELF: TargetKind = "itself"
 
@@ -44,7 +44,7 @@ class Target:
     name: str
     kind: TargetKind
     classes: tuple[Any, ...] = ()
-    loss: Loss = "squared_error"
+    loss: TrainingLoss = "squared_error"
     weigh_classes: bool = False
     parts: tuple[Target, ...] = ()
     follows: Follows | None = None

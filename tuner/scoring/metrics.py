@@ -2,6 +2,10 @@
 
 The commonest are written out: weights are searched and standard errors drawn with thousands of calls, and scikit-learn
 takes milliseconds to check each.
+
+A metric's `loss` is what models train on. These read it: `spaces/engines/xgboost.py` (`_OBJECTIVES`),
+`spaces/layers/heads.py` (`loss_for`), `spaces/families/estimators/builders.py`, `spaces/families/fits.py`,
+`spaces/families/unsupervised/usual.py`, and `tuner/scoring/constant.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 
 from ensembles.losses import SampleWeight
 from spaces.language.complaints import unknown_name
-from spaces.rows.target import ITSELF, Loss, TargetKind
+from spaces.rows.target import ITSELF, TargetKind, TrainingLoss
 from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
 
 
@@ -49,7 +53,7 @@ def check_fits(metric: Metric, kind: TargetKind) -> None:
         raise ValueError(f"metric {metric.name!r} does not fit {what}; these do: {', '.join(fitting)}")
 
 
-def loss_of(metric: Metric, kind: TargetKind) -> Loss:
+def loss_of(metric: Metric, kind: TargetKind) -> TrainingLoss:
     """Return what models should minimise for the metric."""
     return metric.loss or ("squared_error" if kind == "regression" else "log_loss")
 

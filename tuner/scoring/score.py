@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.losses import Undefined as Undefined
-from spaces.rows.target import ITSELF, Loss, TargetKind, column_of
+from spaces.rows.target import ITSELF, TargetKind, TrainingLoss, column_of
 
 Needs = Literal["probability", "label", "value"]
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
@@ -50,7 +50,7 @@ class Metric:
     greater_is_better: bool
     needs: Needs
     kinds: tuple[TargetKind, ...] = ()
-    loss: Loss | None = None
+    loss: TrainingLoss | None = None
     weighs_classes: bool = False
     takes_codes: bool = False
 
