@@ -1,5 +1,7 @@
 """The ensemble methods by name. One file and one line here make a new one.
 
+`auto` tries it if its name stands in `ladder` of `choosing/gate.py` too.
+
 Every weight solver is `(predictions, target, loss, *, sample_weight=None) -> weights`: predictions
 `(members, rows, outputs)`, target `(rows,)` or `(rows, outputs)`, weights `(members,)`, at least 0.
 """

@@ -6,7 +6,6 @@ from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Space
 from spaces.rows.signature import Signature
 
-# Piecewise encoding makes up to 96 pieces and 97 columns of values of a number; two float32 copies must fit a worker.
 # Of more targets than these, weights of their losses would be most of the space.
 _FEW_TARGETS = 4
 

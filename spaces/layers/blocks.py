@@ -1,4 +1,4 @@
-"""Stacks of layers that families share."""
+"""Stacks of layers that families share: dense (activation, dropout, penalty), convolutions, recurrent."""
 
 from __future__ import annotations
 

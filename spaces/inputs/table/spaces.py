@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spaces.rows.signature import Signature
 
+# Piecewise encoding makes up to 96 pieces and 97 columns of values of a number; two float32 copies must fit a worker.
 _PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
 
 
