@@ -42,8 +42,8 @@ from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, p
 from benchmarks.results import save
 from spaces.language.space import Space, flatten, sample, suggest
 from tuner.archive.report import print_table
-from tuner.launch import page as page_module
-from tuner.launch.page import StudyPage
+from tuner.launch import mlflow_page as page_module
+from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.tune import plan_of
 from tuner.search.ledger import Ledger
 from tuner.study import Study

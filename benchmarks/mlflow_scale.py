@@ -28,7 +28,7 @@ from benchmarks.pretend import EPOCHS_RUN, pretend_dense
 from benchmarks.results import save
 from spaces.engines.curves import Curve, Curves
 from tuner.archive.report import print_table
-from tuner.launch.page import StudyPage
+from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.plan import Plan
 from tuner.launch.tune import plan_of
 from tuner.search.ledger import Trial

@@ -28,8 +28,8 @@ from PIL import Image
 import tuner
 from tuner.demo import main as run_demo
 from tuner.ensembling.publishing import publish_saved
+from tuner.tracking.addresses import leaderboard_page, run_page
 from tuner.tracking.client import default_uri, open_client
-from tuner.tracking.pages import leaderboard_page, run_page
 
 NOTE = "mlflow.note.content"
 PICTURES = Path(__file__).parent / "images"

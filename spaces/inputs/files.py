@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from spaces.inputs.image.files import SUFFIXES, images_below
-from spaces.inputs.table.kinds import is_code
+from spaces.inputs.table.detection import is_code
 from spaces.rows.columns import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}

@@ -91,8 +91,8 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
     """Show a study in MLflow's pages, on this computer only."""
     from tuner.archive.study_folder import read_study_file
     from tuner.sqlite_url import sqlite_url
+    from tuner.tracking.addresses import leaderboard_page
     from tuner.tracking.client import open_client
-    from tuner.tracking.pages import leaderboard_page
     from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, serve_optuna, tracked_at
 
     read_study_file(folder)

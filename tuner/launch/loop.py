@@ -21,7 +21,7 @@ from tuner.archive.model_files import ModelFiles
 from tuner.archive.records import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch import on_trial
-from tuner.launch.page import StudyPage
+from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.places import slots_of, with_workers
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing

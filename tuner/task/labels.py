@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.inputs.files import MISSING_WORDS
-from spaces.inputs.table.kinds import is_code
+from spaces.inputs.table.detection import is_code
 from spaces.rows.target import Target
 from tuner.task.reading import DataError
 

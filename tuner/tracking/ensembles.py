@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from tuner.tracking.addresses import run_page
 from tuner.tracking.client import open_client, without_password
-from tuner.tracking.pages import run_page
 from tuner.tracking.tracker import children
 
 

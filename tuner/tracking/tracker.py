@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from tuner.search.ledger import Trial
+from tuner.tracking.addresses import run_page, view_tags
 from tuner.tracking.client import Unusable, identity, leave, open_client, without_password
-from tuner.tracking.pages import run_page, view_tags
 from tuner.tracking.shown import (
     CurvesShown,
     Point,

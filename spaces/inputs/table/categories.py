@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.inputs.table.dates import DATE_TYPES
-from spaces.inputs.table.kinds import NUMBER_TYPES
+from spaces.inputs.table.detection import NUMBER_TYPES
 from spaces.rows.columns import MISSING, UNSEEN, Column, TableError
 
 _NAMED = (str, bool, np.bool_, *NUMBER_TYPES, *DATE_TYPES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spaces.inputs.table.categories import category_names
 from spaces.inputs.table.dates import date_parts
-from spaces.inputs.table.kinds import NUMBER_TYPES, TRUTH, kind_of, raise_complex
+from spaces.inputs.table.detection import NUMBER_TYPES, TRUTH, kind_of, raise_complex
 from spaces.inputs.text.columns import texts_of
 from spaces.rows.columns import Column, ColumnKind, TableError
 

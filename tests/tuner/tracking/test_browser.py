@@ -13,8 +13,8 @@ import pytest
 from small import SMALL_XGBOOST
 
 import tuner
+from tuner.tracking.addresses import leaderboard_page, run_page
 from tuner.tracking.client import open_client
-from tuner.tracking.pages import leaderboard_page, run_page
 from tuner.tracking.server import PortTaken, check_port
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

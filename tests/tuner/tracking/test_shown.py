@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from spaces.engines.curves import Curve
 from tuner.search.ledger import Trial, Turn
+from tuner.tracking.addresses import leaderboard_page, view_tags
 from tuner.tracking.client import default_uri, remember, remembered_uri, tracking_uri, without_password
-from tuner.tracking.pages import leaderboard_page, view_tags
 from tuner.tracking.shown import accepted, curve_points, ensemble_numbers, run_name, study_points, trial_points
 from tuner.trials.outcome import Outcome
 
