@@ -8,7 +8,7 @@ import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ class RayCluster:
 
     address: str | None = None
     slots: int | None = None
-    resources: Mapping[str, float] = field(default_factory=dict)
+    resources: Mapping[str, float] | None = None
 
     @property
     def of_a_trial(self) -> dict[str, float]:
         """What a trial occupies, no GPU included."""
-        return {"CPU": 1.0, "GPU": 0.0} | {name: float(amount) for name, amount in self.resources.items()}
+        return {"CPU": 1.0, "GPU": 0.0} | {name: float(amount) for name, amount in (self.resources or {}).items()}
 
 
 def checked_cluster(workers: Any, given: Mapping[str, Any] | None) -> RayCluster | None:
