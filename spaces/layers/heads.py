@@ -13,6 +13,8 @@ import keras
 from spaces.layers.members import MemberHeads, mean_of_members
 from spaces.rows.target import Target
 
+_OF_VALUES = {"squared_error": "mean_squared_error", "absolute_error": "mean_absolute_error"}
+
 
 def head(x: Any, target: Target) -> Any:
     """Add the last layer: one linear unit, one sigmoid, or a softmax over the classes; of several targets, each one."""
@@ -56,7 +58,7 @@ def loss_for(
     if target.parts:
         return _sum_of_losses(target, weights or {})
     if target.kind == "regression":
-        loss = "mean_absolute_error" if target.loss == "absolute_error" else "mean_squared_error"
+        loss = _OF_VALUES[target.loss]
     else:
         loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
     return mean_of_members(loss, members, outputs) if members > 1 else loss

@@ -3,9 +3,10 @@
 The commonest are written out: weights are searched and standard errors drawn with thousands of calls, and scikit-learn
 takes milliseconds to check each.
 
-A metric's `loss` is what models train on. These read it: `spaces/engines/xgboost.py` (`_OBJECTIVES`),
-`spaces/layers/heads.py` (`loss_for`), `spaces/families/estimators/builders.py`, `spaces/families/fits.py`,
-`spaces/families/unsupervised/usual.py`, and `tuner/scoring/constant.py`.
+A metric's `loss` is what models train on; `score.py` says which fit a kind of target. These read it:
+`spaces/engines/xgboost.py` (`_OBJECTIVES`), `spaces/layers/heads.py` (`loss_for`),
+`spaces/families/estimators/builders.py`, `spaces/families/fits.py`, `spaces/families/unsupervised/usual.py`, and
+`tuner/scoring/constant.py`.
 """
 
 from __future__ import annotations

@@ -20,6 +20,11 @@ Needs = Literal["probability", "label", "value"]
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
 VALUES: tuple[TargetKind, ...] = ("regression",)
 SEVERAL: tuple[TargetKind, ...] = ("several",)
+_LOSSES: dict[TargetKind, tuple[TrainingLoss, ...]] = {
+    "regression": ("squared_error", "absolute_error"),
+    **dict.fromkeys((*CLASSES, *SEVERAL), ("log_loss",)),
+    ITSELF: ("reconstruction", "elbo", "two_sample"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,15 @@ class Metric:
             raise ValueError(f"Metric {self.name!r}: function must be callable, got {self.function!r}")
         if not self.kinds:
             object.__setattr__(self, "kinds", VALUES if self.needs == "value" else CLASSES)
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        for kind in self.kinds if self.loss is not None else ():
+            if self.loss not in _LOSSES[kind]:
+                raise ValueError(
+                    f"Metric {self.name!r}: no model trains on {self.loss!r} where the target is {kind!r}: "
+                    f"loss may be {' or '.join(map(repr, _LOSSES[kind]))}, or left out"
+                )
 
 
 @dataclass(frozen=True)

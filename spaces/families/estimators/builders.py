@@ -60,8 +60,7 @@ def build_hist_gradient_boosting(config: Config, signature: Signature) -> Any:
 
     def make(seed: int, threads: int) -> Any:
         if signature.target.kind == "regression":
-            loss = "absolute_error" if signature.target.loss == "absolute_error" else "squared_error"
-            return HistGradientBoostingRegressor(loss=loss, **settings, random_state=seed)
+            return HistGradientBoostingRegressor(loss=signature.target.loss, **settings, random_state=seed)
         return HistGradientBoostingClassifier(**settings, random_state=seed)
 
     return EstimatorModel(make, "none", signature, config)

@@ -4,7 +4,7 @@ import sklearn.metrics
 
 import tuner
 from tuner.scoring.metrics import METRICS, check_fits, metric_named
-from tuner.scoring.score import Score
+from tuner.scoring.score import Metric, Score
 
 rng = np.random.default_rng(0)
 BINARY = rng.integers(2, size=200)
@@ -107,3 +107,9 @@ def test_a_probability_of_zero_counts_as_it_does_in_scikit_learn():
     expected = sklearn.metrics.log_loss(target, sure)
     assert METRICS["log_loss"].function(target, sure) == pytest.approx(expected, rel=1e-12)
     assert expected > 12
+
+
+@pytest.mark.parametrize(("loss", "needs"), [("huber", "value"), ("log_loss", "value"), ("absolute_error", "label")])
+def test_a_loss_on_which_no_model_trains_is_refused(loss, needs):
+    with pytest.raises(ValueError, match=f"no model trains on '{loss}'"):
+        Metric("own", lambda true, predicted: 0.0, False, needs, loss=loss)
