@@ -233,7 +233,7 @@ def test_predictions_are_finite_numbers_of_the_right_shape(run, name, kind, numb
     outputs = {"regression": 1, "binary": 2, "multiclass": 3}[kind]
     for predictions in run(name, kind, number).new:
         assert predictions.shape == (25, outputs)
-        assert predictions.dtype == (np.float64 if kind == "regression" else np.float32)
+        assert predictions.dtype == np.float64
         assert np.isfinite(predictions).all()
         if kind != "regression":
             assert (predictions >= 0).all()
