@@ -11,6 +11,7 @@ COMMANDS = (
     beginning.init,
     running.run,
     running.stop,
+    keeping.retry,
     looking.status,
     looking.leaderboard,
     looking.diff,

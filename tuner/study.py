@@ -273,7 +273,7 @@ def begun_or_continued(
             points = list(starts.get(name, ()))
             known = stored["families"].get(name, {"starts": points, "changes": [], "digest": digest(space)})
             if known["digest"] != digest(space):
-                known, what = _changed(store, name, known, space=space, starts=points, task=task)
+                known, what = _changed(store, name, known, space=space, starts=points)
                 said.append(what)
             about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
             about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
@@ -283,7 +283,7 @@ def begun_or_continued(
 
 
 def _changed(
-    store: Store, name: str, known: Mapping[str, Any], *, space: Space, starts: Sequence[Params], task: Task
+    store: Store, name: str, known: Mapping[str, Any], *, space: Space, starts: Sequence[Params]
 ) -> tuple[dict[str, Any], str]:
     """Tell a family's trials again in a changed space.
 
@@ -292,8 +292,7 @@ def _changed(
         there is to say.
     """
     old, changes = from_json(known["space"]), list(known.get("changes", ()))
-    maximize = task.score.metric.greater_is_better
-    kept, left = turn_page(store, name, old=old, new=space, changes=changes, maximize=maximize)
+    kept, left = turn_page(store, name, old=old, new=space, changes=changes)
     tried = kept + left - (changes[-1] if changes else 0)
     rest = [point for one in known["starts"][tried:] if (point := moved(one, old, space)) is not None]
     rest += [one for one in starts if moved(one, space, old) is None and one not in rest]

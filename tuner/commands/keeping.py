@@ -1,4 +1,4 @@
-"""Commands that list studies, hand them on, and remove them."""
+"""Commands that list studies, try again what failed, hand them on, and remove them."""
 
 from __future__ import annotations
 
@@ -57,6 +57,24 @@ def _about(place: Path, below: Path) -> dict[str, Any]:
     when = datetime.fromtimestamp(max(ends)).strftime("%Y-%m-%d %H:%M") if ends else ""
     found = "" if best is None else f"{study.task.score.name} {best.value:.5g} by {best.name}"
     return {"study": name, "target": study.task.target.name, "trials": len(study.trials), "best": found, "ended": when}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@with_exit_codes
+def retry(folder: Path) -> None:
+    """Let the failed trials of a study be tried once more by the next launch, under their numbers.
+
+    Example: tuner retry runs/adult
+    """
+    from tuner.launch.retry import retry_failed
+
+    names = retry_failed(folder)
+    if not names:
+        say(f"No trial of {folder} failed: there is nothing to try again")
+        return
+    trials = "1 trial" if len(names) == 1 else f"{len(names)} trials"
+    say(f"{trials} will be tried once more: {', '.join(names)}. The same command or call as before does it")
 
 
 @click.command()

@@ -1,13 +1,16 @@
 """A family's space changes within a study: its trials are told again to the samplers, where they are points of the new.
 
 Optuna wants the distributions of a study to agree, so each space of a family has an Optuna study of its own in the
-ledger, a *page*. A new page is begun under its name, and counts once `study.json` names it.
+ledger, a *page*. A new page is begun under its name, and counts once `study.json` names it. Optuna does not let a trial
+that ended run again, so failed trials that are tried once more need a new page too.
 """
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import optuna
@@ -18,7 +21,8 @@ from tuner.search.ledger import OUTCOME, OUTSIDE
 from tuner.search.stores import Store, open_storage, page_name, prefix
 from tuner.trials.outcome import Outcome
 
-_OF_PRUNERS = ("constraints", "completed_rung")  # what samplers noted is of the space before
+_CONSTRAINTS = "constraints"
+_OF_PRUNERS = (_CONSTRAINTS, "completed_rung")  # what samplers noted is of the space before
 
 
 class Carried(NamedTuple):
@@ -28,7 +32,7 @@ class Carried(NamedTuple):
     left: int
 
 
-def turn_page(store: Store, family: str, *, old: Space, new: Space, changes: Sequence[int], maximize: bool) -> Carried:
+def turn_page(store: Store, family: str, *, old: Space, new: Space, changes: Sequence[int]) -> Carried:
     """Begin a family's next page with all its trials.
 
     Args:
@@ -36,24 +40,74 @@ def turn_page(store: Store, family: str, *, old: Space, new: Space, changes: Seq
         family: The family.
         old: Its space so far.
         new: Its space from now on.
-        changes: How many trials there were when its space changed before.
-        maximize: Whether greater values are better.
+        changes: How many trials there were when its pages before ended.
     """
+    with _opened(store) as storage:
+        before, after = (prefix(store) + page_name(family, len(changes) + i) for i in (0, 1))
+        known = storage.get_all_trials(storage.get_study_id_from_name(before))
+        carried = [told_again(trial, old, new) for trial in known]
+        _write_page(storage, before, after, trials=carried)
+    left = sum(OUTSIDE in trial.user_attrs for trial in carried)
+    return Carried(len(carried) - left, left)
+
+
+def turn_page_of_failed(store: Store, family: str, *, space: Space, changes: Sequence[int]) -> tuple[int, list[int]]:
+    """Begin a family's next page with all its trials, those that failed as running; nothing is written if none did.
+
+    Args:
+        store: Where the ledger lies.
+        family: The family.
+        space: Its space.
+        changes: How many trials there were when its pages before ended.
+
+    Returns:
+        How many trials there are, and the numbers of those that run again.
+    """
+    with _opened(store) as storage:
+        before, after = (prefix(store) + page_name(family, len(changes) + i) for i in (0, 1))
+        if before not in (study.study_name for study in storage.get_all_studies()):  # the study was cut off
+            return 0, []
+        known = storage.get_all_trials(storage.get_study_id_from_name(before))
+        failed = [trial.number for trial in known if _has_failed(trial)]
+        if failed:
+            trials = [told_again(_untold(one) if one.number in failed else one, space, space) for one in known]
+            _write_page(storage, before, after, trials=trials)
+    return len(known), failed
+
+
+@contextmanager
+def _opened(store: Store) -> Iterator[optuna.storages.RDBStorage]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(store)
-    name, before = (prefix(store) + page_name(family, len(changes) + i) for i in (1, 0))
-    if name in (study.study_name for study in storage.get_all_studies()):  # it was cut off
-        storage.delete_study(storage.get_study_id_from_name(name))
-    direction = optuna.study.StudyDirection.MAXIMIZE if maximize else optuna.study.StudyDirection.MINIMIZE
-    page = storage.create_new_study([direction], name)
-    known = storage.get_all_trials(storage.get_study_id_from_name(before))
-    carried = [told_again(trial, old, new) for trial in known]
-    for trial in carried:
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _write_page(storage: optuna.storages.RDBStorage, before: str, after: str, *, trials: Sequence[FrozenTrial]) -> None:
+    if after in (study.study_name for study in storage.get_all_studies()):  # it was cut off
+        storage.delete_study(storage.get_study_id_from_name(after))
+    page = storage.create_new_study(storage.get_study_directions(storage.get_study_id_from_name(before)), after)
+    for trial in trials:
         storage.create_new_trial(page, trial)
-    left = sum(OUTSIDE in trial.user_attrs for trial in carried)
-    storage.remove_session()
-    storage.engine.dispose()
-    return Carried(len(carried) - left, left)
+
+
+def _has_failed(trial: FrozenTrial) -> bool:
+    """Return whether a trial really ran and failed, and is a point of the space."""
+    if OUTCOME not in trial.user_attrs or OUTSIDE in trial.user_attrs:
+        return False
+    outcome = Outcome.from_json(json.loads(trial.user_attrs[OUTCOME]))
+    return outcome.state == "failed" and outcome.duplicate_of is None
+
+
+def _untold(trial: FrozenTrial) -> FrozenTrial:
+    """Return a failed trial as one that was cut off."""
+    made = copy.copy(trial)
+    made.user_attrs = {key: value for key, value in trial.user_attrs.items() if key != OUTCOME}
+    made.system_attrs = {k: value for k, value in trial.system_attrs.items() if not k.startswith(_CONSTRAINTS)}
+    return made
 
 
 def moved(params: Params, old: Space, new: Space) -> Params | None:

@@ -189,15 +189,19 @@ class Tracker:
         self._client = None
 
     def _connect(self) -> None:
-        """Find or make experiment and parent run, and see which children are there; cut-off ones are deleted."""
+        """Find or make experiment and parent run, and see which children are there.
+
+        Those are deleted that did not end as their trials did: trials that were cut off, or are tried once more.
+        """
         client = open_client(self._uri)
         self._experiment_id = self._experiment(client)
         self._parent = self._parent_run(client)
         client.log_batch(self._parent, tags=_tags(self._changed_params(client)))
         self._runs, self._finished, self._sent = {}, {}, {}
+        ended = {trial.name: _STATUS[trial.state] for trial in self._study.finished()}
         for run in children(client, self._experiment_id, self._parent):
             name = run.data.tags.get("tuner.trial", "")
-            if run.info.status in _STATUS.values() and name not in self._finished:
+            if run.info.status == ended.get(name) and name not in self._finished:
                 self._finished[name] = run.info.run_id
             else:
                 client.delete_run(run.info.run_id)

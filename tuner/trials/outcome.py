@@ -136,6 +136,16 @@ def not_its_fault(folder: Path) -> None:
     (folder / _HERE).unlink(missing_ok=True)
 
 
+def forget_end(trial: Path) -> None:
+    """Forget how the attempts at a trial ended, so that the next launch begins another one.
+
+    Args:
+        trial: The folder of a trial.
+    """
+    for path in [*trial.glob(f"*/{_RESULT}"), *trial.glob(f"*/{_HERE}")]:
+        path.unlink()
+
+
 def ended_here(trial: Path) -> int:
     """Return in how many attempts at the fold that is next the driver's own process ended.
 

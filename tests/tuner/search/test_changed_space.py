@@ -56,7 +56,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("sampler", NAMES)
 def test_every_sampler_goes_on_in_a_wider_space_and_may_be_interrupted(path, sampler):
     before = open_ledger(path, OLD).trials("net")
-    assert turn_page(path, "net", old=OLD, new=WIDER, changes=[], maximize=False) == (13, 0)
+    assert turn_page(path, "net", old=OLD, new=WIDER, changes=[]) == (13, 0)
     ledger = open_ledger(path, WIDER, sampler=sampler, changes=[13])
     after = ledger.trials("net")
     assert [(t.number, t.state, t.outcome, t.turn) for t in after] == [
@@ -79,7 +79,7 @@ def test_samplers_see_what_fits_with_the_distributions_of_the_new_space(path):
     trials = open_ledger(path, OLD).trials("net")
     fits = {t.number for t in trials if t.params["width"] >= 16 and t.params["optimizer"] == "adam"}
     assert 0 < len(fits) < 13
-    assert turn_page(path, "net", old=OLD, new=MOVED, changes=[], maximize=False) == (len(fits), 13 - len(fits))
+    assert turn_page(path, "net", old=OLD, new=MOVED, changes=[]) == (len(fits), 13 - len(fits))
     ledger = open_ledger(path, MOVED, changes=[13])
     stored = ledger.study("net").get_trials()
     assert {t.number for t in stored if t.state != optuna.trial.TrialState.FAIL} == fits
@@ -95,8 +95,8 @@ def test_samplers_see_what_fits_with_the_distributions_of_the_new_space(path):
 
 def test_what_was_left_out_is_a_point_again_when_the_space_changes_back(path):
     before = open_ledger(path, OLD).trials("net")
-    turn_page(path, "net", old=OLD, new=MOVED, changes=[], maximize=False)
-    assert turn_page(path, "net", old=MOVED, new=OLD, changes=[13], maximize=False) == (13, 0)
+    turn_page(path, "net", old=OLD, new=MOVED, changes=[])
+    assert turn_page(path, "net", old=MOVED, new=OLD, changes=[13]) == (13, 0)
     after = open_ledger(path, OLD, changes=[13, 13]).trials("net")
     assert after[:12] == before[:12]
 
@@ -114,9 +114,9 @@ def test_a_page_that_was_cut_off_is_begun_again_and_until_then_nothing_changed(p
 
     monkeypatch.setattr(optuna.storages.RDBStorage, "create_new_trial", dies)
     with pytest.raises(KeyboardInterrupt):
-        turn_page(path, "net", old=OLD, new=WIDER, changes=[], maximize=False)
+        turn_page(path, "net", old=OLD, new=WIDER, changes=[])
     assert open_ledger(path, OLD).trials("net") == before
-    assert turn_page(path, "net", old=OLD, new=WIDER, changes=[], maximize=False) == (13, 0)
+    assert turn_page(path, "net", old=OLD, new=WIDER, changes=[]) == (13, 0)
     assert len(open_ledger(path, WIDER, changes=[13]).trials("net")) == 13
 
 
@@ -131,7 +131,7 @@ def test_an_exhausted_space_is_none_once_it_is_wider(tmp_path):
         else:
             ledger.tell_duplicate(trial, same)
     count = len(ledger.trials("net"))
-    turn_page(path, "net", old=small, new=wider, changes=[], maximize=False)
+    turn_page(path, "net", old=small, new=wider, changes=[])
     assert not open_ledger(path, wider, sampler="optuna.random", changes=[count]).exhausted("net")
 
 
@@ -139,6 +139,6 @@ def test_a_constant_that_changed_makes_no_duplicate(tmp_path):
     """The parameters are the same; the configuration is another."""
     old, new = {"rate": Choice([0.5]), "epochs": 5}, {"rate": Choice([0.5]), "epochs": 9}
     run(open_ledger(tmp_path / "l.db", old), 1)
-    assert turn_page(tmp_path / "l.db", "net", old=old, new=new, changes=[], maximize=False) == (0, 1)
+    assert turn_page(tmp_path / "l.db", "net", old=old, new=new, changes=[]) == (0, 1)
     ledger = open_ledger(tmp_path / "l.db", new, changes=[1])
     assert ledger.equal(ledger.ask("net")[0]) is None
