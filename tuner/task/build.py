@@ -202,7 +202,7 @@ def divide(labelled: Labelled, roles: Roles, split: Any, *, share: float | None,
         share,
         classes=target.of_classes,
         groups=groups,
-        ordered=division.kind == "time",
+        ordered=division.ordered,
         seed=seed,
         gap=division.gap,
     )
@@ -308,6 +308,6 @@ def _division(given: Any, target: Target, grouped: bool, *, timed: bool, sequenc
     single = sequences and not grouped
     default = "grouped" if grouped else "time" if timed or single else "stratified" if target.of_classes else "kfold"
     division = Split.of(given, default)  # type: ignore[arg-type]
-    if single and division.kind != "time":
+    if single and not division.ordered:
         raise ValueError(f"a {division.kind} split would tear the only sequence apart: use 'time'")
     return division

@@ -149,7 +149,7 @@ def _category_hints(task: Known) -> Iterator[str]:
 
 
 def _date_hints(task: Known) -> Iterator[str]:
-    if task.split.kind == "time":
+    if task.split.ordered:
         return
     for column in task.schema.columns:
         if column.kind == "date":

@@ -17,6 +17,8 @@ from spaces.language.complaints import unknown_name
 
 SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
 KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
+ORDERED_KINDS: tuple[SplitKind, ...] = ("time",)
+"""The kinds of which rows are in time order: models train on what came earlier, and rows are never shuffled."""
 _FEWEST_BLOCKS = 5
 _ENOUGH_OF_A_CLASS = 10
 INNER_SHARE = 0.1
@@ -59,8 +61,8 @@ class Split:
             raise ValueError(f"split kind: {unknown_name(str(self.kind), list(KINDS))}")
         if self.kind == "holdout":
             object.__setattr__(self, "folds", 1)
-        elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 1 + (self.kind != "time"):
-            least = 1 + (self.kind != "time")
+        elif isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 1 + (not self.ordered):
+            least = 1 + (not self.ordered)
             raise ValueError(f"a {self.kind} split needs folds of at least {least}, got {self.folds!r}")
         if not 0 < self.share < 1:
             raise ValueError(f"split share must be between 0 and 1, got {self.share!r}")
@@ -68,8 +70,13 @@ class Split:
             raise ValueError(f"split first must be a share of at least 0 and below 1, got {self.first!r}")
         if isinstance(self.gap, bool) or not isinstance(self.gap, int) or self.gap < 0:
             raise ValueError(f"split gap must be a number of rows, got {self.gap!r}")
-        if self.gap and self.kind != "time":
+        if self.gap and not self.ordered:
             raise ValueError(f"a {self.kind} split has no gap: it is for rows in time order, kind = 'time'")
+
+    @property
+    def ordered(self) -> bool:
+        """Whether rows are in time order, never to be shuffled."""
+        return self.kind in ORDERED_KINDS
 
     @staticmethod
     def of(given: Split | Mapping[str, Any] | str | None, default: SplitKind) -> Split:
@@ -88,7 +95,7 @@ class Split:
     def to_json(self) -> dict[str, Any]:
         """Return the split as JSON values; `first` only where it means something."""
         found = asdict(self)
-        return found if self.kind == "time" and self.folds > 1 else {k: v for k, v in found.items() if k != "first"}
+        return found if self.ordered and self.folds > 1 else {k: v for k, v in found.items() if k != "first"}
 
 
 def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | None, time: str | None) -> None:
@@ -105,7 +112,7 @@ def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | N
             f"group={group!r} keeps groups whole, and time={time!r} trains on the past only: a split does one of them. "
             "Leave one out, or write split='grouped' if groups may be trained on what came later"
         )
-    if group is None and kind not in (None, "time"):
+    if group is None and kind not in (None, *ORDERED_KINDS):
         raise ValueError(
             f"time={time!r} says that rows are in time order, and a {kind} split trains on what came later: leave out "
             "time, or use split='time' ({'kind': 'time', 'folds': 1} holds out the last rows)"
@@ -131,7 +138,7 @@ def fold_indices(
         return [(train, held_out)]
     if groups is not None and split.kind != "grouped":
         raise ValueError(f"a {split.kind} split would tear groups apart: use 'grouped' or 'holdout'")
-    if split.kind == "time" and split.folds == 1:
+    if split.ordered and split.folds == 1:
         cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
         return [cut]
     cuts = _splitter(split, target, classes=classes, groups=groups, seed=seed).split(rows, target, groups)
@@ -154,7 +161,7 @@ def _splitter(split: Split, target: NDArray[Any], *, classes: bool, groups: NDAr
             if len(np.unique(groups)) < split.folds:
                 raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
             return model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
-        case _:
+        case "time":
             rows = len(target)
             size = min(rows // (split.folds + 1), int((1 - split.first) * rows / split.folds))
             if not size or rows - split.folds * size <= split.gap:  # nothing before the first cut

@@ -237,7 +237,7 @@ class Task:
     @property
     def ordered(self) -> bool:
         """Whether rows are in time order, never to be shuffled."""
-        return self.split.kind == "time"
+        return self.split.ordered
 
     @property
     def drawn_together(self) -> NDArray[Any] | None:
