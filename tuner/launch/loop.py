@@ -22,7 +22,7 @@ from tuner.archive.records import STOP_REQUEST
 from tuner.ensembling.blend import Blend, seconds_to_combine
 from tuner.launch import on_trial
 from tuner.launch.mlflow_page import StudyPage
-from tuner.launch.places import slots_of, with_workers
+from tuner.launch.places import slots_of
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
 from tuner.search.early_end import is_beaten, not_begun, stands_still
@@ -86,7 +86,7 @@ class Launch:
         try:
             with _interruptible(self._interrupt):
                 slots.start()
-                self._plan = with_workers(self._plan, slots)
+                self._plan = replace(self._plan, workers=slots.count)
                 self._asked_to_stop()  # of an earlier launch
                 self._settle()
                 limit = self._loop(slots)

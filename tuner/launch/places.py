@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from tuner.launch.plan import Plan
@@ -27,8 +26,3 @@ def slots_of(study: Study, plan: Plan, **hooks: Any) -> Slots:
     if plan.cluster is not None:
         return RaySlots(study.task, plan.families, cluster=plan.cluster, **apart)
     return ProcessSlots(study.task, plan.families, workers=plan.workers, **apart)
-
-
-def with_workers(plan: Plan, slots: Slots) -> Plan:
-    """Return a plan that knows how many trials run at once, which a cluster says when it is reached."""
-    return replace(plan, workers=slots.count) if isinstance(slots, RaySlots) else plan

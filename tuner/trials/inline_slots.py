@@ -18,6 +18,8 @@ from tuner.trials.trial import Log, run_trial
 class InlineSlots:
     """Runs each trial in this process, when it is polled: for debuggers, notebooks and quick checks."""
 
+    count = 1
+
     def __init__(
         self,
         task: Task,

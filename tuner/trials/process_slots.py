@@ -66,7 +66,7 @@ class ProcessSlots:
             payload,
             self._threads,
         )
-        self._count, self._folder, self._hidden = workers, folder, hidden
+        self.count, self._folder, self._hidden = workers, folder, hidden
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
         self._stillborn = self._killed = 0
@@ -79,7 +79,7 @@ class ProcessSlots:
     def start(self) -> None:
         """Start every worker; each becomes free when it has imported its libraries."""
         (self._folder / "workers").mkdir(exist_ok=True)
-        while len(self._workers) < self._count:
+        while len(self._workers) < self.count:
             self._workers.append(self._spawn())
 
     def free(self) -> int:

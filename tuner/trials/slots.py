@@ -1,4 +1,8 @@
-"""Places where trials run: what the study asks of them."""
+"""Places where trials run: what the study asks of them.
+
+A new place is a `Slots` beside this file, a branch in `tuner/launch/places.py`, and its arguments in
+`tuner/launch/plan.py` and `tuner/launch/tune.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,11 @@ class Finished(NamedTuple):
 
 class Slots(Protocol):
     """What the study asks of the places where trials run."""
+
+    @property
+    def count(self) -> int:
+        """How many trials run at once; known when they have started."""
+        ...
 
     def start(self) -> None:
         """Make the slots ready, or begin to."""

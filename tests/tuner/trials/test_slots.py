@@ -123,6 +123,7 @@ class Run:
 @ALL
 def test_jobs_end_in_order_sealed_and_what_goes_wrong_is_their_outcome(kind, task, tmp_path):
     with Run(kind, task, tmp_path) as run:
+        assert run.slots.count == 1
         given = [("linear", None), ("toy", "raise"), ("toy", "nan"), ("linear", None)]
         ends = []
         for number, (family, do) in enumerate(given):
