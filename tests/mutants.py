@@ -70,8 +70,8 @@ MUTANTS = (
     Mutant(
         "training scores are those of held-out rows",
         "tuner/trials/trial.py",
-        '_checked(fitted, seeded[k].full, "training rows")',
-        "predictions[-1][np.arange(len(seeded[k].full)) % len(predictions[-1])]",
+        '_checked(fitted, seen, "training rows")',
+        "predictions[np.arange(len(seen)) % len(predictions)]",
         (TRIAL, "-k", "training_scores"),
     ),
     Mutant(
@@ -210,15 +210,15 @@ MUTANTS = (
     Mutant(
         "the gate takes whatever comes last",
         "ensembles/choosing/gate.py",
-        "worthwhile = gain > max(error, _LEAST_GAIN * abs(value))",
-        "worthwhile = True",
+        "taken = gain > max(error, _LEAST_GAIN * abs(value))",
+        "taken = True",
         ("tests/ensembles/choosing/test_gate.py",),
     ),
     Mutant(
         "classes change places",
-        "spaces/engines/xgboost.py",
-        "np.hstack([1 - outputs, outputs])",
-        "np.hstack([outputs, 1 - outputs])",
+        "spaces/probabilities.py",
+        "np.hstack([1 - exact, exact])",
+        "np.hstack([exact, 1 - exact])",
         ("tests/spaces/engines/test_together.py", "-k", "order_of_the_classes"),
     ),
     Mutant(
