@@ -9,7 +9,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 _FULL = (os.strerror(errno.ENOSPC), "disk is full")  # Keras and XGBoost hand on the first, SQLite says the second
 
@@ -102,3 +106,13 @@ def cache_folder() -> Path:
     if own := os.environ.get("TUNER_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuner"
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read an `.npz` file whole, and close it.
+
+    Raises:
+        OSError, ValueError: It is no such file, or holds pickled objects.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}

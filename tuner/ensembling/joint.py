@@ -32,7 +32,7 @@ from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
 from spaces.families.joint.one_target import of_target
 from spaces.families.sequences.model import StepFitted
-from spaces.machine.disk import alone, replaced
+from spaces.machine.disk import alone, read_arrays, replaced
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
@@ -59,13 +59,13 @@ class JointTrial:
     @property
     def predictions(self) -> NDArray[np.float64]:
         """What each fold's model predicted of its held-out rows, `(rows, outputs)`, in the order of a trial's."""
-        found: NDArray[np.float64] = np.load(self.folder / _FILE)["predictions"].astype(np.float64)
+        found: NDArray[np.float64] = read_arrays(self.folder / _FILE)["predictions"].astype(np.float64)
         return found
 
     @property
     def epochs(self) -> tuple[int, ...]:
         """How many epochs each fold's model is away from the average; 0 where training did not help."""
-        found: list[int] = np.load(self.folder / _FILE)["epochs"].tolist()
+        found: list[int] = read_arrays(self.folder / _FILE)["epochs"].tolist()
         return tuple(found)
 
 
@@ -88,7 +88,7 @@ def train_joint(study: Archive) -> JointTrial:
 
 def _train(study: Archive, made: JointTrial, pair: tuple[Trial, Trial], *, changes: bool) -> None:
     task, (tree, tower) = study.task, pair
-    stored = [np.load(study.attempt_folder(trial) / _FILE) for trial in (tree, tower)]
+    stored = [read_arrays(study.attempt_folder(trial) / _FILE) for trial in (tree, tower)]
     predicted = np.full((2, len(task.rows.target), task.target.outputs), np.nan)
     for i, arrays in enumerate(stored):
         predicted[i, arrays["rows"]] = arrays["predictions"]

@@ -22,7 +22,7 @@ from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
-from spaces.machine.disk import alone, replaced
+from spaces.machine.disk import alone, read_arrays, replaced
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
@@ -68,7 +68,7 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
             outcome = sealed(folder)
             if outcome is None or outcome.state != "complete":
                 break
-            predicted.append(np.load(folder / "held_out.npz")["predictions"].astype(np.float64))
+            predicted.append(read_arrays(folder / "held_out.npz")["predictions"].astype(np.float64))
             folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
             members[i] = replace(members[i], folders=(*members[i].folders, *folders))
         predictions[i] = np.mean(predicted, axis=0)

@@ -21,6 +21,7 @@ from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
 from spaces.families.catalog import BASELINE
+from spaces.machine.disk import read_arrays
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
@@ -275,7 +276,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         StudyError: A trial predicted other rows than the rest, or the same rows in another order.
     """
     task = study.task
-    loaded = [np.load(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
+    loaded = [read_arrays(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
     rows, folds = loaded[0]["rows"], loaded[0]["folds"]
     for trial, arrays in zip(trials, loaded, strict=True):
         if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
@@ -370,7 +371,7 @@ def member_of(study: Archive, trial: Trial, weight: float) -> Member:
 
 def distances_of(study: Archive, trial: Trial) -> NDArray[np.float64]:
     """Return how far a trial was off on the rows that were held out of it; see `HeldOut.distances`."""
-    stored = np.load(study.attempt_folder(trial) / "held_out.npz")
+    stored = read_arrays(study.attempt_folder(trial) / "held_out.npz")
     return _distances(
         stored["predictions"].astype(np.float64), study.task.rows.target[stored["rows"]], _targets(study.task)
     )

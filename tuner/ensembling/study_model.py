@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spaces.engines.engine import KERAS
 from spaces.html import facts
 from spaces.rows.target import ITSELF
 from spaces.store import made_of
@@ -17,7 +18,7 @@ from tuner.ensembling.predictor import Predictor
 from tuner.search.ledger import Trial
 from tuner.trials.outcome import trial_name
 
-_NETWORKS = ("keras", "steps")  # stored names of models that are one network, and what reads rows for it
+_NETWORKS = (KERAS.name, "steps")  # stored names of models that are one network, and what reads rows for it
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("tuned-ensembles", "ray", "numpy", "keras", "tensorflow", "xgboost-cpu", "xgboost", "scikit-learn")
+from spaces.engines.engine import ENGINES
+
+_PACKAGES = ("tuned-ensembles", "ray", "numpy")
 _QUIET = {"configure_logging": False, "log_to_driver": False}
 
 
@@ -203,7 +205,7 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
 def versions_here() -> dict[str, str]:
     """Return the versions that must be the same on all nodes."""
     found = {"Python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *(one for engine in ENGINES.values() for one in engine.packages)):
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

@@ -23,6 +23,7 @@ from spaces.engines.engine import environment_of, hand_over
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.space import defaults
+from spaces.machine.disk import read_arrays
 from spaces.rows.columns import Schema
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
@@ -96,9 +97,9 @@ def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()
 
     hand_over(engines)
     hand_over_kinds(kinds)
-    stored = np.load(folder / "expected.npz")
+    stored = read_arrays(folder / "expected.npz")
     texts = stored["texts"].astype(object) if stored["texts"].shape[1] else None
-    arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored.files)))
+    arrays = tuple(stored[f"array_{i}"] for i in range(sum(name.startswith("array_") for name in stored)))
     table = Table(stored["numbers"], stored["codes"], texts=texts, arrays=arrays)
     predictions = load_fitted(folder).predict(table)
     if not np.allclose(predictions, stored["expected"], rtol=1e-4, atol=1e-5):

@@ -30,6 +30,7 @@ from spaces.engines.keras.device import (
     taken,
     while_below,
 )
+from spaces.engines.keras.prediction import undisturbed
 from spaces.engines.keras.xla import compiling_pays
 
 _PIECE_SECONDS, _PIECE_GROWTH = 1.0, 8.0
@@ -142,7 +143,7 @@ class Trainer:
             self.model.optimizer.build(self.model.trainable_variables)
         if not self._traced:
             first = each_array(lambda array: tf.constant(np.asarray(array[:1])), tuple(train))
-            self.model.test_step(first)
+            undisturbed(self.model, lambda: self.model.test_step(first))
             self.model.reset_metrics()
 
     def _steps(self, train: Arrays, batch_size: int, *, epochs: int) -> Callable[[NDArray[np.int64]], None]:

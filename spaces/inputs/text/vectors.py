@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.machine.disk import read_arrays
+
 
 class VectorsError(ValueError):
     """A file that holds no word vectors; the message says what was expected."""
@@ -73,13 +75,13 @@ def read_vectors(path: Path, wanted: Collection[str]) -> Vectors:
 
 def load_vectors(path: Path) -> Vectors:
     """Read what `Vectors.save` wrote."""
-    stored = np.load(path, allow_pickle=False)
+    stored = read_arrays(path)
     return Vectors(tuple(stored["words"].tolist()), stored["vectors"], float(stored["coverage"]))
 
 
 def _of_npz(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     try:
-        stored = np.load(path, allow_pickle=False)
+        stored = read_arrays(path)
         words, matrix = stored["words"], stored["vectors"]
     except (OSError, KeyError, ValueError) as error:
         raise VectorsError(f"vectors: {path} must be an npz file with `words` and `vectors` ({error})") from error

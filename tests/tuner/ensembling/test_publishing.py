@@ -130,10 +130,17 @@ def records(frame):
     return json.loads(frame.to_json(orient="split"))
 
 
-def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made, monkeypatch):
+def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made):
     made.publish("whole", alias="champion")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
-    model = mlflow.pyfunc.load_model("models:/whole@champion")
+    uri = f"sqlite:///{made.study.folder.parent / 'mlflow.db'}"
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)  # another test may have named one
+    try:
+        model = mlflow.pyfunc.load_model("models:/whole@champion")
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
     frame = make_frame(20).drop(columns="label").assign(x=range(20), y=range(20))
     assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()
     with pytest.raises(MlflowException, match=r"missing inputs \['colour'\].*extra inputs: \['color'\]"):

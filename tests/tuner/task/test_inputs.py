@@ -67,7 +67,7 @@ def test_two_named_tables_are_compared_and_predicted_in_a_fresh_process(tmp_path
     families = {
         "siamese": {**QUICK, "epochs": 30},
         "functional": QUICK,
-        "dense": QUICK,
+        "dense": {"epochs": 6, "learning_rate": 9e-3, "optimizer": ["adam"]},
         "xgboost": {"n_estimators": 20},
     }
     study = tuner.tune(task, families, trials=4, folder=tmp_path / "study", **QUIET)
