@@ -24,7 +24,8 @@ Said = NDArray[np.float64] | Callable[[Index], NDArray[np.float64]]
 
 
 Score = Callable[[Index, NDArray[np.float64]], float]
-_RESAMPLES = 200
+_RESAMPLES, _FEWEST_RESAMPLES = 200, 50
+_ROWS_RESAMPLED = 600_000  # of all resamples together: where rows are many, each tells more and takes longer
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def standard_error(
     pieces = _pieces(n_rows, groups)
     rng = np.random.default_rng(seed)
     found: list[float] = []
-    for _ in range(_RESAMPLES):
+    for _ in range(max(_FEWEST_RESAMPLES, min(_RESAMPLES, _ROWS_RESAMPLED // max(1, n_rows)))):
         try:
             found.append(statistic(_rows_of(pieces, rng.integers(len(pieces), size=len(pieces)))))
         except Undefined:
