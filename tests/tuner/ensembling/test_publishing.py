@@ -130,17 +130,12 @@ def records(frame):
     return json.loads(frame.to_json(orient="split"))
 
 
-def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made):
+def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made, monkeypatch):
     made.publish("whole", alias="champion")
-    uri = f"sqlite:///{made.study.folder.parent / 'mlflow.db'}"
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)  # another test may have named one
-    try:
-        model = mlflow.pyfunc.load_model("models:/whole@champion")
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+    for state in ("_tracking_service.utils._tracking_uri", "_model_registry.utils._registry_uri"):
+        monkeypatch.setattr(f"mlflow.tracking.{state}", None)  # another test may have named one
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model("models:/whole@champion")
     frame = make_frame(20).drop(columns="label").assign(x=range(20), y=range(20))
     assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()
     with pytest.raises(MlflowException, match=r"missing inputs \['colour'\].*extra inputs: \['color'\]"):
