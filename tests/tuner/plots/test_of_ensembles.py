@@ -7,6 +7,12 @@ from tuner import plots
 KINDS = [plots.weights, plots.error_correlations, plots.reliability, plots.predictions, plots.importances]
 
 
+@pytest.fixture(scope="module")
+def automatic(study):
+    """The study's last ensemble; tests of other files may have made another since the shared one."""
+    return study.ensemble(column_time="10s")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_study_and_ensemble_show_the_same(kind, study, automatic):
     assert kind(study).to_json() == kind(automatic).to_json()
