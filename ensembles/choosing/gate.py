@@ -27,6 +27,7 @@ from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
 
 _LEAST_GAIN = 1e-6
+_MOST_READ = 2_000_000  # numbers that the trees of a round read together; with ten classes as many as a minute takes
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,26 @@ class Choice:
     held: tuple[tuple[str, CrossFitted], ...] = ()
 
 
-def ladder(families: Sequence[str], loss: Loss, *, with_features: bool = False) -> dict[str, Candidate]:
+def ladder(
+    families: Sequence[str], loss: Loss, *, with_features: bool = False, rows: int = 0, outputs: int = 1
+) -> dict[str, Candidate]:
     """Return the methods to try, in order: from one model of each family, equally weighted, to models on top of models.
 
     Args:
         families: Each member's family.
         loss: What is minimised; methods that cannot are left out.
         with_features: Whether there are features of the rows, for methods that look at them.
+        rows: How many rows there are; where they and the classes are so many that stacked trees would take minutes,
+            these are left out.
+        outputs: How many numbers a member predicts of each.
     """
+    trees = outputs if outputs > 2 else 1  # of a round; each reads as many columns of every member
+    stacks = STACKS if rows * trees**2 * len(families) <= _MOST_READ else {"stack_linear": STACKS["stack_linear"]}
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),
         **{name: METHODS[name] for name in ("regularized", "nelder_mead", "log_linear")},
-        **{name: stack for name, stack in STACKS.items() if with_features or not stack.with_features},
+        **{name: stack for name, stack in stacks.items() if with_features or not stack.with_features},
     }
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 

@@ -113,7 +113,13 @@ def check_method(task: Task, method: str) -> None:
 
 def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
     """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
-    steps = ladder([member.family for member in held.members], held.loss, with_features=held.features.shape[1] > 0)
+    steps = ladder(
+        [member.family for member in held.members],
+        held.loss,
+        with_features=held.features.shape[1] > 0,
+        rows=len(held.target),
+        outputs=held.predictions.shape[2],
+    )
     if held.targets:
         steps["each_target"] = EachTarget(METHODS["regularized"], held.targets)
     choice = held.choose(steps)

@@ -95,6 +95,15 @@ def test_methods_that_cannot_minimise_the_loss_are_left_out():
     assert "log_linear" in ladder(["a"], LOG_LOSS)
 
 
+def test_stacked_trees_are_left_out_where_they_would_take_minutes():
+    families = list("abcdefghi")
+    assert "stack_trees" in ladder(families, LOG_LOSS, rows=1_400, outputs=10)
+    assert "stack_trees" in ladder(families, LOG_LOSS, rows=50_000, outputs=2)
+    many = ladder(families, LOG_LOSS, rows=4_000, outputs=10)
+    assert "stack_trees" not in many
+    assert {"log_linear", "stack_linear"} < set(many)
+
+
 def test_without_methods_there_is_nothing_to_choose_from():
     predictions, target = noisy([1.0], 50)
     with pytest.raises(ValueError, match="at least one method"):
