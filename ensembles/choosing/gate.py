@@ -52,6 +52,11 @@ class Step:
     taken: bool
     held: tuple[str, ...] = ()
 
+    @property
+    def held_before(self) -> float:
+        """The score of what was held before it, in each part chosen on the others."""
+        return self.cross_fitted + self.gain
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -24,7 +24,8 @@ def show_trials(study: Study) -> None:
 def show_steps(steps: pd.DataFrame) -> None:
     """Show which methods were tried, where it was more than one."""
     if len(steps) > 1:
-        show_frame(steps, "Methods, each against the one held so far: taken if better by a standard error", "table")
+        show_frame(steps, "Methods, taken if better by a standard error", "table")
+        say("Held before: in each part of the rows the method chosen on the others. The ensemble is scored so too.")
 
 
 def show_report(report: dict[str, Any], form: str) -> None:

@@ -46,6 +46,7 @@ def findings(made: StudyEnsemble) -> dict[str, Any]:
                 "method": step.method,
                 "score": sign * step.cross_fitted,
                 "against": step.against,
+                "held_before": sign * step.held_before,
                 "gain": step.gain,
                 "standard_error": step.standard_error,
                 "taken": bool(step.taken),

@@ -169,14 +169,15 @@ class StudyEnsemble(Predictor):
         """Return the methods that were tried, one row each.
 
         Returns:
-            Columns `method`, the deciding metric cross-fitted, `better by` (than the method held until then),
-            `standard error` of that, and `taken`.
+            Columns `method`, the deciding metric cross-fitted, the same of what was `held before` (in each part of the
+            rows the method that is chosen on the other parts), `better by`, `standard error` of that, and `taken`.
         """
         sign = self.study.task.score.sign
         return pd.DataFrame(
             {
                 "method": step.method,
                 f"{self.ensemble.metric} (cross-fitted)": sign * step.cross_fitted,
+                "held before": sign * step.held_before if step.against else None,
                 "better by": step.gain if step.against else None,
                 "standard error": step.standard_error if step.against else None,
                 "taken": "yes" if step.taken else "no",

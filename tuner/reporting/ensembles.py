@@ -28,7 +28,10 @@ def ensemble_part(study: Archive, found: Mapping[str, Any] | None) -> str:
         return paragraph("None was made yet.")
     doubts = "".join(f"<li>{text(doubt)}</li>" for doubt in found["warnings"])
     steps = "".join(f"<li>{text(_step(step, found['metric']))}</li>" for step in found["steps"])
-    why = "A method takes the place of the one before only if it is better by more than one standard error."
+    why = (
+        "A method takes the place of what was held before only if it is better by more than one standard error. Held "
+        "is, in each part of the rows, the method that is chosen on the other parts; the ensemble is scored so too."
+    )
     alike = (
         "<h3>How alike the candidates err</h3>"
         + paragraph("Models that err alike (near 1) add little to each other.", kind="soft")
@@ -54,7 +57,8 @@ def _step(step: Mapping[str, Any], metric: str) -> str:
         return f"Begin with {what}: {metric} {step['score']:.4g}."
     better = "better" if step["gain"] >= 0 else "worse"
     by = f"{abs(step['gain']):.2g} {better}, standard error {step['standard_error']:.2g}"
-    return f"Try {what}: {metric} {step['score']:.4g}, {by}. {'Taken.' if step['taken'] else 'Not taken.'}"
+    scores = f"{metric} {step['score']:.4g} against {step['held_before']:.4g} held before"
+    return f"Try {what}: {scores}, {by}. {'Taken.' if step['taken'] else 'Not taken.'}"
 
 
 def _method(name: str) -> str:

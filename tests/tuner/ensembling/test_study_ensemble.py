@@ -49,12 +49,20 @@ def test_diversity_describes_the_members(study):
 
 def test_auto_explains_what_it_took_and_why(automatic):
     combined, table = automatic, automatic.explain()
-    assert list(table.columns) == ["method", "log_loss (cross-fitted)", "better by", "standard error", "taken"]
+    assert list(table.columns) == [
+        "method",
+        "log_loss (cross-fitted)",
+        "held before",
+        "better by",
+        "standard error",
+        "taken",
+    ]
     assert list(table["method"])[:2] == ["family_average", "best_single"]
     last_taken = table[table["taken"] == "yes"].iloc[-1]
     assert combined.ensemble.method == f"auto: {last_taken['method']}"
     assert combined.scores["ensemble"]["cross_fitted"] == last_taken["log_loss (cross-fitted)"]
     later = table.iloc[1:]
+    np.testing.assert_allclose(later["held before"] - later["log_loss (cross-fitted)"], later["better by"], atol=1e-12)
     assert ((later["better by"] > later["standard error"]) == (later["taken"] == "yes")).all()
 
 
