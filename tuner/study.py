@@ -146,14 +146,21 @@ class Study(Archive):
             column_time: Measure for at most so long how much each column matters, for plots and the report, after the
                 models of the first fold are loaded; not at all when left out.
         """
-        from tuner.ensembling.build import build_ensemble
+        from tuner.ensembling.build import build_ensemble, check_ensemble, held_out_for
         from tuner.ensembling.findings import keep_findings
+        from tuner.ensembling.more_models import with_seeds
 
-        limit = 0.0 if column_time is None else seconds(column_time, "column_time")
-        made = build_ensemble(
-            self, method, top=top, joint=joint, max_mb=max_mb, max_ms=max_ms, seeds=seeds, seed_time=seed_time
-        )
-        keep_findings(made, limit)
+        measuring = 0.0 if column_time is None else seconds(column_time, "column_time")
+        training = None if seed_time is None else seconds(seed_time, "seed_time")
+        limits = {unit: most for unit, most in (("megabytes", max_mb), ("milliseconds", max_ms)) if most is not None}
+        check_ensemble(self.task, method, joint=joint, seeds=seeds, limited=bool(limits))
+        held = held_out_for(self, method, top)
+        if seeds > 1:
+            held = with_seeds(self, held, seeds, seconds=training)
+        for unit, most in limits.items():
+            held = held.within(unit, most)
+        made = build_ensemble(self, method, held, joint=joint)
+        keep_findings(made, measuring)
         self._show(made)
         return made
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import runpy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +14,9 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from tuner import studyfile
 from tuner.amounts import Count, Duration, Natural, Positive
+from tuner.commands import ensembles, running
 from tuner.derived_command import DerivedCommand
 from tuner.launch.tune import tune
 from tuner.options import options_of, section
@@ -117,6 +122,46 @@ def test_the_study_file_takes_every_argument_of_tune_and_of_the_ensemble():
     assert set(RaySection.model_fields) == set(options_of(RayCluster))
     assert set(EnsembleSection.model_fields) == set(options_of(Study.ensemble, without=["self"]))
     assert {"disk", "seeds", "max_mb"} <= {*launch, *EnsembleSection.model_fields}
+
+
+def with_one_more(function):
+    """Return a copy of a function that takes `patience` too, as if it had been written there."""
+    signature = inspect.signature(function)
+    more = inspect.Parameter("patience", inspect.Parameter.KEYWORD_ONLY, default=None)
+
+    @functools.wraps(function)
+    def copied(*args, **given):
+        return function(*args, **given)
+
+    copied.__signature__ = signature.replace(parameters=[*signature.parameters.values(), more])
+    copied.__annotations__ = {**function.__annotations__, "patience": "Count | None"}
+    copied.__doc__ = inspect.getdoc(function).replace("Args:\n", "Args:\n    patience: Wait so long. Not longer.\n", 1)
+    return copied
+
+
+@pytest.mark.parametrize(
+    ("where", "command", "given", "found"),
+    [
+        ("tuner.launch.tune.tune", (running, "run"), {"study": {"name": "x", "patience": 3}}, "launch"),
+        ("tuner.study.Study.ensemble", (ensembles, "ensemble"), {"ensemble": {"patience": 3}}, "ensemble"),
+    ],
+    ids=["tune", "ensemble"],
+)
+def test_one_more_argument_is_an_option_of_file_and_command(monkeypatch, where, command, given, found):
+    module, name = command
+    assert "--patience" not in CliRunner().invoke(getattr(module, name), ["--help"]).output
+    monkeypatch.setattr(where, with_one_more(tune if found == "launch" else Study.ensemble))
+    fresh = runpy.run_path(studyfile.__file__)
+    file = fresh["checked"]({"study": {"name": "x"}, "data": {"train": "a.csv"}, **given})
+    assert getattr(file, found)["patience"] == 3
+    with pytest.raises(ValueError, match=r"patience: .* greater than or equal to 1, got 0"):
+        fresh["checked"](
+            {"study": {"name": "x"}, "data": {"train": "a.csv"}}
+            | {of: {**one, "patience": 0} for of, one in given.items()}
+        )
+    words = CliRunner().invoke(runpy.run_path(module.__file__)[name], ["--help"]).output
+    assert "--patience" in words
+    assert "Wait so long." in words
 
 
 def test_what_the_file_gives_is_handed_over_as_it_is(tmp_path):

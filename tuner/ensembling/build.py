@@ -20,7 +20,6 @@ from spaces.families.catalog import BASELINE
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
-from tuner.duration import seconds
 from tuner.ensembling.looks import score_test_rows, single_ensemble
 from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
@@ -37,57 +36,18 @@ _SMALLEST_WEIGHT = 1e-3
 
 
 @restored_mlflow()  # the user's autologging is not for our fits
-def build_ensemble(
-    study: Archive,
-    method: str,
-    *,
-    top: int = 5,
-    joint: bool = False,
-    max_mb: float | None = None,
-    max_ms: float | None = None,
-    seeds: int = 1,
-    seed_time: float | str | None = None,
-) -> StudyEnsemble:
-    """Choose members and find out how they become one.
+def build_ensemble(study: Archive, method: str, held: HeldOut, *, joint: bool = False) -> StudyEnsemble:
+    """Find out how members become one.
 
     Args:
         study: The study.
-        method: `"auto"`, which tries several and says what it chose and why, a name in `ensembles.METHODS` or
-            `ensembles.STACKS`, or `"joint"` (see `joint.py`). The uniform average takes the best trial of each
-            family only.
-        top: At most so many trials of each family are candidates.
+        method: See `Study.ensemble`.
+        held: What the members predicted.
         joint: Whether `"auto"` tries the joint model too, which is trained if it was not.
-        max_mb: Megabytes of files that the members may have together.
-        max_ms: Milliseconds that the members may need together for one row.
-        seeds: How many seeds the best configuration of each family has in the end (see `tuner.ensembling.more_models`).
-        seed_time: Begin no training with another seed after so long.
 
     Raises:
-        ValueError: There is no such method, it cannot minimise the study's metric, no member is within the limits, or
-            the joint model was asked for together with seeds or limits.
-        NoModels: No trial beside the baseline can be used.
         StudyError: No joint model can be made of the study's trials.
     """
-    if study.task.target.kind == ITSELF:
-        raise StudyError(
-            "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
-            "restores and makes rows"
-        )
-    check_method(study.task, method)
-    if seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
-    if (joint or method == "joint") and (seeds > 1 or max_mb is not None or max_ms is not None):
-        raise ValueError("the joint model takes no seeds, max_mb or max_ms: leave them out, or the joint model")
-    budget = None if seed_time is None else seconds(seed_time, "seed_time")
-    trials = candidates(study, 1 if method == "uniform" else top)
-    held = read_held_out(study, trials).without_duplicates()
-    if seeds > 1:
-        from tuner.ensembling.more_models import with_seeds
-
-        held = with_seeds(study, held, seeds, seconds=budget)
-    for unit, limit in (("megabytes", max_mb), ("milliseconds", max_ms)):
-        if limit is not None:
-            held = held.within(unit, limit)
     match method:
         case "auto":
             held, choice = _auto(study, held, joint)
@@ -95,15 +55,61 @@ def build_ensemble(
             held, choice = _joint(study)
         case _:
             choice = held.choose({method: _KNOWN[method]})
-    return _made(study, trials[0], f"auto: {choice.name}" if method == "auto" else method, held=held, choice=choice)
+    name = f"auto: {choice.name}" if method == "auto" else method
+    return _made(study, candidates(study, 1)[0], name, held=held, choice=choice)
+
+
+def held_out_for(study: Archive, method: str, top: int = 5) -> HeldOut:
+    """Read what a method combines: held-out predictions of the best trials of each family, near-duplicates left out.
+
+    Args:
+        study: The study.
+        method: See `Study.ensemble`. The uniform average takes the best trial of each family only.
+        top: At most so many trials of each family.
+
+    Raises:
+        NoModels: No trial beside the baseline can be used.
+        StudyError: Rows have no target.
+        ValueError: The method is none, or cannot minimise the metric.
+    """
+    check_method(study.task, method)
+    return read_held_out(study, candidates(study, 1 if method == "uniform" else top)).without_duplicates()
+
+
+def check_ensemble(task: Task, method: str, *, joint: bool, seeds: int, limited: bool) -> None:
+    """Refuse what no ensemble can be made with, before anything is read.
+
+    Args:
+        task: The task.
+        method: See `Study.ensemble`, as for what follows.
+        joint: Whether the joint model is asked for beside other methods.
+        seeds: How many seeds a configuration has in the end.
+        limited: Whether the members' size or time is limited.
+
+    Raises:
+        StudyError: Rows have no target.
+        ValueError: There is no such method, it cannot minimise the metric, or the joint model was asked for together
+            with seeds or limits.
+    """
+    check_method(task, method)
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if (joint or method == "joint") and (seeds > 1 or limited):
+        raise ValueError("the joint model takes no seeds, max_mb or max_ms: leave them out, or the joint model")
 
 
 def check_method(task: Task, method: str) -> None:
     """Refuse a method that is not known, or cannot minimise the task's metric.
 
     Raises:
+        StudyError: Rows have no target: there is nothing to combine.
         ValueError: It is one of these.
     """
+    if task.target.kind == ITSELF:
+        raise StudyError(
+            "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
+            "restores and makes rows"
+        )
     if method not in ["auto", "joint", *_KNOWN]:
         raise ValueError(f"ensemble method: {unknown_name(method, ['auto', 'joint', *_KNOWN])}")
     loss = loss_of_task(task)
@@ -247,7 +253,7 @@ def compare(study: Archive, methods: Sequence[str] = ("uniform", "nelder_mead"),
         found = {metric: trial.value, **{name: known.get(name) for name in others}}
         rows[trial.name] = (single_ensemble(study, trial), found)
     for method in methods:
-        combined = build_ensemble(study, method)
+        combined = build_ensemble(study, method, held_out_for(study, method))
         its = combined.scores["ensemble"]
         more = {name: value["cross_fitted"] for name, value in its.get("metrics", {}).items()}
         rows[f"ensemble ({method})"] = (combined.ensemble, {metric: its["cross_fitted"], **more})

@@ -28,13 +28,14 @@ from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
 from tuner.seeds import derive_seed
 from tuner.task.folds import make_folds
-from tuner.trials.guests import restored_state
+from tuner.trials.guests import restored_mlflow, restored_state
 from tuner.trials.outcome import Job, sealed
 from tuner.trials.trial import run_trial
 
 _DETERMINISTIC = (BASELINE, "linear")
 
 
+@restored_mlflow()  # the user's autologging is not for our fits
 def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | None = None) -> HeldOut:
     """Train the best configuration of each family with more seeds, and let each predict with the mean of all.
 

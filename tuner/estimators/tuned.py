@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 
 from ensembles.ensemble import Ensemble
 from tuner.amounts import Count, Duration, Natural
-from tuner.ensembling.build import build_ensemble
+from tuner.ensembling.build import build_ensemble, held_out_for
 from tuner.estimators.bundle import Bundle, deleted_with, temporary_folder
 from tuner.estimators.rows import frame_of, usual_split, with_column
 from tuner.launch.on_trial import OnTrial
@@ -166,7 +166,8 @@ class _Tuned(BaseEstimator):
             raise
         if self.folder is None:
             deleted_with(self.study_, folder)
-        self._bundle = Bundle(build_ensemble(self.study_, self.method, top=self.top).ensemble)
+        held = held_out_for(self.study_, self.method, self.top)
+        self._bundle = Bundle(build_ensemble(self.study_, self.method, held).ensemble)
 
     @property
     def ensemble_(self) -> Ensemble:

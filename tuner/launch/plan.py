@@ -90,71 +90,46 @@ class Plan:
     cluster: RayCluster | None = None
 
 
-def make_plan(
-    task: Task,
-    families: Families | None,
-    *,
-    sampler: Any,
-    pruner: Any,
-    start: Sequence[Mapping[str, Any]] | None,
-    like: Any,
-    trials: Any,
-    time: Any,
-    trial_time: Any,
-    max_failures: Any,
-    turns: Any,
-    workers: Any,
-    seed: Any,
-    fold_pruning: bool,
-    weights: Mapping[str, float] | None,
-    log_curves: CurvesShown,
-    log_trials: TrialsShown,
-    on_trial: OnTrial | Sequence[OnTrial] | None,
-    callbacks: Sequence[Any],
-    ledger: str | None,
-    ray: Mapping[str, Any] | None,
-) -> Plan:
+def make_plan(task: Task, families: Families | None, given: Mapping[str, Any]) -> Plan:
     """Check the arguments of `tuner.tune`, which describes them.
+
+    Args:
+        task: The task.
+        families: The families.
+        given: All of its arguments, by name.
 
     Raises:
         ValueError: One of them cannot be used, or no trial could be scored.
     """
-    budget = budget_of(trials, time, trial_time, max_failures=max_failures, turns=turns)
+    budget = budget_of(**{name: given[name] for name in ("trials", "time", "trial_time", "max_failures", "turns")})
     chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
-    cluster = checked_cluster(workers, ray)
-    n_workers = _workers(workers) if cluster is None else cluster.slots or 1
+    cluster = checked_cluster(given["workers"], given["ray"])
+    n_workers = _workers(given["workers"]) if cluster is None else cluster.slots or 1
     if n_workers:
         check_folder(Path.cwd())  # where they start
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    each_weight = _weights(weights, list(chosen))
-    points, said = best_of(like, spaces, task)
-    starts = begin_with(
-        spaces, {name: family for name, (family, _) in chosen.items()}, start=start, like=points, sampler=sampler
-    )
+    points, said = best_of(given["like"], spaces, task)
+    known, sampler = {name: family for name, (family, _) in chosen.items()}, given["sampler"]
+    starts = begin_with(spaces, known, start=given["start"], like=points, sampler=sampler)
     for space in spaces.values():
         sampler_maker(sampler, space or {"x": 0})
-    make_pruner(pruner)
-    for name, given, known in (("log_curves", log_curves, CurvesShown), ("log_trials", log_trials, TrialsShown)):
-        if given not in get_args(known):
-            raise ValueError(f"{name}: {unknown_name(str(given), list(get_args(known)))}")
+    make_pruner(given["pruner"])
     check_metrics(task)
     return Plan(
-        _with_callbacks({name: family for name, (family, _) in chosen.items()}, callbacks),
-        spaces,
-        starts,
-        each_weight,
-        budget,
-        n_workers,
-        seed,
-        log_curves,
-        log_trials,
-        fold_pruning,
-        said,
-        checked(on_trial),
-        checked_ledger(ledger),
-        cluster,
+        families=_with_callbacks(known, given["callbacks"]),
+        spaces=spaces,
+        starts=starts,
+        weights=_weights(given["weights"], list(chosen)),
+        budget=budget,
+        workers=n_workers,
+        seed=_seed(given["seed"]),
+        log_curves=_one_of("log_curves", given["log_curves"], get_args(CurvesShown)),
+        log_trials=_one_of("log_trials", given["log_trials"], get_args(TrialsShown)),
+        fold_pruning=given["fold_pruning"],
+        said=said,
+        on_trial=checked(given["on_trial"]),
+        ledger=checked_ledger(given["ledger"]),
+        cluster=cluster,
     )
 
 
@@ -248,6 +223,18 @@ def _workers(workers: int | None) -> int:
     if workers and sys.platform == "win32":
         raise ValueError("worker processes need Linux or macOS: use workers=0 here")
     return workers
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    return seed
+
+
+def _one_of(name: str, given: Any, known: Sequence[str]) -> Any:
+    if given not in known:
+        raise ValueError(f"{name}: {unknown_name(str(given), list(known))}")
+    return given
 
 
 def _weights(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:

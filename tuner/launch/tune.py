@@ -123,30 +123,9 @@ def tune(
         NoRoom: The disk is full. The same call continues when there is room.
         Interrupted: Ctrl-C; what was running was finished (or, pressed twice, killed). The same call continues.
     """
+    given = locals()  # every argument by its name
     began = clock.monotonic()
-    plan = make_plan(
-        task,
-        families,
-        sampler=sampler,
-        pruner=pruner,
-        start=start,
-        like=like,
-        trials=trials,
-        time=time,
-        trial_time=trial_time,
-        max_failures=max_failures,
-        turns=turns,
-        workers=workers,
-        seed=seed,
-        fold_pruning=fold_pruning,
-        weights=weights,
-        log_curves=log_curves,
-        log_trials=log_trials,
-        on_trial=on_trial,
-        callbacks=callbacks,
-        ledger=ledger,
-        ray=ray,
-    )
+    plan = make_plan(task, families, given)
     shown = Path(folder) if folder is not None else Path("runs") / f"{plain(task.target.name)[:60]}-{task.digest[:6]}"
     place = _checked(shown)
     with said_when_full(place), locked(place):
@@ -198,10 +177,9 @@ def _checked(place: Path) -> Path:
 
 def plan_of(task: Task, families: Families | None, **given: Any) -> Plan:
     """Check arguments as `tune` does, and start nothing; what is not given has its default."""
-    planned = inspect.signature(make_plan).parameters
-    defaults = {name: one.default for name, one in inspect.signature(tune).parameters.items() if name in planned}
-    keywords = {**defaults, **{name: value for name, value in given.items() if name in planned}}
-    return make_plan(**{**keywords, "task": task, "families": families})
+    asked = inspect.signature(tune).bind(task, families, **given)
+    asked.apply_defaults()
+    return make_plan(task, families, asked.arguments)
 
 
 def understood(task: Task, plan: Plan, folder: Path) -> str:

@@ -18,7 +18,7 @@ from ensembles.methods import METHODS
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.families.catalog import fitting
-from tuner.launch.plan import make_plan
+from tuner.launch.tune import plan_of
 from tuner.scoring.constant import constant_prediction
 from tuner.scoring.metrics import METRICS
 from tuner.scoring.score import Score
@@ -29,11 +29,6 @@ QUIET = {"workers": 0, "tracking": "none", "progress": False}
 ROWS = 60
 COUNTS = np.random.default_rng(1).integers(1, 4, ROWS)
 TWICE = np.repeat(np.arange(ROWS), COUNTS)
-PLAN = dict.fromkeys(("trials", "time", "trial_time", "max_failures", "weights", "start", "like")) | {
-    "sampler": "random", "pruner": "none", "workers": 0, "seed": 0, "turns": None, "fold_pruning": True,
-    "log_curves": "mean", "log_trials": "all",
-    "on_trial": None, "ledger": None, "callbacks": (), "ray": None,
-}  # fmt: skip
 
 
 def frame_of(rows: int = ROWS) -> pd.DataFrame:
@@ -192,7 +187,7 @@ def test_what_cannot_count_by_weights_is_refused_by_name(task):
     with pytest.raises(ValueError, match="metric 'mine' cannot count rows by their weights"):
         tuner.Task(frame_of(), "label", sample_weight="w", metrics=[mine])
     with pytest.raises(ValueError, match="family 'toy' counts all rows alike"):
-        make_plan(task, [FAMILY], **PLAN)
+        plan_of(task, [FAMILY], sampler="random", pruner="none", workers=0)
     assert "gan" not in fitting(replace(task.signature, weighted=True))
 
 

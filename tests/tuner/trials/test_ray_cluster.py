@@ -1,6 +1,5 @@
 """Studies on a cluster of Ray."""
 
-import inspect
 import signal
 
 import pytest
@@ -11,7 +10,7 @@ from small import make_frame
 
 import tuner
 from tuner.cli import main
-from tuner.launch.plan import make_plan
+from tuner.launch.tune import plan_of
 from tuner.trials.ray_cluster import ClusterError, checked_cluster, differences, look, versions_here
 
 
@@ -42,10 +41,8 @@ def test_what_cannot_be_a_cluster_is_refused(workers, given, what):
 @pytest.mark.parametrize(("given", "slots"), [(None, 1), ({"slots": 3}, 3)])
 def test_a_launch_takes_the_slots_of_its_cluster(given, slots):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
-    arguments = {name: one.default for name, one in inspect.signature(tuner.tune).parameters.items()}
-    planned = {name: arguments[name] for name in inspect.signature(make_plan).parameters if name in arguments}
     task = tuner.Task(make_frame(), "label")
-    plan = make_plan(**{**planned, "task": task, "families": ["linear"], "workers": "ray", "ray": given, "trials": 1})
+    plan = plan_of(task, ["linear"], workers="ray", ray=given, trials=1)
     assert plan.workers == slots
     assert plan.cluster == checked_cluster("ray", given)
 
