@@ -31,6 +31,23 @@ MISSING_WORDS = frozenset(
 )  # fmt: skip
 
 
+_ELSEWHERE = {
+    suffix: f"; read it with pandas.{reader}, and hand over the frame"
+    for suffix, reader in {
+        ".xlsx": "read_excel(path)",
+        ".xls": "read_excel(path)",
+        ".json": "read_json(path)",
+        ".jsonl": "read_json(path, lines=True)",
+        ".ndjson": "read_json(path, lines=True)",
+        ".feather": "read_feather(path)",
+        ".txt": "read_csv(path, sep=...)",
+        ".sav": "read_spss(path)",
+        ".dta": "read_stata(path)",
+        ".orc": "read_orc(path)",
+    }.items()
+}
+
+
 class DataError(ValueError):
     """Data that cannot be used; the message says what, and how to mend it."""
 
@@ -58,7 +75,7 @@ def read_file(
     if kind not in READERS:
         raise DataError(
             f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed, as data of a "
-            "task also .npz and folders of images"
+            f"task also .npz and folders of images{_ELSEWHERE.get(kind, '')}"
         )
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix)[:8] if path.parent.is_dir() else []
@@ -70,9 +87,10 @@ def read_file(
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty: a header and rows were expected") from None
     except UnicodeDecodeError as error:
+        encoding = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(
             f"{path} is not encoded in UTF-8 ({error.reason} at byte {error.start}): save it so, or read it with "
-            "pandas.read_csv(path, encoding='latin-1'), and hand over the frame"
+            f"pandas.read_csv(path, encoding={encoding!r}), and hand over the frame"
         ) from error
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, DataError):

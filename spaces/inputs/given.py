@@ -94,8 +94,17 @@ def read_given(
 
 
 def frame_of(data: Any) -> pd.DataFrame | None:
-    """Return a frame of any library, records or a structured array as pandas' frame; None where it is none."""
+    """Return a frame of any library, records or a structured array as pandas' frame; None where it is none.
+
+    Raises:
+        TableError: Its columns have names on several levels.
+    """
     if isinstance(data, pd.DataFrame):
+        if data.columns.nlevels > 1:
+            raise TableError(
+                f"columns have names on {data.columns.nlevels} levels, {data.columns[0]!r} first: join them, "
+                "data.columns = ['_'.join(map(str, names)) for names in data.columns]"
+            )
         return _without_dictionaries(data)
     if isinstance(data, np.ndarray):
         return pd.DataFrame.from_records(data) if data.dtype.names else None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.inputs.kinds import kind_named
+from spaces.inputs.table.written import are_written_numbers, as_numbers
 from spaces.rows.columns import FRAMED, Column, Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
@@ -140,6 +141,10 @@ def _number_hints(task: Known) -> Iterator[str]:
 def _category_hints(task: Known) -> Iterator[str]:
     for column in task.schema.columns:
         if column.kind != "category" or len(column.categories) < _FEWEST:
+            continue
+        if are_written_numbers(column.categories):
+            mended = as_numbers(column.categories, f"data[{column.name!r}]")
+            yield f"{column.name!r} was taken for a category and holds numbers, {column.categories[0]!r}: {mended}"
             continue
         words = np.mean([len(name.split()) for name in column.categories])
         if words >= _WORDS:

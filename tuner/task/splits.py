@@ -6,7 +6,7 @@ Everything is drawn from the task's seed, never from a trial's, so that out-of-f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -120,9 +120,23 @@ def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | N
 
 
 def fold_indices(
-    split: Split, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, seed: int
+    split: Split,
+    target: NDArray[Any],
+    *,
+    classes: bool,
+    groups: NDArray[Any] | None,
+    seed: int,
+    labels: Sequence[Any] = (),
 ) -> list[tuple[Index, Index]]:
     """Return `(training rows, held-out rows)` of every fold; rows are taken to be in time order for `"time"`.
+
+    Args:
+        split: How rows are divided.
+        target: Values, or indices of classes.
+        classes: Whether it is of classes.
+        groups: The group of each row, where rows belong together.
+        seed: Draws the folds.
+        labels: What the classes are called, for the message.
 
     Raises:
         ValueError: There are fewer rows, groups, or rows of a class than the split needs.
@@ -141,11 +155,13 @@ def fold_indices(
     if split.ordered and split.folds == 1:
         cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
         return [cut]
-    cuts = _splitter(split, target, classes=classes, groups=groups, seed=seed).split(rows, target, groups)
+    if split.kind == "stratified":
+        _check_classes(target, split.folds, classes=classes, labels=labels)
+    cuts = _splitter(split, target, groups=groups, seed=seed).split(rows, target, groups)
     return [(train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in cuts]
 
 
-def _splitter(split: Split, target: NDArray[Any], *, classes: bool, groups: NDArray[Any] | None, seed: int) -> Any:
+def _splitter(split: Split, target: NDArray[Any], *, groups: NDArray[Any] | None, seed: int) -> Any:
     """Return scikit-learn's splitter of several folds."""
     from sklearn import model_selection
 
@@ -153,7 +169,6 @@ def _splitter(split: Split, target: NDArray[Any], *, classes: bool, groups: NDAr
         case "kfold":
             return model_selection.KFold(split.folds, shuffle=True, random_state=seed)
         case "stratified":
-            _check_classes(target, split.folds, classes)
             return model_selection.StratifiedKFold(split.folds, shuffle=True, random_state=seed)
         case "grouped":
             if groups is None:
@@ -300,9 +315,12 @@ def _few(classes: NDArray[Any], pieces: int) -> bool:
     return bool(np.unique(classes, return_counts=True)[1].min() < _ENOUGH_OF_A_CLASS * pieces)
 
 
-def _check_classes(target: NDArray[Any], folds: int, classes: bool) -> None:
+def _check_classes(target: NDArray[Any], folds: int, *, classes: bool, labels: Sequence[Any]) -> None:
     if not classes:
         raise ValueError("a stratified split needs a single target of classes: use 'kfold'")
-    rarest = np.unique(target, return_counts=True)[1].min()
-    if rarest < folds:
-        raise ValueError(f"the rarest class has {rarest} rows, fewer than {folds} folds: use fewer folds or 'kfold'")
+    found, counts = np.unique(target, return_counts=True)
+    rarest = counts.argmin()
+    if counts[rarest] < folds:
+        named = f", {labels[int(found[rarest])]!r}," if labels else ""
+        rows = "1 row" if counts[rarest] == 1 else f"{counts[rarest]} rows"
+        raise ValueError(f"the rarest class{named} has {rows}, fewer than {folds} folds: use fewer folds or 'kfold'")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.table.written import are_written_numbers, as_numbers
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Follows, Target, TargetKind
 from tuner.scoring.metrics import DEFAULT_METRICS, metric_named
@@ -296,6 +297,13 @@ def _for_numbers(metric: Metric | None) -> bool:
 def _refuse_strays(labels: pd.Series[Any], name: str, kind: Any, *, metric: Metric | None) -> None:
     """Refuse a text among numbers, unless these are labels: few, whole, and the text is a word."""
     plain = are_numbers(labels)
+    texts = labels.unique().tolist()
+    if len(texts) > _FEW_VALUES and are_written_numbers(texts):
+        column = f"data[{name!r}]"
+        raise DataError(
+            f"target {name!r} holds numbers as people write them, {texts[0]!r} in row {labels.index[0]}: "
+            f"{column} = {as_numbers(texts, column)}; if all are classes, kind='multiclass'"
+        )
     regression = kind == "regression" or (_for_numbers(metric) and plain.any())
     if plain.all() or (not regression and (plain.mean() < _MIXED_SHARE or are_codes(labels))):
         return

@@ -197,7 +197,9 @@ class Task:
         target, scores = scores_of(target, rows.target, metric, metrics=metrics, sample_weight=rows.weight)
         if rows.weight is not None:
             check_weighable(scores)
-        folds = fold_indices(divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed)
+        folds = fold_indices(
+            divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed, labels=target.classes
+        )
         self._set(
             schema=made.schema,
             rows=rows,

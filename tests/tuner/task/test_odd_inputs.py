@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import tuner
+from spaces.rows.columns import TableError
 from tuner.task.reading import DataError
 
 LINES = [f"{i},{i % 7},{'yes' if i % 3 else 'no'}" for i in range(40)]
@@ -20,8 +21,8 @@ LINES = [f"{i},{i % 7},{'yes' if i % 3 else 'no'}" for i in range(40)]
         ("\n".join(["y,a,b", *(f"{line}," for line in LINES)]), "rows have more cells than the header has names"),
         ("\n".join(["a,b,y", *LINES]).replace(",", ";"), r"separated by ';' and not by ','.*sep=';'"),
         ("\n".join(["a,b,y", *LINES]).replace(",", "\t"), r"separated by '\\t' and not by ','"),
-        ("\n".join(["a,b,y", *LINES]).replace("yes", "sí").encode("latin-1"), "is not encoded in UTF-8"),
-        ("\n".join(["a,b,y", *LINES]).encode("utf-16"), "is not encoded in UTF-8"),
+        ("\n".join(["a,b,y", *LINES]).replace("yes", "sí").encode("latin-1"), "not encoded in UTF-8.*'latin-1'"),
+        ("\n".join(["a,b,y", *LINES]).encode("utf-16"), "not encoded in UTF-8.*'utf-16'"),
     ],
 )
 def test_files_that_are_not_what_they_seem_are_refused(text, message, tmp_path):
@@ -41,3 +42,46 @@ def test_a_dictionary_of_arrow_is_a_column_of_categories():
     texts = pd.DataFrame({"a": ["u", "v"] * 20, "y": np.arange(40) % 2})
     arrow = texts.assign(a=texts["a"].astype(pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))))
     assert tuner.Task(arrow, "y").schema == tuner.Task(texts, "y").schema
+
+
+def test_names_on_several_levels_are_refused():
+    frame = pd.DataFrame(np.zeros((40, 2)), columns=pd.MultiIndex.from_tuples([("a", "mean"), ("a", "max")]))
+    with pytest.raises(TableError, match=r"names on 2 levels, \('a', 'mean'\) first: join them"):
+        tuner.Task(frame, np.arange(40) % 2)
+
+
+def test_a_file_that_pandas_reads_is_told_so(tmp_path):
+    (tmp_path / "data.xlsx").touch()
+    with pytest.raises(DataError, match=r"pandas.read_excel\(path\), and hand over the frame"):
+        tuner.Task(tmp_path / "data.xlsx", "y")
+
+
+def test_a_class_with_too_few_rows_is_named():
+    labels = ["rare", *(["no", "yes"] * 20)]
+    with pytest.raises(ValueError, match="the rarest class, 'rare', has 1 row, fewer than 5 folds"):
+        tuner.Task(pd.DataFrame({"a": np.arange(41.0)}), labels)
+
+
+WRITTEN = {
+    "thousands": ([f"1,{i:03}" for i in range(40)], [1000.0 + i for i in range(40)]),
+    "percent": ([f"{i} %" for i in range(40)], [float(i) for i in range(40)]),
+    "money": ([f"$ {i}.50" for i in range(40)], [i + 0.5 for i in range(40)]),
+    "decimal comma": ([f"-{i},5" for i in range(40)], [-i - 0.5 for i in range(40)]),
+}
+
+
+@pytest.mark.parametrize(("texts", "numbers"), WRITTEN.values(), ids=WRITTEN)
+def test_numbers_as_people_write_them_are_said_and_the_advice_makes_numbers_of_them(texts, numbers):
+    data = pd.DataFrame({"a": texts, "b": np.arange(40.0), "y": np.arange(40) % 2})
+    (hint,) = [line for line in str(tuner.Task(data, "y", drop=["b"])).splitlines() if "holds numbers" in line]
+    assert eval(hint.rsplit(": ", 1)[1]).tolist() == numbers
+    with pytest.raises(DataError, match="target 'a' holds numbers as people write them") as error:
+        tuner.Task(data, "a", metric="rmse")
+    code = str(error.value).split(" = ", 1)[1].split("; if all")[0]
+    assert eval(code).tolist() == numbers
+    assert len(tuner.Task(data.iloc[:2].loc[[0, 1] * 20], "a").target.classes) == 2
+
+
+def test_codes_are_no_numbers_as_people_write_them():
+    data = pd.DataFrame({"a": [f"{i:03}" for i in range(40)], "y": np.arange(40) % 2})
+    assert "holds numbers" not in str(tuner.Task(data, "y"))
