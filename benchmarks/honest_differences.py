@@ -8,6 +8,10 @@ The true difference is that of what was cross-fitted: in each part the method th
 parts, judged on the new rows, the mean over parts weighted by their rows.
 
     python -m benchmarks.honest_differences --draws 100
+    python -m benchmarks.honest_differences --fixed --draws 2000
+
+With `--fixed` nothing is chosen or fitted: two pools with weights known beforehand, numbers, and the plain standard
+error of a mean. No estimate of a difference can be expected to cover more than that.
 
 The cells were listed before any was run: every second of {equal models, one clear best} x {light, heavy tails} x
 {150, 500, 2,000 rows} x {3, 5 folds} x {classes, numbers}, the one in which an even number of the five choices is the
@@ -171,6 +175,37 @@ def problem(cell: Cell, rows: int, rng: np.random.Generator) -> tuple[NDArray[An
     return np.stack([1 - positive, positive], axis=2), classes
 
 
+def fixed(tails: str, rows: int, draws: int) -> dict[str, Any]:
+    """Return how often the mean and its standard error cover a difference in which nothing is chosen or fitted.
+
+    One clear best model is compared with a pool that gives it most of the weight, by squared error.
+
+    Args:
+        tails: "light" or "heavy".
+        rows: Rows of each draw.
+        draws: How many.
+    """
+    weights = np.array([0.7, *[0.3 / (MEMBERS - 1)] * (MEMBERS - 1)])
+    spread = np.array([0.5, *[1.0] * (MEMBERS - 1)])
+    truth = ((weights * spread) ** 2).sum() + 0.25 * (weights @ spread) ** 2 - 1.25 * spread[0] ** 2
+    rng = np.random.default_rng([rows, tails == "heavy"])
+    found = []
+    for _ in range(draws):
+        predictions, target = problem(Cell("clear", tails, rows, 3, "numbers"), rows, rng)
+        errors = predictions[:, :, 0] - target
+        each = (weights @ errors) ** 2 - errors[0] ** 2
+        found.append(Found("fixed", float(each.mean()), float(each.std(ddof=1) / np.sqrt(rows)), float(truth)))
+    off = np.array([one.difference - one.truth for one in found])
+    hundreds = off[: draws // 100 * 100].reshape(-1, 100)
+    beyond = np.abs(hundreds.mean(axis=1)) > 3 * hundreds.std(axis=1, ddof=1) / 10
+    return {
+        "tails": tails,
+        "rows": rows,
+        "covered": float(np.mean([one.covered for one in found])),
+        "hundreds of draws whose mean error is beyond three standard errors": float(beyond.mean()),
+    }
+
+
 def summarised(cell: Cell, found: list[Found]) -> Iterator[dict[str, Any]]:
     """Yield a row for each difference of a cell: how many draws were covered, and how far they were off on average."""
     for what in dict.fromkeys(one.what for one in found):
@@ -217,7 +252,13 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="*", default=list(range(len(CELLS))), help="places of cells; all")
     parser.add_argument("--log", type=Path, help="a file with a line for each draw, from which a later run goes on")
     parser.add_argument("--keep", action="store_true", help="keep the numbers in benchmarks/results")
+    parser.add_argument("--fixed", action="store_true", help="two pools that are known beforehand, instead")
     given = parser.parse_args()
+    if given.fixed:
+        for tails in ("light", "heavy"):
+            for rows in (150, 500, 2000):
+                print("  ".join(map(str, fixed(tails, rows, given.draws).values())))
+        return
     found = drawn(given.cells, given.draws, given.log)
     rows = [row for cell, of in found.items() for row in summarised(CELLS[cell], of)]
     for row in rows:
