@@ -39,6 +39,7 @@ TOOLS = ("xgboost", "flaml", "autogluon", "ours")
 TOLD = {"flaml": 0.95, "autogluon": 0.8}  # the share of its time that a peer is told at first
 KEPT, LOSSES = FOLDER / "peers.jsonl", FOLDER / "peers"
 _KILLED_AFTER = 2.0  # times its seconds, after which a tool has failed
+_PAUSE = 10.0  # seconds in which what a tool leaves behind comes to its end, before the next one starts
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
@@ -115,8 +116,10 @@ def _ran(command: Sequence[str], folder: Path, limit: float) -> float:
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
             running.wait()
+    ended = time.monotonic()
+    time.sleep(_PAUSE)
     written = folder / "predictions.npy"
-    return written.stat().st_mtime - begun if written.exists() else time.monotonic() - started
+    return written.stat().st_mtime - begun if written.exists() else ended - started
 
 
 def _losses(table: Divided, folder: Path) -> np.ndarray | None:
