@@ -11,14 +11,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "ours": ("--constraint", "constraints.txt", "--editable", "."),
-    "autogluon": ("autogluon.tabular[lightgbm,catboost,xgboost,fastai,ray]", "pyarrow"),
+    "autogluon": ("autogluon.tabular[lightgbm,catboost,xgboost,fastai]", "pyarrow"),
+    "autogluon_ray": ("autogluon.tabular[lightgbm,catboost,xgboost,fastai,ray]", "pyarrow"),
     "flaml": ("flaml[automl]", "pyarrow"),
     "xgboost": ("xgboost", "scikit-learn", "pandas", "pyarrow"),
 }
 """What pip is given, from the root of the repository."""
+_AUTOGLUON = ("autogluon.tabular", "lightgbm", "catboost", "xgboost-cpu", "fastai", "torch")
 NAMED: Mapping[str, tuple[str, ...]] = {
     "ours": ("tensorflow", "keras", "xgboost", "scikit-learn", "optuna"),
-    "autogluon": ("autogluon.tabular", "lightgbm", "catboost", "xgboost-cpu", "fastai", "ray", "torch"),
+    "autogluon": _AUTOGLUON,
+    "autogluon_ray": (*_AUTOGLUON, "ray"),
     "flaml": ("flaml", "lightgbm", "xgboost"),
     "xgboost": ("xgboost",),
 }

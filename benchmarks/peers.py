@@ -36,7 +36,7 @@ from benchmarks.standing import Row, gains, loss_of, losses_of, name_of, printed
 from benchmarks.tables import GROUPS, REPORTED, SETTINGS, Divided, divided
 
 TOOLS = ("xgboost", "flaml", "autogluon", "ours")
-TOLD = {"flaml": 0.95, "autogluon": 0.8}  # the share of its time that a peer is told at first
+TOLD = {"flaml": 0.95, "autogluon": 0.9, "autogluon_ray": 0.8}  # the share of its time that a peer is told at first
 KEPT, LOSSES = FOLDER / "peers.jsonl", FOLDER / "peers"
 _KILLED_AFTER = 2.0  # times its seconds, after which a tool has failed
 _PAUSE = 10.0  # seconds in which what a tool leaves behind comes to its end, before the next one starts
@@ -97,7 +97,8 @@ def _measured(table: Divided, key: Row, seconds: float, build: Path) -> dict[str
     table.train.to_parquet(folder / "train.parquet")
     table.test.to_parquet(folder / "test.parquet")
     before = {"probe": probe(), "versions": versions_of(python, tool), "commit": _commit(), "machine": machine()}
-    took = _ran([str(python), "-m", f"benchmarks.sides.tables_{tool}", str(folder), str(seconds)], folder, key["limit"])
+    program = f"benchmarks.sides.tables_{tool.partition('_')[0]}"
+    took = _ran([str(python), "-m", program, str(folder), str(seconds)], folder, key["limit"])
     losses = _losses(table, folder)
     loss = math.nan if losses is None else loss_of(table, losses)
     print(f"{name_of(key):32} {loss:.5f} {took:7.1f} s, told {seconds:.0f}", flush=True)
