@@ -18,6 +18,7 @@ import argparse
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -98,11 +99,20 @@ def _measured(table: Divided, key: Row, seconds: float, build: Path) -> dict[str
     table.test.to_parquet(folder / "test.parquet")
     before = {"probe": probe(), "versions": versions_of(python, tool), "commit": _commit(), "machine": machine()}
     program = f"benchmarks.sides.tables_{tool.partition('_')[0]}"
+    spent = _cpu()
     took = _ran([str(python), "-m", program, str(folder), str(seconds)], folder, key["limit"])
     losses = _losses(table, folder)
     loss = math.nan if losses is None else loss_of(table, losses)
     print(f"{name_of(key):32} {loss:.5f} {took:7.1f} s, told {seconds:.0f}", flush=True)
-    return {**key, "told": seconds, "loss": loss, "seconds": round(took, 1), **before, "losses": losses}
+    return {
+        **key,
+        "told": seconds,
+        "loss": loss,
+        "seconds": round(took, 1),
+        "cpu": _cpu() - spent,
+        **before,
+        "losses": losses,
+    }
 
 
 def _ran(command: Sequence[str], folder: Path, limit: float) -> float:
@@ -121,6 +131,12 @@ def _ran(command: Sequence[str], folder: Path, limit: float) -> float:
     time.sleep(_PAUSE)
     written = folder / "predictions.npy"
     return written.stat().st_mtime - begun if written.exists() else ended - started
+
+
+def _cpu() -> int:
+    """Return the CPU seconds of all programs that have ended: near the wall time where nothing else wanted the core."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round(used.ru_utime + used.ru_stime)
 
 
 def _losses(table: Divided, folder: Path) -> np.ndarray | None:
