@@ -1,10 +1,11 @@
 # Two commands matter: `make demo` and `make test`. Each sets up .venv by itself the first time.
 VENV   := .venv
+MINUTES ?= 30
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRIED  := python3.13 python3.12 python3.11 python3 python
 
-.PHONY: demo test test-slow test-evening test-all lint docs browser pictures mutants format bench clean
+.PHONY: demo test test-slow cluster soak test-evening test-all lint docs browser pictures mutants format bench clean
 
 demo: $(READY)
 	$(BIN)/tuner demo
@@ -12,8 +13,14 @@ demo: $(READY)
 test: $(READY)  ## two processes, each with its files
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(READY)  ## what takes minutes: killed drivers, all families; CI runs these too
+test-slow: $(READY)  ## what takes minutes: killed drivers, all families
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs and not evening"
+
+cluster: $(READY)  ## what needs Ray or PostgreSQL, each of which is started by the tests, on loopback
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster
+
+soak: $(READY)  ## eight slots whose driver, workers, nodes and servers are killed at random; MINUTES=5 for a short one
+	$(BIN)/python tests/soak --minutes $(MINUTES)
 
 test-evening: $(READY)  ## what is too long for CI: drivers killed ten times, simulations of many studies
 	$(BIN)/python -m pytest -n 2 --dist load -m evening

@@ -8,7 +8,18 @@ import os
 import subprocess
 import sys
 
-NAMES = ("driver", "memory", "keras_tuner", "ensembles", "throughput", "images", "wrapped", "thinning", "mlflow_scale")
+NAMES = (
+    "driver",
+    "slots_simulated",
+    "memory",
+    "keras_tuner",
+    "ensembles",
+    "throughput",
+    "images",
+    "wrapped",
+    "thinning",
+    "mlflow_scale",
+)
 
 
 def main() -> int:

@@ -72,7 +72,7 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return server.url()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.slow, pytest.mark.cluster])])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Store]:
     """Returns where a ledger of a name lies, under each store."""
     if request.param == "sqlite":

@@ -11,21 +11,37 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 USER, PASSWORD = "tuner", "not-to-be-seen"
 
 
-@dataclass(frozen=True)
 class Server:
-    """A running server."""
+    """A server in a folder, which may be ended and started again with what it holds."""
 
-    port: int
+    def __init__(self, binaries: Path, folder: Path, port: int) -> None:
+        self.port, self._binaries, self._folder = port, binaries, folder
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def url(self, *, user: str = USER, password: str | None = None) -> str:
+    def url(self, *, user: str = USER, password: str | None = None, database: str = "postgres") -> str:
         """Return its address."""
-        return f"postgresql://{user}{'' if password is None else ':' + password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://{user}{'' if password is None else ':' + password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off"}
+        command = [self._binaries / "postgres", "-D", self._folder / "data"]
+        command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, **_user())
+        _wait(self, self._process, self._folder / "log")
+
+    def stop(self) -> None:
+        """End it at once, and all connections with it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self._process = None
 
 
 def programs() -> Path | None:
@@ -39,31 +55,30 @@ def programs() -> Path | None:
 def running(binaries: Path) -> Iterator[Server]:
     """Run a server, not as root."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    as_user: dict[str, str] = {}
-    if os.getuid() == 0:
-        shutil.chown(folder, "nobody")
-        as_user = {"user": "nobody"}
     try:
+        if user := _user():
+            shutil.chown(folder, user["user"])
         (folder / "password").write_text(PASSWORD)
         (folder / "password").chmod(0o644)
         made = [binaries / "initdb", "-D", folder / "data", "-U", USER, "-A", "scram-sha-256", "-N", "-E", "UTF8"]
-        subprocess.run([*made, "--pwfile", folder / "password"], check=True, capture_output=True, cwd=folder, **as_user)
+        command = [*made, "--pwfile", folder / "password"]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, **_user())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
-        command = [binaries / "postgres", "-D", folder / "data"]
-        command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **as_user)
+        server = Server(binaries, folder, port)
         try:
-            _wait(Server(port), process, folder / "log")
-            yield Server(port)
+            server.start()
+            yield server
         finally:
-            process.send_signal(signal.SIGQUIT)
-            process.wait()
+            server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+def _user() -> dict[str, str]:
+    """Return as whom the server runs: it refuses to run as root."""
+    return {"user": "nobody"} if os.getuid() == 0 else {}
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:

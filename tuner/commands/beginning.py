@@ -102,8 +102,12 @@ def doctor(cluster: str | None, folder: Path) -> None:
 
     print_table("This computer", ["what", "found"], [[name, value] for name, value in _findings().items()])
     if cluster is not None:
+        from tuner.trials.ray_cluster import has_token
+
         rows = _nodes(cluster, folder.absolute())
         print_table(f"Nodes of {cluster}", ["node", "folder", "versions"], rows)
+        if not has_token():
+            say(f"{cluster} has no tokens: whoever reaches its ports runs code on every node; see docs/cluster.md")
         if any(row[1:] != ["shared", "the same"] for row in rows):
             sys.exit(FAILED)
 

@@ -188,7 +188,10 @@ def understood(task: Task, plan: Plan, folder: Path) -> str:
     trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
     time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:g} seconds"
     budget = ", or ".join(limit for limit in (trials, time) if limit)
-    where = f"{plan.workers} workers" if plan.cluster is None else "on a cluster of Ray"
+    where = f"{plan.workers} workers"
+    if plan.cluster is not None:
+        open_to_all = ", which has no tokens: whoever reaches its ports runs code there (see docs/cluster.md)"
+        where = f"on a cluster of Ray{open_to_all if plan.cluster.is_open else ''}"
     return f"{task}\n  families {families}\n  budget  {budget}, {where}\n  folder  {folder}"
 
 

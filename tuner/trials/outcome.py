@@ -125,6 +125,12 @@ def seal(folder: Path, outcome: Outcome) -> None:
     write_text(folder / _RESULT, json.dumps(outcome.to_json()))
 
 
+def overtaken(folder: Path) -> bool:
+    """Return whether a later attempt was begun, as this one was lost from sight: on a node that others cannot reach."""
+    attempts = [int(path.name) for path in folder.parent.glob("[0-9]*") if path.name.isdigit()]
+    return folder.name.isdigit() and max(attempts, default=0) > int(folder.name)
+
+
 def begin_here(folder: Path) -> None:
     """Note that an attempt runs in the driver's own process: where that ends, the trial may be why."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import socket
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +18,8 @@ from typing import Any
 from spaces.engines.engine import ENGINES
 
 _PACKAGES = ("tuned-ensembles", "ray", "numpy")
+_PROBE = ".probe-"
+_NOTICES_SECONDS = 10.0  # until a cluster notices that a node is gone
 _QUIET = {"configure_logging": False, "log_to_driver": False}
 
 
@@ -43,6 +47,11 @@ class RayCluster:
         """What a trial occupies, no GPU included."""
         return {"CPU": 1.0, "GPU": 0.0} | {name: float(amount) for name, amount in (self.resources or {}).items()}
 
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone who reaches its ports may use it: a cluster of this machine alone has a token of its own."""
+        return bool(self.address or os.environ.get("RAY_ADDRESS")) and not has_token()
+
 
 def checked_cluster(workers: Any, given: Mapping[str, Any] | None) -> RayCluster | None:
     """Return the cluster that arguments of `tuner.tune` mean, or None; nothing is connected.
@@ -65,6 +74,11 @@ def checked_cluster(workers: Any, given: Mapping[str, Any] | None) -> RayCluster
         raise ClusterError(f"ray: resources: {bad[0]} must be more than 0, got {amounts[bad[0]]:g}")
     _ray()
     return cluster
+
+
+def has_token() -> bool:
+    """Return whether this process shows a token to the cluster; one that asks for tokens refuses all others."""
+    return os.environ.get("RAY_AUTH_MODE", "disabled").lower() != "disabled"
 
 
 def _ray() -> Any:
@@ -154,24 +168,39 @@ def ask_nodes(folder: Path) -> list[NodeFound]:
     ray = _ray()
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
+    there = nodes()
     with _probe(folder) as (probe, token):
         asked = [
             ray.remote(num_cpus=0, max_retries=0)(look)
             .options(scheduling_strategy=On(node["NodeID"], soft=False))
             .remote(str(probe), token, answer=node["NodeID"])
-            for node in nodes()
+            for node in there
         ]
-        found = []
-        for node, one in zip(nodes(), asked, strict=False):
-            try:
-                host, versions, complaint = ray.get(one, timeout=60)
-            except ray.exceptions.RayError as error:
-                first = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), "")
-                host, versions, complaint = node["NodeManagerHostname"], {}, f"it cannot run our code: {first[:200]}"
-            if complaint is None and not (probe / node["NodeID"]).exists():
-                complaint = f"what it writes to {folder} does not arrive here"
-            found.append(NodeFound(host, versions, complaint))
-    return found
+        found = [(node, _found(node, one, probe)) for node, one in zip(there, asked, strict=True)]
+        return [one for node, one in found if one.complaint is None or not _is_gone(node)]
+
+
+def _found(node: Mapping[str, Any], asked: Any, probe: Path) -> NodeFound:
+    """Wait for what a node answers."""
+    ray = _ray()
+    try:
+        host, versions, complaint = ray.get(asked, timeout=60)
+    except ray.exceptions.RayError as error:
+        first = next((line for line in reversed(str(error).strip().splitlines()) if line.strip()), "")
+        return NodeFound(node["NodeManagerHostname"], {}, f"it cannot run our code: {first[:200]}")
+    if complaint is None and not (probe / node["NodeID"]).exists():
+        complaint = f"what it writes to {probe.parent} does not arrive here"
+    return NodeFound(host, versions, complaint)
+
+
+def _is_gone(node: Mapping[str, Any]) -> bool:
+    """Return whether a node was lost in the meantime; the cluster may notice some seconds after we do."""
+    until = time.monotonic() + _NOTICES_SECONDS
+    while node["NodeID"] in {one["NodeID"] for one in nodes()}:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def check_nodes(folder: Path) -> None:
@@ -180,6 +209,8 @@ def check_nodes(folder: Path) -> None:
     Raises:
         ClusterError: In a sentence, which node it is and why.
     """
+    for left in folder.glob(f"{_PROBE}*"):  # of a driver that was killed; now no other one is here
+        shutil.rmtree(left, ignore_errors=True)
     ours = versions_here()
     for one in ask_nodes(folder):
         if one.complaint:
@@ -228,7 +259,7 @@ def look(probe: str, token: str, *, answer: str) -> tuple[str, dict[str, str], s
 @contextmanager
 def _probe(folder: Path) -> Iterator[tuple[Path, str]]:
     token = uuid.uuid4().hex
-    probe = folder / f".probe-{token[:8]}"
+    probe = folder / f"{_PROBE}{token[:8]}"
     probe.mkdir(parents=True)
     try:
         (probe / "token").write_text(token)

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import os
-import sys
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spaces.engines.engine import environment_of
 from spaces.families.family import Family
-from tuner.scoring.metrics import own_metrics
 from tuner.task.task import Task
 from tuner.trials.outcome import Job, killed
 from tuner.trials.ray_cluster import ClusterError, RayCluster, check_nodes, connect, room
 from tuner.trials.slots import Finished, OnEpochs, OnReport
-from tuner.trials.worker import RECYCLE_BYTES, Setup, pack
+from tuner.trials.warm import Starts, Warm, environment_for, idle, setup_of, wait_at_most
+from tuner.trials.worker import RECYCLE_BYTES
 
-_STARTS_BEFORE_GIVING_UP = 3
+_CREATION = "creation task"  # in what Ray says of an actor that cannot be made; of others it says that they died
 
 
-@dataclass(eq=False)
-class _Worker:
+@dataclass(eq=False, kw_only=True)
+class _Worker(Warm):
     """An actor, and the reference to what it says next; None while it is idle."""
 
     actor: Any
     says: Any
-    ready: bool = False
-    job: Job | None = None
-    deadline: float = math.inf
 
 
 class RaySlots:
@@ -53,18 +46,12 @@ class RaySlots:
     ) -> None:
         self._cluster, self._folder, self._hidden = cluster, folder, tuple(hidden)
         threads = max(1, int(cluster.of_a_trial["CPU"]))
-        payload = pack(families, own_metrics(task.scores))
-        path = [path for path in sys.path if path] + [os.getcwd()]
-        self._setup = Setup(path, str(folder / "data"), task.schema.kinds, payload, threads)
-        self._environment = {
-            **{f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL")},
-            "TUNER_THREADS": str(threads),
-            **environment_of(engine for family in families.values() for engine in family.engines),
-            **({} if cluster.of_a_trial["GPU"] else {"CUDA_VISIBLE_DEVICES": "-1"}),
-        }
+        self._setup = setup_of(task, families, folder=folder, threads=threads)
+        blind = {} if cluster.of_a_trial["GPU"] else {"CUDA_VISIBLE_DEVICES": "-1"}
+        self._environment = environment_for(families, threads) | blind
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
-        self._stillborn = 0
+        self._starts = Starts()
         self._connected = False
 
     @property
@@ -88,12 +75,12 @@ class RaySlots:
 
     def free(self) -> int:
         """Return how many actors are ready and idle."""
-        return sum(worker.ready and worker.job is None for worker in self._workers)
+        return len(idle(self._workers))
 
     def submit(self, job: Job) -> None:
         """Give the job to an idle actor."""
-        worker = next(worker for worker in self._workers if worker.ready and worker.job is None)
-        worker.job, worker.deadline = job, time.monotonic() + job.patience
+        worker = idle(self._workers)[0]
+        worker.begin(job)
         worker.says = worker.actor.proceed.remote(("run", job))
 
     def poll(self, seconds: float) -> list[Finished]:
@@ -101,18 +88,17 @@ class RaySlots:
         import ray
 
         says = [worker.says for worker in self._workers if worker.says is not None]
-        left = min((worker.deadline for worker in self._workers), default=math.inf) - time.monotonic()
-        limit = max(0.0, min(seconds, left))
+        limit = wait_at_most(self._workers, seconds)
         if not says:
             time.sleep(limit)
             return []
         ray.wait(says, timeout=limit)
-        ready, _ = ray.wait(says, num_returns=len(says), timeout=0)
+        ready = set(ray.wait(says, num_returns=len(says), timeout=0)[0])
         finished: list[Finished] = []
         for worker in list(self._workers):
             if worker.says in ready:
                 finished += self._hear(worker)
-            elif worker.job is not None and time.monotonic() > worker.deadline:
+            elif worker.job is not None and worker.hangs:
                 finished.append(Finished(worker.job, killed(worker.job)))
                 self._replace(worker)
         return finished
@@ -142,7 +128,7 @@ class RaySlots:
         options = {"num_cpus": needed.pop("CPU"), "num_gpus": needed.pop("GPU"), "resources": needed}
         made = ray.remote(max_restarts=0, max_task_retries=0, **options)(RayWorker)
         actor = made.remote(self._setup, self._environment, self._hidden)
-        return _Worker(actor, actor.proceed.remote())
+        return _Worker(actor=actor, says=actor.proceed.remote())
 
     def _hear(self, worker: _Worker) -> list[Finished]:
         import ray
@@ -150,15 +136,16 @@ class RaySlots:
         try:
             kind, *rest = ray.get(worker.says)
         except ray.exceptions.RayError as error:
-            return self._bury(worker, str(error))
+            return self._bury(worker, str(error) if _CREATION in str(error) else None)
         worker.says, job = None, worker.job
         if kind == "broken":
             return self._bury(worker, rest[0])
         if kind == "ready":
-            worker.ready, self._stillborn = True, 0
+            worker.ready = True
+            self._starts.succeeded()
         elif kind == "done" and job is not None:
             outcome, grown = rest
-            worker.job, worker.deadline = None, math.inf
+            worker.end()
             if grown > RECYCLE_BYTES:
                 self._replace(worker)
             return [Finished(job, outcome)]
@@ -175,12 +162,10 @@ class RaySlots:
             self._on_epochs(job, said[1])
         worker.says = worker.actor.proceed.remote(answer)
 
-    def _bury(self, worker: _Worker, why: str) -> list[Finished]:
-        if not worker.ready:
-            self._stillborn += 1
-            if self._stillborn >= _STARTS_BEFORE_GIVING_UP:
-                self.kill()
-                raise RuntimeError(f"workers on the cluster cannot start; the last one said:\n{why.strip()[-1500:]}")
+    def _bury(self, worker: _Worker, said: str | None) -> list[Finished]:
+        if not worker.ready and (complaint := self._starts.failed(said)):
+            self.kill()
+            raise RuntimeError(complaint)
         job = worker.job
         self._replace(worker)
         return [] if job is None else [Finished(job, None)]

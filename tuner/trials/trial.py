@@ -26,7 +26,7 @@ from tuner.scoring.score import Score, Undefined, mean_scores, scored
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
-from tuner.trials.outcome import Job, Outcome, not_its_fault, seal
+from tuner.trials.outcome import Job, Outcome, not_its_fault, overtaken, seal
 from tuner.trials.pace import Pace
 from tuner.trials.scored_folds import scored_folds
 from tuner.trials.sealed_folds import SealedFold, take_over, unseal
@@ -76,7 +76,8 @@ def run_trial(
         log: Called with fold, epoch and that epoch's numbers.
 
     Returns:
-        The outcome, which is also sealed as `result.json` in the job's folder, written last.
+        The outcome, which is also sealed as `result.json` in the job's folder, written last, unless another attempt
+        was begun meanwhile, as the driver had lost this one from sight.
     """
     started, clock = time.time(), time.monotonic()
     begin_peak()
@@ -101,6 +102,8 @@ def run_trial(
             (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
     outcome = replace(outcome, memory=peak_bytes())
+    if overtaken(folder):
+        return outcome
     try:
         seal(folder, outcome)
     except OSError as error:

@@ -121,6 +121,7 @@ def test_a_database_that_lost_the_study_is_told_and_nothing_is_repeated(task, tm
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_the_password_reaches_no_file_and_no_worker(task, tmp_path, server, monkeypatch, capfd):
     seen = tmp_path / "seen"
     linear = FAMILIES["linear"]

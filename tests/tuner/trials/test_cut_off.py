@@ -79,6 +79,17 @@ def test_finished_folds_are_taken_over_and_nothing_else_differs(task, tmp_path, 
     assert not [*cut.rglob("sealed-*")]
 
 
+def test_an_attempt_that_was_given_up_seals_nothing_once_another_one_began(task, tmp_path):
+    def begin_another(step, value):
+        (tmp_path / "lost" / "10").mkdir(exist_ok=True)
+        return False
+
+    assert attempt("xgboost", task, tmp_path / "lost" / "9", report=begin_another).state == "complete"
+    assert sealed(tmp_path / "lost" / "9") is None
+    attempt("xgboost", task, tmp_path / "lost" / "10")
+    assert sealed(tmp_path / "lost" / "10").state == "complete"
+
+
 def test_a_torn_seal_costs_its_fold_alone(task, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         attempt("xgboost", task, tmp_path / "1", report=cut_off_after(2))

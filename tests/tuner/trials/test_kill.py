@@ -30,7 +30,7 @@ def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.cluster)])
 def test_a_killed_driver_loses_and_repeats_nothing(tmp_path, store, request):
     ledger = [request.getfixturevalue("database")] if store == "postgres" else []
     driver = start(tmp_path / "killed", 1, "none", 4, *ledger)

@@ -1,17 +1,31 @@
 """Studies on a cluster of Ray."""
 
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 from drive import FAMILIES
-from killing import check_whole, finish, proposals, start, wait_for
+from killing import HERE, check_whole, finish, proposals, start, wait_for
 from small import make_frame
 
 import tuner
 from tuner.cli import main
 from tuner.launch.tune import plan_of
-from tuner.trials.ray_cluster import ClusterError, checked_cluster, differences, look, versions_here
+from tuner.studyfile import read_study_toml
+from tuner.trials.ray_cluster import (
+    ClusterError,
+    RayCluster,
+    ask_nodes,
+    check_nodes,
+    checked_cluster,
+    connected,
+    differences,
+    look,
+    versions_here,
+)
 
 
 @pytest.fixture
@@ -47,6 +61,26 @@ def test_a_launch_takes_the_slots_of_its_cluster(given, slots):
     assert plan.cluster == checked_cluster("ray", given)
 
 
+def test_a_study_file_says_what_a_trial_occupies(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
+    (tmp_path / "s.toml").write_text(
+        '[study]\nname = "s"\nworkers = "ray"\n[ray]\nslots = 3\nresources = { CPU = 2, GPU = 0.5 }\n'
+        '[data]\ntrain = "rows.csv"\ntarget = "y"\n'
+    )
+    launch = read_study_toml(tmp_path / "s.toml").launch
+    cluster = checked_cluster(launch["workers"], launch["ray"])
+    assert (cluster.slots, cluster.of_a_trial) == (3, {"CPU": 2.0, "GPU": 0.5})
+
+
+def test_a_cluster_without_tokens_is_told_from_one_that_asks_for_them(monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    assert RayCluster("10.0.0.1:6379").is_open
+    assert not RayCluster().is_open
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    assert not RayCluster("10.0.0.1:6379").is_open
+
+
 def test_a_node_says_whether_it_shares_the_folder(tmp_path):
     (tmp_path / "probe").mkdir()
     (tmp_path / "probe" / "token").write_text("one")
@@ -66,6 +100,7 @@ def tuned(folder, cluster, trials, **ray):
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_one_slot_of_a_cluster_proposes_and_finds_what_a_local_run_does(cluster, tmp_path):
     far = tuned(tmp_path / "far", cluster, 4, slots=1)
     finish(tmp_path / "near", 1, "none", 4)
@@ -76,6 +111,7 @@ def test_one_slot_of_a_cluster_proposes_and_finds_what_a_local_run_does(cluster,
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_killed_driver_loses_and_repeats_nothing_on_a_cluster(cluster, tmp_path):
     folder = tmp_path / "s"
     driver = start(folder, "ray", "none", 6, "none", cluster.address)
@@ -87,14 +123,74 @@ def test_a_killed_driver_loses_and_repeats_nothing_on_a_cluster(cluster, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_doctor_asks_every_node(cluster, tmp_path):
     done = CliRunner().invoke(main, ["doctor", "--cluster", cluster.address, "--folder", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert done.output.count("the same") == 3, "the head and two nodes"
+    assert "no tokens" not in done.output
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
+def test_a_node_that_is_lost_while_it_is_asked_is_left_out(cluster, tmp_path, monkeypatch):
+    import ray
+
+    everywhere = ray.remote
+
+    def remote(**options):
+        cluster.lose(0)  # between the list of nodes and the question
+        monkeypatch.setattr(ray, "remote", everywhere)
+        return everywhere(**options)
+
+    with connected(cluster.address):
+        monkeypatch.setattr(ray, "remote", remote)
+        found = ask_nodes(tmp_path)
+    assert len(found) == 2, "the head and the node that is left"
+    assert all(one.complaint is None for one in found)
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_what_a_killed_driver_left_of_its_probe_is_removed(cluster, tmp_path):
+    (tmp_path / ".probe-00000000").mkdir()
+    (tmp_path / ".probe-00000000" / "token").touch()
+    with connected(cluster.address):
+        check_nodes(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_who_has_not_the_token_of_a_cluster_is_refused_in_a_sentence(cluster, tmp_path, monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name)
+    driver = start(tmp_path / "s", "ray", "none", 2, "none", cluster.address)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    assert f"ClusterError: no cluster of Ray answers at {cluster.address}" in said.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_cluster_of_this_machine_alone_has_tokens_and_neither_dashboard_nor_statistics(tmp_path):
+    alone = """
+import os, ray
+from ray._common.usage.usage_lib import usage_stats_enabled
+from ray._raylet import AuthenticationMode, get_authentication_mode
+from tuner.trials.ray_cluster import connect
+print(connect(None), ray._private.worker._global_node.webui_url, usage_stats_enabled())
+print(get_authentication_mode() == AuthenticationMode.TOKEN)
+"""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment = kept | {"HOME": str(tmp_path), "PYTHONPATH": str(HERE.parents[1])}
+    done = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.stdout.split() == ["True", "None", "False", "True"], done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_cluster_that_does_not_answer_is_a_sentence(tmp_path):
     pytest.importorskip("ray")
 

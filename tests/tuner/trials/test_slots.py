@@ -4,7 +4,9 @@ import os
 import time
 
 import numpy as np
+import psutil
 import pytest
+from killing import wait_for
 from small import SMALL_XGBOOST, make_frame
 
 import tuner
@@ -18,7 +20,7 @@ from tuner.trials.process_slots import ProcessSlots
 from tuner.trials.trial import RUNGS
 
 SECONDS = 120
-RAY = pytest.param("ray", marks=pytest.mark.slow)
+RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.cluster])
 ALL = pytest.mark.parametrize("kind", ["inline", "process", RAY], indirect=True)
 APART = pytest.mark.parametrize("kind", ["process", RAY], indirect=True)  # from the driver's process
 
@@ -52,6 +54,8 @@ def toy():
                 os._exit(137)
             case "sleep":
                 time.sleep(600)
+            case "look":
+                raise LookupError(os.environ.get("CUDA_VISIBLE_DEVICES"))
         return Nonsense()
 
     return Family("toy", lambda signature: {}, build, (SKLEARN,))
@@ -72,8 +76,9 @@ def kind(request):
 class Run:
     """Slots of a kind, and what was reported to them."""
 
-    def __init__(self, kind, task, folder, *, prune_at=None):
+    def __init__(self, kind, task, folder, *, prune_at=None, resources=None):
         name, address = kind
+        self.meanwhile = lambda step: None
         self.task, self.folder, self.heard, self.prune_at = task, folder, [], prune_at
         self.families = {"toy": toy()} | {name: FAMILIES[name] for name in ("linear", "xgboost")}
         hooks = {"on_report": self.on_report, "on_epochs": lambda job, epochs: None}
@@ -86,7 +91,7 @@ class Run:
             from tuner.trials.ray_cluster import RayCluster
             from tuner.trials.ray_slots import RaySlots
 
-            cluster = RayCluster(address, slots=1)
+            cluster = RayCluster(address, slots=1, resources=resources)
             self.slots = RaySlots(task, self.families, cluster=cluster, folder=folder, **hooks)
 
     def __enter__(self):
@@ -98,6 +103,7 @@ class Run:
 
     def on_report(self, job, step, value):
         self.heard.append((job.number, step))
+        self.meanwhile(step)
         return step == self.prune_at
 
     def submit(self, family, number, config, **given):
@@ -159,6 +165,21 @@ def test_a_worker_that_is_gone_costs_its_job_alone(kind, task, tmp_path):
         assert run.ended().outcome.state == "complete"
 
 
+def test_a_worker_that_dies_before_its_report_is_answered_costs_its_job_alone(task, tmp_path):
+    with Run(("process", None), task, tmp_path) as run:
+
+        def die(step):
+            process = psutil.Process(run.slots.pids[0])
+            process.kill()
+            assert wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
+
+        run.meanwhile = die
+        run.submit("xgboost", 0, run.config("xgboost", SMALL_XGBOOST))
+        assert run.ended().outcome is None
+        run.submit("linear", 1, run.config("linear"))
+        assert run.ended().outcome.state == "complete"
+
+
 @APART
 def test_a_job_that_hangs_is_ended_when_its_patience_is_over(kind, task, tmp_path, monkeypatch):
     monkeypatch.setattr(outcomes, "_GRACE_SECONDS", 0.5)
@@ -180,6 +201,7 @@ def test_killed_slots_have_no_room_and_no_job(kind, task, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_node_that_is_lost_cuts_its_trial_off(task, tmp_path):
     pytest.importorskip("ray")
     from ray_nodes import cluster_of
@@ -190,3 +212,17 @@ def test_a_node_that_is_lost_cuts_its_trial_off(task, tmp_path):
         assert run.ended().outcome is None
         run.submit("linear", 1, run.config("linear"))
         assert run.ended().outcome.state == "complete"
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.parametrize(("gpus", "seen"), [(0, "-1"), (1, "0")])
+def test_a_trial_sees_the_gpus_that_it_occupies_and_no_other(task, tmp_path, gpus, seen):
+    pytest.importorskip("ray")
+    from ray_nodes import cluster_of
+
+    with cluster_of(0) as cluster:
+        cluster.add(gpus=2)
+        with Run(("ray", cluster.address), task, tmp_path, resources={"GPU": gpus}) as run:
+            run.submit("toy", 0, {"do": "look"})
+            assert run.ended().outcome.error == f"LookupError: {seen}"
