@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spaces.rows.target import Target
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """What is known of a table's columns: the details of a table.
+
+    Attributes:
+        kinds: The kind of each column; empty for several tables side by side.
+        cardinalities: The number of categories of each category column.
+        places: For one of several tables, which columns of all it has (see `spaces.rows.table.Table.joined`).
+    """
+
+    kinds: tuple[str, ...] = ()
+    cardinalities: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -19,32 +34,29 @@ class Input:
             inputs are arrays (see `spaces.inputs.kinds`).
         shape: Shape of one row; for a table `(columns,)`, for a text `(words,)`, which 95 of 100 texts do not exceed.
         dtype: What the model receives.
-        cardinalities: For a table before preprocessing, the number of categories of each category column; for a text,
-            the number of distinct words.
-        vectors: For a text, pretrained `Vectors` of its words, or None.
-        columns: For one of several tables, which columns of all it has (see `spaces.rows.table.Table.joined`).
-        kinds: For a table, the kind of each column.
-        details: For an array, what its kind knows of it beside its shape.
+        details: What its kind knows of it beside its shape: `TableColumns`, `spaces.inputs.text.words.Words`, or JSON
+            values by name for an array.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     dtype: str = "float32"
-    cardinalities: tuple[int, ...] = ()
-    vectors: Any = field(default=None, compare=False, repr=False)
-    columns: tuple[int, ...] = ()
-    kinds: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    details: Any = field(default_factory=dict, hash=False)
+
+
+def columns_of(table: Input) -> TableColumns:
+    """Return what is known of a table's columns: nothing of one without details."""
+    return table.details or TableColumns()
 
 
 def _alike(one: Input, other: Input) -> bool:
     """Return whether one branch could read both."""
-    if one.kind == "text" == other.kind:
-        return True
-    return all(
-        getattr(one, what) == getattr(other, what) for what in ("kind", "shape", "dtype", "kinds", "cardinalities")
-    )
+    if one.kind != other.kind or one.kind == "text":
+        return one.kind == other.kind
+    if one.kind == "table" and replace(columns_of(one), places=()) != replace(columns_of(other), places=()):
+        return False
+    return (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 @dataclass(frozen=True)
@@ -92,10 +104,10 @@ class Signature:
         if len(tables) < 2:
             return tables[0] if tables else None
         sizes: dict[int, int] = {}
-        for one in tables:  # categories stand behind numbers, and are counted through all tables in order
-            sizes |= zip(one.columns[len(one.columns) - len(one.cardinalities) :], one.cardinalities, strict=True)
-        columns = sum(one.shape[0] for one in tables)
-        return Input("table", "table", (columns,), cardinalities=tuple(sizes[place] for place in sorted(sizes)))
+        for one in map(columns_of, tables):  # categories stand behind numbers, counted through all tables in order
+            sizes |= zip(one.places[len(one.places) - len(one.cardinalities) :], one.cardinalities, strict=True)
+        together = TableColumns(cardinalities=tuple(sizes[place] for place in sorted(sizes)))
+        return Input("table", "table", (sum(one.shape[0] for one in tables),), details=together)
 
     @property
     def arrays(self) -> tuple[Input, ...]:
@@ -119,7 +131,7 @@ class Signature:
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of categories of each category column; empty where there is no table."""
-        return () if self.table is None else self.table.cardinalities
+        return () if self.table is None else columns_of(self.table).cardinalities
 
     @property
     def target(self) -> Target:

@@ -21,6 +21,7 @@ from ensembles.ensemble import FORMAT, BundleError, Ensemble, Member
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
 from spaces.inputs.border import encode, learn_schema
 from spaces.rows.columns import TableError
+from spaces.rows.signature import TableColumns
 
 WEIGHTS = {"xgboost": 0.6, "linear": 0.4}
 QUICK = {"xgboost": {"n_estimators": 5}, "linear": {}}
@@ -55,7 +56,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
     schema, codes = learn_schema(frame), own_labels(frame)
     table = encode(schema, frame)
     target = Target("label", "binary", ("no", "yes"), "log_loss")
-    inputs = (Input("table", "table", (3,), cardinalities=schema.cardinalities),)
+    inputs = (Input("table", "table", (3,), details=TableColumns(cardinalities=schema.cardinalities)),)
     signature = Signature(inputs, (target,), rows=60)
 
     def take(start: int, stop: int) -> Rows:

@@ -14,6 +14,8 @@ import pytest
 from spaces import Fold, Input, Rows, Signature, Target
 from spaces.inputs.border import encode, learn_schema
 from spaces.inputs.text.vocabulary import measure
+from spaces.inputs.text.words import Words
+from spaces.rows.signature import TableColumns
 from spaces.rows.table import Table
 
 TARGETS = {
@@ -77,7 +79,7 @@ def make_data(kind: str) -> Data:
     new.loc[:2, "city"] = "Nowhere"
     new.loc[3:6, "street"] = "a new street"
     new.loc[5:8, "price"] = np.nan  # missing where no training row is
-    table = Input("table", "table", (len(schema.columns),), cardinalities=schema.cardinalities)
+    table = Input("table", "table", (len(schema.columns),), details=TableColumns(cardinalities=schema.cardinalities))
     rows = Rows(encode(schema, frame), make_target(frame, kind))
     data = Data(Signature((table,), (TARGETS[kind],), rows=110), rows, (), encode(schema, new))
     folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))
@@ -112,9 +114,9 @@ def make_text_data(kind: str) -> Data:
     assert encoded.texts is not None
     (words, distinct), (fewer, some) = measure(encoded.texts)
     inputs = (
-        Input("table", "table", (2,), cardinalities=schema.cardinalities),
-        Input("note", "text", (words,), "int32", (distinct,)),
-        Input("other", "text", (fewer,), "int32", (some,)),
+        Input("table", "table", (2,), details=TableColumns(cardinalities=schema.cardinalities)),
+        Input("note", "text", (words,), "int32", Words(distinct)),
+        Input("other", "text", (fewer,), "int32", Words(some)),
     )
     data = Data(Signature(inputs, table.signature.targets, rows=110), Rows(encoded, target), (), encode(schema, new))
     folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))
@@ -140,7 +142,7 @@ def make_array_data(kind: str, of: str) -> Data:
         made.append(array)
     schema = learn_schema(frame, arrays={of: made[0]})
     inputs = (
-        Input("table", "table", (2,), cardinalities=schema.cardinalities),
+        Input("table", "table", (2,), details=TableColumns(cardinalities=schema.cardinalities)),
         Input(of, of, made[0].shape[1:], str(made[0].dtype)),
     )
     rows = Rows(encode(schema, frame, {of: made[0]}), table.rows.target)

@@ -280,20 +280,6 @@ def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
     return Split.of({"folds": 3, "gap": gap, **given}, "time")
 
 
-def _stamps(given: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """Return time stamps; of texts that name their offset from Greenwich those there, as clocks that change repeat."""
-    if given.dtype.kind == "M":
-        return pd.to_datetime(given)
-    written = given.astype(str) if given.dtype.kind in "iu" else given  # years, or 20200131
-    if given.dtype.kind == "f":
-        return time_stamps(given, name)
-    try:
-        stamps = pd.to_datetime(written, errors="coerce", format="ISO8601")
-    except ValueError:  # several offsets
-        stamps = pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
-    return time_stamps(given, name) if stamps.isna().any() else stamps
-
-
 def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, _Step | None]:
     """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
     frame = frame.rename(columns=str)
@@ -301,7 +287,7 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, _Step |
         return frame.reset_index(drop=True), None
     if time not in frame.columns:
         raise DataError(f"time: {unknown_name(time, list(frame.columns))}")
-    stamps = _stamps(frame[time], time)
+    stamps = time_stamps(frame[time], time)
     if stamps.duplicated().any():
         raise DataError(f"time column {time!r} holds {stamps[stamps.duplicated()].iloc[0]} twice: one row a moment")
     if not stamps.is_monotonic_increasing:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from spaces.html import facts
 from spaces.inputs.kind import Options
 from spaces.inputs.kinds import arrays_of
+from spaces.inputs.table.received import received
 from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
+from spaces.inputs.text.words import Words
 from spaces.machine.mistakes import briefly
 from spaces.rows.arrays import pieces
 from spaces.rows.columns import Schema
@@ -261,11 +263,11 @@ class Task:
         """What families may know: inputs, targets, and the training rows of a fold."""
         names = self.schema.texts
         inputs = [
-            Input(name, "text", (words,), "int32", cardinalities=(distinct,), vectors=self.vectors)
+            Input(name, "text", (words,), "int32", details=Words(distinct, self.vectors))
             for name, (words, distinct) in zip(names, self.texts, strict=True)
         ]
         arrays = [arrays_of(one.kind).received(one) for one in self.schema.arrays]
-        inputs = [*_tables(self.schema), *arrays, *inputs]
+        inputs = [*received(self.schema), *arrays, *inputs]
         rows, sequence, steps = min(len(train) for train, _ in self.folds), self.rows.table.sequence, 0
         if sequence is not None:
             steps = int(np.ceil(np.percentile(np.unique(sequence, return_counts=True)[1], 95)))
@@ -340,18 +342,6 @@ class Task:
             digest=stored["digest"],
         )
         return task
-
-
-def _tables(schema: Schema) -> list[Input]:
-    """Return the tables as inputs: the columns of a single one need no telling."""
-    tables = []
-    for name, places in schema.tables.items():
-        its = [column for column in schema.columns if column.input == name and column.tabular]
-        cardinalities = tuple(len(column.categories) for column in its if column.kind == "category")
-        places = places if len(schema.tables) > 1 else ()
-        kinds = tuple(column.kind for column in its)
-        tables.append(Input(name, "table", (len(its),), cardinalities=cardinalities, columns=places, kinds=kinds))
-    return tables
 
 
 def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:

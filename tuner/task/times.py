@@ -2,6 +2,8 @@
 
 Texts are read only where they can mean one thing. Year first, the name of a month, and numbers do; `01/02/2020` is a
 day of January in one country and of February in another, so all rows together must leave one reading.
+
+A date that is a feature of its row is read in `spaces/inputs/table/dates.py`, year first only, and as it is here.
 """
 
 from __future__ import annotations
@@ -86,12 +88,22 @@ def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Return a column of dates as time stamps; of texts that name their offset from Greenwich those there.
 
     Args:
-        values: Dates, periods, or texts of dates.
+        values: Dates, periods, texts of dates, or whole numbers such as 2020 and 20200131.
         name: The column's name.
 
     Raises:
         DataError: A time is missing, is no date, or can be read in two ways; the message quotes it.
     """
+    if values.dtype.kind == "M":
+        return pd.to_datetime(values)
+    if values.dtype.kind != "f":
+        written = values.astype(str) if values.dtype.kind in "iu" else values  # years, or 20200131
+        try:
+            stamps = pd.to_datetime(written, errors="coerce", format="ISO8601")
+        except ValueError:  # several offsets: a clock that changes repeats an hour
+            stamps = pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
+        if not stamps.isna().any():
+            return stamps
     _check_there(values, name)
     objects = list(values.astype(object))
     kind = _one_kind(objects, name, lambda place: values.index[place])

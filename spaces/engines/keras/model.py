@@ -22,7 +22,7 @@ from spaces.inputs.prepared import Columns, Reading, learn, learn_tables
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import TextRecipe, Tokens, prepare_texts, text_recipe
 from spaces.language.space import Config
-from spaces.rows.signature import Signature
+from spaces.rows.signature import Signature, columns_of
 from spaces.rows.table import Rows
 
 Builder = Callable[[Config, Signature], keras.Model]
@@ -68,10 +68,10 @@ class KerasModel:
             fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
             words = [recipe for recipe, _ in reading.of_texts if isinstance(recipe, Tokens) and recipe.unit == "word"]
             for text in signature.texts[:1] if words else ():  # texts share a vocabulary, and so their vectors
-                if text.vectors:
+                if vectors := text.details.vectors:
                     from spaces.inputs.text.networks import start_from_vectors  # builders are not needed to load
 
-                    start_from_vectors(fresh, prepare_texts(words[0], fold.train.table).vocabulary, text.vectors)
+                    start_from_vectors(fresh, prepare_texts(words[0], fold.train.table).vocabulary, vectors)
             return fresh
 
         def fit(trainer: Trainer, fold: Fold, _: Fold) -> KerasFitted:
@@ -84,7 +84,8 @@ class KerasModel:
         config = self.config
         scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
         tables = tuple(
-            Recipe(scaling, "onehot", one.cardinalities, crosses, one.columns) for one in self.signature.tables
+            Recipe(scaling, "onehot", one.cardinalities, crosses, one.places)
+            for one in map(columns_of, self.signature.tables)
         )
         arrays = array_recipes(self.signature, config, "network")
         return Reading(tables, None, joined=False, arrays=arrays, twins=self.twins, each_text=self._of_texts())

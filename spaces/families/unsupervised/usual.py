@@ -17,7 +17,7 @@ from spaces.families.unsupervised.two_sample import told_apart
 from spaces.inputs.arrays import array_recipes
 from spaces.inputs.prepared import Prepared, Reading, learn
 from spaces.inputs.table.matrix import Recipe
-from spaces.rows.signature import Signature
+from spaces.rows.signature import Signature, columns_of
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 _SURE = 1e-4
@@ -110,5 +110,7 @@ def flat_values(rows: Any) -> NDArray[np.float32]:
 
 def plain_reading(signature: Signature) -> Reading:
     """Return how rows without a target are read: tables standardised, arrays as they are."""
-    tables = tuple(Recipe("standard", "onehot", one.cardinalities, 0, one.columns) for one in signature.tables)
+    tables = tuple(
+        Recipe("standard", "onehot", one.cardinalities, 0, one.places) for one in map(columns_of, signature.tables)
+    )
     return Reading(tables, None, joined=False, arrays=array_recipes(signature, {}, "network"))

@@ -1,4 +1,7 @@
-"""Dates at the border: moments of any year and offset, and the numbers that a model sees of them."""
+"""Dates at the border: moments of any year and offset, and the numbers that a model sees of them.
+
+A column that orders the rows is no feature: `tuner/task/times.py` reads it, in more forms than these.
+"""
 
 from __future__ import annotations
 

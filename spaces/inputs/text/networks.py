@@ -76,7 +76,7 @@ def _embedding(config: Config, recipe: Tokens, signature: Signature) -> keras.la
     rows = recipe.vocabulary + FIRST_TERM
     match config:
         case {"from": {"vectors": {"trainable": trainable, "unknown": unknown}}}:
-            (vectors,) = {id(one.vectors): one.vectors for one in signature.texts}.values()
+            (vectors,) = {id(one.details.vectors): one.details.vectors for one in signature.texts}.values()
             assert vectors is not None
             # As far apart as the vectors are, so that an unknown word is not the loudest.
             drawn = keras.initializers.RandomNormal(stddev=float(vectors.matrix.std()))

@@ -29,7 +29,7 @@ def branch(name: str, signature: Signature, *, positions: bool = False) -> Space
     learned: Space = {"units": Int(16, 256, log=True)}
     nothing: Space = {}
     of_words, of_characters, of_both = nothing, nothing, learned
-    if any(one.vectors for one in signature.texts):
+    if any(one.details.vectors for one in signature.texts):
         vectors: Space = {"trainable": Choice([True, False]), "unknown": "drawn"}
         begun: Space = {"from": Choice({"vectors": vectors, "learned": learned})}
         # Characters have no vectors.
@@ -87,7 +87,7 @@ def ngrams_space(signature: Signature, most_terms: int) -> Space:
 
 def vocabulary(signature: Signature, most: int, *, ngrams: bool = False) -> Int:
     """Return how many of the most frequent terms are told apart, no more than there may be."""
-    distinct = max(one.cardinalities[0] for one in signature.texts) * (5 if ngrams else 1)
+    distinct = max(one.details.distinct for one in signature.texts) * (5 if ngrams else 1)
     high = max(20, min(most, distinct))
     return Int(max(10, min(1000, high // 4)), high, log=True, default=min(20_000, high))
 

@@ -9,6 +9,7 @@ import pytest
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
 from spaces.engines.row_weights import row_weights
+from spaces.inputs.text.words import Words
 from spaces.rows.table import Table
 
 QUICK = {
@@ -35,7 +36,7 @@ def test_balanced_weights_make_a_rare_class_likelier(name):
     table = Table(np.hstack([signs, rng.normal(size=(400, 1))]), np.empty((400, 0), np.int32))
     if name == "text_embedding":
         inputs, table = (
-            [Input("text", "text", (1,), "int32", (2,))],
+            [Input("text", "text", (1,), "int32", Words(2))],
             Table(np.empty((400, 0)), table.codes, None, texts),
         )
     if name == "sequence_labels":
@@ -53,7 +54,7 @@ def test_balanced_weights_make_a_rare_class_likelier(name):
 
 @pytest.mark.parametrize("name", list(QUICK))
 def test_class_weights_are_searched_only_where_the_metric_asks_for_them(name):
-    inputs = Input("table", "table", (2,)), Input("text", "text", (5,), "int32", (9,))
+    inputs = Input("table", "table", (2,)), Input("text", "text", (5,), "int32", Words(9))
     given = inputs[1:] if name == "text_embedding" else inputs[:1]
     plain = replace(TARGET, weigh_classes=False)
     assert "class_weight" in FAMILIES[name].space(Signature(given, (TARGET,), 100, 5))

@@ -13,8 +13,10 @@ import pytest
 
 from spaces import FAMILIES, Choice, Input, Signature, Target, defaults, flatten, narrow, sample
 from spaces.inputs.text.vectors import Vectors
+from spaces.inputs.text.words import Words
 from spaces.language.leaves import Leaf, label_of
 from spaces.language.space import Config, configure, leaves
+from spaces.rows.signature import TableColumns
 
 TRAINING = (
     "learning_rate",
@@ -28,13 +30,16 @@ TRAINING = (
     "deep",
 )
 VECTORS = Vectors(("a", "b"), np.ones((2, 12), np.float32))
-TABLE = Input("table", "table", (6,), cardinalities=(3,))
+TABLE = Input("table", "table", (6,), details=TableColumns(cardinalities=(3,)))
 INPUTS: dict[str, tuple[Input, ...]] = {
     "table": (TABLE,),
-    "tables": (Input("a", "table", (4,), columns=(0, 1, 2, 3)), Input("b", "table", (4,), columns=(4, 5, 6, 7))),
-    "text": (Input("t", "text", (30,), cardinalities=(200,)),),
-    "vectors": (Input("t", "text", (30,), cardinalities=(200,), vectors=VECTORS),),
-    "texts": (TABLE, Input("t", "text", (30,), cardinalities=(200,)), Input("u", "text", (30,), cardinalities=(200,))),
+    "tables": (
+        Input("a", "table", (4,), details=TableColumns(places=(0, 1, 2, 3))),
+        Input("b", "table", (4,), details=TableColumns(places=(4, 5, 6, 7))),
+    ),
+    "text": (Input("t", "text", (30,), details=Words(200)),),
+    "vectors": (Input("t", "text", (30,), details=Words(200, VECTORS)),),
+    "texts": (TABLE, Input("t", "text", (30,), details=Words(200)), Input("u", "text", (30,), details=Words(200))),
     "series": (TABLE, Input("s", "series", (40, 3))),
     "image": (Input("i", "image", (32, 32, 3), dtype="uint8"),),
 }

@@ -15,6 +15,7 @@ import pytest
 
 from spaces import FAMILIES, Input, Signature, Target, sample
 from spaces.inputs.text.vectors import Vectors
+from spaces.inputs.text.words import Words
 
 PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
 TWO, NUMBER = Target("y", "binary", ("no", "yes")), Target("y", "regression", (), "absolute_error")
@@ -22,7 +23,7 @@ VECTORS = Vectors(("a", "b"), np.ones((2, 100), np.float32))
 
 
 def text(words: int, name: str = "review", vectors: Vectors | None = None) -> Input:
-    return Input(name, "text", (words,), cardinalities=(30_000,), vectors=vectors)
+    return Input(name, "text", (words,), details=Words(30_000, vectors))
 
 
 def classes(n: int) -> Target:

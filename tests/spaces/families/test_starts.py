@@ -7,15 +7,19 @@ import pytest
 from spaces import FAMILIES, Choice, Float, Input, Int, Signature, Target, defaults, flatten, narrow
 from spaces.families.catalog import STARTS
 from spaces.families.starts import MOST, starting_points
+from spaces.inputs.text.words import Words
 from spaces.language.points import nearest_point, point
 from spaces.language.space import configure, leaves
+from spaces.rows.signature import TableColumns
 
 CLASSES = Target("y", "multiclass", tuple(f"c{i}" for i in range(300)), "log_loss")
 SIGNATURES = {
     "small": Signature((Input("table", "table", (3,)),), (Target("y", "regression"),), rows=60),
-    "large": Signature((Input("table", "table", (200,), cardinalities=(40,)),), (CLASSES,), rows=900_000),
+    "large": Signature(
+        (Input("table", "table", (200,), details=TableColumns(cardinalities=(40,))),), (CLASSES,), rows=900_000
+    ),
     "texts": Signature(
-        (Input("table", "table", (3,)), Input("text", "text", (50,), "int32", (9_000,))),
+        (Input("table", "table", (3,)), Input("text", "text", (50,), "int32", Words(9_000))),
         (Target("y", "regression"), CLASSES),
         rows=5_000,
     ),

@@ -20,6 +20,7 @@ from spaces.inputs.prepared import Reading, learn_tables
 from spaces.inputs.table.matrix import Recipe
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import TableError
+from spaces.rows.signature import columns_of
 from tuner.task.folds import make_folds
 from tuner.task.reading import DataError
 
@@ -101,7 +102,9 @@ def test_named_tables_can_be_columns_of_one_frame():
         ("right", (2,)),
     ]
     left, right = task.signature.pair
-    assert left.cardinalities == right.cardinalities == (4,)  # towns of either are those of both
+    assert (
+        columns_of(left).cardinalities == columns_of(right).cardinalities == (4,)
+    )  # towns of either are those of both
     with pytest.raises(TableError, match="inputs: unknown name 'ages', did you mean 'age'"):
         tuner.Task(frame, "alike", inputs={"left": ["ages"]})
     with pytest.raises(TableError, match="column 'age' is part of 'left' and of 'right'"):
@@ -262,7 +265,9 @@ def test_partners_of_a_pair_do_not_tell_each_others_target():
     left, right = pd.DataFrame({"town": towns}), pd.DataFrame({"town": towns})
     target = rng.normal(size=1500)
     task = tuner.Task({"left": left, "right": right}, target, categories=["left.town", "right.town"], split="holdout")
-    recipes = tuple(Recipe("standard", "onehot", one.cardinalities, 0, one.columns) for one in task.signature.tables)
+    recipes = tuple(
+        Recipe("standard", "onehot", one.cardinalities, 0, one.places) for one in map(columns_of, task.signature.tables)
+    )
     reading = Reading(recipes, None, joined=False, twins=True)
     (_, one), (_, other) = learn_tables(reading, task.rows.table, task.rows.target, target_kind="regression")
     for matrix in (one, other):

@@ -8,11 +8,14 @@ import decimal
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tuner
+from spaces.inputs.table.dates import moments_of
 from tuner.task.groups import group_names
 from tuner.task.reading import DataError
-from tuner.task.times import time_order
+from tuner.task.times import _read, time_order, time_stamps
 
 DAYS = pd.date_range("2019-11-20", periods=80)
 STEPS = [f"step {i}" for i in range(80)]
@@ -252,3 +255,17 @@ def test_categories_and_texts_are_named_by_whole_numbers_too():
         tuner.Task(given, np.arange(20) / 7, text="2")
     with pytest.raises(DataError, match=r"text must be a list of columns, got 1.5"):
         tuner.Task(given, np.arange(20) / 7, text=1.5)
+
+
+@given(
+    st.datetimes(min_value=datetime.datetime(1700, 1, 1), max_value=datetime.datetime(2200, 1, 1)),
+    st.sampled_from(["", "Z", "+01:00", "-03:30"]),
+)
+def test_a_text_is_the_same_moment_as_a_feature_and_as_what_orders_rows(moment, offset):
+    texts = pd.Series([moment.isoformat(sep) + offset for sep in "T "])
+    stamps = time_stamps(texts, "when")
+    plain = stamps.dt.tz_convert("UTC").dt.tz_localize(None) if offset else stamps
+    np.testing.assert_array_equal(plain.to_numpy().astype("datetime64[us]"), moments_of(texts))
+    exact, zoned = zip(*_read(list(texts), "when", lambda place: place), strict=True)
+    np.testing.assert_array_equal([nanos // 1000 for nanos in exact], moments_of(texts).astype(np.int64))
+    assert set(zoned) == {bool(offset)}

@@ -17,6 +17,7 @@ from spaces.engines.engine import KERAS
 from spaces.families.branches.network import build_functional, build_siamese
 from spaces.inputs.text.networks import _words
 from spaces.inputs.text.vocabulary import measure
+from spaces.inputs.text.words import Words
 from spaces.language.space import Config
 from spaces.layers.blocks import pooled, recurrent_layers
 from spaces.rows.table import Table
@@ -101,7 +102,7 @@ def drawn(task: Callable[[Any], Drawn]) -> tuple[Signature, Table, NDArray[np.in
     rows = [task(rng) for _ in range(ROWS + HELD_OUT)]
     texts = np.array([given for given, _ in rows], dtype=object)
     inputs = tuple(
-        Input(f"text {i}", "text", (longest,), "int32", (distinct,))
+        Input(f"text {i}", "text", (longest,), "int32", Words(distinct))
         for i, (longest, distinct) in enumerate(measure(texts))
     )
     table = Table(np.empty((len(rows), 0)), np.empty((len(rows), 0), np.int32), None, texts)
@@ -129,7 +130,7 @@ def test_each_family_learns_what_it_is_made_for(name):
 
 def signature(texts: int = 1, *, table: bool = False) -> Signature:
     inputs = [Input("table", "table", (3,))] if table else []
-    inputs += [Input(f"text {i}", "text", (12,), "int32", (300,)) for i in range(texts)]
+    inputs += [Input(f"text {i}", "text", (12,), "int32", Words(300)) for i in range(texts)]
     return Signature(tuple(inputs), (Target("y", "regression"),), rows=1000)
 
 

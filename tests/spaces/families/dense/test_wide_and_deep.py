@@ -16,6 +16,7 @@ from spaces.families.dense.network import build_wide_and_deep
 from spaces.families.dense.space import wide_and_deep_space
 from spaces.inputs.table.crosses import HashedCrosses
 from spaces.inputs.table.matrix import Recipe, training_matrix
+from spaces.rows.signature import TableColumns
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 
@@ -102,7 +103,7 @@ def planted(rows: int) -> tuple[Table, Any]:
 def test_crosses_solve_what_columns_alone_cannot():
     table, y = planted(9000)
     signature = Signature(
-        (Input("table", "table", (2,), cardinalities=(30, 30)),),
+        (Input("table", "table", (2,), details=TableColumns(cardinalities=(30, 30))),),
         (Target("y", "binary", (0, 1), "log_loss"),),
         rows=6000,
     )
@@ -126,7 +127,9 @@ def test_crosses_solve_what_columns_alone_cannot():
 @pytest.mark.slow
 def test_a_stronger_penalty_leaves_fewer_columns():
     table, y = planted(2000)
-    signature = replace(SIGNATURE, inputs=(Input("table", "table", (2,), cardinalities=(30, 30)),))
+    signature = replace(
+        SIGNATURE, inputs=(Input("table", "table", (2,), details=TableColumns(cardinalities=(30, 30))),)
+    )
     rows = Rows(table, y)
     zeros = []
     for l1 in (1e-6, 1e-2, 1.0):

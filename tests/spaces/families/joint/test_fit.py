@@ -17,7 +17,9 @@ from spaces.engines.keras.scale import TargetScale
 from spaces.engines.xgboost import XGBoostFitted
 from spaces.families.joint.fit import CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
+from spaces.inputs.text.words import Words
 from spaces.probabilities import scores_of
+from spaces.rows.signature import TableColumns
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 
@@ -42,7 +44,9 @@ def rows_of(kind: str, n_rows: int, seed: int) -> Rows:
 
 def signature_of(kind: str, n_rows: int) -> Signature:
     target = Target("y", kind, LABELS[kind], "squared_error" if kind == "regression" else "log_loss")
-    return Signature((Input("table", "table", (4,), cardinalities=(6, 6)),), (target,), rows=n_rows)
+    return Signature(
+        (Input("table", "table", (4,), details=TableColumns(cardinalities=(6, 6))),), (target,), rows=n_rows
+    )
 
 
 def trained(kind: str, family: str, fold: Fold, **changes: object) -> XGBoostFitted | KerasFitted:
@@ -188,7 +192,7 @@ def reviews(n_rows: int, seed: int, *, table: bool) -> Rows:
 def test_texts_are_read_as_n_grams_by_the_wide_part(family, table, tmp_path):
     train, inner, others, fresh = (reviews(n, seed, table=table) for seed, n in enumerate((800, 200, 800, 1000)))
     inputs = [Input("table", "table", (1,))] if table else []
-    inputs += [Input(f"text {i}", "text", (6,), "int32", (120,)) for i in range(2)]
+    inputs += [Input(f"text {i}", "text", (6,), "int32", Words(120)) for i in range(2)]
     signature = Signature(tuple(inputs), (Target("y", "binary", ("n", "y"), "log_loss"),), rows=len(train))
 
     def trained_on(rows: Rows, name: str, **changes: object) -> XGBoostFitted | KerasFitted:

@@ -17,6 +17,7 @@ from spaces.families.sequences.network import build_steps
 from spaces.families.sequences.windows import PreparedWindows, prepare_windows
 from spaces.inputs.border import encode, learn_schema
 from spaces.rows.columns import MISSING, UNSEEN, TableError
+from spaces.rows.signature import TableColumns
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 
@@ -86,7 +87,12 @@ def test_folds_may_differ_in_what_is_missing(tmp_path):
 
 
 def signature(steps: int = 12, width: int = 0) -> Signature:
-    return Signature((Input("table", "table", (1 + width,), cardinalities=(3,)),), (LABELS,), rows=800, steps=steps)
+    return Signature(
+        (Input("table", "table", (1 + width,), details=TableColumns(cardinalities=(3,))),),
+        (LABELS,),
+        rows=800,
+        steps=steps,
+    )
 
 
 def built(family: str, changes: dict[str, Any]) -> keras.Model:
@@ -145,7 +151,9 @@ def steps_of(kind: str) -> tuple[Table, NDArray[np.int64]]:
 )
 def test_each_family_learns_what_a_single_row_does_not_say(tmp_path, family, kind, layers):
     rows, target = steps_of(kind)
-    given = Signature((Input("table", "table", (1,), cardinalities=(2,)),), (LABELS,), rows=1200, steps=12)
+    given = Signature(
+        (Input("table", "table", (1,), details=TableColumns(cardinalities=(2,))),), (LABELS,), rows=1200, steps=12
+    )
     parts = {"full": range(1200), "train": range(1080), "inner": range(1080, 1200), "held_out": range(1200, 1440)}
     index = {name: np.array(part) for name, part in parts.items()}
     full, train, inner = (Rows(rows.take(index[name]), target[index[name]]) for name in ("full", "train", "inner"))
@@ -170,7 +178,9 @@ def test_each_family_learns_what_a_single_row_does_not_say(tmp_path, family, kin
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_model():
     rows, target = steps_of("past")
-    given = Signature((Input("table", "table", (1,), cardinalities=(2,)),), (LABELS,), rows=1200, steps=12)
+    given = Signature(
+        (Input("table", "table", (1,), details=TableColumns(cardinalities=(2,))),), (LABELS,), rows=1200, steps=12
+    )
     changes = {**FAST, "epochs": 2, "layers": ["recurrent"], "layers.recurrent.recurrent_dropout": 0.3}
     config = defaults(narrow(FAMILIES["language_model"].space(given), changes))
     part = Rows(rows.take(np.arange(600)), target[:600])
