@@ -94,6 +94,7 @@ def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
     Raises:
         DataError: A time is missing, is no date, or can be read in two ways; the message quotes it.
     """
+    _check_there(values, name)
     if values.dtype.kind == "M":
         return pd.to_datetime(values)
     if values.dtype.kind != "f":
@@ -104,7 +105,6 @@ def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
             stamps = pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
         if not stamps.isna().any():
             return stamps
-    _check_there(values, name)
     objects = list(values.astype(object))
     kind = _one_kind(objects, name, lambda place: values.index[place])
     if kind in ("number", "duration") or _texts_of_numbers(objects):

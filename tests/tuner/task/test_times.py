@@ -244,6 +244,14 @@ def test_a_series_of_texts_knows_that_the_clocks_go_back():
     assert hours[:30].tolist() == [hour % 24 for hour in range(5, 35)]
 
 
+@pytest.mark.parametrize(
+    "when", [[DAYS[0], pd.NaT, DAYS[2]], ["2020-01-01", None, "2020-01-03"]], ids=["dates", "texts"]
+)
+def test_a_moment_of_a_series_that_is_missing_is_named(when):
+    with pytest.raises(DataError, match="time column 'when' is missing in 1 rows, the first is row 1"):
+        time_stamps(pd.Series(when), "when")
+
+
 def test_categories_and_texts_are_named_by_whole_numbers_too():
     given = pd.DataFrame([[1, "x", "good film"], [2, "y", "bad film"]] * 10)
     task = tuner.Task(given, np.arange(20) / 7, categories=[0], text=[np.int64(2)])
