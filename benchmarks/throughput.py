@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results import save
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.training import Trainer
 from spaces.rows.arrays import Stretches
 from tuner.archive.report import print_table
@@ -95,7 +95,7 @@ def _measure(case: Case) -> dict[str, float]:
         plain.fit(case.written, case.target, batch_size=_BATCH, epochs=1, shuffle=False, verbose=0)
         seconds["fit"].append(time.perf_counter() - started)
         started = time.perf_counter()
-        trainer.train(Arrays(case.ours, case.target), None, epochs=1, batch_size=_BATCH)
+        trainer.train(TrainingArrays(case.ours, case.target), None, epochs=1, batch_size=_BATCH)
         seconds["ours"].append(time.perf_counter() - started)
     for one, other in zip(plain.get_weights(), mine.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-3)  # both did the same work

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.choosing.reselection import Index, Reselected
+from ensembles.choosing.reselection import Reselected
 from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.pools import Predictions, Weights
+from spaces.rows.arrays import Index
 
 Said = NDArray[np.float64] | Callable[[Index], NDArray[np.float64]]
 """Predictions `(rows, outputs)`, or what returns them for a resample, given as positions of rows."""
 
 
-Score = Callable[[Index, NDArray[np.float64]], float]
+ScoreOfRows = Callable[[Index, NDArray[np.float64]], float]
 _RESAMPLES, _FEWEST_RESAMPLES = 200, 50
 _ROWS_RESAMPLED = 600_000  # of all resamples together: where rows are many, each tells more and takes longer
 
@@ -144,7 +145,7 @@ def paired_difference(
     first: Said,
     second: Said,
     *,
-    score: Score,
+    score: ScoreOfRows,
     groups: NDArray[Any] | None = None,
     strata: NDArray[Any] | None = None,
     seed: int = 0,

@@ -17,14 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.choosing.cross_fitting import CrossFitted, Score, best_share, cross_fit, each_its_own, paired_difference
-from ensembles.choosing.reselection import Index
+from ensembles.choosing.cross_fitting import (
+    CrossFitted,
+    ScoreOfRows,
+    best_share,
+    cross_fit,
+    each_its_own,
+    paired_difference,
+)
 from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.combiners.tempered import Calibrated
 from ensembles.combiners.threshold import WithThreshold
 from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.methods import METHODS, STACKS, Method, Solver
 from ensembles.pools import Predictions, Weights
+from spaces.rows.arrays import Index
 
 _LEAST_GAIN = 1e-6
 _MOST_READ = 2_000_000  # numbers that the trees of a round read together; with ten classes as many as a minute takes
@@ -59,7 +66,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Chosen:
     """What was chosen, and why.
 
     Attributes:
@@ -101,7 +108,7 @@ def ladder(
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 
 
-def refinements(choice: Choice, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:
+def refinements(choice: Chosen, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:
     """Return what may be done with the method chosen: calibration for log loss, a threshold for metrics of labels.
 
     Args:
@@ -123,14 +130,14 @@ def choose(
     *,
     loss: Loss,
     parts: Iterable[tuple[Index, Index]],
-    score: Score | None = None,
-    held: Choice | None = None,
+    score: ScoreOfRows | None = None,
+    held: Chosen | None = None,
     sample_weight: SampleWeight = None,
     features: Features = None,
     groups: NDArray[Any] | None = None,
     strata: NDArray[Any] | None = None,
     seed: int = 0,
-) -> Choice:
+) -> Chosen:
     """Try the methods in order and return the one that was left.
 
     Args:
@@ -162,7 +169,7 @@ def choose(
         value = score(fitted.rows, fitted.ensemble)
         if held is None:
             first = Step(name, value, None, 0.0, 0.0, True)
-            held = Choice(name, candidate, fitted, (first,), ((name, fitted),) * len(parts))
+            held = Chosen(name, candidate, fitted, (first,), ((name, fitted),) * len(parts))
             continue
         gain, error = differ(fitted.rows, held.fitted.resampled, fitted.resampled)
         # Two methods that agree to the last digits have a standard error of next to nothing.
@@ -172,16 +179,16 @@ def choose(
             one: error if of is held.fitted else differ(fitted.rows, of.resampled, fitted.resampled)[1]
             for one, of in dict(held.held).items()
         }
-        inside = _held_in_parts(held, Choice(name, candidate, fitted, ()), parts, score=score, errors=errors)
+        inside = _held_in_parts(held, Chosen(name, candidate, fitted, ()), parts, score=score, errors=errors)
         name, candidate = (name, candidate) if taken else (held.name, held.candidate)
         spliced = each_its_own(parts, [of for _, of in inside])
-        held = Choice(name, candidate, spliced, (*held.steps, step), inside)
+        held = Chosen(name, candidate, spliced, (*held.steps, step), inside)
     assert held is not None
     return held
 
 
 def _held_in_parts(
-    held: Choice, tried: Choice, parts: list[tuple[Index, Index]], *, score: Score, errors: Mapping[str, float]
+    held: Chosen, tried: Chosen, parts: list[tuple[Index, Index]], *, score: ScoreOfRows, errors: Mapping[str, float]
 ) -> tuple[tuple[str, CrossFitted], ...]:
     """Return what is held in each part after a method was tried, as the other parts decide."""
     rows, said = tried.fitted.rows, tried.fitted.ensemble
@@ -201,7 +208,7 @@ def _held_in_parts(
     return tuple(inside)
 
 
-def _loss_of_rows(target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> Score:
+def _loss_of_rows(target: NDArray[Any], loss: Loss, sample_weight: SampleWeight) -> ScoreOfRows:
     def score(rows: Index, outputs: NDArray[np.float64]) -> float:
         return loss(target[rows], outputs, None if sample_weight is None else sample_weight[rows])
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from ensembles.combiners.combiner import Select
 from ensembles.losses import Loss, SampleWeight, Undefined
 from ensembles.pools import Predictions
-
-Index = NDArray[np.int64]
-
+from spaces.rows.arrays import Index
 
 _MOST_TRIED = 10
 

@@ -16,7 +16,7 @@ from spaces.rows.target import column_of
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetLoss:
     """One target among several.
 
     Attributes:
@@ -38,7 +38,7 @@ class Part:
         return column_of(target, self.place, classes=self.classes)
 
 
-def sum_of_losses(parts: Sequence[Part]) -> Loss:
+def sum_of_losses(parts: Sequence[TargetLoss]) -> Loss:
     """Return the weighted sum of each target's loss."""
 
     def function(target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
@@ -72,7 +72,7 @@ class EachTarget(Unpooled):
     """
 
     candidate: Candidate
-    parts: tuple[Part, ...]
+    parts: tuple[TargetLoss, ...]
 
     @property
     def plain(self) -> Candidate:

@@ -50,7 +50,8 @@ class Fold:
     clock: Clock = field(default_factory=Clock)
 
 
-Array = NDArray[Any]
+Output = NDArray[Any]
+"""What a network says of some rows, before it is finished."""
 Read = tuple[Columns, ...]
 """What each reader of a model made of some rows."""
 
@@ -86,12 +87,12 @@ class Store(Protocol):
 class Network(Protocol):
     """A network that may run together with others of its kind."""
 
-    def run(self, feed: Columns, /) -> Array:
+    def run(self, feed: Columns, /) -> Output:
         """Return outputs `(rows, outputs)`."""
         ...
 
     @staticmethod
-    def fuse(networks: Sequence[Any], /) -> Callable[[list[Columns]], list[Array]]:
+    def fuse(networks: Sequence[Any], /) -> Callable[[list[Columns]], list[Output]]:
         """Return one function of what each of several networks is fed, to the outputs of each."""
         ...
 
@@ -127,7 +128,7 @@ class Fitted(Protocol):
         """Return what each network is fed, of what was read."""
         ...
 
-    def finish(self, read: Read, outputs: tuple[Array, ...], /) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...], /) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)` in sorted class order.
 
         Args:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
-from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
 from spaces.engines.row_weights import row_weights
@@ -60,7 +60,7 @@ class EstimatorFitted(InSteps):
         """Its preprocessing."""
         return (self.prepared,)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...] = ()) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
         if self.outputs == 1:

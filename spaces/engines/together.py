@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Array, Fitted, Network
+from spaces.engines.contract import Fitted, Network, Output
 from spaces.inputs.prepared import Columns, Reader
 from spaces.rows.table import Table
 
@@ -31,7 +31,7 @@ class Together:
             self._reads.append([distinct[key][0] for key in keys])
         self._readers = [reader for _, reader in distinct.values()]
         self._networks = [network for one in self._fitted for network in one.networks]
-        self._fused: dict[tuple[int, ...], Callable[[list[Columns]], list[Array]]] = {}
+        self._fused: dict[tuple[int, ...], Callable[[list[Columns]], list[Output]]] = {}
 
     def __call__(self, table: Table) -> list[NDArray[Any]]:
         """Return each model's values `(rows, 1)` or probabilities `(rows, classes)`."""
@@ -44,12 +44,12 @@ class Together:
             for one, read, feeds in zip(self._fitted, reads, each, strict=True)
         ]
 
-    def _run(self, feeds: list[Columns]) -> list[Array]:
+    def _run(self, feeds: list[Columns]) -> list[Output]:
         """Return the outputs of all networks."""
         groups: dict[tuple[type[Network], int], list[int]] = {}
         for i, (network, feed) in enumerate(zip(self._networks, feeds, strict=True)):
             groups.setdefault((type(network), _rows(feed)), []).append(i)
-        outputs: dict[int, Array] = {}
+        outputs: dict[int, Output] = {}
         for (kind, _), places in groups.items():
             chosen = tuple(places)
             if chosen not in self._fused:

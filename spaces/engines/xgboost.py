@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import XGBOOST
 from spaces.engines.row_weights import row_weights
@@ -60,7 +60,7 @@ class XGBoostFitted(InSteps):
         """Its preprocessing."""
         return (self.prepared,)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...] = ()) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
         self.booster.set_param({"nthread": threads_for(*matrix.shape)})

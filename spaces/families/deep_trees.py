@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Array, Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.folds import named, unwatched, with_watched_rows
 from spaces.engines.keras.fitted import KerasFitted, KerasNetwork
@@ -98,7 +98,7 @@ class DeepTreesFitted(InSteps):
         """Return what the network is fed."""
         return self.columns.network.feeds(read)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return what the trees make of the network's units."""
         (fed,) = self.feeds(read)
         return self.trees.finish((beside_units(outputs[0], fed),))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
+from spaces.engines.contract import Fitted, Fold, InSteps, Model, Network, Output, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves, of_target
 from spaces.engines.folds import ENDLESS
 from spaces.inputs.prepared import Columns, Reader
@@ -50,7 +50,7 @@ class EachFitted(InSteps):
         """Return what the networks of all are fed."""
         return tuple(feed for one, its in self._each(read) for feed in one.feeds(its))
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return what each model predicts, side by side, `(rows, outputs)`."""
         left = iter(outputs)
         return np.hstack([one.finish(its, tuple(next(left) for _ in one.networks)) for one, its in self._each(read)])

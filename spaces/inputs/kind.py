@@ -94,7 +94,7 @@ class Arrays:
 
 
 @dataclass(frozen=True)
-class Pace:
+class TrainingPace:
     """How fast networks that read a kind are trained; of several kinds, the slowest.
 
     Attributes:
@@ -145,7 +145,7 @@ class InputKind:
     families: bool = True
     costs: Mapping[str, float] = field(default_factory=dict)
     bodies: tuple[str, ...] = ("dense",)
-    pace: Pace = Pace()
+    pace: TrainingPace = TrainingPace()
     trained: Callable[[str, Input, Signature, Any], Space] = lambda branch, one, signature, batch_size: {}
     arrays: Arrays | None = None
 

@@ -121,6 +121,8 @@ class Picked:
 
 
 Array = NDArray[Any] | Stretches | Picked
+Index = NDArray[np.int64]
+"""Positions of rows, in order."""
 
 
 def take(array: Array, rows: Any) -> Array:

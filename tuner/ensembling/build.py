@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ensembles.choosing.cross_fitting import paired_difference
-from ensembles.choosing.gate import Choice, Step, ladder, refinements
+from ensembles.choosing.gate import Chosen, Step, ladder, refinements
 from ensembles.combiners.combiner import Candidate, Combiner
 from ensembles.combiners.each_target import EachTarget
 from ensembles.ensemble import Ensemble, Member
@@ -117,7 +117,7 @@ def check_method(task: Task, method: str) -> None:
         raise ValueError(f"method {method!r} cannot minimise {loss.name}: use nelder_mead or auto")
 
 
-def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
+def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Chosen]:
     """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
     steps = ladder(
         [member.family for member in held.members],
@@ -137,7 +137,7 @@ def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Choice]:
     return held, held.choose(refinements(choice, held.target, held.loss), choice)
 
 
-def _joint(study: Archive) -> tuple[HeldOut, Choice]:
+def _joint(study: Archive) -> tuple[HeldOut, Chosen]:
     """Compare the joint model with the average that it began as, and take it whatever comes out."""
     from tuner.ensembling.joint import train_joint
 
@@ -147,7 +147,7 @@ def _joint(study: Archive) -> tuple[HeldOut, Choice]:
     return _with_joint(study, two, two.choose({f"{average} of the two": METHODS[average]}), made=made)
 
 
-def _with_joint(study: Archive, held: HeldOut, choice: Choice, *, made: JointTrial) -> tuple[HeldOut, Choice]:
+def _with_joint(study: Archive, held: HeldOut, choice: Chosen, *, made: JointTrial) -> tuple[HeldOut, Chosen]:
     """Return the joint model as the only candidate, and the step that compares it with an earlier choice."""
     predictions, rows = made.predictions, choice.fitted.rows
     folders = tuple(made.folder / f"fold-{k}" for k in range(len(study.task.folds)))
@@ -166,10 +166,10 @@ def _with_joint(study: Archive, held: HeldOut, choice: Choice, *, made: JointTri
         seed=held.seed,
     )
     step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
-    return alone, Choice("joint", METHODS["uniform"], fitted, (*choice.steps, step))
+    return alone, Chosen("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
 
-def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Choice) -> StudyEnsemble:
+def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chosen) -> StudyEnsemble:
     """Fit what was chosen to all held-out rows, and gather what is known of it."""
     task, fitted = study.task, choice.fitted
     combiner = choice.candidate.fit(
@@ -209,7 +209,7 @@ def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Choi
     return StudyEnsemble(made, study, best, held, choice)
 
 
-def _metrics(held: HeldOut, choice: Choice, task: Task, *, combiner: Combiner) -> dict[str, dict[str, float]]:
+def _metrics(held: HeldOut, choice: Chosen, task: Task, *, combiner: Combiner) -> dict[str, dict[str, float]]:
     """Return what the further metrics say, of the rows that fitted the weights and cross-fitted."""
     fitted, outputs = choice.fitted, combiner(held.predictions, held.features)
     in_sample = held.metrics(task.scores[1:], np.arange(len(outputs)), outputs, decided=combiner.decide(outputs))
@@ -217,7 +217,7 @@ def _metrics(held: HeldOut, choice: Choice, task: Task, *, combiner: Combiner) -
     return {name: {"in_sample": in_sample[name], "cross_fitted": value} for name, value in cross_fitted.items()}
 
 
-def _comparator(held: HeldOut, choice: Choice, best: Trial, *, sign: int) -> dict[str, Any]:
+def _comparator(held: HeldOut, choice: Chosen, best: Trial, *, sign: int) -> dict[str, Any]:
     """Describe the single model that the ensemble is compared with: its score, which trials it was, and why those."""
     fitted = choice.fitted
     names = held.compared or [member.trial for member in held.members]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.budget import affordable
 from ensembles.choosing.cross_fitting import CrossFitted, cross_fit
-from ensembles.choosing.gate import Choice, choose
+from ensembles.choosing.gate import Chosen, choose
 from ensembles.combiners.combiner import Candidate
-from ensembles.combiners.each_target import Part, sum_of_losses
+from ensembles.combiners.each_target import TargetLoss, sum_of_losses
 from ensembles.ensemble import Member
 from ensembles.losses import LOSSES, Loss, Undefined, squares, surprise
 from ensembles.measures.conformal import distances
@@ -22,13 +22,14 @@ from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
 from spaces.families.catalog import BASELINE
 from spaces.machine.disk import read_arrays
+from spaces.rows.arrays import Index
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.costs import megabytes, milliseconds
 from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
-from tuner.task.splits import Index, crossfit_parts
+from tuner.task.splits import crossfit_parts
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
@@ -83,7 +84,7 @@ class HeldOut:
     parts: list[tuple[Index, Index]]
     row: Table
     seed: int
-    targets: tuple[Part, ...] = ()
+    targets: tuple[TargetLoss, ...] = ()
     groups: NDArray[Any] | None = None
     strata: NDArray[Any] | None = None
     scored: tuple[int, ...] = ()
@@ -176,7 +177,7 @@ class HeldOut:
         """Return how much some rows count, where rows have weights."""
         return None if self.weight is None else self.weight[rows]
 
-    def choose(self, candidates: Mapping[str, Candidate], held: Choice | None = None) -> Choice:
+    def choose(self, candidates: Mapping[str, Candidate], held: Chosen | None = None) -> Chosen:
         """Try candidates in order; see `ensembles.choosing.gate.choose`."""
         return choose(
             candidates,
@@ -344,16 +345,16 @@ def _loss(score: Score) -> Loss:
     return LOSSES.get(score.name) or own
 
 
-def _targets(task: Task) -> tuple[Part, ...]:
+def _targets(task: Task) -> tuple[TargetLoss, ...]:
     """Return the parts of several targets: each with its share of the deciding score, or with its own loss."""
     if not task.target.parts:
         return ()
     each = zip(task.target.parts, task.target.columns, strict=True)
     of = {part.place: part for part in task.score.parts}
     return tuple(
-        Part(i, columns, _loss(of[i].score), abs(of[i].factor), bool(part.classes))
+        TargetLoss(i, columns, _loss(of[i].score), abs(of[i].factor), bool(part.classes))
         if i in of
-        else Part(i, columns, LOSSES["log_loss"], 1.0, True)
+        else TargetLoss(i, columns, LOSSES["log_loss"], 1.0, True)
         for i, (part, columns) in enumerate(each)
     )
 
@@ -377,7 +378,9 @@ def distances_of(study: Archive, trial: Trial) -> NDArray[np.float64]:
     )
 
 
-def _distances(outputs: NDArray[np.float64], target: NDArray[Any], targets: Sequence[Part]) -> NDArray[np.float64]:
+def _distances(
+    outputs: NDArray[np.float64], target: NDArray[Any], targets: Sequence[TargetLoss]
+) -> NDArray[np.float64]:
     if not targets:
         return distances(outputs, target)
     return np.stack([distances(outputs[:, part.columns], part.of(target)) for part in targets])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ensembles.choosing.gate import Choice
+from ensembles.choosing.gate import Chosen
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.tempered import Calibrated
 from ensembles.measures.calibration import calibration
@@ -41,7 +41,7 @@ class StudyEnsemble(Predictor):
 
     best: Trial
     held: HeldOut
-    choice: Choice
+    choice: Chosen
 
     def __repr__(self) -> str:
         return f"{self.ensemble!r}\n  study    {self.study.name}, best single trial {self.best.name}"

@@ -19,7 +19,7 @@ _COLUMNS = 6
 
 
 class StudyPage:
-    """A study as the tracker sees it (see `tuner.tracking.tracker.Shown`).
+    """A study as the tracker sees it (see `tuner.tracking.tracker.Tracked`).
 
     Args:
         study: The study.

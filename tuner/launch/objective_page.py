@@ -15,7 +15,7 @@ _COLUMNS = 6
 
 
 class ObjectivePage:
-    """A search as the tracker sees it (see `tuner.tracking.tracker.Shown`).
+    """A search as the tracker sees it (see `tuner.tracking.tracker.Tracked`).
 
     Args:
         found: The search.

@@ -78,7 +78,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetScore:
     """What one of several targets adds to a score.
 
     Attributes:
@@ -108,7 +108,7 @@ class Score:
     metric: Metric
     kind: TargetKind
     classes: tuple[Any, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TargetScore, ...] = ()
 
     @property
     def name(self) -> str:

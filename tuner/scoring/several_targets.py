@@ -20,7 +20,7 @@ from spaces.rows.target import ITSELF, Target
 from tuner.plain_names import plain
 from tuner.scoring.constant import constant_prediction
 from tuner.scoring.metrics import DEFAULT_METRICS, METRICS, check_fits, loss_of, metric_named
-from tuner.scoring.score import Metric, Part, Score
+from tuner.scoring.score import Metric, Score, TargetScore
 
 WEIGHTED = "weighted_loss"
 
@@ -162,9 +162,9 @@ def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], *, sample_w
     return found if np.isfinite(found) and found > 0 else 1.0
 
 
-def _part(target: Target, place: int, metric: Metric, *, factor: float) -> Part:
+def _part(target: Target, place: int, metric: Metric, *, factor: float) -> TargetScore:
     part = target.parts[place]
-    return Part(Score(metric, part.kind, part.classes), place, target.columns[place], factor)
+    return TargetScore(Score(metric, part.kind, part.classes), place, target.columns[place], factor)
 
 
 def _name(part: Target, score: Score) -> str:

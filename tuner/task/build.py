@@ -21,7 +21,7 @@ from spaces.inputs.kind import Options
 from spaces.inputs.table.kind import Category
 from spaces.inputs.text.corpus import Corpus
 from spaces.inputs.text.kind import Text
-from spaces.rows.arrays import Array
+from spaces.rows.arrays import Array, Index
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import Follows, Target
@@ -32,7 +32,7 @@ from tuner.task.labels import written_labels
 from tuner.task.names import column_name, column_names, is_name
 from tuner.task.reading import DataError, in_order, without_nameless
 from tuner.task.said import Said, arrays_among, read_said_files, said_of_columns
-from tuner.task.splits import Index, Split, check_order, split_off
+from tuner.task.splits import Split, check_order, split_off
 from tuner.task.targets import (
     check_alignment,
     check_columns,

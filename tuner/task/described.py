@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from spaces.inputs.kinds import kind_named
 from spaces.inputs.table.written import are_written_numbers, as_numbers
+from spaces.rows.arrays import Index
 from spaces.rows.columns import FRAMED, Column, Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
 from tuner.scoring.score import Score
-from tuner.task.splits import Index, Split
+from tuner.task.splits import Split
 
 _WIDTH, _INDENT, _NAMES, _CLASSES = 110, " " * 10, 6, 6
 

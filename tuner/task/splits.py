@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.language.complaints import unknown_name
+from spaces.rows.arrays import Index
 
 SplitKind = Literal["holdout", "kfold", "stratified", "grouped", "time"]
 KINDS: tuple[SplitKind, ...] = ("holdout", "kfold", "stratified", "grouped", "time")
@@ -24,9 +25,6 @@ _ENOUGH_OF_A_CLASS = 10
 INNER_SHARE = 0.1
 INNER_LEAST = 32
 INNER_MOST_SHARE = 0.3
-
-
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

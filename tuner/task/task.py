@@ -21,7 +21,7 @@ from spaces.inputs.text.vectors import Vectors, load_vectors, read_vectors
 from spaces.inputs.text.vocabulary import distinct_words, measure
 from spaces.inputs.text.words import Words
 from spaces.machine.mistakes import briefly
-from spaces.rows.arrays import pieces
+from spaces.rows.arrays import Index, pieces
 from spaces.rows.columns import Schema
 from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
@@ -44,7 +44,7 @@ from tuner.task.build import (
 )
 from tuner.task.described import Known, described, hints
 from tuner.task.reading import DataError
-from tuner.task.splits import Index, Split, blocks, fold_indices
+from tuner.task.splits import Split, blocks, fold_indices
 from tuner.task.storage import load_rows, save_rows, stored_arrays
 from tuner.task.targets import check_target
 

@@ -39,7 +39,7 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS")
 Epochs = list[tuple[int, int, dict[str, float], float]]
 
 
-class Shown(Protocol):
+class Tracked(Protocol):
     """What the tracker asks of a study."""
 
     @property
@@ -102,7 +102,7 @@ class Tracker:
     """
 
     def __init__(
-        self, uri: str, study: Shown, *, curves: CurvesShown, trials: TrialsShown, complain: Callable[[str], None]
+        self, uri: str, study: Tracked, *, curves: CurvesShown, trials: TrialsShown, complain: Callable[[str], None]
     ) -> None:
         self._uri, self._study, self._curves, self._trials, self._complain = uri, study, curves, trials, complain
         self._inbox: queue.Queue[tuple[Any, ...]] = queue.Queue()

@@ -19,7 +19,7 @@ from spaces.rows.arrays import Stretches
 _EVALUATION_BATCH, _EVALUATION_STEPS = 4096, 2**17
 
 
-class Arrays(NamedTuple):
+class TrainingArrays(NamedTuple):
     """Rows to train or evaluate on; `weight` holds sample weights (class weights multiplied in), or None."""
 
     x: Any
@@ -67,7 +67,7 @@ def state_of(model: keras.Model) -> list[Any]:
     return [variable for variable in model.variables if id(variable) not in metrics]
 
 
-def resident(arrays: Arrays) -> Any:
+def resident(arrays: TrainingArrays) -> Any:
     """Put arrays on the device."""
     return each_array(_placed, tuple(arrays))
 
@@ -115,7 +115,7 @@ def sliced(array: Any, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
     return array.written(array.starts[start:stop]) if isinstance(array, _Gathered) else array[start:stop]
 
 
-def dataset(train: Arrays, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
+def dataset(train: TrainingArrays, order: NDArray[np.int64], batch_size: int) -> tf.data.Dataset:
     """Return batches of rows in an order, read one by one, for arrays too large for the device."""
     leaves = [array for array in tf.nest.flatten(tuple(train)) if array is not None]
 

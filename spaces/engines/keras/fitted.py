@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Array, InSteps, Read, Store
+from spaces.engines.contract import InSteps, Output, Read, Store
 from spaces.engines.curves import Curves
 from spaces.engines.engine import KERAS
 from spaces.engines.keras.prediction import fuse, predict
@@ -36,7 +36,7 @@ class KerasNetwork:
         return predict(self.model, feed)
 
     @staticmethod
-    def fuse(networks: Sequence[KerasNetwork]) -> Callable[[list[Columns]], list[Array]]:
+    def fuse(networks: Sequence[KerasNetwork]) -> Callable[[list[Columns]], list[Output]]:
         """Return one traced function of all."""
         return fuse([network.model for network in networks])
 
@@ -67,7 +67,7 @@ class KerasFitted(InSteps):
         """Return inputs whose tables have the columns of zeros that the network expects beyond their own."""
         return (padded(read[0], self.widths),)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return the network's outputs on the target's scale, or as a probability for each class.
 
         Those of several members, which stand side by side, are averaged.

@@ -16,7 +16,7 @@ from spaces.engines.contract import Fold, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.keras.callbacks import made
 from spaces.engines.keras.compiling import Listener, callbacks, named_curves, setting
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.prediction import undisturbed
 from spaces.engines.keras.training import Trainer
 from spaces.language.space import Config
@@ -60,8 +60,8 @@ def each_fold(
 
 def fit_network(
     trainer: Trainer,
-    train: Arrays,
-    inner: Arrays | None,
+    train: TrainingArrays,
+    inner: TrainingArrays | None,
     *,
     fold: Fold,
     config: Config,

@@ -10,7 +10,7 @@ import keras
 from spaces.engines.contract import Fold, Watch
 from spaces.engines.folds import named, with_dropped_features, without_rungs
 from spaces.engines.keras.compiling import compiled, stops_on_training_loss
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
@@ -123,6 +123,6 @@ class KerasModel:
         )
         return fitted
 
-    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, *, model: keras.Model) -> Arrays:
+    def _arrays(self, read: Columns, rows: Rows, scale: TargetScale, *, model: keras.Model) -> TrainingArrays:
         target = scaled(rows, scale, self.signature.target, outputs=model.output_shape[-1])
-        return Arrays(read, target, of_mean_one(row_weights(self.config, rows)))
+        return TrainingArrays(read, target, of_mean_one(row_weights(self.config, rows)))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
 from spaces.engines.keras.device import (
-    Arrays,
+    TrainingArrays,
     dataset,
     each_array,
     resident,
@@ -55,8 +55,8 @@ class Trainer:
 
     def train(
         self,
-        train: Arrays,
-        inner: Arrays | None,
+        train: TrainingArrays,
+        inner: TrainingArrays | None,
         *,
         epochs: int,
         batch_size: int,
@@ -137,7 +137,7 @@ class Trainer:
         self.model.reset_metrics()
         return fresh
 
-    def _build_state(self, train: Arrays) -> None:
+    def _build_state(self, train: TrainingArrays) -> None:
         """Make optimizer slots and metric variables outside the traced functions, which may not make any."""
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
@@ -146,7 +146,7 @@ class Trainer:
             undisturbed(self.model, lambda: self.model.test_step(first))
             self.model.reset_metrics()
 
-    def _steps(self, train: Arrays, batch_size: int, *, epochs: int) -> Callable[[NDArray[np.int64]], None]:
+    def _steps(self, train: TrainingArrays, batch_size: int, *, epochs: int) -> Callable[[NDArray[np.int64]], None]:
         if sum(array.nbytes for array in tf.nest.flatten(tuple(train)) if array is not None) > self._resident_bytes:
             return lambda order: self._epoch_over_dataset(dataset(train, order, batch_size))
         arrays, order_spec = resident(train), tf.TensorSpec([None], tf.int64)
@@ -161,7 +161,7 @@ class Trainer:
         epoch = self._trace("epoch", self._epoch_over_arrays, arrays, order_spec, size)
         return lambda order: epoch(arrays, tf.constant(order, dtype=tf.int64), size)
 
-    def _evaluation(self, inner: Arrays) -> Callable[[], None]:
+    def _evaluation(self, inner: TrainingArrays) -> Callable[[], None]:
         arrays, rows = resident(inner), tf.constant(len(inner.y), dtype=tf.int64)
         test = self._trace("test", self._test_over_arrays, arrays, rows)
         return lambda: test(arrays, rows)

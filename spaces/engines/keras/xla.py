@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 
 _FEWEST_STEPS = 1_000
 
 
-def compiling_pays(model: keras.Model, train: Arrays, *, steps: int) -> bool:
+def compiling_pays(model: keras.Model, train: TrainingArrays, *, steps: int) -> bool:
     """Return whether steps of full batches are to be compiled.
 
     Compiling takes some seconds once, and a step of a recurrent layer a half to a third of its time afterwards. A

@@ -6,7 +6,7 @@ What reads the inputs of a kind stands under the kind's name, by the name of the
 from __future__ import annotations
 
 from spaces.families.shared_spaces import training
-from spaces.inputs.kind import LEARNING_RATE, InputKind, Pace
+from spaces.inputs.kind import LEARNING_RATE, InputKind, TrainingPace
 from spaces.inputs.kinds import kind_named, kinds_of
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import branch
@@ -69,10 +69,10 @@ def _branches(kind: InputKind, one: Input, signature: Signature) -> Choice:
     return Choice({name: kind.branches[name](one, signature) for name in (kind.first, *kind.branches)})
 
 
-def _pace(signature: Signature) -> Pace:
+def _pace(signature: Signature) -> TrainingPace:
     """Return the slowest pace of the kinds that are read."""
     paces = [kind.pace for kind in kinds_of(one.kind for one in signature.inputs).values()]
-    return Pace(
+    return TrainingPace(
         batch=min(pace.batch for pace in paces),
         epochs=min(pace.epochs for pace in paces),
         patience=min(pace.patience for pace in paces),

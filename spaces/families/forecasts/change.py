@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Array, Fitted, Fold, InSteps, Model, Network, Read, Store, Watch
+from spaces.engines.contract import Fitted, Fold, InSteps, Model, Network, Output, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves
 from spaces.families.family import Family
 from spaces.families.forecasts.naive import last_values
@@ -84,7 +84,7 @@ class ChangeFitted(InSteps):
         """Return what the networks of the model of changes are fed."""
         return self.fitted.feeds(read[:-1])
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return values `(rows, targets)`: changes, and the last known values added."""
         found: NDArray[Any] = self.fitted.finish(read[:-1], outputs) + read[-1]
         return found

@@ -14,7 +14,7 @@ from scipy import sparse
 from spaces.engines.contract import Fitted, Fold
 from spaces.engines.curves import Curves
 from spaces.engines.folds import unwatched
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import KerasFitted
 from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
@@ -89,7 +89,7 @@ def fit_joint(
     joined = average.above(tower.prepared.matrix(fold.train.table))
     read = (average.scores(predicted), *beside(average, wide, columns, trees=trees, tower=joined))
     train, inner = (
-        Arrays(x, scaled(rows, average.scale, target, outputs=outputs), of_mean_one(row_weights({}, rows)))
+        TrainingArrays(x, scaled(rows, average.scale, target, outputs=outputs), of_mean_one(row_weights({}, rows)))
         for x, rows in ((read, fold.train), (_fresh(average, wide, fold.inner.table), fold.inner))
     )
     frozen = []
@@ -156,7 +156,7 @@ def _body(tower: KerasFitted) -> keras.Model:
     return body
 
 
-def _with_units(body: keras.Model, rows: Arrays) -> Arrays:
+def _with_units(body: keras.Model, rows: TrainingArrays) -> TrainingArrays:
     """Return rows with the units of the last hidden layer in place of what the network reads."""
     reads = len(body.inputs)
     units = predict(body, rows.x[-reads:] if reads > 1 else rows.x[-1])
@@ -214,8 +214,8 @@ class _Trained(NamedTuple):
 
 def _train(
     model: keras.Model,
-    train: Arrays,
-    inner: Arrays,
+    train: TrainingArrays,
+    inner: TrainingArrays,
     *,
     loss: Any,
     penalty: float,

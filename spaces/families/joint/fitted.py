@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, softmax
 
-from spaces.engines.contract import Array, InSteps, Read, Store
+from spaces.engines.contract import InSteps, Output, Read, Store
 from spaces.engines.curves import Curves
 from spaces.engines.keras.fitted import KerasFitted, KerasNetwork, inference_view
 from spaces.engines.keras.scale import TargetScale, finished
@@ -66,7 +66,7 @@ class Average:
         away = scores_of(predictions) - self.scale.mean  # far from zero, a sum of weights that is 1 - 1e-7 would tell
         return (np.tensordot(self.coefficients, away, axes=1) / self.scale.deviation).astype(np.float32)
 
-    def of(self, trees: Columns, tower: Columns, outputs: tuple[Array, ...]) -> NDArray[np.float32]:
+    def of(self, trees: Columns, tower: Columns, outputs: tuple[Output, ...]) -> NDArray[np.float32]:
         """Return the average of rows as trees and tower read them, given the outputs of the tower's networks."""
         predicted = [self.tree.finish((trees,)), self.tower.finish((tower,), outputs)]
         return self.scores(np.stack(predicted))
@@ -152,7 +152,7 @@ class JointFitted(InSteps):
         correction = beside(self.average, self.wide, columns, trees=trees, tower=joined)
         return (joined, correction) if self.average.tower.networks else (correction,)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`."""
         _, trees, tower = read
         *of_tower, correction = outputs

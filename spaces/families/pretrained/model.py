@@ -18,7 +18,7 @@ from spaces.engines.contract import Fitted, Fold, Watch
 from spaces.engines.curves import Curve
 from spaces.engines.folds import with_watched_rows
 from spaces.engines.keras.compiling import compiled
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import KerasFitted
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.model import KerasModel
@@ -127,9 +127,9 @@ class PretrainedModel:
         whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
         inner = prepared.matrix(fold.inner.table)
 
-        def arrays(read: Any, rows: Rows) -> Arrays:
+        def arrays(read: Any, rows: Rows) -> TrainingArrays:
             wanted = scaled(rows, fitted.scale, target, outputs=trainer.model.output_shape[-1])
-            return Arrays(read, wanted, of_mean_one(row_weights(settings, rows)))
+            return TrainingArrays(read, wanted, of_mean_one(row_weights(settings, rows)))
 
         whole.curves = fit_network(
             trainer,

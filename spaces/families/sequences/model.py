@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.keras.compiling import compiled
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import inference_view
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.prediction import step_function
@@ -143,7 +143,7 @@ class StepModel:
         )
         return fitted
 
-    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, *, model: keras.Model) -> Arrays:
+    def _arrays(self, windows: Windows, rows: Rows, scale: TargetScale, *, model: keras.Model) -> TrainingArrays:
         """Return windows with the targets of their steps; what is behind the end, or context, weighs nothing."""
         target = np.asarray(rows.target)[windows.rows]
         if model.output_shape[-1] == 1:
@@ -153,7 +153,7 @@ class StepModel:
         weights = of_mean_one(row_weights(self.config, rows))
         each = windows.fresh.astype(np.float32)
         each *= each.size / each.sum()  # a loss is divided by all steps of all windows
-        return Arrays(fed(windows), target, each if weights is None else each * weights[windows.rows])
+        return TrainingArrays(fed(windows), target, each if weights is None else each * weights[windows.rows])
 
 
 def _by_row(windows: Windows, steps: NDArray[np.float32]) -> NDArray[np.float32]:

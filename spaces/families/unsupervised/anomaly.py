@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Array, Fold, InSteps, Network, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Network, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.folds import unwatched
 from spaces.engines.keras.fitted import KerasFitted
@@ -63,7 +63,7 @@ class AnomalyFitted(InSteps):
         """Return what the network is fed."""
         return self.network.feeds(read)
 
-    def finish(self, read: Read, outputs: tuple[Array, ...]) -> NDArray[Any]:
+    def finish(self, read: Read, outputs: tuple[Output, ...]) -> NDArray[Any]:
         """Return probabilities `(rows, 2)`."""
         logits = np.clip((_logarithms(self.network.finish(read, outputs)) - self.threshold) / self.spread, -30, 30)
         odd = 1 / (1 + np.exp(-logits))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
 from spaces.engines.curves import Curves
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitting import fit_network
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.stored import open_network
@@ -98,7 +98,7 @@ class GanModel:
             inner = prepared.matrix(fold.inner.table)
             fitted.curves = fit_network(
                 Trainer(model),
-                Arrays(images, np.zeros((len(fold.train), 1), np.float32)),
+                TrainingArrays(images, np.zeros((len(fold.train), 1), np.float32)),
                 None,
                 fold=fold,
                 config=config,

@@ -6,7 +6,7 @@ from functools import partial
 
 from spaces.inputs.image import border, reading
 from spaces.inputs.image.spaces import IMAGE_BRANCHES, image_branch, image_training
-from spaces.inputs.kind import Arrays, Files, InputKind, Pace, as_received, as_stored, of_one_array, one_array
+from spaces.inputs.kind import Arrays, Files, InputKind, TrainingPace, as_received, as_stored, of_one_array, one_array
 
 IMAGE = InputKind(
     "image",
@@ -19,7 +19,7 @@ IMAGE = InputKind(
     first="conv",
     costs={"inception": 20.0},
     bodies=("conv", "dense"),
-    pace=Pace(batch=128),
+    pace=TrainingPace(batch=128),
     trained=image_training,
     arrays=Arrays(
         accepts=border.accepts,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from spaces.inputs.kind import InputKind, Pace
+from spaces.inputs.kind import InputKind, TrainingPace
 from spaces.inputs.text.spaces import BRANCHES, branch
 from spaces.language.space import Space
 from spaces.rows.signature import Input, Signature
@@ -34,5 +34,5 @@ TEXT = InputKind(
     first="embedding",
     costs={"conv_recurrent": 10.0, "recurrent": 20.0},
     bodies=(),
-    pace=Pace(epochs=20, patience=3, few_rows=False),
+    pace=TrainingPace(epochs=20, patience=3, few_rows=False),
 )

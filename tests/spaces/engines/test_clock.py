@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from spaces.engines.clock import Clock
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.training import Trainer
 from spaces.engines.within import fit_within
 from spaces.engines.xgboost import _Watcher
@@ -33,7 +33,7 @@ def network():
 def rows(count=205):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(count, 4)).astype("float32")
-    return Arrays(x, x.sum(axis=1, keepdims=True))
+    return TrainingArrays(x, x.sum(axis=1, keepdims=True))
 
 
 def trained(clock, epochs=3):

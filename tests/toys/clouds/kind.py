@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spaces import Input, InputKind, Int, Signature
 from spaces.inputs.checked import checked_shape, finite, numeric
-from spaces.inputs.kind import Arrays, Pace
+from spaces.inputs.kind import Arrays, TrainingPace
 from spaces.rows.columns import Column, TableError
 
 
@@ -118,7 +118,7 @@ CLOUD = InputKind(
     build="toys.clouds.network:cloud_encoder",
     branches={"pooled": pooled},
     first="pooled",
-    pace=Pace(epochs=10),
+    pace=TrainingPace(epochs=10),
     arrays=Arrays(
         accepts=accepts,
         describe=describe,

@@ -11,7 +11,7 @@ import xgboost
 from sklearn.metrics import f1_score, label_ranking_average_precision_score, log_loss, mean_absolute_error
 
 import tuner
-from ensembles.combiners.each_target import EachTarget, Part, sum_of_losses
+from ensembles.combiners.each_target import EachTarget, TargetLoss, sum_of_losses
 from ensembles.combiners.registry import combiner_from_json
 from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
@@ -121,8 +121,8 @@ def test_weights_of_each_target_find_who_knows_it(seed):
     right, wrong = np.eye(2)[target[:, 1].astype(int)] * 0.9 + 0.05, np.full((200, 2), 0.5)
     members = np.stack([np.hstack([target[:, :1], wrong]), np.hstack([rng.normal(size=(200, 1)), right])])
     parts = (
-        Part(0, slice(0, 1), LOSSES["mse"], 1.0, classes=False),
-        Part(1, slice(1, 3), LOSSES["log_loss"], 2.0, classes=True),
+        TargetLoss(0, slice(0, 1), LOSSES["mse"], 1.0, classes=False),
+        TargetLoss(1, slice(1, 3), LOSSES["log_loss"], 2.0, classes=True),
     )
     loss = sum_of_losses(parts)
     each = EachTarget(SOLVERS["convex"], parts).fit(members, target, loss)

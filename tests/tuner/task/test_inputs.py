@@ -14,7 +14,7 @@ from shipped import ship
 
 import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.training import Trainer
 from spaces.inputs.prepared import Reading, learn_tables
 from spaces.inputs.table.matrix import Recipe
@@ -214,7 +214,7 @@ def test_stretches_train_as_the_array_they_stand_for():
         inputs = keras.Input((20, 3))
         model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(inputs)))
         model.compile("adam", "mse")
-        Trainer(model).train(Arrays(x, target), Arrays(x[:50], target[:50]), epochs=2, batch_size=32)
+        Trainer(model).train(TrainingArrays(x, target), TrainingArrays(x[:50], target[:50]), epochs=2, batch_size=32)
         weights.append(model.get_weights()[0])
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from spaces.engines.keras.device import Arrays
+from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.training import Trainer
 from spaces.engines.keras.xla import compiling_pays
@@ -18,12 +18,12 @@ COLUMNS, CLASSES, BATCH, EPOCHS = 6, 3, 32, 3
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
-def arrays(rows: int, *, weighted: bool = False, seed: int = 0) -> Arrays:
+def arrays(rows: int, *, weighted: bool = False, seed: int = 0) -> TrainingArrays:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, COLUMNS)).astype(np.float32)
     y = (x[:, 0] + 0.5 * x[:, 1] ** 2 + rng.normal(size=rows) * 0.3 > 0.3).astype(np.int32) + (x[:, 2] > 1)
     weight = rng.uniform(0.2, 2.0, size=rows).astype(np.float32) if weighted else None
-    return Arrays(x, y.astype(np.int32), weight)
+    return TrainingArrays(x, y.astype(np.int32), weight)
 
 
 TRAIN, INNER = arrays(150), arrays(45, seed=1)  # 150 rows: the last batch has 22
@@ -66,7 +66,9 @@ def build(
     return model
 
 
-def fitted(model: keras.Model, train: Arrays, epochs: int = EPOCHS, callbacks: Any = ()) -> dict[str, list[float]]:
+def fitted(
+    model: keras.Model, train: TrainingArrays, epochs: int = EPOCHS, callbacks: Any = ()
+) -> dict[str, list[float]]:
     history = model.fit(
         train.x,
         train.y,
@@ -82,7 +84,7 @@ def fitted(model: keras.Model, train: Arrays, epochs: int = EPOCHS, callbacks: A
 
 
 def trained(
-    trainer: Trainer, train: Arrays, epochs: int = EPOCHS, callbacks: Any = (), **options: Any
+    trainer: Trainer, train: TrainingArrays, epochs: int = EPOCHS, callbacks: Any = (), **options: Any
 ) -> dict[str, list[float]]:
     return trainer.train(train, INNER, epochs=epochs, batch_size=BATCH, callbacks=callbacks, **options)
 
@@ -184,7 +186,7 @@ def test_training_with_weights_equals_fit_resident_or_read_batch_by_batch():
 def test_rows_are_trained_in_the_order_given(by_fit, traced):
     """The inverse order over shuffled rows is the plain case."""
     shuffle = np.random.default_rng(3).permutation(len(TRAIN.y))
-    moved = Arrays(TRAIN.x[shuffle], TRAIN.y[shuffle])
+    moved = TrainingArrays(TRAIN.x[shuffle], TRAIN.y[shuffle])
     traced.begin_again(build())
     assert_same_curves(trained(traced, moved, order=lambda epoch: np.argsort(shuffle)), by_fit.curves)
     assert_same_weights(traced.model, by_fit.model)
@@ -258,7 +260,9 @@ def test_recurrent_steps_that_xla_compiles_equal_fit(monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.integers(1, 20, size=(75, 9)).astype(np.int32)
     x[::2, 5:] = 0
-    train = Arrays(x, rng.normal(size=(75, 1)).astype(np.float32), rng.uniform(0.5, 2, size=75).astype(np.float32))
+    train = TrainingArrays(
+        x, rng.normal(size=(75, 1)).astype(np.float32), rng.uniform(0.5, 2, size=75).astype(np.float32)
+    )
     plain, mine = recurrent(), recurrent()
     mine.set_weights(plain.get_weights())
     history = plain.fit(
@@ -283,7 +287,7 @@ def recurrent(*, convolution: bool = False) -> keras.Model:
 
 
 def test_xla_compiles_many_steps_of_recurrent_layers_alone():
-    rows = Arrays(np.ones((4, 9), dtype=np.int32), np.ones((4, 1), dtype=np.float32))
+    rows = TrainingArrays(np.ones((4, 9), dtype=np.int32), np.ones((4, 1), dtype=np.float32))
     assert compiling_pays(recurrent(), rows, steps=10_000)
     assert compiling_pays(keras.Sequential([recurrent()]), rows, steps=10_000)
     assert not compiling_pays(recurrent(), rows, steps=20)
