@@ -189,7 +189,7 @@ class Ensemble:
 
         Args:
             rows: As for `predict`.
-            coverage: Between 0 and 1, of each target.
+            coverage: The share of rows whose set is to hold the true label, between 0 and 1; the same for each target.
             as_frame: Return a data frame with the columns `lower` and `upper`; of several targets, below their names.
 
         Returns:

@@ -138,7 +138,7 @@ def choose(
     strata: NDArray[Any] | None = None,
     seed: int = 0,
 ) -> Chosen:
-    """Try the methods in order and return the one that was left.
+    """Try the methods in order, keep one only if it is better than the one held, and return the last one held.
 
     Args:
         candidates: By name, simplest first.

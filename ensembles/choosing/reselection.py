@@ -29,7 +29,7 @@ class Reselected:
     Rows that are not scored, the first in time order, count once in every resample.
 
     Attributes:
-        select: What each member counts by the members' losses.
+        select: Returns the members' weights, given their losses.
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, or `(rows, outputs)`.
         loss: What decides which members are chosen.

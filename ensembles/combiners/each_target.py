@@ -120,12 +120,12 @@ class EachCombined(Undecided):
         return shares
 
     def __call__(self, predictions: Predictions, features: Features = None) -> NDArray[np.float64]:
-        """Return what is said of all targets, side by side."""
+        """Return the combined predictions of all targets, side by side."""
         each = zip(self.combiners, self.columns, strict=True)
         return np.hstack([one(predictions[:, :, start:stop], features) for one, (start, stop) in each])
 
     def pruned(self, share: float) -> EachCombined:
-        """Give nothing to members that count less than this share of a target."""
+        """Leave out of each target's combination the members that have less than this share of it."""
         return EachCombined(tuple(one.pruned(share) for one in self.combiners), self.columns)
 
     def only(self, members: NDArray[np.int64]) -> EachCombined:

@@ -156,7 +156,7 @@ class DeepTreesModel:
 
 
 def _kept(fitted: KerasFitted) -> KerasFitted:
-    """Return a copy whose network is not the one that the next fold trains on."""
+    """Return a copy with a network of its own, as the next fold trains on in the same one."""
     model = keras.models.clone_model(fitted.model)
     model.set_weights(fitted.model.get_weights())
     return KerasFitted(model, fitted.prepared, fitted.widths, fitted.kind, fitted.scale, fitted.curves)

@@ -18,7 +18,7 @@ APART, MERGE = "apart", "merge"
 
 
 def settings_of(config: Config, one: Input) -> Config:
-    """Return a config as it is for one input: its own settings in place of those of its kind."""
+    """Return the config of one input: its own settings where it has some, else those of its kind."""
     kind = kind_named(one.kind).name
     return {**config, kind: config[kind][one.name]} if kind in config.get(APART, ()) else config
 

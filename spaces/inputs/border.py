@@ -77,7 +77,7 @@ def learn_schema(
 
 
 def column_of_array(name: str, array: Array, said: Any = None) -> Column:
-    """Return the column of an array: of the kind that is said, or of the first that accepts it.
+    """Return the column of an array: of the kind that the user names, or of the first kind that accepts it.
 
     Raises:
         TableError: It is of no kind, or not of the one that is said.

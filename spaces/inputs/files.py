@@ -102,7 +102,7 @@ def read_file(
 
 
 def knows_no_types(path: Path) -> bool:
-    """Return whether a file holds text, of which nobody can tell whether 007 is a number."""
+    """Return whether a file is text, which does not tell whether 007 is a number."""
     return READERS.get(_kind(path)) is not None
 
 
@@ -231,7 +231,7 @@ def _header(path: Path, separator: str) -> list[str]:
 
 
 def _absent(kept: Collection[str] | None) -> list[str]:
-    """Return the words that stand for missing values in a column, of which some are values."""
+    """Return the words that stand for missing values, without those that are kept as values."""
     return [""] if kept is None else sorted({"", *MISSING_WORDS.difference(kept)})
 
 

@@ -259,7 +259,7 @@ def _framed(schema: Schema) -> list[Column]:
 def _of_values(
     data: Any, schema: Schema | None, alone: str | None = None
 ) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
-    """Return a frame, or an array by what it must be: `alone` is the name of an array that is said to be one."""
+    """Return values as a frame, arrays by name, and the columns of named tables, of which there are none here."""
     if (frame := frame_of(data)) is not None:
         return frame, {}, {}
     array = data if isinstance(data, Stretches) else plain_array(data)

@@ -48,7 +48,7 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 
 
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted and nested names into nested mappings; nothing is said twice."""
+    """Turn dotted and nested names into nested mappings; refuse a name that is given twice."""
     whole: dict[str, Any] = {}
     for name, change in _dotted(changes, ""):
         *parents, last = name.split(".")

@@ -23,7 +23,7 @@ def none_or(leaf: Float | Int, none: Any = 0.0, *, default: str = "some") -> Cho
 
 
 def chosen(value: Any) -> Any:
-    """Return the value of the option that was chosen, or a value that nothing had to be chosen for.
+    """Return the value of the chosen option, or a value that was no choice.
 
     >>> chosen({"none": 0.0}), chosen({"some": 0.3}), chosen(0.3)
     (0.0, 0.3, 0.3)

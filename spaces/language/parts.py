@@ -95,7 +95,7 @@ def by_layer(change: Any) -> bool:
 
 
 def check_layers(space: Space, change: Mapping[str, Any], name: str) -> None:
-    """Refuse what cannot be said of each layer.
+    """Refuse a change of a parameter by layers where there are no layers, or other ones.
 
     Args:
         space: The parameters beside it, of which the depth says how many layers there are.

@@ -1,4 +1,4 @@
-"""Points of a space that are said in part: what is not said has its default."""
+"""Points of a space that name some of its parameters: the others have their defaults."""
 
 from __future__ import annotations
 

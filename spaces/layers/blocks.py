@@ -15,7 +15,7 @@ CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "simple": keras.lay
 
 
 def widths(units: int | Mapping[str, int], depth: int, shape: str) -> list[int]:
-    """Return the width of each layer: all alike, or each half the one before (at least 4); or as it says of each layer.
+    """Return the width of each layer: the config's for each, or all alike, or each half the one before (at least 4).
 
     >>> widths(64, 3, "rectangle"), widths(64, 3, "funnel")
     ([64, 64, 64], [64, 32, 16])

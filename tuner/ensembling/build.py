@@ -118,7 +118,7 @@ def check_method(task: Task, method: str) -> None:
 
 
 def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Chosen]:
-    """Pass the methods through the gate, the joint model if asked for, and what may be done with the one taken."""
+    """Pass through the gate: the methods, the joint model if it was asked for, refinements of the one taken."""
     steps = ladder(
         [member.family for member in held.members],
         held.loss,
@@ -170,7 +170,7 @@ def _with_joint(study: Archive, held: HeldOut, choice: Chosen, *, made: JointTri
 
 
 def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chosen) -> StudyEnsemble:
-    """Fit what was chosen to all held-out rows, and gather what is known of it."""
+    """Fit the chosen method to all held-out rows, and gather its scores."""
     task, fitted = study.task, choice.fitted
     combiner = choice.candidate.fit(
         held.predictions, held.target, held.loss, sample_weight=held.weight, features=held.features

@@ -70,7 +70,7 @@ class JointTrial:
 
 
 def train_joint(study: Archive) -> JointTrial:
-    """Train the joint model of a study's best trees and best network, or return the one that was trained.
+    """Train the joint model of a study's best trees and best network, or return it where it was trained before.
 
     Raises:
         StudyError: There are no trees or no network, or a single fold: nothing then is known of its training rows but

@@ -43,7 +43,7 @@ def single_ensemble(study: Archive, trial: Trial) -> Ensemble:
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """What ensembles said of the test rows, in one look.
+    """Predictions of the test rows by ensembles, all in one look.
 
     Attributes:
         study: The study.
@@ -115,7 +115,7 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
 
 
 def check_defined(task: Task, target: NDArray[Any]) -> None:
-    """Refuse rows of which the deciding metric says nothing.
+    """Refuse rows on which the deciding metric is undefined.
 
     Raises:
         Undefined: It is so; the message says why.

@@ -119,7 +119,7 @@ def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> Non
 
 
 def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:
-    """Return the median over folds of the best epoch or round, of each target's model; nothing where there is none."""
+    """Return the median over folds of the best epoch or round, one a target's model; empty where there is none."""
     best: dict[str, list[int]] = {}
     for fold in study.curves(trial):
         for curve, values in fold.items():

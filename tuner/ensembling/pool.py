@@ -93,7 +93,7 @@ class HeldOut:
 
     @property
     def correlations(self) -> NDArray[np.float64]:
-        """How alike the members' errors are, `(members, members)`; of several targets in the one where least."""
+        """Correlations of the members' errors, `(members, members)`; of several targets the lowest of each pair."""
         if not self.targets:
             return error_correlations(self.predictions, self.target)
         each = [error_correlations(self.predictions[:, :, part.columns], part.of(self.target)) for part in self.targets]

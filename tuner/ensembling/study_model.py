@@ -94,7 +94,7 @@ def model_of(study: Archive, name: str) -> StudyModel:
 
 
 def best_models(study: Archive, n: int) -> list[StudyModel]:
-    """Return the models of the best trials, best first, as many as there are; the baseline is none of them.
+    """Return the models of the `n` best trials, best first, without the baseline; fewer where there are not so many.
 
     Raises:
         NoModels: There are none.

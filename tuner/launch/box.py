@@ -45,7 +45,7 @@ class Box:
         self.stands("ended", self._said[1][1:], done)
 
     def told(self, line: str) -> None:
-        """Show the line of a trial that ended, with the last ones; it is shown with what is said next."""
+        """Keep the line of a trial that ended; it is shown with the next message."""
         self._ended.append(line)
 
     def _update(self) -> None:

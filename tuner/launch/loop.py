@@ -171,7 +171,7 @@ class Launch:
         return None
 
     def _whose_turn(self) -> tuple[str, str] | None:
-        """Return the family whose turn it is, and why; None while or where there is none."""
+        """Return the family whose turn it is, and why; None where no family may have one now."""
         if not self._baseline_asked():
             return BASELINE, "baseline first"
         if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
@@ -307,7 +307,7 @@ class Launch:
         return bool(self._ledger.trials(BASELINE))
 
     def _on_report(self, job: Job, step: int, value: float) -> bool:
-        """Return whether the pruner stops a trial, or no further fold is trained as it is beaten already."""
+        """Return whether a trial is to stop: the pruner says so, or it is beaten and trains no further fold."""
         pruned = self._ledger.report(job.family, job.number, step, value=value)
         if pruned or step < len(RUNGS) or not self._plan.fold_pruning:
             return pruned

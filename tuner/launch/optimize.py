@@ -133,7 +133,7 @@ def _of_hyperopt(given: Any) -> bool:
 
 
 def _begun(place: Path, about: dict[str, Any], space: Space) -> dict[str, Any]:
-    """Return what is stored of a search, which begins where there is none.
+    """Return what is stored of a search; begin one where nothing is stored.
 
     Raises:
         StudyError: The folder holds something else.

@@ -104,7 +104,7 @@ def _best_of_optuna(other: optuna.Study, spaces: Mapping[str, Space]) -> tuple[d
 
 
 def _in_space(family: str, space: Space, params: Params) -> Params | None:
-    """Return what a trial of Optuna's is in a family's space; nothing where it is no point of it."""
+    """Return an Optuna trial's parameters as a point of a family's space; nothing where they are no point of it."""
     if params.get("family", family) != family:
         return None
     try:
@@ -145,7 +145,7 @@ def _given(spaces: Mapping[str, Space], start: Sequence[Mapping[str, Any]]) -> d
 
 
 def _by_family(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a point under the name of its family, however it was said."""
+    """Return a point under the name of its family, in whichever of the two forms it was given."""
     if "family" not in one:
         return one
     return {one["family"]: {name: value for name, value in one.items() if name != "family"}}

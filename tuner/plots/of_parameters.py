@@ -95,7 +95,7 @@ def _shares(trials: list[Trial]) -> list[tuple[str, float]]:
 
 
 def _ordered(values: list[Any]) -> tuple[np.ndarray, list[str]]:
-    """Return values as numbers, and the names of these where they are places in a list; -1 where there is none."""
+    """Return values as numbers, and the names of those that are none: their numbers are places in this list."""
     given = [value for value in values if value is not None]
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
         least = min(given, default=0)

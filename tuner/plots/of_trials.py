@@ -139,7 +139,7 @@ def learning_curves(study: Records, best: int = 5) -> go.Figure:
 
 
 def _loss(folds: Sequence[Curves], part: str) -> Curve | None:
-    """Return the curve of the loss: the one called so, or else the first of these rows."""
+    """Return the curve of the loss: the one of that name, or else the first curve of these rows."""
     known = [curve for fold in folds for curve, values in fold.items() if curve.part == part and len(values)]
     return next((curve for curve in known if curve.name == "loss"), next(iter(known), None))
 

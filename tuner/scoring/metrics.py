@@ -211,7 +211,7 @@ def _mean_average_precision(y_true: NDArray[Any], y_pred: NDArray[Any], sample_w
 
 
 def _kappa(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
-    """Return Cohen's kappa, which compares with chance: there is none where everybody names the same single class."""
+    """Return Cohen's kappa, agreement beyond chance; undefined where truth and predictions are all of one class."""
     from sklearn.metrics import cohen_kappa_score
 
     predicted = y_pred.argmax(axis=1)

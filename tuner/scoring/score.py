@@ -136,7 +136,7 @@ class Score:
         return float(self.metric.function(self._truth(target), self._predicted(predictions), **weighed))
 
     def _sum(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> float:
-        """Return the sum over the targets; one of which it is undefined is left out, and the others count for it."""
+        """Return the sum over the targets. The others count for a target whose score is undefined."""
         scores, factors = [], []
         for part in self.parts:
             true = column_of(target, part.place, classes=bool(part.score.classes))

@@ -155,7 +155,7 @@ def _with_weight(given: Any, target: str) -> tuple[Metric, float]:
 
 
 def _of_baseline(metric: Metric, part: Target, values: NDArray[Any], *, sample_weight: SampleWeight) -> float:
-    """Return what the baseline gets on the rows that it was learned from; 1 where that says nothing."""
+    """Return the baseline's score on the rows that it was learned from; 1 where that is not above zero."""
     learned = replace(part, loss=loss_of(metric, part.kind))
     outputs = constant_prediction(learned, values, len(values), sample_weight=sample_weight)
     found = Score(metric, part.kind, part.classes)(values, outputs, sample_weight)

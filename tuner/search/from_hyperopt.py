@@ -28,7 +28,7 @@ def from_hyperopt(expression: Any) -> tuple[Space, Callable[[Config], Any]]:
 
 
 def _space(node: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a part of an expression; those of `known`, around it, are not said again."""
+    """Return the parameters of a part of an expression, without those of `known`, which stand around it."""
     found: dict[str, Any] = {}
     choices: list[Any] = []
     for one in _parameters(node):

@@ -318,7 +318,7 @@ class Ledger:
         return prefix(self._store) + family
 
     def _stored(self, family: str) -> int:
-        """Return the id of a family's study, which is begun where there is none: who only reads writes nothing."""
+        """Return the id of a family's study. Where there is none, a writer begins one; a reader writes nothing."""
         try:
             return self._storage.get_study_id_from_name(self._name(family))
         except KeyError:
@@ -358,7 +358,7 @@ def _copy_in_memory(
 
 
 def _of_family(one: FrozenTrial, family: str, choices: optuna.distributions.CategoricalDistribution) -> FrozenTrial:
-    """Return a trial that says of which family it is."""
+    """Return a copy of a trial with its family as a parameter, and its own parameters under the family's name."""
     made = optuna.trial.create_trial(
         state=one.state,
         value=one.value if one.state == TrialState.COMPLETE else None,

@@ -85,7 +85,7 @@ class Roles:
 
     @property
     def arrays(self) -> dict[str, Options]:
-        """What is said of arrays."""
+        """Options of arrays, by name."""
         return arrays_among(self.columns)
 
     @property

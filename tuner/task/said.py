@@ -22,7 +22,7 @@ Said = Mapping[str, Options]
 def said_of_columns(
     columns: Any, *, categories: Any = (), text: Any = (), image: Any = (), image_size: Sequence[int] | None = None
 ) -> dict[str, Options]:
-    """Return what is said of each column or array, whichever argument says it.
+    """Return the options of each column or array, whichever argument they were given by.
 
     Raises:
         DataError: A list of columns is none, or what is said is nothing that a kind of input takes.
@@ -45,7 +45,7 @@ def said_of_columns(
 
 
 def arrays_among(said: Said) -> dict[str, Options]:
-    """Return what is said of arrays."""
+    """Return the options of arrays."""
     return {name: what for name, what in said.items() if kind_named(what.kind).arrays is not None}
 
 

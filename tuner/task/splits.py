@@ -97,7 +97,7 @@ class Split:
 
 
 def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | None, time: str | None) -> None:
-    """Refuse a split that shuffles rows of which it is said that they are in time order.
+    """Refuse a split that shuffles rows that the user says are in time order.
 
     Raises:
         ValueError: It is another one than `"time"`, or `"grouped"` beside a group column and not written out.

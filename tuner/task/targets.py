@@ -160,7 +160,7 @@ def _as_array(target: Any) -> Any:
 
 
 def _refuse_one_hot(values: pd.DataFrame, kind: Any) -> None:
-    """Refuse labels of which each row has exactly one, as Keras wants classes: several targets are something else."""
+    """Refuse one-hot labels, one a row as Keras wants classes: they are one target, not several."""
     if values.shape[1] < 2 or kind is not None or not all(dtype.kind in "biuf" for dtype in values.dtypes):
         return
     numbers = values.to_numpy(np.float64)
@@ -241,7 +241,7 @@ def targets_of(
     *,
     metric: str | Metric | Mapping[str, Any] | None,
 ) -> Target:
-    """Tell what kind of target each column is, unless its kind is given, and return the only one, or all as one."""
+    """Return what the columns are as a target, several as one; a kind that is not given is told from the values."""
     if isinstance(kind, Mapping):
         for name in kind:
             if name not in names:

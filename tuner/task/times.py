@@ -248,7 +248,7 @@ def _of_date(value: Any) -> _Moment:
 
 
 def _read(texts: Sequence[str], name: str, row: Callable[[int], Any]) -> list[_Moment]:
-    """Read texts of dates; those whose day and month could be swapped in the one order that fits all of them."""
+    """Read texts of dates. Where day and month could be swapped, take the one order that fits all of them."""
     read: list[_Moment | None] = []
     slashed: list[int] = []
     for place, text in enumerate(texts):

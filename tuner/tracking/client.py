@@ -74,7 +74,7 @@ def without_password(uri: str) -> str:
 
 
 def identity(uri: str) -> tuple[int, int] | None:
-    """Return what tells a database file from another of its name; None of a server, or where there is none."""
+    """Return what tells a database file from another of the same name; None for a server or a missing file."""
     path = sqlite_path(uri)
     if path is None or not path.exists():
         return None

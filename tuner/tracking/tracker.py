@@ -224,7 +224,7 @@ class Tracker:
         return str(found.experiment_id)
 
     def _parent_run(self, client: Any) -> str:
-        """Return the id of the study's run: the one that is there, be it deleted, or a new one."""
+        """Return the id of the study's run: the one that is there, even a deleted one, or a new one."""
         from mlflow.entities import ViewType
 
         which = f"tags.`tuner.study` = '{self._study.id}'"

@@ -260,7 +260,7 @@ def _scores_of(task: Task, rows: Rows, predictions: NDArray[Any]) -> dict[str, f
 
 
 def _defined(score: Score, rows: Rows, predictions: NDArray[Any]) -> list[float]:
-    """Return the metric, or nothing where it says nothing of these rows: the pruner then hears nothing of them."""
+    """Return the metric of these rows, or None where it is undefined on them: the pruner then gets no report."""
     try:
         return [score(rows.target, predictions, rows.weight)]
     except Undefined:

@@ -18,7 +18,7 @@ _EAGER_CHUNKS = 16
 def predict(model: keras.Model, x: NDArray[Any] | tuple[NDArray[Any], ...]) -> NDArray[np.float32]:
     """Return a model's outputs `(rows, outputs)`, in chunks, without `model.predict`'s fixed cost of 50-95 ms.
 
-    Many chunks are worth a trace, without which each calls layer by layer.
+    With many chunks the model is traced first; a few are computed layer by layer.
     """
     arrays = x if isinstance(x, tuple) else (x,)
     if len(arrays[0]) > _EAGER_CHUNKS * rows_at_once(arrays):

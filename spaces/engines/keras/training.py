@@ -106,7 +106,7 @@ class Trainer:
     def _train_pieces(
         self, step: Callable[[NDArray[np.int64]], None], order: NDArray[np.int64], batch_size: int, *, clock: Clock
     ) -> None:
-        """Train an epoch; where time is limited in pieces of whole batches, of about a second each."""
+        """Train an epoch. Where time is limited, train it in pieces of whole batches, about a second each."""
         if math.isinf(clock.left):
             step(order)
             return

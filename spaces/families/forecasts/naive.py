@@ -1,4 +1,4 @@
-"""Naive forecasts: what anybody would say without a model. A forecast that is no better than these is none.
+"""Naive forecasts, made without a model: the last value, the value a period ago. A useful forecast beats them.
 
 Hyndman and Athanasopoulos, "Forecasting: principles and practice", section 5.2.
 """
@@ -84,7 +84,7 @@ class NaiveFitted(InSteps):
         return (_Past(self.follows),)
 
     def finish(self, read: Read, outputs: tuple[Any, ...] = ()) -> NDArray[Any]:
-        """Forecast `(rows, targets)` from the past, of which some rows at a time are written out."""
+        """Forecast `(rows, targets)` from the past, which is written out for some rows at a time."""
         (past,) = read
         chunks = [self._some(np.asarray(past[start : start + _ROWS])) for start in range(0, len(past), _ROWS)]
         return np.concatenate([np.empty((0, len(self.follows))), *chunks])

@@ -203,7 +203,7 @@ def last_layer(model: keras.Model) -> keras.layers.Layer:
 
 
 class _Trained(NamedTuple):
-    """A network in its best state: after some epochs, none at the earliest, by its loss on the inner rows."""
+    """A network in its best state: before training or after the epoch whose loss on the inner rows was lowest."""
 
     model: keras.Model
     penalty: float

@@ -85,7 +85,7 @@ class BaseFeatures:
         return features[given.rows]
 
     def _computed(self, images: NDArray[Any], path: Path, *, keep: bool) -> NDArray[np.float32]:
-        """Compute features, or read what was kept; who is to keep them does it while others wait."""
+        """Compute features, or read those that were kept. One process computes and keeps them; others wait."""
         if not keep:
             return np.load(path) if path.exists() else predict(self.model, images)
         found: NDArray[np.float32] = np.load(kept(path, lambda part: np.save(part, predict(self.model, images))))

@@ -157,7 +157,7 @@ class StepModel:
 
 
 def _by_row(windows: Windows, steps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what was said of the steps of windows in the order of rows."""
+    """Return predictions of the windows' steps in the order of the rows."""
     each = np.empty_like(steps)
     each[windows.rows[windows.fresh]] = steps
     return each

@@ -17,7 +17,7 @@ _GAN_STEPS, _GAN_BATCH = 1000, 64
 
 
 def autoencoder_space(signature: Signature) -> Space:
-    """Return the space: how long a code is, what makes it and the row of it, and how much rows are spoilt."""
+    """Return the space: how long a code is, the layers that encode and decode, and how much noise rows get."""
     return {**_coded(signature), "noise": Choice([0.0, 0.1, 0.3]), **_trained(signature)}
 
 
@@ -27,7 +27,7 @@ def variational_space(signature: Signature) -> Space:
 
 
 def gan_space(signature: Signature) -> Space:
-    """Return the space of a pair of convolutional networks, of which one makes images and one tells them apart.
+    """Return the space of two convolutional networks: a generator of images, and a discriminator.
 
     Few rows are read more often by default, as it takes some thousand steps to learn from each other.
     """

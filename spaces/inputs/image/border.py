@@ -17,7 +17,7 @@ from spaces.rows.columns import Column, TableError
 
 @dataclass(frozen=True)
 class Image:
-    """What is said of images.
+    """What a user says of images: options of the kind.
 
     Attributes:
         size: Height and width in pixels that images in files are brought to; not needed where all are of one size.

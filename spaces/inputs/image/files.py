@@ -146,7 +146,7 @@ def _each(function: Callable[[Path], Any], files: Sequence[Path]) -> Iterator[An
 
 
 def _measure(file: Path) -> tuple[tuple[int, int], int]:
-    """Return height and width as it is to be looked at, and channels."""
+    """Return height and width, after the rotation that the file asks for, and channels."""
     from PIL import Image
 
     with Image.open(file) as image:

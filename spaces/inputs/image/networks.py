@@ -109,7 +109,7 @@ _BODIES: dict[str, Callable[[Any, Config], Any]] = {
 
 
 def _filters(config: Config, block: int) -> int:
-    """Return the filters of a block: twice those of the one before, as the image is halved; or as said of each."""
+    """Return the filters of a block: the config's number for it, or twice those of the block before, up to a limit."""
     if isinstance(each := config["filters"], Mapping):
         return int(each[str(min(block + 1, len(each)))])
     return min(_WIDEST, int(each) << block)

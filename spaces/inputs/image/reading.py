@@ -21,7 +21,7 @@ MOST_PIXELS = 4096
 
 @dataclass(frozen=True)
 class ImageReading:
-    """How an image is read, of which nothing is learned.
+    """How an image is read. Nothing is learned of training rows.
 
     Attributes:
         flat: Whether it becomes a line of pixels from 0 to 1.

@@ -52,6 +52,6 @@ def _normalised(x: Any) -> Any:
 
 
 def _shortcut(before: Any, x: Any) -> Any:
-    """Add what a block reads to what it makes of it."""
+    """Add a block's input to its output."""
     both = keras.layers.Add()([_normalised(_convolution(before, x.shape[-1], 1)), x])
     return keras.layers.Activation("relu")(both)

@@ -19,7 +19,7 @@ _MOST_LOST = 1e-4  # of a channel's deviation
 
 @dataclass(frozen=True)
 class Series:
-    """What is said of a series.
+    """What a user says of a series: options of the kind.
 
     Attributes:
         channels: Names of its channels.

@@ -1,4 +1,4 @@
-"""Fixed random convolutions: a series becomes shares of its steps, of which nothing is trained.
+"""Fixed random convolutions turn a series into numbers: shares of its steps. Nothing is trained.
 
 Dempster, Schmidt, Webb, "MiniRocket: a very fast (almost) deterministic transform for time series classification",
 KDD 2021.

@@ -17,7 +17,7 @@ from spaces.rows.columns import Column, ColumnKind, TableError
 
 
 def column_of_values(name: str, values: pd.Series[Any], forced: ColumnKind | None) -> Column:
-    """Tell what kind of column some values are, unless it is said.
+    """Return the column of some values: of the kind that is given, or of the kind that the values tell.
 
     Raises:
         TableError: Values are of several kinds, or of none that can be used.
@@ -86,7 +86,7 @@ def _parsed(column: Column, values: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def _float(value: Any) -> float:
-    """Return a number of any type as a float, NaN where it is none: those too large for a float are infinite."""
+    """Return a number of any type as a float: infinite where it is too large, NaN where it is no number."""
     if not isinstance(value, (*NUMBER_TYPES, bool, np.bool_)):
         return np.nan
     try:

@@ -235,7 +235,7 @@ def prepare_texts(recipe: TextRecipe, train: Table, place: int | None = None) ->
 
 
 def listed(bag: sparse.csr_matrix, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return a sparse matrix as ids (column + 1; 0 for none) and weights, `(rows, width)`, the largest weights kept."""
+    """Return each row's largest weights: ids (column + 1; 0 for none) and weights, both `(rows, width)`."""
     ids, weights = np.zeros((bag.shape[0], width), np.int32), np.zeros((bag.shape[0], width), np.float32)
     for row in range(bag.shape[0]):
         columns, values = (array[bag.indptr[row] : bag.indptr[row + 1]] for array in (bag.indices, bag.data))
