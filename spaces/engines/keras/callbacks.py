@@ -116,7 +116,7 @@ def _with_folder(factory: Callable[..., Any], settings: dict[str, Any], folder: 
 
 
 def _never_called(callback: keras.callbacks.Callback) -> str:
-    """Return the method or setting of a callback that asks for calls at batches, which never come here; else nothing."""
+    """Return the method or setting of a callback that wants to be called at batches, as none is here; else nothing."""
     for name in _BATCHES:
         if not getattr(type(callback), name).__module__.startswith("keras."):
             return name
