@@ -6,6 +6,7 @@ whole numbers have zeros before them holds codes, and stays text too.
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
@@ -77,6 +78,8 @@ def read_file(
             f"{path} is of no known type: {', '.join(READERS)} can be read, CSV and TSV also compressed, as data of a "
             f"task also .npz and folders of images{_ELSEWHERE.get(kind, '')}"
         )
+    if "://" in path.as_posix() or re.match(r"[a-z]+:/\w", path.as_posix()):
+        raise DataError(f"{path} is an address: read it with pandas, and hand over the frame, or download it first")
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*") if p.suffix)[:8] if path.parent.is_dir() else []
         hint = f"; in {path.parent} there are {', '.join(near)}" if near else ""
@@ -140,8 +143,6 @@ def image_folder(folder: str | Path) -> pd.DataFrame:
 def read_arrays(path: Path) -> dict[str, Any]:
     """Read an `.npz` file: arrays of one number a row are columns of a table, others inputs of their own.
 
-    Whole numbers of eight bits on three axes are grey images, which lack the axis of channels.
-
     Raises:
         DataError: It is no such file, or its arrays differ in their rows.
     """
@@ -156,11 +157,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
     if not rows or len(set(rows.values())) > 1:
         raise DataError(f"{path}: arrays of the same number of rows were expected, got {rows}")
     columns = {name: array for name, array in arrays.items() if array.ndim == 1}
-    others = {
-        name: array[..., None] if array.ndim == 3 and array.dtype == np.uint8 else array
-        for name, array in arrays.items()
-        if name not in columns
-    }
+    others = {name: array for name, array in arrays.items() if name not in columns}
     return {**({TABLE: pd.DataFrame(columns)} if columns else {}), **others}
 
 

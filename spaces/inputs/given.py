@@ -271,6 +271,8 @@ def _of_values(
             raise TableError(f"an array of {len(names)} columns is needed, got shape {array.shape}")
         return pd.DataFrame(np.asarray(array), columns=names), {}, {}
     row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
+    if array.ndim == 1 and len(array) and isinstance(array[0], str):
+        row = "; texts are a column of a data frame, pd.DataFrame({'text': data}), named in text=['text']"
     raise TableError(
         "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
         f"width, channels), got shape {array.shape}{row}"

@@ -30,9 +30,15 @@ def metric_named(metric: str | Metric) -> Metric:
 
     Raises:
         ValueError: There is no such metric; the right names are listed.
+        TypeError: It is neither a name nor a metric.
     """
     if isinstance(metric, Metric):
         return metric
+    if not isinstance(metric, str):
+        raise TypeError(
+            f"metric must be a name or a tuner.Metric, got {metric!r}: a function of your own becomes one by "
+            "tuner.Metric(name, function, ...)"
+        )
     if metric.startswith("neg_") and metric.removeprefix("neg_") in METRICS:
         raise ValueError(f"metric {metric!r}: leave out 'neg_', the direction is handled for you")
     if metric not in METRICS:

@@ -42,6 +42,7 @@ from tuner.task.targets import (
     targets_of,
     with_targets,
 )
+from tuner.task.times import check_times
 
 _MANY_ROWS, _MANY_VALUES = 10_000, 20_000_000  # 60,000 digits of 28 x 28 have 47 million values
 
@@ -176,6 +177,8 @@ def label(
         check_weights(frame[roles.sample_weight], roles.sample_weight)
     others = [*roles.drop, *roles.text, *roles.categories]
     check_sequence(frame, roles.sequence, group=roles.group, time=roles.time, others=others)
+    if roles.time is not None:
+        check_times(frame[roles.time], roles.time)
     frame, arrays = in_time_order(frame, given.arrays, roles.time)
     return Labelled(frame, arrays, inputs, names, told)
 

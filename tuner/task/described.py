@@ -71,7 +71,7 @@ def described(task: Known) -> str:
 
 def hints(task: Known) -> list[str]:
     """Return what may have been understood otherwise than it is meant, each with the argument that changes it."""
-    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task)]
+    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task), *_label_hints(task)]
     return [textwrap.fill(hint, _WIDTH, initial_indent="  hint: ", subsequent_indent=_INDENT) for hint in found]
 
 
@@ -152,6 +152,19 @@ def _category_hints(task: Known) -> Iterator[str]:
             yield f"{column.name!r} was taken for a category and reads like a text: text=[{column.name!r}]"
         elif len(column.categories) >= _ID_SHARE * len(task.rows):
             yield f"{column.name!r} has nearly a category a row, as an id has: drop=[{column.name!r}] leaves it out"
+
+
+def _label_hints(task: Known) -> Iterator[str]:
+    """Yield which names, of classes or categories, are one but for capitals or spaces around them."""
+    classes = [(f"target {part.name!r}", part.classes) for part in task.target.each]
+    categories = [(f"column {column.name!r}", column.categories) for column in task.schema.columns]
+    for what, names in [*classes, *categories]:
+        first: dict[str, Any] = {}
+        for name in names:
+            plain = str(name).strip().casefold()
+            if first.setdefault(plain, name) != name:
+                yield f"{what} holds {first[plain]!r} and {name!r}: make them one if they mean the same"
+                break
 
 
 def _date_hints(task: Known) -> Iterator[str]:

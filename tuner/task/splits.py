@@ -171,8 +171,8 @@ def _splitter(split: Split, target: NDArray[Any], *, groups: NDArray[Any] | None
         case "grouped":
             if groups is None:
                 raise ValueError("a grouped split needs a group column: Task(..., group='column')")
-            if len(np.unique(groups)) < split.folds:
-                raise ValueError(f"{len(np.unique(groups))} groups are too few for {split.folds} folds")
+            if (n_groups := len(np.unique(groups))) < split.folds:
+                raise ValueError(f"there are too few groups for {split.folds} folds: {n_groups}")
             return model_selection.GroupKFold(split.folds, shuffle=True, random_state=seed)
         case "time":
             rows = len(target)

@@ -84,6 +84,18 @@ def time_order(values: pd.Series[Any], name: str) -> NDArray[np.int64]:
     return np.argsort(keys, kind="stable").astype(np.int64)
 
 
+def check_times(values: pd.Series[Any], name: str) -> None:
+    """Refuse a single time in all rows, which orders nothing.
+
+    Raises:
+        DataError: It is one.
+    """
+    if len(values) > 1 and len(values.drop_duplicates()) == 1 and values.notna().all():
+        raise DataError(
+            f"time column {name!r} holds {values.iloc[0]!r} in every row, which orders nothing: leave it out"
+        )
+
+
 def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Return a column of dates as time stamps; of texts that name their offset from Greenwich those there.
 

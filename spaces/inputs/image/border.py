@@ -28,8 +28,13 @@ class Image:
 
 
 def accepts(array: Array) -> bool:
-    """Return whether an array may be images: it has four axes."""
-    return array.ndim == 4
+    """Return whether an array may be images: it has four axes, or three of whole numbers of eight bits, grey ones."""
+    return array.ndim == 4 or (array.ndim == 3 and array.dtype == np.uint8)
+
+
+def _with_channels(array: Array, wanted: bool) -> Array:
+    """Return grey images with the axis of channels that they may lack."""
+    return np.asarray(array)[..., None] if wanted and array.ndim == 3 else array
 
 
 def describe(name: str, array: Array, said: Image) -> Column:
@@ -39,7 +44,8 @@ def describe(name: str, array: Array, said: Image) -> Column:
         TableError: They hold no numbers, or have other than four axes.
     """
     numeric(name, array)
-    if not accepts(array):
+    array = _with_channels(array, array.dtype == np.uint8)
+    if array.ndim != 4:
         shape = tuple(array.shape)
         raise TableError(f"{name!r} must be images (rows, height, width, channels), got shape {shape}")
     return Column(name, "image", shape=tuple(array.shape[1:]), dtype="uint8" if _whole(array) else "float32")
@@ -52,6 +58,7 @@ def encode(column: Column, array: Array) -> Array:
         TableError: They are of another shape or type, or a pixel is missing or out of range.
     """
     numeric(column.name, array)
+    array = _with_channels(array, column.shape[-1] == 1)
     checked_shape(column, array)
     if _whole(array):
         pixels = array if array.dtype == np.uint8 else _in_eight_bits(column.name, np.asarray(array))

@@ -36,8 +36,8 @@ class Series:
 
 
 def accepts(array: Array) -> bool:
-    """Return whether an array may be series: it has three axes."""
-    return array.ndim == 3
+    """Return whether an array may be series: it has three axes, and is no grey images of eight bits."""
+    return array.ndim == 3 and array.dtype != np.uint8
 
 
 def describe(name: str, array: Array, said: Series) -> Column:
@@ -47,7 +47,7 @@ def describe(name: str, array: Array, said: Series) -> Column:
         TableError: They hold no numbers, or have other than three axes.
     """
     numeric(name, array)
-    if not accepts(array):
+    if array.ndim != 3:
         raise TableError(f"{name!r} must be series (rows, steps, channels), got shape {tuple(array.shape)}")
     details = {"channels": list(said.channels), "periods": list(said.periods), "clock": said.clock, "every": said.every}
     return Column(name, "series", shape=tuple(array.shape[1:]), dtype=series_dtype(array), details=details)

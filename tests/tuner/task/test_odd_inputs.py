@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import tuner
+from spaces.inputs.border import table_of
 from spaces.rows.columns import TableError
 from tuner.task.reading import DataError
 
@@ -73,7 +74,7 @@ WRITTEN = {
 @pytest.mark.parametrize(("texts", "numbers"), WRITTEN.values(), ids=WRITTEN)
 def test_numbers_as_people_write_them_are_said_and_the_advice_makes_numbers_of_them(texts, numbers):
     data = pd.DataFrame({"a": texts, "b": np.arange(40.0), "y": np.arange(40) % 2})
-    (hint,) = [line for line in str(tuner.Task(data, "y", drop=["b"])).splitlines() if "holds numbers" in line]
+    _, hint = str(tuner.Task(data, "y", drop=["b"])).split("holds numbers")
     assert eval(hint.rsplit(": ", 1)[1]).tolist() == numbers
     with pytest.raises(DataError, match="target 'a' holds numbers as people write them") as error:
         tuner.Task(data, "a", metric="rmse")
@@ -85,3 +86,48 @@ def test_numbers_as_people_write_them_are_said_and_the_advice_makes_numbers_of_t
 def test_codes_are_no_numbers_as_people_write_them():
     data = pd.DataFrame({"a": [f"{i:03}" for i in range(40)], "y": np.arange(40) % 2})
     assert "holds numbers" not in str(tuner.Task(data, "y"))
+
+
+def test_a_function_is_no_metric():
+    with pytest.raises(TypeError, match=r"a name or a tuner.Metric.*tuner.Metric\(name, function"):
+        tuner.Task(np.zeros((40, 2)), np.arange(40) % 2, metric=lambda y_true, y_pred: 0.5)
+
+
+def test_an_address_is_no_path():
+    with pytest.raises(DataError, match="is an address: read it with pandas"):
+        tuner.Task("https://example.org/rows.csv", "y")
+
+
+def test_capitals_do_not_hide_the_right_name():
+    with pytest.raises(DataError, match="unknown name 'LABEL', did you mean 'label'"):
+        tuner.Task(pd.DataFrame({"a": np.arange(40.0), "label": np.arange(40) % 2}), "LABEL")
+
+
+def test_grey_images_of_eight_bits_need_no_axis_of_channels(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8)).astype(np.uint8)
+    labels = np.arange(40) % 2
+    (column,) = tuner.Task(pixels, labels).schema.columns
+    assert (column.kind, column.shape) == ("image", (8, 8, 1))
+    np.savez(tmp_path / "grey.npz", pixels=pixels, y=labels)
+    assert tuner.Task(tmp_path / "grey.npz", "y").schema.columns[0].shape == (8, 8, 1)
+    schema = tuner.Task(pixels[..., None], labels).schema
+    assert np.array_equal(table_of(schema, pixels).arrays[0], pixels[..., None])
+    assert tuner.Task(pixels.astype(np.float32), labels).schema.columns[0].kind == "series"
+
+
+def test_texts_alone_are_told_how_to_be_a_column():
+    with pytest.raises(TableError, match=r"pd.DataFrame\(\{'text': data\}\), named in text="):
+        tuner.Task(["a text", "another one"] * 20, np.arange(40) % 2)
+
+
+def test_one_time_orders_nothing():
+    frame = pd.DataFrame({"a": np.arange(40.0), "when": "2020-01-01", "y": np.arange(40) % 2})
+    with pytest.raises(DataError, match="'when' holds '2020-01-01' in every row, which orders nothing"):
+        tuner.Task(frame, "y", time="when")
+
+
+def test_names_that_differ_by_capitals_or_spaces_are_said():
+    frame = pd.DataFrame({"town": ["Oslo", "oslo", "Bern", "Rome"] * 10, "y": ["no", "no ", "yes", "yes"] * 10})
+    said = str(tuner.Task(frame, "y"))
+    assert "target 'y' holds 'no' and 'no ': make them one" in said
+    assert "column 'town' holds 'Oslo' and 'oslo': make them one" in said
