@@ -16,6 +16,7 @@ NAMES = (
     "ensembles",
     "throughput",
     "images",
+    "one_row",
     "wrapped",
     "thinning",
     "mlflow_scale",

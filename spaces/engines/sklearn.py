@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,12 +64,25 @@ class EstimatorFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
+        if self._trees and matrix.shape[0] == 1 and isinstance(matrix, np.ndarray):
+            found = np.mean([tree.predict(matrix) for tree in self._trees], axis=0)
+        elif self.outputs == 1:
+            found = self.estimator.predict(matrix).astype(np.float64)[:, None]
+        else:
+            found = self.estimator.predict_proba(matrix)
         if self.outputs == 1:
-            values: NDArray[np.float64] = self.estimator.predict(matrix).astype(np.float64)[:, None] + self.centre
+            values: NDArray[np.float64] = found + self.centre
             return values
         probabilities = np.zeros((matrix.shape[0], self.outputs))
-        probabilities[:, self.estimator.classes_] = summing_to_one(self.estimator.predict_proba(matrix))
+        probabilities[:, self.estimator.classes_] = summing_to_one(found)
         return probabilities
+
+    @cached_property
+    def _trees(self) -> list[Any]:
+        """The trees of a forest, whose checks and threads take thirty times longer than they do for one row."""
+        forests = ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
+        is_forest = type(self.estimator).__name__ in forests
+        return [tree.tree_ for tree in self.estimator.estimators_] if is_forest else []
 
     def save(self, folder: Path) -> None:
         """Write `model.skops`, `preprocess.skops` and `model.json`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -34,7 +34,7 @@ _LOOK_EVERY = 10
 _FEWEST_ROUNDS = 10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class XGBoostFitted(InSteps):
     """Trees trained on one fold.
 
@@ -54,6 +54,7 @@ class XGBoostFitted(InSteps):
     outputs: int
     curves: Curves
     centre: float = 0.0
+    _threads: int | None = field(default=None, init=False)
 
     @property
     def readers(self) -> tuple[Prepared]:
@@ -63,7 +64,9 @@ class XGBoostFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
-        self.booster.set_param({"nthread": threads_for(*matrix.shape)})
+        if (threads := threads_for(*matrix.shape)) != self._threads:  # XGBoost then configures itself, in .5 ms
+            self.booster.set_param({"nthread": threads})
+            self._threads = threads
         return _expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
 
     def save(self, folder: Path) -> None:

@@ -18,6 +18,7 @@ from spaces.inputs.given import read_given
 from spaces.inputs.kinds import KINDS, array_kinds, arrays_of, kind_named
 from spaces.inputs.table.categories import codes_of_categories
 from spaces.inputs.table.columns import column_of_values, numbers_of, sequence_numbers
+from spaces.inputs.table.given_row import table_of_row
 from spaces.inputs.text.columns import texts_of
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Array
@@ -129,6 +130,8 @@ def table_of(schema: Schema, data: Any) -> Table:
     Raises:
         DataError, TableError: A file cannot be read, a column is missing or holds another kind of value.
     """
+    if (row := table_of_row(schema, data)) is not None:
+        return row
     given = read_given(data, schema=schema)
     frame = given.frame
     for column in schema.arrays:

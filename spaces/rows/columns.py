@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 ColumnKind = Literal["number", "boolean", "date", "category", "text", "sequence"]
@@ -78,6 +79,12 @@ class Schema:
     def cardinalities(self) -> tuple[int, ...]:
         """The number of categories of each category column."""
         return tuple(len(column.categories) for column in self.columns if column.kind == "category")
+
+    @cached_property
+    def codes(self) -> dict[str, dict[str, int]]:
+        """The code of each category by its name, of each category column."""
+        named = [column for column in self.columns if column.kind == "category"]
+        return {column.name: {name: code for code, name in enumerate(column.categories)} for column in named}
 
     @property
     def tables(self) -> dict[str, tuple[int, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -41,12 +42,20 @@ def codes_of_categories(column: Column, values: pd.Series[Any]) -> NDArray[np.in
         TableError: As for `category_names`.
     """
     index = {name: code for code, name in enumerate(column.categories)}
-    codes = {}
-    for value in _distinct(column.name, values):
-        name = _written(value)
-        codes[value] = index.get(name, index.get(_plain(name), UNSEEN))
+    codes = {value: code_of(index, value) for value in _distinct(column.name, values)}
     found = [MISSING if missing else codes[value] for value, missing in zip(values, values.isna(), strict=True)]
     return np.array(found, dtype=np.int32)
+
+
+def code_of(codes: Mapping[str, int], value: Any) -> int:
+    """Return the code of a value that is not missing, `UNSEEN` where it has none.
+
+    Args:
+        codes: The code of each category, by name.
+        value: A text, a finite number, a boolean or a date.
+    """
+    name = _written(value)
+    return codes.get(name, codes.get(_plain(name), UNSEEN))
 
 
 def _distinct(name: str, values: pd.Series[Any]) -> list[Any]:

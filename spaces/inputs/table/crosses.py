@@ -7,6 +7,7 @@ multitask learning", ICML 2009.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 _BINS = 8
+_ROWS_AT_ONCE = 10_000
 # Odd multipliers of 64 bits mix a pair of codes; any would do, these have no structure in common with the codes.
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 
@@ -47,31 +49,36 @@ class HashedCrosses(TransformerMixin, BaseEstimator):
         levels = np.linspace(0, 1, _BINS + 1)[1:-1]
         known = [column[~np.isnan(column)] for column in numbers.T]
         self.edges_ = np.array([np.quantile(column, levels) if len(column) else levels for column in known])
-        codes = self._codes(x)
+        codes = self._codes(x, range(x.shape[1]))
         told = [_share_explained(column, np.asarray(y)) for column in codes.T]
         self.chosen_ = np.argsort(np.negative(told), kind="stable")[: self.most]
         return self
 
     def transform(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return `(rows, columns)`: how many crosses of a row fall into each column."""
-        codes = self._codes(np.asarray(x, dtype=np.float64))
+        chosen = np.sort(self.chosen_)
+        codes = self._codes(np.asarray(x, dtype=np.float64), chosen).astype(np.uint64)
+        first, second = np.transpose(list(combinations(range(len(chosen)), 2)) or np.empty((0, 2), dtype=np.int64))
         counts = np.zeros((len(codes), self.columns), dtype=np.float32)
-        rows = np.arange(len(codes))
-        for number, (first, second) in enumerate(combinations(np.sort(self.chosen_), 2)):
-            mixed = codes[:, first].astype(np.uint64) * _MIX[0] + codes[:, second].astype(np.uint64) * _MIX[1]
-            mixed = (mixed + np.uint64(number + 1)) * _MIX[2]
+        for rows in (slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(codes), _ROWS_AT_ONCE)):
+            some = codes[rows]
+            mixed = some[:, first] * _MIX[0] + some[:, second] * _MIX[1]
+            mixed = (mixed + np.arange(1, len(first) + 1, dtype=np.uint64)) * _MIX[2]
             mixed ^= mixed >> np.uint64(32)
-            np.add.at(counts, (rows, (mixed % np.uint64(self.columns)).astype(np.int64)), 1.0)
+            columns = (mixed % np.uint64(self.columns)).astype(np.int64)
+            np.add.at(counts[rows], (np.arange(len(some))[:, None], columns), 1.0)
         return counts
 
-    def _codes(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _codes(self, x: NDArray[np.float64], columns: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Return whole numbers of at least 0: bins, and codes moved up, as missing and unseen ones are below 0."""
-        n_numbers = self.n_numbers
-        codes = np.empty(x.shape, dtype=np.int64)
-        for i in range(n_numbers):
-            column = x[:, i]
-            codes[:, i] = np.where(np.isnan(column), _BINS, np.searchsorted(self.edges_[i], column, side="right"))
-        codes[:, n_numbers:] = x[:, n_numbers:].astype(np.int64) + 2
+        codes = np.empty((len(x), len(columns)), dtype=np.int64)
+        for i, column in enumerate(columns):
+            values = x[:, column]
+            if column < self.n_numbers:
+                bins = np.searchsorted(self.edges_[column], values, side="right")
+                codes[:, i] = np.where(np.isnan(values), _BINS, bins)
+            else:
+                codes[:, i] = values.astype(np.int64) + 2
         return codes
 
 

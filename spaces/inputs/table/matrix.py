@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from spaces.inputs.table.stored import dump, load
 from spaces.machine.memory import cached, remembered
 from spaces.machine.strange import inside
 from spaces.rows.table import Table
+
+if TYPE_CHECKING:
+    from spaces.inputs.table.one_row import OfRow
 
 Scaling = Literal["standard", "quantile", "piecewise", "none"]
 ONE_HOT_LIMIT = 32
@@ -95,8 +99,16 @@ class PreparedTable:
         if self.transformer is None:
             return np.zeros((len(table), 0), dtype=np.float32)
         rows = (table.only(self.columns) if self.columns else table).joined()
+        if len(rows) == 1:
+            return _float32(self._of_one_row(rows[0])[None])
         parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
         return _float32(np.hstack(parts))
+
+    @cached_property
+    def _of_one_row(self) -> OfRow:
+        from spaces.inputs.table.one_row import of_one_row
+
+        return of_one_row(self.transformer)
 
     def save(self, folder: Path, file: str = _FILE) -> dict[str, Any]:
         """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""
