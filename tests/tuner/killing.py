@@ -26,11 +26,11 @@ def finish(folder, workers, tracking, trials, *ledger):
 
 
 def workers_of(folder):
-    """Live worker processes of a study, told by the folder in their command line."""
+    """Live worker processes of a study, and the one that forks them, told by the folder in their command line."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        ours = "tuner.trials.worker" in command and str(folder.resolve()) in command
+        ours = {"tuner.trials.worker", "tuner.trials.fork_server"} & {*command} and str(folder.resolve()) in command
         if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found

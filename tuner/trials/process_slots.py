@@ -14,19 +14,35 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Protocol
 
+from spaces.engines.engine import ENGINES
 from spaces.families.family import Family
 from spaces.machine.cores import cores
 from tuner.task.task import Task
+from tuner.trials.fork_server import SUPPORTED, ForkServer, ForkServerError
 from tuner.trials.outcome import Job, killed
 from tuner.trials.slots import Finished, OnEpochs, OnReport
 from tuner.trials.warm import Starts, Warm, environment_for, idle, setup_of, wait_at_most
 from tuner.trials.worker import RECYCLE_BYTES, Setup
 
 
+class _Process(Protocol):
+    """A worker's process, which we started or had forked."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float = ...) -> int: ...
+
+    def kill(self) -> None: ...
+
+
 @dataclass(eq=False, kw_only=True)
 class _Worker(Warm):
-    process: subprocess.Popen[bytes]
+    process: _Process
     connection: Connection
     log: Path
 
@@ -51,6 +67,10 @@ class ProcessSlots:
         threads = max(1, cores() // workers)
         self._setup = setup_of(task, families, folder=folder, threads=threads)
         self._environment = environment_for(families, threads)
+        engines = {engine.name: engine for family in families.values() for engine in family.engines}
+        ours = [engine for name, engine in engines.items() if name in ENGINES]  # a user's own may compute when imported
+        self._modules = [module for engine in ours for module in engine.modules]
+        self._server: ForkServer | None = None
         self.count, self._folder, self._hidden = workers, folder, hidden
         self._on_report, self._on_epochs = on_report, on_epochs
         self._workers: list[_Worker] = []
@@ -62,10 +82,15 @@ class ProcessSlots:
         return [worker.process.pid for worker in self._workers]
 
     def start(self) -> None:
-        """Start every worker; each becomes free when it has imported its libraries."""
+        """Start every worker; each becomes free when it has imported its libraries.
+
+        Where processes can be forked, only the first is started at once, and the others when the fork server is ready.
+        """
         (self._folder / "workers").mkdir(exist_ok=True)
-        while len(self._workers) < self.count:
-            self._workers.append(self._spawn())
+        self._workers.append(self._spawn())
+        if self.count > 1:
+            self._begin_server()
+        self._complete()
 
     def free(self) -> int:
         """Return how many workers are ready and idle."""
@@ -81,6 +106,7 @@ class ProcessSlots:
     def poll(self, seconds: float) -> list[Finished]:
         """Read messages, end trials that are over their time, replace workers that are gone."""
         finished: list[Finished] = []
+        self._complete()
         ready = wait([worker.connection for worker in self._workers], wait_at_most(self._workers, seconds))
         for worker in list(self._workers):
             if worker.connection in ready:
@@ -98,6 +124,7 @@ class ProcessSlots:
         for worker in self._workers:
             _end(worker)
         self._workers.clear()
+        self._end_server()
 
     def close(self) -> None:
         """Ask idle workers to leave; kill those that do not."""
@@ -109,27 +136,59 @@ class ProcessSlots:
                 pass
         self.kill()
 
+    def _complete(self) -> None:
+        """Start workers that are wanted, unless a fork server will soon be there."""
+        if self._server is not None and self._server.gone:
+            self._end_server()
+        while len(self._workers) < self.count and (self._server is None or self._server.ready()):
+            self._workers.append(self._spawn())
+
+    def _begin_server(self) -> None:
+        if SUPPORTED and self._server is None:
+            self._server = ForkServer(self._folder, self._modules, self._environment_of_workers())
+
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
     def _spawn(self) -> _Worker:
         mine, theirs = socket.socketpair()
         log = self._folder / "workers" / f"{time.time_ns()}.log"
-        kept = {name: value for name, value in os.environ.items() if name not in self._hidden}
-        # A thread that waits must not spin: on a busy machine it keeps the others from their work.
-        environment = {"OMP_WAIT_POLICY": "passive"} | kept | self._environment
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        with theirs, log.open("wb") as output:
-            process = subprocess.Popen(
+        with theirs:
+            process = self._forked(log, theirs) or self._started(log, theirs)
+        worker = _Worker(process=process, connection=Connection(mine.detach()), log=log)
+        # Sent beside: a worker that hangs before it reads must not hold up its driver.
+        threading.Thread(target=_tell, args=(worker.connection, self._setup), daemon=True).start()
+        return worker
+
+    def _forked(self, log: Path, theirs: socket.socket) -> _Process | None:
+        """Fork a worker, if there is a process that does so and can."""
+        if self._server is None or not self._server.ready():
+            return None
+        try:
+            return self._server.fork(log, theirs)
+        except ForkServerError:
+            self._end_server()
+            return None
+
+    def _started(self, log: Path, theirs: socket.socket) -> _Process:
+        with log.open("wb") as output:
+            return subprocess.Popen(
                 [sys.executable, "-m", "tuner.trials.worker", str(theirs.fileno()), str(self._folder)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=self._environment_of_workers(),
                 start_new_session=True,  # Ctrl-C is for the driver, which lets running trials end
             )
-        worker = _Worker(process=process, connection=Connection(mine.detach()), log=log)
-        # Sent beside: a worker that hangs before it reads must not hold up its driver.
-        threading.Thread(target=_tell, args=(worker.connection, self._setup), daemon=True).start()
-        return worker
+
+    def _environment_of_workers(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in self._hidden}
+        # A thread that waits must not spin: on a busy machine it keeps the others from their work.
+        environment = {"OMP_WAIT_POLICY": "passive"} | kept | self._environment
+        return environment | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
     def _read(self, worker: _Worker) -> list[Finished]:
         try:
@@ -169,6 +228,7 @@ class ProcessSlots:
 
     def _replace(self, worker: _Worker) -> None:
         _end(worker)
+        self._begin_server()  # who replaced one worker will replace others
         self._workers[self._workers.index(worker)] = self._spawn()
 
 

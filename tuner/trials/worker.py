@@ -163,9 +163,11 @@ def _leave_to_the_worker(descriptor: int) -> None:
 
 
 def _resident_bytes() -> int:
+    """Return the memory of this process that is of no file: on Linux, pages of libraries come and go."""
     import psutil
 
-    return int(psutil.Process().memory_info().rss)
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 if __name__ == "__main__":
