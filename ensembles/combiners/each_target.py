@@ -68,11 +68,11 @@ class EachTarget(Unpooled):
 
     Attributes:
         candidate: How members become one.
-        parts: The targets.
+        targets: The targets.
     """
 
     candidate: Candidate
-    parts: tuple[TargetLoss, ...]
+    targets: tuple[TargetLoss, ...]
 
     @property
     def plain(self) -> Candidate:
@@ -81,7 +81,7 @@ class EachTarget(Unpooled):
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether each target's loss can be minimised."""
-        return all(self.candidate.accepts(part.loss) for part in self.parts)
+        return all(self.candidate.accepts(part.loss) for part in self.targets)
 
     def fit(
         self,
@@ -101,9 +101,9 @@ class EachTarget(Unpooled):
                 sample_weight=sample_weight,
                 features=features,
             )
-            for part in self.parts
+            for part in self.targets
         )
-        return EachCombined(combiners, tuple((part.columns.start, part.columns.stop) for part in self.parts))
+        return EachCombined(combiners, tuple((part.columns.start, part.columns.stop) for part in self.targets))
 
 
 @dataclass(frozen=True, eq=False)

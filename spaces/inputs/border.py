@@ -173,7 +173,7 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
             for part in numbers_of(column, values):
                 numbers[:, number] = part
                 number += 1
-    texts = [texts_of(name, frame[name]) for name in schema.texts]
+    texts = [texts_of(name, frame[name]) for name in schema.text_names]
     sequence = None if schema.sequence is None else sequence_numbers(schema.sequence, frame[schema.sequence])
     return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence, arrays=given)
 
@@ -186,7 +186,7 @@ def blank_row(schema: Schema) -> Table:
     return Table(
         np.zeros((1, schema.n_numbers)),
         np.full((1, len(schema.cardinalities)), MISSING, np.int32),
-        texts=np.full((1, len(schema.texts)), "", object) if schema.texts else None,
+        texts=np.full((1, len(schema.text_names)), "", object) if schema.text_names else None,
         sequence=None if schema.sequence is None else np.zeros(1, np.int32),
         arrays=tuple(arrays),
     )

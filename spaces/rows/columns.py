@@ -113,7 +113,7 @@ class Schema:
         return tuple(dict.fromkeys(column.kind for column in self.arrays))
 
     @property
-    def texts(self) -> list[str]:
+    def text_names(self) -> list[str]:
         """Names of the text columns, each an input of its own."""
         return [column.name for column in self.columns if column.kind == "text"]
 

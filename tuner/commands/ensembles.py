@@ -22,6 +22,7 @@ from tuner.derived_command import DerivedCommand
 def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) -> None:
     """Combine the best models of a study, and save the ensemble in its folder."""
     from tuner.archive.room import said_when_full
+    from tuner.ensembling.method_names import check_method_name
     from tuner.study import load_study
 
     check_method_name(given["method"] or "auto")
@@ -100,17 +101,3 @@ def publish(folder: Path, name: str, alias: str | None) -> None:
     version = publish_saved(folder, name, alias=alias)
     address = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
     say(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)")
-
-
-def check_method_name(method: str) -> None:
-    """Refuse a name that is no ensemble method's, before anything is read.
-
-    Raises:
-        ValueError: There is none; the message says the nearest.
-    """
-    from ensembles.methods import METHODS, STACKS
-    from spaces.language.complaints import unknown_name
-
-    known = ["auto", "joint", *METHODS, *STACKS]
-    if method not in known:
-        raise ValueError(f"ensemble method: {unknown_name(method, known)}")

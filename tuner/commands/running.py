@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuner.commands.common import FAILED, NO_MODELS, say, told, with_exit_codes
-from tuner.commands.ensembles import check_method_name
 from tuner.commands.kept_file import keeping
 from tuner.commands.output import show_report, show_steps, show_trials
 from tuner.derived_command import DerivedCommand
@@ -41,6 +40,7 @@ def run(study_file: Path, folder: Path | None, *, dry_run: bool, quiet: bool, **
     began = time.monotonic()
     from spaces.rows.target import ITSELF
     from tuner.ensembling.build import check_method
+    from tuner.ensembling.method_names import check_method_name
     from tuner.launch.tune import tune
     from tuner.studyfile import families_of, importable, read_study_toml, task_of
 

@@ -12,15 +12,15 @@ import pandas as pd
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.choosing.gate import Chosen, Step, ladder, refinements
-from ensembles.combiners.combiner import Candidate, Combiner
+from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.each_target import EachTarget
 from ensembles.ensemble import Ensemble, Member
-from ensembles.methods import METHODS, STACKS
+from ensembles.methods import METHODS
 from spaces.families.catalog import BASELINE
-from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.looks import score_test_rows, single_ensemble
+from tuner.ensembling.method_names import KNOWN, check_method_name
 from tuner.ensembling.pool import HeldOut, candidates, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.search.ledger import Trial
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tuner.ensembling.joint import JointTrial
 
 
-_KNOWN: dict[str, Candidate] = {**METHODS, **STACKS}
 _SMALLEST_WEIGHT = 1e-3
 
 
@@ -54,7 +53,7 @@ def build_ensemble(study: Archive, method: str, held: HeldOut, *, joint: bool = 
         case "joint":
             held, choice = _joint(study)
         case _:
-            choice = held.choose({method: _KNOWN[method]})
+            choice = held.choose({method: KNOWN[method]})
     name = f"auto: {choice.name}" if method == "auto" else method
     return _made(study, candidates(study, 1)[0], name, held=held, choice=choice)
 
@@ -110,10 +109,9 @@ def check_method(task: Task, method: str) -> None:
             "rows without a target end in the best model, not in an ensemble: tuner.best_model(study) encodes, "
             "restores and makes rows"
         )
-    if method not in ["auto", "joint", *_KNOWN]:
-        raise ValueError(f"ensemble method: {unknown_name(method, ['auto', 'joint', *_KNOWN])}")
+    check_method_name(method)
     loss = loss_of_task(task)
-    if method in _KNOWN and not _KNOWN[method].accepts(loss):
+    if method in KNOWN and not KNOWN[method].accepts(loss):
         raise ValueError(f"method {method!r} cannot minimise {loss.name}: use nelder_mead or auto")
 
 

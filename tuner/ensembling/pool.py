@@ -333,7 +333,7 @@ def loss_of_task(task: Task) -> Loss:
     targets, score = _targets(task), task.score
     if not targets:
         return _loss(score)
-    if score.parts:
+    if score.of_targets:
         return sum_of_losses(targets)
     return Loss(f"{score.name} of several targets", score.loss, targets=len(targets))
 
@@ -350,7 +350,7 @@ def _targets(task: Task) -> tuple[TargetLoss, ...]:
     if not task.target.parts:
         return ()
     each = zip(task.target.parts, task.target.columns, strict=True)
-    of = {part.place: part for part in task.score.parts}
+    of = {part.place: part for part in task.score.of_targets}
     return tuple(
         TargetLoss(i, columns, _loss(of[i].score), abs(of[i].factor), bool(part.classes))
         if i in of

@@ -99,16 +99,16 @@ class Score:
     """A metric bound to a target, or to several.
 
     Attributes:
-        metric: The metric; with parts only its name and direction count.
+        metric: The metric; of several targets only its name and direction count.
         kind: The target's kind.
         classes: Its labels.
-        parts: What each of several targets adds, where the score is their sum; a metric of kind `"several"` has none.
+        of_targets: What each of several targets adds to the sum; empty where the metric is of kind `"several"`.
     """
 
     metric: Metric
     kind: TargetKind
     classes: tuple[Any, ...] = ()
-    parts: tuple[TargetScore, ...] = ()
+    of_targets: tuple[TargetScore, ...] = ()
 
     @property
     def name(self) -> str:
@@ -130,7 +130,7 @@ class Score:
             predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
             sample_weight: `(rows,)`, how much each row counts; all the same when left out.
         """
-        if self.parts:
+        if self.of_targets:
             return self._sum(target, predictions, sample_weight)
         weighed = {} if sample_weight is None else {"sample_weight": sample_weight}
         return float(self.metric.function(self._truth(target), self._predicted(predictions), **weighed))
@@ -138,7 +138,7 @@ class Score:
     def _sum(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> float:
         """Return the sum over the targets. The others count for a target whose score is undefined."""
         scores, factors = [], []
-        for part in self.parts:
+        for part in self.of_targets:
             true = column_of(target, part.place, classes=bool(part.score.classes))
             try:
                 scores.append(part.factor * part.score(true, predictions[:, part.columns], sample_weight))
@@ -147,7 +147,7 @@ class Score:
             factors.append(abs(part.factor))
         if not scores:
             raise Undefined(f"{self.name} is undefined: of every target a class does not occur in the held-out rows")
-        return float(sum(scores) * sum(abs(part.factor) for part in self.parts) / sum(factors))
+        return float(sum(scores) * sum(abs(part.factor) for part in self.of_targets) / sum(factors))
 
     def loss(
         self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
@@ -158,7 +158,7 @@ class Score:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that it is made of."""
-        return [part.score.metric for part in self.parts] or [self.metric]
+        return [part.score.metric for part in self.of_targets] or [self.metric]
 
     def better(self, one: float, other: float) -> bool:
         """Return whether one value is better than another."""

@@ -65,29 +65,29 @@ def scores_of(
     if isinstance(metric, str | Metric):
         deciding = _mean(metric_named(metric), target)
         each = {part.name: deciding.metric for part in target.parts}
-        if not deciding.parts:
+        if not deciding.of_targets:
             return target, (deciding, *(_mean(one, target) for one in extra))
         kept = [replace(part, loss=loss_of(each[part.name], part.kind)) for part in target.parts]
     else:
         deciding = _weighted(metric or {}, target, values, sample_weight=sample_weight)
         kept = [
             replace(part, loss=loss_of(one.score.metric, part.kind))
-            for part, one in zip(target.parts, deciding.parts, strict=True)
+            for part, one in zip(target.parts, deciding.of_targets, strict=True)
         ]
     alone: dict[str, Score] = {}
-    for part, its in zip(target.parts, deciding.parts, strict=True):
+    for part, its in zip(target.parts, deciding.of_targets, strict=True):
         name = _name(part, its.score)
         if name in alone:
             name = _name(replace(part, name=f"{part.name}_{its.place}"), its.score)
-        alone[name] = Score(replace(its.score.metric, name=name), "several", parts=(replace(its, factor=1.0),))
+        alone[name] = Score(replace(its.score.metric, name=name), "several", of_targets=(replace(its, factor=1.0),))
     return replace(target, parts=tuple(kept)), (deciding, *alone.values(), *(_mean(one, target) for one in extra))
 
 
 def score_to_json(score: Score) -> Any:
     """Return a score as JSON values: the metric's name, or of several targets what each adds."""
-    if not score.parts:
+    if not score.of_targets:
         return score.name
-    parts = [[part.score.name, part.place, part.factor] for part in score.parts]
+    parts = [[part.score.name, part.place, part.factor] for part in score.of_targets]
     return {"name": score.name, "greater_is_better": score.metric.greater_is_better, "parts": parts}
 
 
@@ -108,7 +108,7 @@ def score_from_json(stored: Any, target: Target, known: Mapping[str, Metric]) ->
         return Score(known[stored], target.kind, target.classes)
     parts = tuple(_part(target, place, known[name], factor=factor) for name, place, factor in stored["parts"])
     metric = Metric(stored["name"], _unused, stored["greater_is_better"], "value", kinds=("several",))
-    return Score(metric, "several", parts=parts)
+    return Score(metric, "several", of_targets=parts)
 
 
 def _mean(metric: Metric, target: Target) -> Score:
@@ -128,7 +128,7 @@ def _mean(metric: Metric, target: Target) -> Score:
             )
     factor = 1 / len(target.parts)
     return Score(
-        metric, "several", parts=tuple(_part(target, i, metric, factor=factor) for i in range(len(target.parts)))
+        metric, "several", of_targets=tuple(_part(target, i, metric, factor=factor) for i in range(len(target.parts)))
     )
 
 
@@ -144,7 +144,7 @@ def _weighted(wanted: Mapping[str, Any], target: Target, values: NDArray[Any], *
         if not metric.greater_is_better:
             weight /= _of_baseline(metric, part, target.column(values, i), sample_weight=sample_weight)
         parts.append(_part(target, i, metric, factor=-weight if metric.greater_is_better else weight))
-    return Score(Metric(WEIGHTED, _unused, False, "value", kinds=("several",)), "several", parts=tuple(parts))
+    return Score(Metric(WEIGHTED, _unused, False, "value", kinds=("several",)), "several", of_targets=tuple(parts))
 
 
 def _with_weight(given: Any, target: str) -> tuple[Metric, float]:

@@ -35,7 +35,7 @@ def save_rows(rows: Rows, folder: Path, part: str, *, schema: Schema) -> None:
     for name, array in stored_arrays(rows, schema).items():
         write_array(folder / f"{part}_{name}.npy", tuple(array.shape), array.dtype, some=pieces(array))
     if rows.table.texts is not None:
-        pd.DataFrame(rows.table.texts, columns=schema.texts).to_parquet(folder / f"{part}_texts.parquet")
+        pd.DataFrame(rows.table.texts, columns=schema.text_names).to_parquet(folder / f"{part}_texts.parquet")
 
 
 def load_rows(folder: Path, part: str, schema: Schema) -> Rows:

@@ -108,7 +108,7 @@ class Task:
         split: How rows are divided.
         folds: `(training rows, held-out rows)` of each fold.
         groups: Group of each row, or None.
-        texts: Of each text column, a number of words that 95 of 100 texts do not exceed, and of distinct words.
+        text_sizes: Of each text column, a number of words that 95 of 100 texts do not exceed, and of distinct words.
         vectors: Pretrained vectors of the words that occur in the texts, or None.
         seed: The seed of the split.
         digest: Changes when data or split do.
@@ -123,7 +123,7 @@ class Task:
     split: Split
     folds: tuple[tuple[Index, Index], ...]
     groups: NDArray[Any] | None
-    texts: tuple[tuple[int, int], ...]
+    text_sizes: tuple[tuple[int, int], ...]
     vectors: Vectors | None
     seed: int
     digest: str
@@ -212,7 +212,7 @@ class Task:
             split=divided.split,
             folds=tuple(folds),
             groups=groups,
-            texts=_measured(rows.table, made.schema),
+            text_sizes=_measured(rows.table, made.schema),
             vectors=_vectors(vectors, rows.table),
             seed=int(seed),
         )
@@ -261,10 +261,10 @@ class Task:
     @property
     def signature(self) -> Signature:
         """What families may know: inputs, targets, and the training rows of a fold."""
-        names = self.schema.texts
+        names = self.schema.text_names
         inputs = [
             Input(name, "text", (words,), "int32", details=Words(distinct, self.vectors))
-            for name, (words, distinct) in zip(names, self.texts, strict=True)
+            for name, (words, distinct) in zip(names, self.text_sizes, strict=True)
         ]
         arrays = [arrays_of(one.kind).received(one) for one in self.schema.arrays]
         inputs = [*received(self.schema), *arrays, *inputs]
@@ -296,7 +296,7 @@ class Task:
             "seed": self.seed,
             "rows": len(self.rows),
             "test_rows": 0 if self.test is None else len(self.test),
-            "texts": [list(one) for one in self.texts],
+            "texts": [list(one) for one in self.text_sizes],
             "vectors_coverage": None if self.vectors is None else self.vectors.coverage,
             "digest": self.digest,
         }
@@ -336,7 +336,7 @@ class Task:
             split=split,
             folds=tuple(folds),
             groups=groups,
-            texts=tuple((words, distinct) for words, distinct in stored["texts"]),
+            text_sizes=tuple((words, distinct) for words, distinct in stored["texts"]),
             vectors=load_vectors(folder / _VECTORS) if (folder / _VECTORS).exists() else None,
             seed=stored["seed"],
             digest=stored["digest"],
@@ -346,7 +346,7 @@ class Task:
 
 def _measured(table: Table, schema: Schema) -> tuple[tuple[int, int], ...]:
     measured = () if table.texts is None else tuple(measure(table.texts))
-    for name, (_, distinct) in zip(schema.texts, measured, strict=True):
+    for name, (_, distinct) in zip(schema.text_names, measured, strict=True):
         if not distinct:
             raise DataError(f"text column {name!r} holds no word, only signs: leave it out, or name it in categories")
     return measured

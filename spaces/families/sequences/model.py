@@ -165,5 +165,5 @@ def _by_row(windows: Windows, steps: NDArray[np.float32]) -> NDArray[np.float32]
 
 def fed(windows: Windows) -> Any:
     """Return what the network reads: texts, codes and numbers, of them what there is."""
-    given = [*windows.texts, *(array for array in (windows.codes, windows.numbers) if array.shape[2])]
+    given = [*windows.tokens, *(array for array in (windows.codes, windows.numbers) if array.shape[2])]
     return tuple(given) if len(given) > 1 else given[0]

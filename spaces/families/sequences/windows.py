@@ -29,14 +29,14 @@ class Windows(NamedTuple):
         numbers: float32 `(windows, length, columns)`; zeros behind the end of a sequence.
         rows: int64 `(windows, length)`, the row of each step; -1 behind the end.
         fresh: bool `(windows, length)`, the steps that this window is to be asked about; each row is one of them once.
-        texts: Where a text stands beside a sequence, the same at each of its steps: int32 `(windows, tokens)`.
+        tokens: Where a text stands beside a sequence, the same at each of its steps: int32 `(windows, tokens)`.
     """
 
     codes: NDArray[np.int32]
     numbers: NDArray[np.float32]
     rows: NDArray[np.int64]
     fresh: NDArray[np.bool_]
-    texts: tuple[NDArray[np.int32], ...] = ()
+    tokens: tuple[NDArray[np.int32], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

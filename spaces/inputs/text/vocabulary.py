@@ -80,14 +80,14 @@ class Vocabulary:
         ngrams: Up to so many units a term.
         terms: The terms, the most frequent first, ties in alphabetical order.
         occurs_in: In how many texts each occurs.
-        texts: How many texts there were.
+        n_texts: How many texts there were.
     """
 
     unit: Unit
     ngrams: int
     terms: tuple[str, ...]
     occurs_in: NDArray[np.int64]
-    texts: int
+    n_texts: int
 
     @property
     def nbytes(self) -> int:
@@ -174,7 +174,7 @@ class PreparedTexts:
         known = {
             "terms": self.vocabulary.terms[:size],
             "occurs_in": self.vocabulary.occurs_in[:size].tolist(),
-            "texts": self.vocabulary.texts,
+            "texts": self.vocabulary.n_texts,
         }
         (folder / file).write_text(json.dumps(known))
         return {"place": self.place, type(self.recipe).__name__: asdict(self.recipe)}
@@ -213,7 +213,7 @@ class PreparedTexts:
                 bag.data[:] = 1
             case "tfidf":
                 known = self.vocabulary
-                rare = np.log((1 + known.texts) / (1 + known.occurs_in[: bag.shape[1]])) + 1
+                rare = np.log((1 + known.n_texts) / (1 + known.occurs_in[: bag.shape[1]])) + 1
                 bag.data = ((1 + np.log(bag.data)) * rare[bag.indices]).astype(np.float32)
                 bag = sparse.csr_matrix(normalize(bag, copy=False))
         return bag

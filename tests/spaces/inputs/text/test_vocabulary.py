@@ -183,7 +183,7 @@ def frame(values: list[Any]) -> pd.DataFrame:
 def test_a_missing_text_is_empty_and_lists_of_tokens_are_texts():
     data = frame(["good", None, float("nan"), ["not", "good"], np.array([17, 4])])
     schema = learn_schema(data, text=["review"])
-    assert schema.texts == ["review"]
+    assert schema.text_names == ["review"]
     table = encode(schema, data)
     assert table.texts is not None
     assert table.texts[:, 0].tolist() == ["good", "", "", "not good", "17 4"]
