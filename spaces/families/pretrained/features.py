@@ -26,6 +26,7 @@ from spaces.rows.arrays import Picked, pieces
 from spaces.rows.signature import Input
 from spaces.rows.table import Rows, Table
 
+_VERSION = 1  # of what is kept
 _FILE = "base.keras"
 _MOST_OPEN = 4  # bases in memory
 # What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
@@ -80,7 +81,7 @@ class BaseFeatures:
         (given,) = table.arrays
         if not isinstance(given, Picked):
             return predict(self.model, np.asarray(given))
-        path = cache_folder() / "features" / f"{self.key}-{_digest_of(given.base)}.npy"
+        path = cache_folder() / "features" / f"{_VERSION}-{self.key}-{_digest_of(given.base)}.npy"
         features: NDArray[np.float32] = cached(path.stem, lambda: self._computed(given.base, path, keep=keep))
         return features[given.rows]
 
