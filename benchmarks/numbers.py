@@ -121,7 +121,10 @@ def shortened(config: Any) -> Any:
     if not isinstance(config, Mapping):
         return config
     plain = {key: value for key, value in SHORT.items() if not isinstance(value, list)}
-    found = {key: plain.get(key, shortened(value)) for key, value in config.items()}
+    found = {
+        key: plain[key] if key in plain and not isinstance(value, Mapping) else shortened(value)
+        for key, value in config.items()
+    }
     return found | ({"direction": "forward"} if config.get("direction") == "bidirectional" else {})
 
 
