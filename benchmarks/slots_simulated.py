@@ -25,9 +25,7 @@ import gc
 import heapq
 import itertools
 import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +40,7 @@ import psutil
 import sqlalchemy
 
 import tuner
+from benchmarks.database import database
 from benchmarks.pretend import made_up_error, pretend_dense, pretend_task
 from benchmarks.results import FOLDER
 from spaces.families.catalog import BASELINE
@@ -247,20 +246,6 @@ def measure(sampler: str, workers: int, seconds: float, *, after: int, ledger: s
         "statements": statements[0] / len(made[0].seen),
         "MiB": (made[0].peak - before) / 2**20,
     }
-
-
-@contextmanager
-def database() -> Iterator[str | None]:
-    """Run a PostgreSQL server, and yield its address, or None where there is none."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests" / "tuner"))
-    from postgres import PASSWORD, programs, running
-
-    binaries = programs()
-    if binaries is None:
-        yield None
-        return
-    with running(binaries) as server, mock.patch.dict(os.environ, {"PGPASSWORD": PASSWORD}):
-        yield server.url()
 
 
 @contextmanager
