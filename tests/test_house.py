@@ -16,6 +16,7 @@ CATCHES_ALL = {  # where a stranger's code runs, and what it raises must not end
     "tuner/launch/on_trial.py",  # the user's functions after a trial
     "tuner/launch/optimize.py",  # the user's objective: what it raises is the trial's outcome
     "tuner/tracking/tracker.py",  # a client of any MLflow server
+    "tuner/trials/fork_server.py",  # a worker's whole life: its log tells how it ended
     "tuner/trials/ray_worker.py",  # a worker's thread: its driver is told that it broke
     "tuner/trials/trial.py",  # a trial
 }
