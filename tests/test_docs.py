@@ -113,6 +113,18 @@ def test_study_files_in_the_documents_are_valid(text):
     assert checked(tomllib.loads(text)).name
 
 
+def test_each_fault_names_tests_that_exist():
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| fault", "|---"))]
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)::(\w+)`", row.split("|")[-2])
+        assert named, f"no test: {row}"
+        for file, name in named:
+            places = [place for place in (ROOT / "tests" / "tuner" / file, ROOT / "tests" / file) if place.exists()]
+            assert places, f"there is no {file}"
+            assert any(re.search(rf"^def {name}\(", place.read_text(), re.MULTILINE) for place in places), f"no {name}"
+
+
 def test_each_page_has_a_place_in_the_site():
     navigation = (ROOT / "mkdocs.yml").read_text()
     pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}

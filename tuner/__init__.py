@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tuner.estimators.tuned import TunedClassifier as TunedClassifier
     from tuner.estimators.tuned import TunedRegressor as TunedRegressor
     from tuner.launch.optimize import optimize as optimize
+    from tuner.launch.repair import repair as repair
     from tuner.launch.tune import tune as tune
     from tuner.recipes.best_model import best_model as best_model
     from tuner.recipes.language import generate as generate
@@ -86,6 +87,7 @@ _WHERE = {
     "load_study": "tuner.study",
     "optimize": "tuner.launch.optimize",
     "pretrained_base": "spaces.families.pretrained.bases",
+    "repair": "tuner.launch.repair",
     "sequence_task": "tuner.recipes.sequences",
     "series_task": "tuner.recipes.series",
     "tune": "tuner.launch.tune",

@@ -12,6 +12,7 @@ COMMANDS = (
     running.run,
     running.stop,
     keeping.retry,
+    keeping.repair,
     looking.status,
     looking.leaderboard,
     looking.diff,

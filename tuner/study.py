@@ -17,9 +17,11 @@ from spaces.families.family import Family
 from spaces.html import facts, folded, table
 from spaces.inputs.kinds import hand_over
 from spaces.language.space import Params, Space, digest, from_json, to_json
-from spaces.machine.disk import write_text
+from spaces.machine.disk import delete_parts, write_text
 from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Positive
+from tuner.archive.asked import numbers
+from tuner.archive.continuing import changed_files, differences_of, files_of, moved_ledger
 from tuner.archive.report import compact, leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
@@ -33,6 +35,7 @@ from tuner.task.task import Task
 from tuner.tracking.client import reachable_uri, remembered_uri
 from tuner.tracking.ensembles import NotShown, show_ensemble
 from tuner.tracking.shown import ensemble_numbers
+from tuner.trials.outcome import trial_name
 
 if TYPE_CHECKING:
     import optuna
@@ -225,7 +228,7 @@ def load_study(folder: str | Path, *, metrics: Sequence[Metric] = (), kinds: Seq
     hand_over(kinds)
     stored = read_study_file(folder)
     task = Task.open(folder / "data", metrics)
-    return _open(folder, task, stored, sampler="optuna.random", pruner=None)
+    return open_study(folder, task, stored)
 
 
 def store_of(folder: Path, stored: Mapping[str, Any]) -> Store:
@@ -260,14 +263,17 @@ def begun_or_continued(
         StudyError: The folder holds a study of other data, split, metric, seed or builders; the message says which.
         LedgerError: Another process runs the study, or its database cannot be used.
     """
+    files = {name: files_of(families[name], space) for name, space in spaces.items()}
     if (folder / "study.json").exists():
         stored = read_study_file(folder)
-        differences = [*_differences(stored, task, families, seed=seed), *_moved(stored, ledger)]
+        differences = [*differences_of(stored, task, families, seed=seed), *moved_ledger(stored, ledger)]
+        differences += changed_files(stored, files)
         if differences:
             raise StudyError(
                 f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
             )
     else:
+        delete_parts(folder / "study.json")  # of a launch that was killed as it began
         if folder.exists() and any(path for path in folder.iterdir() if path.name not in (".lock", "data")):
             raise StudyError(f"{folder} is not empty and holds no study: choose another folder")
         stored = {"format": FORMAT, "id": uuid.uuid4().hex, "seed": seed, "task": task.describe(), "families": {}}
@@ -284,9 +290,23 @@ def begun_or_continued(
                 said.append(what)
             about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
             about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
+            about |= {"files": {**known.get("files", {}), **files[name]}} if files[name] else {}
             stored["families"][name] = {**known, **about}
         write_text(folder / "study.json", json.dumps(stored, indent=1))  # from here on, pages that were turned count
-        yield _open(folder, task, stored, sampler=sampler, pruner=pruner), said
+        study = open_study(folder, task, stored, sampler=sampler, pruner=pruner)
+        _must_hold_all(study)
+        yield study, said
+
+
+def _must_hold_all(study: Study) -> None:
+    """Refuse a ledger that ends before the trials do, such as an older copy: they would be run again."""
+    for family in study.families:
+        held, last = len(study.ledger.trials(family)), max(numbers(study.folder, family), default=-1)
+        if last >= held:
+            raise StudyError(
+                f"the ledger of {study.folder} ends before {trial_name(family, last)}, which has a folder: is it an "
+                f"older copy? tuner repair {study.folder} tells it what the files of the trials say"
+            )
 
 
 def _changed(
@@ -308,14 +328,37 @@ def _changed(
     return {**known, "starts": rest, "changes": [*changes, kept + left]}, what
 
 
-def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, pruner: Any) -> Study:
+def open_study(
+    folder: Path,
+    task: Task,
+    stored: Mapping[str, Any],
+    *,
+    sampler: Any = "optuna.random",
+    pruner: Any = None,
+    began: bool = False,
+) -> Study:
+    """Open a study's ledger.
+
+    Args:
+        folder: The study's folder.
+        task: Its task.
+        stored: What its `study.json` says.
+        sampler: What proposes, where trials are asked for.
+        pruner: What prunes.
+        began: Whether a ledger that holds nothing is a new one, though there are trials.
+
+    Raises:
+        StudyError: Its database holds nothing of it.
+        LedgerError: The ledger cannot be used.
+    """
     maximize = task.score.metric.greater_is_better
     store = store_of(folder, stored)
     ledger = Ledger(store, seed=stored["seed"], maximize=maximize, pruner=make_pruner(pruner))
-    if isinstance(store, Database) and (folder / "trials").exists() and not ledger.holds(BASELINE):
+    in_database = isinstance(store, Database) and not began
+    if in_database and (folder / "trials").exists() and not ledger.holds(BASELINE):
         raise StudyError(
-            f"the ledger {store.said} holds nothing of the study in {folder}: restore the database, name the one that "
-            "holds it, or begin again in another folder"
+            f"the ledger {stored['ledger']} holds nothing of the study in {folder}: restore the database, name the one "
+            f"that holds it, or let tuner repair {folder} tell it what the files of the trials say"
         )
     for name, about in stored["families"].items():
         space = from_json(about["space"])
@@ -324,30 +367,3 @@ def _open(folder: Path, task: Task, stored: Mapping[str, Any], *, sampler: Any, 
         ledger.open(name, space, maker, starts=about.get("starts"), changes=changes, thinned=sampler in THINNED)
     names = tuple(sorted(stored["families"], key=lambda name: name != BASELINE))
     return Study(folder, ledger, names, task)
-
-
-def _differences(stored: Mapping[str, Any], task: Task, families: Mapping[str, Family], *, seed: int) -> Iterator[str]:
-    old, new = stored["task"], json.loads(json.dumps(task.describe()))
-    for name in ("target", "metric", "split", "seed"):
-        if old[name] != new[name]:
-            yield f"its {name} is {old[name]!r}, not {new[name]!r}"
-    if old["metrics"] != new["metrics"]:
-        yield f"its metrics are {_names(old['metrics'])}, not {_names(new['metrics'])}"
-    if old["digest"] != new["digest"] and old["split"] == new["split"] and old["seed"] == new["seed"]:
-        yield f"its data differ (has {old['rows']} + {old['test_rows']} rows, not {new['rows']} + {new['test_rows']})"
-    if stored["seed"] != seed:
-        yield f"its seed is {stored['seed']}, not {seed}"
-    for name, family in families.items():
-        known = stored["families"].get(name)
-        if known is not None and known["source"] != family.source:
-            yield f"the builder of {name} changed"
-
-
-def _moved(stored: Mapping[str, Any], ledger: str | None) -> Iterator[str]:
-    """Say that a ledger would turn from a file into a database; a database may have another address."""
-    if ledger is not None and stored.get("ledger") is None:
-        yield f"its ledger is a file in the folder, not {ledger}"
-
-
-def _names(metrics: Sequence[Any]) -> str:
-    return ", ".join(one if isinstance(one, str) else f"{one['name']} {one['parts']}" for one in metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from spaces.engines.engine import KERAS, SKLEARN, XGBOOST, at
@@ -154,6 +155,12 @@ def _no_base(space: Space, signature: Signature) -> str:
     return ""
 
 
+def _base(space: Space) -> dict[str, Path]:
+    from spaces.families.pretrained.bases import base_file
+
+    return {str(space["base"]): base_file(str(space["base"]))}
+
+
 def _itself(name: str, space: Callable[[Signature], Space], builder: str, *, loss: str) -> Family:
     """Return a family of networks that learn rows without a target."""
 
@@ -215,7 +222,13 @@ _SUPERVISED: dict[str, Family] = _supervised(
         ),
         *(family for kind in KINDS.values() for family in _families_of(kind)),
         Family(
-            "image_pretrained", pretrained_space, _build_pretrained, (KERAS, XGBOOST), None, fits.photographs, _no_base
+            "image_pretrained",
+            pretrained_space,
+            _build_pretrained,
+            (KERAS, XGBOOST),
+            unfit=fits.photographs,
+            lacking=_no_base,
+            reads=_base,
         ),
         _network("functional", functional_space, _FUNCTIONAL, unfit=fits.several_inputs),
         _network(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from spaces.engines.contract import Model
@@ -31,6 +32,7 @@ class Family:
         starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
         callbacks: What a user adds while its networks train, as `tuner.tune` takes it.
+        reads: Says which files its models are made of, by a narrowed space: as the user named them, and where they are.
         apart: Whether inputs of one kind may have settings of their own (`spaces.inputs.apart`).
     """
 
@@ -46,6 +48,7 @@ class Family:
     ignores_weights: bool = False
     apart: bool = False
     callbacks: tuple[Any, ...] = ()
+    reads: Callable[[Space], Mapping[str, Path]] = lambda space: {}
 
     def narrowed(self, signature: Signature, changes: Mapping[str, Any]) -> Space:
         """Return its space with some parts changed, as `spaces.language.narrow` says.

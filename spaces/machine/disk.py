@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 
 _FULL = (os.strerror(errno.ENOSPC), "disk is full")  # Keras and XGBoost hand on the first, SQLite says the second
 
+_INSTEAD = "set $TUNER_CACHE to a folder that can be written; it keeps what can be computed again"
+
+
+class NotWritable(OSError):
+    """A folder in which nothing can be kept; the message says what to do."""
+
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
@@ -46,9 +52,14 @@ def alone(path: Path) -> Iterator[None]:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        for left in path.parent.glob(f"{glob.escape(path.stem)}.{'[0-9a-f]' * 32}.part{glob.escape(path.suffix)}"):
-            _delete(left)
+        delete_parts(path)
         yield
+
+
+def delete_parts(path: Path) -> None:
+    """Delete what killed processes left of a file or folder half written; nobody else may write it meanwhile."""
+    for left in path.parent.glob(f"{glob.escape(path.stem)}.{'[0-9a-f]' * 32}.part{glob.escape(path.suffix)}"):
+        _delete(left)
 
 
 def _part(path: Path) -> Path:
@@ -92,8 +103,12 @@ def kept(path: Path, write: Callable[[Path], None], *, there: Callable[[Path], b
         path: The file; its name says all that it depends on.
         write: Writes it to a place that it is given, where it is not there yet.
         there: Tells whether it is.
+
+    Raises:
+        NotWritable: Its folder cannot be written.
     """
     if not there(path):
+        _must_take(path.parent)
         with alone(path):
             if not there(path):
                 with replaced(path) as part:
@@ -102,10 +117,37 @@ def kept(path: Path, write: Callable[[Path], None], *, there: Callable[[Path], b
 
 
 def cache_folder() -> Path:
-    """Return where what can be computed again is kept: `$TUNER_CACHE`, or else `tuner` in the user's cache folder."""
+    """Return where what can be computed again is kept: `$TUNER_CACHE`, or else `tuner` in the user's cache folder.
+
+    Raises:
+        NotWritable: The user has no home.
+    """
     if own := os.environ.get("TUNER_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuner"
+    if theirs := os.environ.get("XDG_CACHE_HOME"):
+        return Path(theirs) / "tuner"
+    try:
+        return Path.home() / ".cache" / "tuner"
+    except RuntimeError:
+        raise NotWritable(f"this user has no home folder for a cache: {_INSTEAD}") from None
+
+
+def can_take(folder: Path) -> bool:
+    """Return whether something can be written into a folder, which need not be there yet."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+def _must_take(folder: Path) -> None:
+    if not can_take(folder):
+        raise NotWritable(f"{folder} cannot be written" + (f": {_INSTEAD}" if _is_in_cache(folder) else ""))
+
+
+def _is_in_cache(folder: Path) -> bool:
+    try:
+        return folder.is_relative_to(cache_folder())
+    except NotWritable:
+        return False
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

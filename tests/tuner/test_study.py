@@ -161,6 +161,14 @@ def test_a_second_driver_is_refused(study):
         tuner.tune(study.task, {"linear": {}}, folder=study.folder, seed=3, **QUIET)
 
 
+def test_a_launch_that_was_killed_as_it_began_is_begun_again(task, tmp_path):
+    part = tmp_path / "s" / f"study.{'0a' * 16}.part.json"
+    part.parent.mkdir()
+    part.write_text("{")
+    tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    assert not part.exists()
+
+
 def test_a_folder_of_something_else_is_refused(task, tmp_path):
     (tmp_path / "precious.txt").write_text("keep me")
     with pytest.raises(ValueError, match="not empty and holds no study"):

@@ -78,7 +78,9 @@ class KeptLeaderboard:
             self.write()
 
     def write(self) -> None:
-        """Write it; a disk that is full must not end the study."""
+        """Write it; a disk that is full must not end the study, and a folder that is gone is not to come back."""
+        if not self._study.is_there():
+            return
         try:
             write_text(self._study.folder / "leaderboard.csv", leaderboard(self._study).to_csv(index=False))
         except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spaces.machine.disk import cache_folder, lacks_room
+from spaces.machine.disk import NotWritable, cache_folder, lacks_room
 
 _MEGA = 1e6
 
@@ -40,9 +40,13 @@ def _said(study: Path, place: Path) -> str:
     free = shutil.disk_usage(there).free / _MEGA
     trial = max((_size(path) for path in study.glob("trials/*")), default=0) / _MEGA
     needed = f", and a trial of this study takes up to {trial:,.1f} MB" if trial else ""
+    try:
+        cache = f"{cache_folder()}, and "
+    except NotWritable:
+        cache = ""
     return (
         f"the disk that holds {place} is full: {free:,.1f} MB are free{needed}. What ended is kept; make room, and the "
-        f"same call goes on. What may be deleted at any time: {cache_folder()}, and in a study joint, seeds and refit"
+        f"same call goes on. What may be deleted at any time: {cache}in a study joint, seeds and refit"
     )
 
 

@@ -59,6 +59,23 @@ class Archive(Records):
         if not os.access(self.folder, os.W_OK):
             raise StudyError(f"{self.folder} can only be read: {instead}, or copy the folder")
 
+    def is_there(self) -> bool:
+        """Return whether its folder is still there."""
+        return (self.folder / "study.json").exists()
+
+    def must_be_there(self) -> None:
+        """Refuse to go on in a folder that was deleted, moved or made read-only while the study ran.
+
+        Raises:
+            StudyError: It was.
+        """
+        if not self.is_there():
+            raise StudyError(
+                f"{self.folder} is gone, while the study ran: if it was moved, the same call goes on with its new place"
+            )
+        if not os.access(self.folder, os.W_OK):
+            raise StudyError(f"{self.folder} can only be read now: make it writable, and the same call goes on")
+
     def attempt_folder(self, trial: Trial) -> Path:
         """Return the folder of the attempt that finished."""
         assert trial.outcome is not None

@@ -132,7 +132,6 @@ def _findings() -> dict[str, Any]:
 
     from spaces.engines.engine import ENGINES
     from spaces.machine.cores import cores
-    from spaces.machine.disk import cache_folder
 
     def installed(package: str) -> str:
         try:
@@ -141,19 +140,22 @@ def _findings() -> dict[str, Any]:
             return "not installed"
 
     trained_by = [package for engine in ENGINES.values() for package in engine.packages]
-    memory, cache = psutil.virtual_memory(), cache_folder()
+    memory = psutil.virtual_memory()
     return {
         "Python": platform.python_version(),
         **{package: installed(package) for package in (*_PACKAGES, *trained_by)},
         "cores": cores(),
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
         "disk here": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free in {Path.cwd()}",
-        "cache": f"{cache} ({'can be written' if _writable(cache) else 'CANNOT be written: set TUNER_CACHE'})",
+        "cache": _cache(),
     }
 
 
-def _writable(folder: Path) -> bool:
-    import os
+def _cache() -> str:
+    from spaces.machine.disk import NotWritable, cache_folder, can_take
 
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return os.access(there, os.W_OK)
+    try:
+        cache = cache_folder()
+    except NotWritable as error:
+        return str(error)
+    return f"{cache} ({'can be written' if can_take(cache) else 'CANNOT be written: set TUNER_CACHE'})"

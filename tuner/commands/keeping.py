@@ -1,4 +1,4 @@
-"""Commands that list studies, try again what failed, hand them on, and remove them."""
+"""Commands that list studies, try again what failed, mend ledgers, hand studies on, and remove them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,31 @@ def retry(folder: Path) -> None:
         return
     trials = "1 trial" if len(names) == 1 else f"{len(names)} trials"
     say(f"{trials} will be tried once more: {', '.join(names)}. The same command or call as before does it")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@with_exit_codes
+@own_code
+def repair(folder: Path) -> None:
+    """Tell the trials that a damaged ledger lost into a new one, of what their files say; then the study goes on.
+
+    Example: tuner repair runs/adult
+    """
+    from tuner.launch.repair import repair as repair_ledger
+
+    done = repair_ledger(folder)
+    if done.aside is not None:
+        say(f"The damaged ledger lies in {done.aside}")
+    if not done.told and not done.again:
+        say(f"The ledger of {folder} holds every trial that has a folder: there is nothing to tell")
+        return
+    say(f"Told anew: {len(done.told)} trials that ended, of what their files say")
+    if done.again:
+        say(f"Cut off, and run again by the next launch: {', '.join(done.again)}")
+    if done.unknown:
+        say(f"Samplers do not know, as no file says what was asked of them: {', '.join(done.unknown)}")
+    say("The same command or call as before goes on")
 
 
 @click.command()

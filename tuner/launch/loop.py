@@ -16,6 +16,7 @@ from typing import Any
 
 from spaces.families.catalog import BASELINE
 from spaces.language.space import Config
+from tuner.archive.asked import is_kept, keep_asked
 from tuner.archive.explained import KeptLeaderboard
 from tuner.archive.model_files import ModelFiles
 from tuner.archive.records import STOP_REQUEST
@@ -25,7 +26,7 @@ from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.places import slots_of
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
-from tuner.search.early_end import is_beaten, not_begun, stands_still
+from tuner.search.early_end import as_told, is_beaten, stands_still
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
 from tuner.seeds import derive_seed
@@ -104,6 +105,7 @@ class Launch:
 
     def _loop(self, slots: Slots) -> str:
         while True:
+            self._study.must_be_there()
             limit = self._limit()
             while slots.free() and (job := self._next(asking=limit is None)) is not None:
                 slots.submit(job)
@@ -155,20 +157,31 @@ class Launch:
 
     def _next(self, *, asking: bool) -> Job | None:
         """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
-        if self._again and not self._ends:
-            job = self._again.popleft()
-            trial, config = self._ledger.resume(job.family, job.number)
-            return self._begin(trial, config)
-        while asking and self._limit() is None:
-            turn = self._whose_turn()
-            if turn is None:
-                return None
-            trial, config = self._ledger.ask(*turn)
+        while (proposed := self._proposed(asking=asking)) is not None:
+            trial, config = proposed
             same = self._ledger.equal(trial)
+            self._keep_asked(trial, config, same.number if same else None)
             if same is None:
                 return self._begin(trial, config)
+            self._running.pop(trial.name, None)
             self._show(self._ledger.tell_duplicate(trial, same))
         return None
+
+    def _proposed(self, *, asking: bool) -> tuple[Trial, Config] | None:
+        """Return the next trial and its configuration; None where there is none now."""
+        if self._again and not self._ends:
+            job = self._again.popleft()
+            return self._ledger.resume(job.family, job.number)
+        if not asking or self._limit() is not None:
+            return None
+        turn = self._whose_turn()
+        return None if turn is None else self._ledger.ask(*turn)
+
+    def _keep_asked(self, trial: Trial, config: Config, same: int | None) -> None:
+        keep_asked(self._study.folder, trial, config, seed=self._seed_of(trial), same=same)
+
+    def _seed_of(self, trial: Trial) -> int:
+        return derive_seed(self._plan.seed, trial.family, trial.number, 1)
 
     def _whose_turn(self) -> tuple[str, str] | None:
         """Return the family whose turn it is, and why; None where no family may have one now."""
@@ -203,8 +216,8 @@ class Launch:
         self._running[trial.name] = trial
         if self._tracker:
             self._tracker.started(trial, attempt)
-        seed = derive_seed(self._plan.seed, trial.family, trial.number, 1)
-        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)), self._seconds(trial))
+        seed, seconds = self._seed_of(trial), self._seconds(trial)
+        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)), seconds)
 
     def _seconds(self, trial: Trial) -> float:
         """Return how long a trial may take."""
@@ -221,6 +234,7 @@ class Launch:
         if outcome is None:
             outcome = sealed(Path(job.folder))
         elif outcome.reason == "disk":
+            self._study.must_be_there()
             raise OSError(errno.ENOSPC, outcome.error)
         if outcome is None:
             self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
@@ -240,7 +254,7 @@ class Launch:
 
     def _tell(self, family: str, number: int, outcome: Outcome, *, folder: Path) -> None:
         baseline = next((trial.value for trial in self._ledger.trials(BASELINE)), None)
-        outcome = not_begun(outcome, baseline, sign=self._study.task.score.sign)
+        outcome = as_told(outcome, baseline, sign=self._study.task.score.sign)
         if outcome.state == "complete":
             outcome = replace(outcome, gain=self._blend.add(folder))
         if family != BASELINE:
@@ -254,6 +268,9 @@ class Launch:
                 self._blend.add(self._study.attempt_folder(trial))
         for family in self._plan.families:
             for trial in self._ledger.trials(family):
+                if not is_kept(self._study.folder, trial):
+                    same = trial.outcome.duplicate_of if trial.outcome else None
+                    self._keep_asked(trial, self._study.config(trial), same)
                 if trial.state == "running":
                     self._settle_one(trial)
                 elif self._tracker:

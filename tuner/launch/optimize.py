@@ -20,7 +20,7 @@ from spaces.families.own import source_digest
 from spaces.language.complaints import unknown_name
 from spaces.language.points import point
 from spaces.language.space import Config, Space, check, defaults, digest, flatten, leaves, to_json
-from spaces.machine.disk import write_text
+from spaces.machine.disk import delete_parts, write_text
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.optimization import OBJECTIVE, Optimization
 from tuner.archive.records import STOP_REQUEST
@@ -146,6 +146,7 @@ def _begun(place: Path, about: dict[str, Any], space: Space) -> dict[str, Any]:
                 f"{place} holds another search: its {', '.join(differing)} differ. Choose another folder or restore it"
             )
         return stored
+    delete_parts(path)  # of a call that was killed as it began
     if any(one.name != ".lock" for one in place.iterdir()):
         raise StudyError(f"{place} is not empty and holds no search: choose another folder")
     stored = {"format": 1, "id": uuid.uuid4().hex, **about, "leaves": to_json(space)}

@@ -146,7 +146,7 @@ def tune(
         ):
             display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
             launch = Launch(study, plan, display, disk=disk, began=began)
-            display.say(*_first_words(task, plan, shown if fresh else None), *changed)
+            display.say(*_first_words(task, plan, shown if fresh else None), *changed, *_of_the_clock(study))
             if fresh:
                 _check_or_forget(launch, study)
             explain(study)
@@ -199,6 +199,16 @@ def _first_words(task: Task, plan: Plan, folder: Path | None) -> Iterator[str]:
     """Yield what there is to say before the first trial; the folder is that of a study that begins."""
     said = [] if folder is None else [plan.said, understood(task, plan, folder)]
     yield from filter(None, [left_out(task), *said])
+
+
+def _of_the_clock(study: Study) -> Iterator[str]:
+    """Yield what there is to say where the clock was set back."""
+    ahead = max((trial.outcome.started for trial in study.trials if trial.outcome), default=0.0) - clock.time()
+    if ahead > 0:
+        yield (
+            f"The clock of this machine was set back: a trial began {ahead:,.0f} s from now. Nothing is lost; tables "
+            "show trials by the clock, and of the time budget, seconds that come twice count once"
+        )
 
 
 def _constants(plan: Plan, sampler: Any, pruner: Any) -> dict[str, Any]:

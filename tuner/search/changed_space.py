@@ -42,7 +42,7 @@ def turn_page(store: Store, family: str, *, old: Space, new: Space, changes: Seq
         new: Its space from now on.
         changes: How many trials there were when its pages before ended.
     """
-    with _opened(store) as storage:
+    with opened(store) as storage:
         before, after = (prefix(store) + page_name(family, len(changes) + i) for i in (0, 1))
         known = storage.get_all_trials(storage.get_study_id_from_name(before))
         carried = [told_again(trial, old, new) for trial in known]
@@ -63,7 +63,7 @@ def turn_page_of_failed(store: Store, family: str, *, space: Space, changes: Seq
     Returns:
         How many trials there are, and the numbers of those that run again.
     """
-    with _opened(store) as storage:
+    with opened(store) as storage:
         before, after = (prefix(store) + page_name(family, len(changes) + i) for i in (0, 1))
         if before not in (study.study_name for study in storage.get_all_studies()):  # the study was cut off
             return 0, []
@@ -76,7 +76,8 @@ def turn_page_of_failed(store: Store, family: str, *, space: Space, changes: Seq
 
 
 @contextmanager
-def _opened(store: Store) -> Iterator[optuna.storages.RDBStorage]:
+def opened(store: Store) -> Iterator[optuna.storages.RDBStorage]:
+    """Open a ledger's storage for a while."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(store)
     try:

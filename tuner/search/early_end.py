@@ -33,6 +33,17 @@ def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
     return bool(inner) and sign * value >= max(sign * one for one in inner)
 
 
+def as_told(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:
+    """Return what is told of a trial that ended so: what was reported is in the ledger already.
+
+    Args:
+        outcome: How it ended by its own account.
+        baseline: The value of the baseline.
+        sign: 1 when lower is better, -1 when greater is.
+    """
+    return not_begun(replace(outcome, reports=()), baseline, sign=sign)
+
+
 def not_begun(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:
     """Return how a trial ended: pruned, where the clock stopped it while it was no better than the baseline.
 

@@ -29,7 +29,7 @@ from tuner.seeds import derive_seed
 from tuner.trials.outcome import Outcome, State, trial_name
 
 DUPLICATES_BEFORE_EXHAUSTED = 20
-OUTCOME, OUTSIDE, _TURN = "outcome", "outside", "turn"
+OUTCOME, OUTSIDE, TURN, FAILED = "outcome", "outside", "turn", "failed"
 _ONLY = 0  # the id of the only study of a storage in memory
 
 
@@ -198,7 +198,7 @@ class Ledger:
             trial = book.study.ask()
             config = suggest(book.space, trial)
         turn = Turn(sum(len(book.trials) for book in self._books.values()), why)
-        trial.set_user_attr(_TURN, list(turn))
+        trial.set_user_attr(TURN, list(turn))
         frozen = book.memory.get_trial(trial.number)
         stored = self._storage.create_new_trial(book.stored, frozen)
         book.attributes[trial.number] = dict(frozen.system_attrs)
@@ -245,7 +245,7 @@ class Ledger:
                 book.study.tell(live.trial, outcome.value)
             else:
                 if outcome.state == "failed":
-                    live.trial.set_constraint("failed", 1.0)
+                    live.trial.set_constraint(FAILED, 1.0)
                 book.study.tell(live.trial, state=TrialState.PRUNED)
         frozen = book.memory.get_trial(number)
         self._store_notes(book, number)
@@ -376,7 +376,7 @@ def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
     stored = frozen.user_attrs.get(OUTCOME)
     outside = frozen.user_attrs.get(OUTSIDE)
     params = outside["params"] if outside else flatten(space, configure(space, frozen.params))
-    turn = Turn(*frozen.user_attrs[_TURN])
+    turn = Turn(*frozen.user_attrs[TURN])
     if not frozen.state.is_finished():
         return Trial(family, frozen.number, "running", params, None, turn)
     outcome = Outcome.from_json(json.loads(stored)) if stored else Outcome("failed", error="told elsewhere")

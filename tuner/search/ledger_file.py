@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
+import sqlite3
 import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,11 @@ import optuna
 import sqlalchemy
 from sqlalchemy.engine import ExceptionContext
 
+from spaces.machine.disk import replaced
 from tuner.sqlite_url import read_only, sqlite_url
 
 _WAITS_SECONDS = 120.0  # for another program that holds the file, such as a backup
+_DAMAGED = "is damaged"
 _SAYS = {
     "locked": f"is locked by another program for {_WAITS_SECONDS:.0f} seconds: end that program, then the same call "
     "goes on",
@@ -22,9 +27,9 @@ _SAYS = {
     "readonly": "cannot be written: is its folder read-only?",
     "unable to open": "cannot be opened: may this user read it, and is its folder there?",
     "disk I/O error": "cannot be read or written: the disk says it failed",
-    "malformed": "is damaged",
-    "not a database": "is damaged",
-    "no such table": "is damaged",
+    "malformed": _DAMAGED,
+    "not a database": _DAMAGED,
+    "no such table": _DAMAGED,
 }
 
 
@@ -39,7 +44,7 @@ def open_file(path: Path) -> optuna.storages.RDBStorage:
         LedgerError: It cannot be opened.
     """
     if not path.exists() and any(path.parent.glob("trials/*")):
-        raise LedgerError(f"{path} is gone, and there are trials beside it: restore it, or take another folder")
+        raise LedgerError(f"{path} is gone, and there are trials beside it: {_repair(path)}")
     if not path.exists():  # Optuna takes half a second to make its tables, so a new one is a copy of an empty one
         path.write_bytes(_empty_ledger())
     writes = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
@@ -53,6 +58,38 @@ def open_file(path: Path) -> optuna.storages.RDBStorage:
     return storage
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a ledger is there and can be read to its end.
+
+    Raises:
+        LedgerError: Another program holds it, or the disk fails.
+    """
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=_WAITS_SECONDS)) as opened:
+            opened.execute("SELECT * FROM trials LIMIT 1")
+            return bool(opened.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+    except sqlite3.DatabaseError as error:
+        if _meaning(error) == _DAMAGED:
+            return False
+        raise _error(path, error) from None
+
+
+def begin_anew(path: Path) -> Path | None:
+    """Begin a ledger in the place of a damaged one, and return where that one lies now; None where it is gone.
+
+    What SQLite keeps beside a file goes with it: it would be taken for the new one's.
+    """
+    aside = next(one for i in itertools.count(1) if not (one := path.with_name(f"{path.name}.damaged-{i}")).exists())
+    for ending in ("-journal", "-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    with replaced(path) as part:
+        part.write_bytes(_empty_ledger())
+    return aside if aside.exists() else None
+
+
 def _say(path: Path, context: ExceptionContext) -> None:
     """Say what is wrong with the file, in place of what SQLAlchemy would say."""
     if not isinstance(context.sqlalchemy_exception, sqlalchemy.exc.IntegrityError):
@@ -62,8 +99,19 @@ def _say(path: Path, context: ExceptionContext) -> None:
 def _error(path: Path, original: BaseException | None) -> LedgerError:
     if not path.exists():
         return LedgerError(f"{path} is gone: was the folder deleted or moved?")
-    means = next((means for known, means in _SAYS.items() if known in str(original)), "cannot be used")
-    return LedgerError(f"{path} {means} ({original})")
+    means = _meaning(original)
+    return LedgerError(f"{path} {means} ({original})" + (f": {_repair(path)}" if means == _DAMAGED else ""))
+
+
+def _meaning(original: BaseException | None) -> str:
+    return next((means for known, means in _SAYS.items() if known in str(original)), "cannot be used")
+
+
+def _repair(path: Path) -> str:
+    """Say what to do; only the trials of a study have files that say what they are."""
+    if not (path.parent / "study.json").exists():
+        return "restore it from a backup, or begin in another folder"
+    return f"restore it from a backup, or tuner repair {path.parent} tells what the files of trials say into a new one"
 
 
 @functools.cache

@@ -64,6 +64,7 @@ class Outcome:
         gain: By which share of itself it lowered the loss of the ensemble of all trials before it; the driver's word.
         stopped: After how many epochs, rounds or trees the clock stopped each fold; None where it ended by itself.
         inner_values: The deciding metric on the inner rows of each fold but the last, where these are watched.
+        reports: What was reported to the pruner, step and value; only in the sealed result, as the ledger has it.
         memory: Bytes that the process which trained it held at most; 0 where that is not known.
         duplicate_of: The number of the trial of the same parameters, which was not run again.
     """
@@ -80,6 +81,7 @@ class Outcome:
     gain: float = 0.0
     stopped: tuple[int | None, ...] = ()
     inner_values: tuple[float, ...] = ()
+    reports: tuple[tuple[int, float], ...] = ()
     memory: int = 0
     duplicate_of: int | None = None
 
@@ -96,7 +98,8 @@ class Outcome:
     def from_json(data: Mapping[str, Any]) -> Outcome:
         """Rebuild what `to_json` returned."""
         rows = {name: tuple(data.get(name, ())) for name in ("fold_values", "stopped", "inner_values")}
-        return Outcome(**{**data, **rows})
+        reports = tuple((step, value) for step, value in data.get("reports", ()))
+        return Outcome(**{**data, **rows, "reports": reports})
 
 
 def trial_name(family: str, number: int) -> str:
@@ -172,5 +175,5 @@ def sealed(folder: Path) -> Outcome | None:
     """Return the sealed result of an attempt's folder, or None when the attempt did not finish."""
     try:
         return Outcome.from_json(json.loads((folder / _RESULT).read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, TypeError, ValueError):  # not there, or torn by a loss of power
         return None

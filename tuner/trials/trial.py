@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,9 +84,15 @@ def run_trial(
     begin_peak()
     folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
+    reported: dict[int, float] = {}
+
+    def noted(step: int, value: float) -> bool:
+        reported[step] = value
+        return report(step, value)
+
     try:
         with restored_state(family.engines):
-            outcome = _train(job, folder, task, folds=folds, family=family, report=report, log=log)
+            outcome = _train(job, folder, task, folds=folds, family=family, report=noted, log=log)
     except Pruned as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -93,7 +100,7 @@ def run_trial(
     except OutOfTime as error:
         outcome = Outcome("failed", error=str(error), reason="time")
     except (Exception, SystemExit) as error:  # the one place where anything may go wrong and the study must go on
-        if lacks_room(error):
+        if _of_the_disk(error, folder):
             return _not_its_fault(folder, error)
         out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
         text = f"{type(error).__name__}: {str(error).strip()[:500]}"
@@ -101,22 +108,29 @@ def run_trial(
         with suppress(OSError):  # it only tells
             (folder / TRACEBACK).write_text(traceback.format_exc())
     outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
-    outcome = replace(outcome, memory=peak_bytes())
+    outcome = replace(outcome, reports=tuple(reported.items()), memory=peak_bytes())
     if overtaken(folder):
         return outcome
     try:
+        os.listdir(folder)  # one that is gone must not come back
         seal(folder, outcome)
     except OSError as error:
-        if lacks_room(error):
+        if _of_the_disk(error, folder):
             return _not_its_fault(folder, error)
         raise
     unseal(folder)
     return outcome
 
 
+def _of_the_disk(error: BaseException, folder: Path) -> bool:
+    """Return whether the disk is full, or a trial's folder was deleted, moved or made read-only."""
+    return lacks_room(error) or (isinstance(error, OSError) and not os.access(folder, os.W_OK))
+
+
 def _not_its_fault(folder: Path, error: BaseException) -> Outcome:
-    """Return that the disk was full; nothing is sealed, so the trial is run again."""
-    not_its_fault(folder)
+    """Return that the disk failed; nothing is sealed, so the trial is run again."""
+    with suppress(OSError):  # it may be read-only
+        not_its_fault(folder)
     return Outcome("failed", error=str(error), reason="disk")
 
 

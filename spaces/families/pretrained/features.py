@@ -19,7 +19,7 @@ from spaces.engines.keras.stored import open_network
 from spaces.families.pretrained.bases import BaseError, base_file
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config
-from spaces.machine.disk import cache_folder, kept, link_or_copy
+from spaces.machine.disk import cache_folder, can_take, kept, link_or_copy
 from spaces.machine.memory import cached
 from spaces.machine.strange import inside
 from spaces.rows.arrays import Picked, pieces
@@ -158,6 +158,8 @@ def open_base(base: str, preprocessing: str, image: Input) -> None:
     """
     if preprocessing not in _SCALES:
         raise BaseError(f"preprocessing: {unknown_name(preprocessing, list(_SCALES))}")
+    if not can_take(cache_folder()):
+        raise BaseError(f"features of images are kept in {cache_folder()}, which cannot be written: set $TUNER_CACHE")
     try:
         cut_base(Cut(str(base_file(base)), preprocessing, 0, "average"), image)
     except (OSError, TypeError) as error:  # what Keras says of files that hold no model

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spaces.machine.disk import kept, link_or_copy, replaced, write_text
+from spaces.machine.disk import NotWritable, cache_folder, can_take, kept, link_or_copy, replaced, write_text
 
 
 def _half(path: Path) -> None:
@@ -126,3 +126,37 @@ def test_another_file_system_gets_a_copy(tmp_path):
         assert target.read_bytes() == b"weights"
     finally:
         target.unlink()
+
+
+@pytest.mark.parametrize("name", ["TUNER_CACHE", "XDG_CACHE_HOME"])
+def test_a_cache_that_cannot_be_written_says_what_to_set(monkeypatch, tmp_path, name):
+    monkeypatch.delenv("TUNER_CACHE", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(name, str(tmp_path / "file" / "cache"))
+    path = cache_folder() / "features" / "a.npy"
+    with pytest.raises(NotWritable, match=rf"^{path.parent} cannot be written: set \$TUNER_CACHE to a folder that can"):
+        kept(path, Path.touch)
+    with pytest.raises(NotWritable, match=r"cannot be written$"):
+        kept(tmp_path / "file" / "other" / "a.npy", Path.touch)
+    assert not can_take(path.parent)
+    assert can_take(tmp_path / "new" / "one")
+
+
+def test_a_user_without_a_home_is_told_what_to_set():
+    unknown = [
+        "env",
+        "-u",
+        "HOME",
+        "-u",
+        "TUNER_CACHE",
+        "-u",
+        "XDG_CACHE_HOME",
+        "unshare",
+        "--user",
+        "--map-user=54321",
+    ]
+    if subprocess.run([*unknown, "true"], capture_output=True).returncode:
+        pytest.skip("this system has no user namespaces")
+    code = "from spaces.machine.disk import cache_folder; cache_folder()"
+    done = subprocess.run([*unknown, sys.executable, "-c", code], capture_output=True, text=True)
+    assert "NotWritable: this user has no home folder for a cache: set $TUNER_CACHE to a folder" in done.stderr

@@ -21,8 +21,8 @@ LINEAR = FAMILIES["linear"]
 START = [{"mine": {"alpha": alpha}} for alpha in (20.0, 0.5, 30.0, 0.25, 40.0)]
 
 
-@pytest.fixture
-def failing(tmp_path):
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.slow, pytest.mark.cluster])])
+def failing(request, tmp_path):
     """A study whose trials fail, while a file is there, where alpha is above 1; three of its five starts were tried."""
     task = tuner.Task(make_frame(), "label", split={"kind": "holdout"})
     (broken := tmp_path / "broken").touch()
@@ -34,11 +34,13 @@ def failing(tmp_path):
 
     mine = Family("mine", LINEAR.space, build, (SKLEARN,))
     folder = tmp_path / "s"
+    ledger = request.getfixturevalue("database") if request.param == "postgres" else None
 
     def launch(trials, tracking=None):
         return tuner.tune(
-            task, [mine], trials=trials, workers=0, start=START, folder=folder, tracking=tracking, progress=False
-        )
+            task, [mine], trials=trials, workers=0, start=START, folder=folder, tracking=tracking, progress=False,
+            ledger=ledger,
+        )  # fmt: skip
 
     return SimpleNamespace(launch=launch, broken=broken, folder=folder)
 

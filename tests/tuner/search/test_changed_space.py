@@ -46,11 +46,11 @@ def run(ledger, count):
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(store):
     """A ledger of twelve finished trials and one that was cut off."""
-    ledger = run(open_ledger(tmp_path / "l.db", OLD, sampler="optuna.nsgaii"), 12)
+    ledger = run(open_ledger(store("l"), OLD, sampler="optuna.nsgaii"), 12)
     ledger.ask("net")
-    return tmp_path / "l.db"
+    return store("l")
 
 
 @pytest.mark.parametrize("sampler", NAMES)

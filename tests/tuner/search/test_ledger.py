@@ -11,7 +11,7 @@ import pytest
 from spaces import Choice, Float, Int
 from spaces.language.space import defaults, flatten
 from tuner.search.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
-from tuner.search.ledger_file import LedgerError
+from tuner.search.ledger_file import LedgerError, begin_anew, is_whole
 from tuner.search.samplers import SAMPLERS, make_pruner, sampler_maker
 from tuner.trials.outcome import Outcome
 
@@ -128,6 +128,30 @@ def test_a_ledger_that_is_harmed_says_so_in_a_sentence(tmp_path, fault):
     if fault != "gone":
         with pytest.raises(LedgerError, match="is damaged"):
             open_ledger(path, "optuna.random")
+
+
+def test_a_journal_of_the_damaged_file_is_put_aside_with_it(tmp_path):
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database" * 1000)
+    assert not is_whole(path)
+    (tmp_path / "ledger.db-journal").write_bytes(b"of another")
+    assert begin_anew(path) == tmp_path / "ledger.db.damaged-1"
+    assert (tmp_path / "ledger.db.damaged-1-journal").read_bytes() == b"of another"
+    assert not (tmp_path / "ledger.db-journal").exists()
+    assert is_whole(path)
+    path.unlink()
+    assert not is_whole(path)
+    assert begin_anew(path) is None
+
+
+def test_a_ledger_that_another_program_holds_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    open_ledger(tmp_path / "ledger.db", "optuna.random")
+    monkeypatch.setattr("tuner.search.ledger_file._WAITS_SECONDS", 0.1)
+    holder = sqlite3.connect(tmp_path / "ledger.db")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(LedgerError, match="is locked by another program"):
+        is_whole(tmp_path / "ledger.db")
+    holder.close()
 
 
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])

@@ -105,6 +105,20 @@ def test_a_study_keeps_its_ledger_and_two_studies_of_a_database_do_not_meet(task
         run(task, tmp_path / "file", database, trials=2)
 
 
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_study_in_a_database_goes_on_in_a_wider_space_with_more_families(task, tmp_path, database):
+    before = run(task, tmp_path / "s", database, trials=3)
+    wider = {"linear": {"alpha": {"low": 1e-5, "high": 1e5}}, "random_forest": {"n_estimators": 20}}
+    after = run(task, tmp_path / "s", families=wider, trials=6)
+    assert after.ledger.trials("linear")[:3] == before.ledger.trials("linear")
+    assert [len(after.ledger.trials(name)) for name in ("linear", "random_forest")] == [3, 3]
+    assert tuner.load_study(tmp_path / "s").trials == after.trials
+    narrower = {"linear": {"alpha": {"low": 1e-9, "high": 1e-8}}}
+    moved = run(task, tmp_path / "s", families=narrower, trials=4)
+    assert [one.outside is None for one in moved.ledger.trials("linear")] == [False, False, False, True]
+
+
 def test_a_study_that_runs_elsewhere_is_neither_run_nor_thought_to_rest(task, tmp_path, database):
     run(task, tmp_path / "s", database)
     assert not is_running(tmp_path / "s")
