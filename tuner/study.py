@@ -312,7 +312,7 @@ def _must_hold_all(study: Study) -> None:
 def _changed(
     store: Store, name: str, known: Mapping[str, Any], *, space: Space, starts: Sequence[Params]
 ) -> tuple[dict[str, Any], str]:
-    """Tell a family's trials again in a changed space.
+    """Copy a family's trials that are points of its changed space to the ledger's page of that space.
 
     Returns:
         What the study file says of the family, with the starting points that are left and those that are new, and what

@@ -1,4 +1,4 @@
-"""What combiners keep to: fitted, they make one prediction of several, and can be written down.
+"""The contract of combiners: a fitted combiner makes one prediction of several, and can be stored as JSON.
 
 A pool with weights is the plain one, stacks are models of a second level, and some wrap another. A combiner says how
 its outputs become decisions, so that nobody has to ask of which kind it is.

@@ -220,7 +220,7 @@ def _point(q: Matrix, importance: SampleWeight, weights: Weights) -> _Point:
 
 
 def _error_products(predictions: Predictions, target: NDArray[Any], importance: NDArray[np.float64] | None) -> Matrix:
-    """Return C = E'E/N of the members' errors, all that squared error looks at."""
+    """Return C = E'E/N of the members' errors: the squared error of weights w is w'Cw."""
     members, rows, outputs = predictions.shape
     products = np.zeros((members, members))
     for start in range(0, rows, _CHUNK):

@@ -121,7 +121,7 @@ class EachModel:
 
 
 def each_target(build: Callable[[Config, Signature], Any]) -> Callable[[Config, Signature], Any]:
-    """Return a builder that makes one model a target where there are several, of the same configuration."""
+    """Return a builder that, of several targets, trains one model for each, all of the same configuration."""
 
     def built(config: Config, signature: Signature) -> Any:
         if not signature.target.parts:

@@ -121,7 +121,7 @@ class Asked(NamedTuple):
 
 
 class HyperParameters:
-    """What a builder asks, as KerasTuner's `hp`: it answers by given values, and notes what it was asked.
+    """What a builder gets as KerasTuner's `hp`: it answers with given values, and notes which it was asked for.
 
     Attributes:
         values: What was answered, by name; None where a condition does not hold.

@@ -148,7 +148,7 @@ def _of_path(path: Path, missing: Sequence[str], texts: Words, *, said: Collecti
 
 
 def _names_inputs(data: Mapping[Any, Any], schema: Schema | None) -> bool:
-    """Return whether a mapping names inputs: a key is an input's name, and its value has an axis of rows."""
+    """Return whether a mapping is of named inputs: its keys are their names, and its values have an axis of rows."""
     if schema is None:
         return not data or not all(_is_column(value) for value in data.values())
     axes = {column.input: 2 for column in schema.columns if column.tabular}

@@ -146,7 +146,7 @@ def room(cluster: RayCluster) -> int:
 
 @dataclass(frozen=True)
 class NodeFound:
-    """What a node says of itself.
+    """A node of the cluster, as it answers when it is asked.
 
     Attributes:
         host: Its name.

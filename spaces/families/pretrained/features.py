@@ -151,7 +151,7 @@ def base_features(cut: Cut, image: Input) -> BaseFeatures:
 
 
 def open_base(base: str, preprocessing: str, image: Input) -> None:
-    """Open a base and cut it, to know that it can be used, and that there is such a preprocessing.
+    """Open a base and cut it, to check that it can be used with its preprocessing.
 
     Raises:
         ValueError: It cannot.

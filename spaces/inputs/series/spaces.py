@@ -108,7 +108,7 @@ def recurrent_training(signature: Signature, batch_size: Int) -> Space:
 def series_training(branch: str, series: Input, signature: Signature, batch_size: Int, /) -> Space:
     """Return how a branch is trained that reads nothing but series.
 
-    Blocks of convolutions are trained to the end where rows are few, as these spare none to watch.
+    Where rows are few, blocks of convolutions train for all epochs: no rows can be set aside for early stopping.
     """
     if branch == "conv" and signature.target.of_classes:
         stopping = {"stopping": "training_loss", "batch_size": 16} if signature.rows <= _SPARE_NONE else {}
