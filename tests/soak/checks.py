@@ -44,8 +44,7 @@ def check(folder: Path, watcher: Watcher, *, tracking: str, trials: int, said: s
     ]
     wrong += _of_mlflow(study, tracking)
     wrong += [f"{one.name} is left in the folder" for one in folder.iterdir() if one.name not in KNOWN]
-    if "Traceback" in said:
-        wrong.append("a driver said a traceback")
+    wrong += [f"a driver said {word!r}" for word in ("Traceback", "View run") if word in said]
     return wrong + _of_memory(watcher)
 
 

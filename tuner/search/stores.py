@@ -214,7 +214,7 @@ def _told(said: str) -> Iterator[None]:
         yield
     except (psycopg.Error, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        why = " ".join(str(getattr(cause, "orig", None) or cause).split())[:300]
+        why = " ".join(str(getattr(cause, "orig", None) or cause).split())[:300].rstrip(".")
         raise LedgerError(
             f"the ledger {said} cannot be used: {why}. Nothing that ended is lost: the same call again goes on"
         ) from None

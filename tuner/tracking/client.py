@@ -83,8 +83,9 @@ def identity(uri: str) -> tuple[int, int] | None:
 
 
 def quiet_environment() -> None:
-    """Set what MLflow reads from the environment, where the user has not: no telemetry, short waits."""
+    """Set what MLflow reads from the environment, where the user has not: no telemetry, no printing, short waits."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each trial on a server
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
