@@ -25,6 +25,7 @@ from tuner.search.pickled_state import check_states
 from tuner.search.samplers import MakeSampler
 from tuner.search.stores import Store, open_storage, page_name, prefix, secrets_of
 from tuner.search.thinning import ThinnedStorage
+from tuner.search.transaction import one_transaction
 from tuner.seeds import derive_seed
 from tuner.trials.outcome import Outcome, State, trial_name
 
@@ -200,9 +201,10 @@ class Ledger:
         turn = Turn(sum(len(book.trials) for book in self._books.values()), why)
         trial.set_user_attr(TURN, list(turn))
         frozen = book.memory.get_trial(trial.number)
-        stored = self._storage.create_new_trial(book.stored, frozen)
-        book.attributes[trial.number] = dict(frozen.system_attrs)
-        self._store_notes(book, None)
+        with one_transaction(self._storage):
+            stored = self._storage.create_new_trial(book.stored, frozen)
+            book.attributes[trial.number] = dict(frozen.system_attrs)
+            self._store_notes(book, None)
         book.live[trial.number] = _Live(trial, stored, None)
         book.trials.append(Trial(family, trial.number, "running", flatten(book.space, config), None, turn))
         return book.trials[-1], config
@@ -248,10 +250,11 @@ class Ledger:
                     live.trial.set_constraint(FAILED, 1.0)
                 book.study.tell(live.trial, state=TrialState.PRUNED)
         frozen = book.memory.get_trial(number)
-        self._store_notes(book, number)
-        self._store_notes(book, None)
-        self._storage.set_trial_user_attr(live.stored, OUTCOME, json.dumps(outcome.to_json()))
-        self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
+        with one_transaction(self._storage):
+            self._store_notes(book, number)
+            self._store_notes(book, None)
+            self._storage.set_trial_user_attr(live.stored, OUTCOME, json.dumps(outcome.to_json()))
+            self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
         del book.live[number]
         book.trials[number] = replace(book.trials[number], state=outcome.state, outcome=outcome)
         return book.trials[number]
