@@ -55,7 +55,7 @@ def main() -> None:
             key = {"set": name, "tool": tool, "limit": given.seconds}
             if given.again or not any(key.items() <= row.items() for row in kept()):
                 _keep(_in_time(table, key, given.build, given.late))
-    _print(given.tables)
+    _print(given.tables, given.tools)
 
 
 def kept() -> list[dict[str, Any]]:
@@ -177,8 +177,8 @@ def _keep(row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def _print(tables: Sequence[str]) -> None:
-    rows = [row for row in kept() if row["set"] in tables]
+def _print(tables: Sequence[str], tools: Sequence[str]) -> None:
+    rows = [row for row in kept() if row["set"] in tables and row["tool"] in tools]
     rows.sort(key=lambda row: tables.index(row["set"]))
     found = {
         limit: standing([row for row in rows if row["limit"] == limit], LOSSES)
