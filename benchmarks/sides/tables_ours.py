@@ -18,10 +18,11 @@ def predicts(
 ) -> tuple[NDArray[Any], Sequence[str]]:
     """Return predictions of the test rows."""
     metric = "log_loss" if of_classes(train) else "rmse"
-    study = tuner.tune(tuner.Task(train, TARGET, metric=metric), time=seconds, folder=scratch / "study")
+    task = tuner.Task(train, TARGET, metric=metric)
+    study = tuner.tune(task, time=seconds, folder=scratch / "study")
     ensemble = study.ensemble()
     if of_classes(train):
-        return ensemble.predict_proba(test), ensemble.classes
+        return ensemble.predict_proba(test), task.target.classes
     return ensemble.predict(test), ()
 
 
