@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from killing import wait_for, workers_of
 from small import SMALL_XGBOOST, make_frame
 
 import tuner
@@ -158,6 +159,37 @@ def test_a_configuration_that_ends_the_driver_is_settled_by_a_second_death(tmp_p
     assert trial.outcome.reason == "died"
     assert trial.outcome.error == "the process ended 2 times in the middle of this trial"
     assert sealed(tmp_path / "s" / "trials" / trial.name / "2") == trial.outcome
+
+
+HANGS = """
+import sys, time
+sys.path.insert(0, {here!r})
+from small import make_frame
+import tuner
+from spaces import Family
+from spaces.engines.engine import SKLEARN
+
+class Hangs:
+    def __reduce__(self):  # a worker that reads it sleeps
+        return time.sleep, (600,)
+
+hangs = Hangs()
+family = Family("mine", lambda signature: {{}}, lambda config, signature: hangs, (SKLEARN,))
+task = tuner.Task(make_frame(), "label", split={{"kind": "holdout"}})
+tuner.tune(task, [family], trials=1, workers=1, folder=sys.argv[1], tracking=None, progress=False)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.evening
+def test_a_worker_that_hangs_while_it_starts_ends_with_ctrl_c(tmp_path):
+    driver = python(HANGS.format(here=str(HERE)), tmp_path / "s", stderr=subprocess.PIPE)
+    assert wait_for(lambda: workers_of(tmp_path / "s"))
+    time.sleep(1)  # until it reads
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert "Interrupted" in said.decode()
+    assert wait_for(lambda: not workers_of(tmp_path / "s"))
 
 
 @pytest.mark.slow

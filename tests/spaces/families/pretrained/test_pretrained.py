@@ -275,6 +275,30 @@ def test_a_base_that_cannot_be_used_is_refused_before_the_study(base, tmp_path):
         assert not (tmp_path / "study").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.evening
+def test_a_base_that_changed_under_its_path_is_another_one(base, tmp_path):
+    images, kinds = stripes(60)
+    task, mine = tuner.Task(images, kinds, split={"kind": "holdout"}), tmp_path / "mine.keras"
+    mine.write_bytes(base.read_bytes())
+
+    def launch(trials, path):
+        given = {"image_pretrained": {"base": str(path), "head": ["trees"]}}
+        return tuner.tune(task, given, trials=trials, folder=tmp_path / "study", **QUIET)
+
+    launch(1, mine)
+    edges(np.ones((3, 3, 3, 4), np.float32)).save(mine)
+    with pytest.raises(ValueError, match=r"mine.keras, of which image_pretrained is made, has changed"):
+        launch(2, mine)
+    mine.rename(tmp_path / "other.keras")
+    launch(2, tmp_path / "other.keras")
+    edges(np.zeros((3, 3, 3, 4), np.float32)).save(mine)
+    with pytest.raises(ValueError, match=r"mine.keras, .* has changed"):
+        launch(3, mine)
+    mine.write_bytes(base.read_bytes())
+    assert len(launch(3, mine).ledger.trials("image_pretrained")) == 3
+
+
 def test_images_that_no_base_reads_are_refused():
     images, kinds = stripes()
     for given, message in (
