@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from pathlib import Path
 
 import mlflow
@@ -13,7 +12,8 @@ from killing import check_whole
 
 import tuner
 
-GROWTH = 0.15  # of the driver's memory, and of the largest worker's, from the first third to the last
+GROWTH = 0.15  # of the driver's memory, and of the largest worker's, in the last third
+ENOUGH = 100  # sealed trials, to judge memory
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 KNOWN = {
     "data", "driver.log", "leaderboard.csv", "ledger.db", "README.md", "study.json", "tracking.json", "trials",
@@ -63,14 +63,16 @@ def _of_mlflow(study: tuner.Study, tracking: str) -> list[str]:
 
 
 def _of_memory(watcher: Watcher) -> list[str]:
-    """Compare medians of the first third and the last, each of what ran for a while."""
+    """Compare the largest of the last third with the largest before, where enough was done to tell."""
+    if len(watcher.sealed) < ENOUGH:
+        print(f"memory is not judged: {len(watcher.sealed)} trials were sealed, {ENOUGH} are needed")
+        return []
     wrong = []
     third = len(watcher.memory) // 3
     for name, column in (("driver", 2), ("worker", 3)):
-        first, last = (
-            statistics.quantiles([row[column] for row in part], n=10)[-1]
-            for part in (watcher.memory[:third], watcher.memory[-third:])
+        before, after = (
+            max(row[column] for row in part) for part in (watcher.memory[:-third], watcher.memory[-third:])
         )
-        if last > first * (1 + GROWTH):
-            wrong.append(f"the {name}'s memory grew from {first / 2**20:.0f} to {last / 2**20:.0f} MiB")
+        if after > before * (1 + GROWTH):
+            wrong.append(f"the {name}'s memory grew from {before / 2**20:.0f} to {after / 2**20:.0f} MiB")
     return wrong
