@@ -202,7 +202,12 @@ class Launch:
             self._ledger.trials(family)[:before],
             rank=self._plan.families[family].expected_cost,
             weight=self._plan.weights[family],
+            sign=self._study.task.score.sign,
+            baseline=self._baseline(),
         )
+
+    def _baseline(self) -> float | None:
+        return next((trial.value for trial in self._ledger.trials(BASELINE)), None)
 
     def _left(self) -> float:
         """Return the seconds until the study ends."""
@@ -253,8 +258,7 @@ class Launch:
         self._tell(job.family, job.number, outcome, folder=Path(job.folder))
 
     def _tell(self, family: str, number: int, outcome: Outcome, *, folder: Path) -> None:
-        baseline = next((trial.value for trial in self._ledger.trials(BASELINE)), None)
-        outcome = as_told(outcome, baseline, sign=self._study.task.score.sign)
+        outcome = as_told(outcome, self._baseline(), sign=self._study.task.score.sign)
         if outcome.state == "complete":
             outcome = replace(outcome, gain=self._blend.add(folder))
         if family != BASELINE:

@@ -24,6 +24,7 @@ GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 _FIRST_SHARE = 0.1
+_LONGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Past:
         weight: How often its turn comes, relative to the others.
         seconds: What each ended trial took, in the order in which they were asked, without duplicates.
         gained: Whether each of them gained something.
+        losses: The loss of each of them, infinite where it has none.
+        baseline: The loss of the baseline; infinite where that is not known.
         running: How many of its trials run now.
         last_turn: The number of its last turn, or -1.
     """
@@ -43,6 +46,8 @@ class Past:
     weight: float = 1.0
     seconds: tuple[float, ...] = ()
     gained: tuple[bool, ...] = ()
+    losses: tuple[float, ...] = ()
+    baseline: float = math.inf
     running: int = 0
     last_turn: int = -1
 
@@ -56,14 +61,23 @@ class Past:
         """The seconds that a trial takes: the median of the last ones; infinite while none has ended."""
         return float(np.median(self.seconds[-_LAST:])) if self.seconds else math.inf
 
+    @property
+    def best(self) -> float:
+        """The least loss of its trials; infinite while there is none."""
+        return min(self.losses, default=math.inf)
 
-def past_of(trials: Sequence[Trial], *, rank: float, weight: float) -> Past:
+
+def past_of(
+    trials: Sequence[Trial], *, rank: float, weight: float, sign: int = 1, baseline: float | None = None
+) -> Past:
     """Return what is known of a family.
 
     Args:
         trials: All of its trials, by number.
         rank: A rule of thumb for its cost.
         weight: How often its turn comes, relative to the others.
+        sign: What a trial's value is multiplied by to be a loss.
+        baseline: The value of the baseline, if it is known.
     """
     own = [trial for trial in trials if not trial.duplicate]
     ended = [trial.outcome for trial in own if trial.outcome]
@@ -72,6 +86,8 @@ def past_of(trials: Sequence[Trial], *, rank: float, weight: float) -> Past:
         weight,
         tuple(outcome.seconds for outcome in ended),
         tuple(outcome.gain >= GAIN for outcome in ended),
+        tuple(math.inf if outcome.value is None else sign * outcome.value for outcome in ended),
+        math.inf if baseline is None else sign * baseline,
         len(own) - len(ended),
         max((trial.turn.number for trial in trials), default=-1),
     )
@@ -108,7 +124,8 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     if waited > _FLOOR * len(pasts) / fitting[oldest].weight:
         return oldest, f"no turn since {waited - 1} others"
     names = sorted(fitting)
-    cost = {name: cost_for_improvement(fitting[name]) for name in names}
+    best = min(past.best for past in known.values())
+    cost = {name: max(cost_for_improvement(fitting[name]), catching_up(fitting[name], best)) for name in names}
     chances = np.array([fitting[name].weight / max(cost[name], 1e-3) for name in names])
     drawn = np.random.default_rng(derive_seed(seed, "turn", number)).choice(len(names), p=chances / chances.sum())
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
@@ -133,6 +150,29 @@ def cost_for_improvement(past: Past) -> float:
     at = [0.0, 0.0, *(float(spent[i + 1]) for i, gained in enumerate(past.gained) if gained)]
     total = float(spent[-1]) + past.running * past.cost
     return max(total - at[-1], at[-1] - at[-2], past.cost)
+
+
+def catching_up(past: Past, best: float) -> float:
+    """Return the seconds in which a family that is behind may be expected to be as good as the best.
+
+    It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021),
+    at first since the baseline. Of a family whose last trial gained for the ensemble, nothing more is asked.
+
+    Args:
+        past: What is known of the family.
+        best: The least loss of all families.
+    """
+    if not past.losses or past.gained[-1] or not past.best > best:
+        return 0.0
+    spent = np.cumsum(past.seconds)
+    bests = [(0.0, past.baseline)]
+    for at, loss in zip(spent, past.losses, strict=True):
+        if loss < bests[-1][1]:
+            bests.append((float(at), loss))
+    if len(bests) < 2 or not math.isfinite(bests[-2][1]):
+        return _LONGEST if len(bests) < 2 else 0.0
+    since, worse = bests[-2]
+    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / (worse - past.best))
 
 
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:

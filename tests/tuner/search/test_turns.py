@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tuner.search.turns import Past, by_seconds, by_trials, cost_for_improvement, seconds_for_trial
+from tuner.search.turns import Past, by_seconds, by_trials, catching_up, cost_for_improvement, seconds_for_trial
 
 
 def past(*seconds, gained=(), rank=1.0, **others):
@@ -45,6 +45,26 @@ def test_cost_for_improvement(seconds, gained, expected):
 
 def test_a_running_trial_counts_as_one_without_gain():
     assert cost_for_improvement(past(4.0, gained=(True,), running=2)) == 8.0
+
+
+def test_a_family_that_is_behind_must_catch_up():
+    """Ten seconds took it from the baseline's 9 to 4, 13 from 6 to 4; to 1 it takes twice 3 at that speed."""
+    once = past(10.0, losses=(4.0,), baseline=9.0)
+    assert catching_up(once, 1.0) == 2 * 3 * 10 / 5
+    twice = past(5.0, 4.0, 6.0, 3.0, gained=(True, False, True, False), losses=(6.0, 7.0, 4.0, 5.0), baseline=9.0)
+    assert catching_up(twice, 1.0) == 2 * 3 * 13 / 2
+
+
+def test_the_best_family_and_one_that_gains_for_the_ensemble_have_nothing_to_catch_up():
+    assert catching_up(past(10.0, losses=(4.0,), baseline=9.0), 4.0) == 0.0
+    assert catching_up(past(10.0, gained=(True,), losses=(4.0,), baseline=9.0), 1.0) == 0.0
+    assert catching_up(past(10.0, losses=(9.5,), baseline=9.0), 1.0) == 1e6
+
+
+def test_a_cheap_family_that_is_far_behind_leaves_the_turns_to_a_dear_one():
+    far = past(*[1.0] * 16, gained=(True, *[False] * 15), losses=(100.0,) * 16, baseline=180.0, last_turn=10**6)
+    good = past(9.0, gained=(True,), losses=(40.0,), baseline=180.0, last_turn=10**6)
+    assert share_of("good", {"far": far, "good": good}) == pytest.approx((1 / 9) / (1 / 9 + 1 / 24), abs=0.05)
 
 
 def share_of(name, pasts, turns=400):
