@@ -58,7 +58,12 @@ def _section(name: str) -> str:
 
 def _metrics() -> str:
     rows = [
-        [f"`{name}`", "higher" if metric.greater_is_better else "lower", metric.needs, ", ".join(metric.kinds)]
+        [
+            f"`{name}`",
+            "higher" if metric.greater_is_better else "lower",
+            f"{metric.needs}, within a group" if metric.by_group else metric.needs,
+            ", ".join(metric.kinds),
+        ]
         for name, metric in METRICS.items()
     ]
     return _table(["metric", "better", "reads", "targets"], rows)

@@ -34,6 +34,8 @@ class Loss:
         of_labels: Whether it looks only at which class has the largest probability.
         by_row: `(target, predictions) -> (rows,)`, where it ranks predictions as the mean of these over rows does.
         targets: Where it is of several targets, some of them classes, how many (see `ensembles.combiners.each_target`).
+        by_group: Whether it is of rows in groups. The target then has two columns, `(rows, 2)`, the second of which is
+            the group of each row.
     """
 
     name: str
@@ -42,12 +44,52 @@ class Loss:
     of_labels: bool = False
     by_row: Callable[..., NDArray[np.float64]] | None = None
     targets: int = 0
+    by_group: bool = False
+
+    @property
+    def columns(self) -> int:
+        """How many columns the target has, where they are not those of the predictions; else 0."""
+        return 2 if self.by_group else self.targets
 
     def __call__(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         """Return the loss."""
         if sample_weight is None:
             return self.function(target, predictions)
         return self.function(target, predictions, sample_weight)
+
+
+def drawn(target: NDArray[Any], rows: NDArray[np.int64], loss: Loss) -> NDArray[Any]:
+    """Return the target of rows some of which are drawn more than once, as a loss is to see it.
+
+    Of a loss by group, each draw of a row is of another copy of its group.
+
+    Args:
+        target: `(rows,)`, or `(rows, columns)`.
+        rows: Positions.
+        loss: The loss.
+    """
+    if not loss.by_group:
+        return target[rows]
+    return np.column_stack([target[rows, 0], copies(target[rows, 1], rows)])
+
+
+def copies(groups: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return groups of rows some of which are drawn more than once: the second draw of a row is of a second copy.
+
+    Args:
+        groups: The group of each row drawn, `(draws,)`.
+        rows: Positions of the rows, `(draws,)`.
+
+    >>> copies(np.array([7, 7, 9, 7, 7]), np.array([0, 1, 2, 0, 1])).tolist()
+    [0, 0, 2, 1, 1]
+    """
+    order = np.argsort(rows, kind="stable")
+    first = np.append(True, np.diff(rows[order]) != 0)
+    draw = np.empty(len(rows), dtype=np.int64)
+    draw[order] = np.arange(len(rows)) - np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))
+    _, of = np.unique(groups, return_inverse=True)
+    found: NDArray[np.int64] = np.unique(of * (draw.max(initial=0) + 1) + draw, return_inverse=True)[1]
+    return found
 
 
 def per_output(values: NDArray[Any]) -> NDArray[Any]:

@@ -62,7 +62,7 @@ class Method:
         Raises:
             ValueError: The solver cannot minimise this loss, or the predictions cannot be combined.
         """
-        check_predictions(predictions, target, targets=loss.targets)
+        check_predictions(predictions, target, targets=loss.columns)
         return self.solver(predictions, target, loss, sample_weight=sample_weight)
 
     def fit(

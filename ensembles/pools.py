@@ -77,7 +77,8 @@ def check_predictions(predictions: Predictions, target: NDArray[Any], *, targets
     Args:
         predictions: `(members, rows, outputs)`.
         target: `(rows,)`, class indices or values, or `(rows, outputs)`.
-        targets: Of several targets, some of them classes, how many: the target then has a column for each.
+        targets: How many columns the target has where they are not those of the predictions: one for each of several
+            targets, some of them classes, or one beside a column of groups.
 
     Raises:
         ValueError: They are of another shape, of other rows than the target, or not finite; the message says which.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Select
-from ensembles.losses import Loss, SampleWeight, Undefined
+from ensembles.losses import Loss, SampleWeight, Undefined, drawn
 from ensembles.pools import Predictions
 from spaces.rows.arrays import Index
 
@@ -74,10 +74,11 @@ class Reselected:
         """Return the same, of a loss that is no mean over rows; of members that are far behind, infinity."""
         losses = np.full((len(self.predictions), len(self.parts)), np.inf)
         for p, (fit, _) in enumerate(self.parts):
-            drawn = np.repeat(fit, counts[fit])
-            counted = None if self.sample_weight is None else self.sample_weight[drawn]
+            at = np.repeat(fit, counts[fit])
+            target = drawn(self.target, at, self.loss)
+            counted = None if self.sample_weight is None else self.sample_weight[at]
             for i in self._tried:
-                losses[i, p] = self.loss(self.target[drawn], self.predictions[i, drawn], counted)
+                losses[i, p] = self.loss(target, self.predictions[i, at], counted)
         return losses
 
     @cached_property

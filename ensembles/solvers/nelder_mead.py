@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from ensembles.losses import Loss, SampleWeight
+from ensembles.losses import Loss, SampleWeight, drawn
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -78,22 +78,32 @@ def _objective(
 ) -> Callable[[Weights], float]:
     """Return what the simplex minimises: the loss, or where that moves in steps its mean over resamples of the rows."""
     everything = np.arange(len(target))
-    samples = [everything] if loss.convex else [everything, *_resamples(target)]
+    samples = [everything] if loss.convex else [everything, *_resamples(target, by_group=loss.by_group)]
+    targets = [drawn(target, at, loss) for at in samples]
 
     def value(weights: Weights) -> float:
         blended = blend(predictions, weights)
         return float(
             np.mean(
-                [loss(target[at], blended[at], None if sample_weight is None else sample_weight[at]) for at in samples]
+                [
+                    loss(true, blended[at], None if sample_weight is None else sample_weight[at])
+                    for true, at in zip(targets, samples, strict=True)
+                ]
             )
         )
 
     return value
 
 
-def _resamples(target: NDArray[Any]) -> list[NDArray[np.int64]]:
-    """Draw rows with replacement, within each class, as metrics of ranks need every one."""
+def _resamples(target: NDArray[Any], *, by_group: bool) -> list[NDArray[np.int64]]:
+    """Draw rows with replacement, within each class, as metrics of ranks need every one; or whole groups."""
     rng = np.random.default_rng(0)
+    if by_group:
+        of = np.unique(target[:, 1], return_inverse=True)[1]
+        groups = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
+        return [
+            np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(_RESAMPLES)
+        ]
     classes = target if target.ndim == 1 and target.dtype.kind in "iu" else np.zeros(len(target), dtype=np.int64)
     of_class = [np.flatnonzero(classes == k) for k in np.unique(classes)]
     return [np.concatenate([rng.choice(rows, len(rows)) for rows in of_class]) for _ in range(_RESAMPLES)]

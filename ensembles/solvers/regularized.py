@@ -47,7 +47,7 @@ def regularized(
         return None if sample_weight is None else sample_weight[at]
 
     sizes = [size for size in SIZES if size < members] + [members]
-    folds = _dealt(target, min(_FOLDS, rows), np.random.default_rng(seed))
+    folds = _dealt(target, min(_FOLDS, rows), np.random.default_rng(seed), by_group=loss.by_group)
     losses = np.zeros((len(sizes), len(PULLS)))
     for k in range(folds.max() + 1 if members > 1 and rows > 1 else 0):
         fit, judge = folds != k, folds == k
@@ -68,8 +68,12 @@ def regularized(
     return weights
 
 
-def _dealt(target: NDArray[Any], parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the part of each row, drawn; rows of rare classes are spread over the parts."""
+def _dealt(target: NDArray[Any], parts: int, rng: np.random.Generator, *, by_group: bool) -> NDArray[np.int64]:
+    """Return the part of each row, drawn; groups stay whole, rows of rare classes are spread over the parts."""
+    if by_group:
+        names, of = np.unique(target[:, 1], return_inverse=True)
+        dealt: NDArray[np.int64] = rng.permutation(len(names))[of] % parts
+        return dealt
     places: NDArray[np.int64] = rng.permutation(len(target))
     if target.ndim == 1 and target.dtype.kind in "iu":
         counts = np.unique(target, return_counts=True)[1]

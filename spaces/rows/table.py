@@ -67,16 +67,19 @@ class Rows:
         target: float64 values, or int64 indices of the sorted classes.
         weight: float64 `(rows,)`, above zero: how much each row counts, as if it were there so often; None where all
             count alike.
+        group: int64 `(rows,)`, of which group each row is, such as a query; None where there are no groups.
     """
 
     table: Table
     target: NDArray[Any]
     weight: NDArray[np.float64] | None = None
+    group: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
     def take(self, rows: NDArray[np.int64] | slice, key: str | None = None) -> Rows:
-        """Return some of the rows, with their weights."""
+        """Return some of the rows, with their weights and groups."""
         weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.table.take(rows, key), self.target[rows], weight)
+        group = None if self.group is None else self.group[rows]
+        return Rows(self.table.take(rows, key), self.target[rows], weight, group)

@@ -46,7 +46,7 @@ def _study_file(table: Path, target: str, task: Task, *, families: list[str], be
     """Return a study file that says what was understood, and how to say that it is otherwise."""
     from tuner.scoring.metrics import METRICS
 
-    others = [name for name, metric in METRICS.items() if task.target.kind in metric.kinds]
+    others = [name for name, metric in METRICS.items() if task.target.kind in metric.kinds and not metric.by_group]
     name = "".join(letter if letter.isalnum() else "-" for letter in table.name.split(".")[0]).strip("-") or "study"
     train = table.resolve().relative_to(beside.resolve()) if table.resolve().is_relative_to(beside.resolve()) else table
     columns = "".join(f"#   {column.kind:<9} {column.name}\n" for column in task.schema.columns)

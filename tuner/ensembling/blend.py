@@ -66,23 +66,31 @@ class Blend:
         with np.load(folder / "held_out.npz") as stored:
             predictions, rows, folds = stored["predictions"], stored["rows"], stored["folds"]
         kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
-        predictions, target, folds = predictions[kept], self._task.rows.target[rows[kept]], folds[kept]
+        predictions, rows, folds = predictions[kept], rows[kept], folds[kept]
         if self._held is None:
-            self._held, self._loss = predictions, self._loss_of(target, predictions, folds)
+            self._held, self._loss = predictions, self._loss_of(rows, predictions, folds)
             return 0.0
         mixed = [(1 - weight) * self._held + weight * predictions for weight in self._weights]
-        losses = [self._loss_of(target, one, folds) for one in mixed]
+        losses = [self._loss_of(rows, one, folds) for one in mixed]
         best, before = int(np.argmin(losses)), self._loss
         if not losses[best] < before:
             return 0.0
         self._held, self._loss = mixed[best], losses[best]
         return min(1.0, (before - losses[best]) / abs(before)) if np.isfinite(before) and before else 1.0
 
-    def _loss_of(self, target: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
+    def _loss_of(self, rows: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
         """Return the mean loss of the folds that are scored; infinite where it is undefined."""
         each = [folds == k for k in self._scored]
+        target, group, score = self._task.rows.target, self._task.rows.group, self._task.score
         try:
-            found = float(np.mean([self._task.score.loss(target[of], predictions[of]) for of in each]))
+            found = float(
+                np.mean(
+                    [
+                        score.loss(target[rows[of]], predictions[of], group=None if group is None else group[rows[of]])
+                        for of in each
+                    ]
+                )
+            )
         except Undefined:
             return float("inf")
         return found if np.isfinite(found) else float("inf")

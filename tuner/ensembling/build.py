@@ -26,6 +26,7 @@ from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
 from tuner.trials.guests import restored_mlflow
+from tuner.trials.scored_folds import scored_groups
 
 if TYPE_CHECKING:
     from tuner.ensembling.joint import JointTrial
@@ -171,7 +172,7 @@ def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chos
     """Fit the chosen method to all held-out rows, and gather its scores."""
     task, fitted = study.task, choice.fitted
     combiner = choice.candidate.fit(
-        held.predictions, held.target, held.loss, sample_weight=held.weight, features=held.features
+        held.predictions, held.truth, held.loss, sample_weight=held.weight, features=held.features
     )
     combiner = combiner.pruned(_SMALLEST_WEIGHT)
     sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
@@ -199,6 +200,9 @@ def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chos
         scores["difference"]["doubt"] = doubt
     if len(held.cross_fitted_folds) < len(task.folds):
         scores["ensemble"]["folds"] = f"{len(held.cross_fitted_folds)} of {len(task.folds)} folds scored"
+    counted, groups = scored_groups(task)
+    if counted < groups:
+        scores["ensemble"]["groups"] = f"{counted} of {groups} groups scored"
     order = np.argsort(-combiner.weights, kind="stable")
     order = order[combiner.weights[order] > 0]
     members = tuple(replace(held.members[i], weight=float(combiner.weights[i])) for i in order)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from tuner.archive.report import leaderboard
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.costs import megabytes, milliseconds
 from tuner.ensembling.looks import count_look, hold_the_test_rows, single_ensemble
-from tuner.scoring.score import scored
+from tuner.scoring.metrics import check_ranks
+from tuner.scoring.score import scored_rows
 from tuner.search.ledger import Trial
 from tuner.task.labelled import check_weights, labelled_rows
 from tuner.task.reading import DataError
@@ -54,13 +56,14 @@ def read_rows(study: Archive, rows: Any, y: Any = None, *, sample_weight: Any = 
     named = sample_weight if isinstance(sample_weight, str) else None
     given = rows if y is None else (rows, _in_order(y, [part.name for part in task.target.each]))
     check_alignment(rows, y)
-    found = labelled_rows(given, task.schema, task.target, sample_weight=named, of=_OF)
+    found = labelled_rows(given, task.schema, task.target, sample_weight=named, group=task.group, of=_OF)
+    check_ranks(task.scores, found, f"{_OF}: ")
     if sample_weight is not None and named is None:
         weight = pd.Series(np.asarray(sample_weight))
         if len(weight) != len(found):
             raise DataError(f"sample_weight: {len(found)} numbers are needed, one a row, got {len(weight)}")
         check_weights(weight, "sample_weight")
-        found = Rows(found.table, found.target, weight.to_numpy(np.float64))
+        found = replace(found, weight=weight.to_numpy(np.float64))
     if hold_the_test_rows(task, found):
         looks = count_look(study.folder, "rows of a user's")
         logging.getLogger("tuner").warning("the test rows are among these rows: look %d at them is counted", looks)
@@ -107,5 +110,5 @@ def _evaluated(study: Archive, trial: Trial, rows: Rows) -> dict[str, float]:
 
 def _metrics(study: Archive, ensemble: Ensemble, rows: Rows, *, outputs: NDArray[np.float64]) -> dict[str, float]:
     scores, decided = study.task.scores, ensemble.decisions(outputs)
-    found = scored(scores, rows.target, outputs, decisions=decided, sample_weight=rows.weight)
+    found = scored_rows(scores, rows, outputs, decisions=decided)
     return {score.name: found.get(score.name, math.nan) for score in scores}

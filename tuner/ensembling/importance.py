@@ -48,7 +48,7 @@ def column_importances(study: Archive, ensemble: Ensemble, seconds: float) -> di
         if time.monotonic() > end:
             break
         rng = np.random.default_rng([task.seed, k])
-        chosen = np.sort(rng.choice(held_out, min(_ROWS, len(held_out)), replace=False))
+        chosen = _some(held_out, task.rows.group, rng)
         rows = task.rows.take(chosen)
         together = Together([load_fitted(one[k]) for one in folders])
         known = _loss(task.score, combine, _combined(combine, together, rows.table), rows=rows)
@@ -72,7 +72,7 @@ def permutation_importance(study: Archive, ensemble: Ensemble, rows: Rows, *, re
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     task = study.task
     try:
-        check_defined(task, rows.target)
+        check_defined(task, rows)
     except Undefined as error:
         raise StudyError(f"{task.score.name} is undefined on these rows: {error}") from error
 
@@ -90,6 +90,16 @@ def permutation_importance(study: Archive, ensemble: Ensemble, rows: Rows, *, re
     return found.sort_values("importance", ascending=False, ignore_index=True)
 
 
+def _some(held_out: NDArray[np.int64], group: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return some rows, sorted; of rows in groups whole ones, the first of which may be larger."""
+    if group is None or len(held_out) <= _ROWS:
+        return np.sort(rng.choice(held_out, min(_ROWS, len(held_out)), replace=False))
+    names, of, counts = np.unique(group[held_out], return_inverse=True, return_counts=True)
+    order = rng.permutation(len(names))
+    kept = order[: max(1, int(np.searchsorted(np.cumsum(counts[order]), _ROWS, side="right")))]
+    return np.sort(held_out[np.isin(of, kept)])
+
+
 def _usable(schema: Schema) -> list[str]:
     return [column.name for column in schema.columns if column.kind != "sequence"]
 
@@ -100,7 +110,7 @@ def _combined(combine: Combiner, together: Together, table: Table) -> NDArray[np
 
 def _loss(score: Score, combine: Combiner, outputs: NDArray[np.float64], *, rows: Rows) -> float:
     decided = combine.decide(outputs) if score.metric.needs == "label" else outputs
-    return score.loss(rows.target, decided, rows.weight)
+    return score.sign * score.of(rows, decided)
 
 
 def _shuffled(table: Table, schema: Schema, rng: np.random.Generator) -> Iterator[tuple[str, Table]]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
+from ensembles.losses import copies
 from spaces.machine.disk import alone, write_text
 from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
 from tuner.scoring.constant import constant_prediction
-from tuner.scoring.score import Undefined, scored
+from tuner.scoring.score import Undefined, scored_rows
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
 from tuner.trials.scored_folds import absent_classes
@@ -63,7 +64,7 @@ class Tested:
         """
         task = self.study.task
         assert task.test is not None
-        target, weight = task.test.target, task.test.weight
+        target, weight, group = task.test.target, task.test.weight, task.test.group
         blocks = task.test_drawn_together
         few = len(target) < FEWEST_ROWS or (blocks is not None and len(np.unique(blocks)) < FEWEST_BLOCKS)
         gain, error = paired_difference(
@@ -71,7 +72,10 @@ class Tested:
             self.outputs[other],
             self.outputs[one],
             score=lambda rows, outputs: task.score.loss(
-                target[rows], outputs, None if weight is None else weight[rows]
+                target[rows],
+                outputs,
+                None if weight is None else weight[rows],
+                group=None if group is None else copies(group[rows], rows),
             ),
             groups=blocks,
             strata=target if task.target.of_classes else None,
@@ -97,7 +101,7 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
     if task.test is None:
         raise StudyError("the task has no test rows: give Task(..., test=...) a share, a data frame or a path")
     try:
-        check_defined(task, task.test.target)
+        check_defined(task, task.test)
     except Undefined as error:
         raise StudyError(
             f"{task.score.name} is undefined on the test rows: {error}. They were not read, and no look was counted"
@@ -108,22 +112,20 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         predicted = ensemble.outputs(task.test.table)
         decided = ensemble.decisions(predicted)
         outputs[name] = decided if task.score.metric.needs == "label" else predicted
-        scores[name] = scored(
-            task.scores, task.test.target, predicted, decisions=decided, sample_weight=task.test.weight
-        )
+        scores[name] = scored_rows(task.scores, task.test, predicted, decisions=decided)
     return Tested(study, outputs, scores)
 
 
-def check_defined(task: Task, target: NDArray[Any]) -> None:
+def check_defined(task: Task, rows: Rows) -> None:
     """Refuse rows on which the deciding metric is undefined.
 
     Raises:
         Undefined: It is so; the message says why.
     """
     try:
-        task.score(target, constant_prediction(task.target, task.rows.target, len(target)))
+        task.score.of(rows, constant_prediction(task.target, task.rows.target, len(rows)))
     except Undefined as error:
-        if not (absent := absent_classes(task.target, target)):
+        if not (absent := absent_classes(task.target, rows.target)):
             raise
         raise Undefined(f"class {', '.join(absent)} does not occur in them") from error
 

@@ -16,7 +16,7 @@ from ensembles.choosing.gate import Chosen, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import TargetLoss, sum_of_losses
 from ensembles.ensemble import Member
-from ensembles.losses import LOSSES, Loss, Undefined, squares, surprise
+from ensembles.losses import LOSSES, Loss, Undefined, copies, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
@@ -71,6 +71,7 @@ class HeldOut:
         strata: The fold and class of each row, of a single target of classes: a resample needs all of them.
         weight: How much each row counts, where rows have weights.
         scored: The folds that the deciding metric can score.
+        group: The group of each row, for metrics by group.
         compared: The trials that the comparator is chosen among, where they are others than the members.
     """
 
@@ -89,7 +90,15 @@ class HeldOut:
     strata: NDArray[Any] | None = None
     scored: tuple[int, ...] = ()
     weight: NDArray[np.float64] | None = None
+    group: NDArray[np.int64] | None = None
     compared: tuple[str, ...] = ()
+
+    @property
+    def truth(self) -> NDArray[Any]:
+        """What the loss is given as the target: beside it the groups, where the deciding metric is by group."""
+        if self.group is None or not self.loss.by_group:
+            return self.target
+        return np.column_stack([self.target, self.group])
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -109,9 +118,7 @@ class HeldOut:
         """The folds whose cross-fitted rows the deciding metric can score: in time order not the first ones."""
         rows = np.concatenate([scored for _, scored in self.parts])
         within = [(k, rows[self.folds[rows] == k]) for k in self.scored]
-        return tuple(
-            k for k, of in within if len(of) and _is_defined(self.score.loss, self.target[of], self.predictions[0, of])
-        )
+        return tuple(k for k, of in within if len(of) and _is_defined(self._score_of, of, self.predictions[0, of]))
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
         """Return the mean loss of cross-fitted rows over the folds that are scored, as a trial's own value is.
@@ -149,6 +156,7 @@ class HeldOut:
                     outputs[of],
                     decisions=decided[of],
                     sample_weight=self.weights_of(rows[of]),
+                    group=self._group_of(rows[of]),
                 )
                 for of in each
             ]
@@ -169,9 +177,15 @@ class HeldOut:
         there = [of for of in each if of.any()]  # a resample may hold no row of some fold
         if not there:
             raise Undefined("no row of a fold that is scored was drawn")
-        return float(
-            np.mean([self.score.loss(self.target[rows[of]], outputs[of], self.weights_of(rows[of])) for of in there])
-        )
+        return float(np.mean([self._score_of(rows[of], outputs[of]) for of in there]))
+
+    def _score_of(self, rows: Index, outputs: NDArray[Any]) -> float:
+        group = self._group_of(rows) if self.score.metric.by_group else None
+        return self.score.loss(self.target[rows], outputs, self.weights_of(rows), group=group)
+
+    def _group_of(self, rows: Index) -> NDArray[np.int64] | None:
+        """Return the groups of some rows; of a row that is drawn again, a second copy of its group."""
+        return None if self.group is None else copies(self.group[rows], rows)
 
     def weights_of(self, rows: Index) -> NDArray[np.float64] | None:
         """Return how much some rows count, where rows have weights."""
@@ -182,7 +196,7 @@ class HeldOut:
         return choose(
             candidates,
             self.predictions,
-            self.target,
+            self.truth,
             loss=self.loss,
             parts=self.parts,
             score=self.by_fold,
@@ -199,7 +213,7 @@ class HeldOut:
         return cross_fit(
             candidate,
             self.predictions,
-            self.target,
+            self.truth,
             loss=self.loss,
             parts=self.parts,
             sample_weight=self.weight,
@@ -230,7 +244,7 @@ class HeldOut:
         costs = np.array([cost(member) for member in self.members])
         try:
             chosen = affordable(
-                self.predictions, self.target, self.loss, costs=costs, budget=limit, sample_weight=self.weight
+                self.predictions, self.truth, self.loss, costs=costs, budget=limit, sample_weight=self.weight
             )
         except ValueError as error:
             raise ValueError(f"{error} {unit}") from error
@@ -289,30 +303,30 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     groups = None if task.groups is None else task.groups[rows]
     classes = target if task.target.of_classes else None
     cut = crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups, classes=classes)
-    parts = [(fit, of) for fit, of in cut if _is_defined(loss, target[fit], predictions[0, fit])]
     strata = None if classes is None else folds * len(task.target.classes) + classes
     drawn = None if (together := task.drawn_together) is None else together[rows]
     features = task.rows.table.take(rows).joined()
-    members = [member_of(study, trial, 0.0) for trial in trials]
-    row = task.rows.table.take(rows[:1])
     held = HeldOut(
-        members,
+        [member_of(study, trial, 0.0) for trial in trials],
         predictions,
         target,
         features,
         folds,
         loss,
         score,
-        parts,
-        row,
+        list(cut),
+        task.rows.table.take(rows[:1]),
         task.seed,
         targets,
         drawn,
         strata,
         scored_folds(task),
         None if task.rows.weight is None else task.rows.weight[rows],
+        None if task.rows.group is None else task.rows.group[rows],
     )
-    if not parts or not held.cross_fitted_folds:
+    truth = held.truth
+    held = replace(held, parts=[of for of in held.parts if _is_defined(loss, truth[of[0]], predictions[0, of[0]])])
+    if not held.parts or not held.cross_fitted_folds:
         raise StudyError(
             "no ensemble can be scored: weights are judged on other rows than those that fitted them, and there "
             f"{score.name} is undefined, as classes are too rare. Use fewer folds, or a metric defined for any rows"
@@ -320,9 +334,9 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     return held
 
 
-def _is_defined(loss: Callable[..., float], target: NDArray[Any], predictions: NDArray[Any]) -> bool:
+def _is_defined(loss: Callable[..., float], rows: NDArray[Any], predictions: NDArray[Any]) -> bool:
     try:
-        loss(target, predictions)
+        loss(rows, predictions)
     except Undefined:
         return False
     return True
@@ -340,6 +354,8 @@ def loss_of_task(task: Task) -> Loss:
 
 def _loss(score: Score) -> Loss:
     """Return the loss that weights are fitted to; scores that are reported are the metric's own."""
+    if score.metric.by_group:
+        return Loss(score.name, lambda truth, said: score.loss(truth[:, 0], said, group=truth[:, 1]), by_group=True)
     by_row = _BY_ROW.get(score.name)
     own = Loss(score.name, score.loss, of_labels=score.metric.needs == "label", by_row=by_row)
     return LOSSES.get(score.name) or own

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from ensembles.losses import SampleWeight
 from spaces.language.complaints import unknown_name
+from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, TargetKind, TrainingLoss
+from tuner.scoring.ranking import OfGroups, average_precision, ndcg, of_a_group, reciprocal_rank
 from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
 
 
@@ -65,6 +67,33 @@ def loss_of(metric: Metric, kind: TargetKind) -> TrainingLoss:
     return metric.loss or ("squared_error" if kind == "regression" else "log_loss")
 
 
+def check_ranks(scores: Sequence[Score], rows: Rows, of: str = "") -> None:
+    """Refuse metrics by group where rows have no groups, or their values are no relevance.
+
+    Args:
+        scores: The scores.
+        rows: The rows.
+        of: What the rows are, as complaints begin.
+
+    Raises:
+        ValueError: It is so.
+    """
+    for score in scores:
+        if any(metric.by_group for metric in score.metrics):
+            if score.parts:
+                raise ValueError(f"metric {score.name!r} ranks rows by one target, and the task has several")
+            if rows.group is None:
+                raise ValueError(
+                    f"{of}metric {score.name!r} ranks rows within groups, such as the documents of a query: name the "
+                    "column that says of which each row is, Task(..., group='query')"
+                )
+            if rows.target.min() < 0:
+                raise ValueError(
+                    f"{of}metric {score.name!r} needs relevance, zero or more, and the target goes down to "
+                    f"{rows.target.min():g}"
+                )
+
+
 def check_weighable(scores: Sequence[Score]) -> None:
     """Refuse metrics that cannot count rows by weights.
 
@@ -72,6 +101,11 @@ def check_weighable(scores: Sequence[Score]) -> None:
         ValueError: The function of one takes no `sample_weight`.
     """
     for metric in (metric for score in scores for metric in score.metrics):
+        if metric.by_group:
+            raise ValueError(
+                f"metric {metric.name!r} is a mean over groups, of which each counts alike: leave sample_weight out of "
+                "the task, or choose a metric of rows"
+            )
         taken = signature(metric.function).parameters
         if "sample_weight" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
             raise ValueError(
@@ -250,6 +284,10 @@ def _known(name: str, function: Callable[..., float], greater: bool, *, needs: N
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
+def _ranks(name: str, of_groups: OfGroups) -> Metric:
+    return Metric(name, of_a_group(of_groups), True, "value", by_group=True, of_groups=of_groups)
+
+
 def _mean(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return the mean of what models without a target say of rows."""
     return float(np.average(y_pred, weights=sample_weight))
@@ -278,6 +316,9 @@ METRICS: dict[str, Metric] = {
         _known("mape", _sklearn("mean_absolute_percentage_error"), False, needs="value", loss="absolute_error"),
         _known("r2", _r2, True, needs="value"),
         _known("pearson", _pearson, True, needs="value"),
+        _ranks("ndcg", ndcg),
+        _ranks("map", average_precision),
+        _ranks("mrr", reciprocal_rank),
         _known(UNLABELLED, _mean, False, needs="value", loss="reconstruction", kinds=(ITSELF,)),
         _known("negative_elbo", _mean, False, needs="value", loss="elbo", kinds=(ITSELF,)),
         _known("two_sample", _mean, False, needs="value", loss="two_sample", kinds=(ITSELF,)),

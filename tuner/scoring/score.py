@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.losses import Undefined as Undefined
+from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, TargetKind, TrainingLoss, column_of
+from tuner.scoring.ranking import OfGroups, for_each
 
 Needs = Literal["probability", "label", "value"]
 CLASSES: tuple[TargetKind, ...] = ("binary", "multiclass")
 VALUES: tuple[TargetKind, ...] = ("regression",)
+RANKED: tuple[TargetKind, ...] = ("regression", "binary")
 SEVERAL: tuple[TargetKind, ...] = ("several",)
 _LOSSES: dict[TargetKind, tuple[TrainingLoss, ...]] = {
     "regression": ("squared_error", "absolute_error"),
@@ -45,6 +48,12 @@ class Metric:
         loss: What models should minimise for it; told from the kind when left out.
         weighs_classes: Whether a row of a rare class counts for more, so that models may be trained with class weights.
         takes_codes: The function gets class indices in place of labels, and every column of the probabilities.
+        by_group: Rows are ranked within groups, such as the documents of a query (`Task(..., group="query")`). The
+            function is called for each group, and the metric is the mean over the groups; one of which it says nothing
+            is left out. `y_true` holds relevance, which is 1 for the second of two classes, and `y_pred` floats
+            `(rows,)` to rank by; so it needs `"value"`, and fits numbers and two classes when `kinds` is left out.
+        of_groups: The same for all groups at once, which is quicker: `(y_true, y_pred, group) -> (groups,)`, sorted by
+            `group`, int64 `(rows,)`; NaN for a group of which it says nothing. Made of the function when left out.
 
     >>> Metric("half", lambda y_true, y_pred: 0.5, greater_is_better=True, needs="label").kinds
     ('binary', 'multiclass')
@@ -58,14 +67,21 @@ class Metric:
     loss: TrainingLoss | None = None
     weighs_classes: bool = False
     takes_codes: bool = False
+    by_group: bool = False
+    of_groups: OfGroups | None = None
 
     def __post_init__(self) -> None:
         if self.needs not in ("probability", "label", "value"):
             raise ValueError(f"Metric needs must be 'probability', 'label' or 'value', got {self.needs!r}")
         if not callable(self.function):
             raise ValueError(f"Metric {self.name!r}: function must be callable, got {self.function!r}")
+        if self.by_group and self.needs != "value":
+            raise ValueError(f"Metric {self.name!r} is by group and so needs 'value', what rows are ranked by")
+        if self.by_group and self.of_groups is None:
+            object.__setattr__(self, "of_groups", for_each(self.function))
         if not self.kinds:
-            object.__setattr__(self, "kinds", VALUES if self.needs == "value" else CLASSES)
+            usual = VALUES if self.needs == "value" else CLASSES
+            object.__setattr__(self, "kinds", RANKED if self.by_group else usual)
         self._check_loss()
 
     def _check_loss(self) -> None:
@@ -121,7 +137,12 @@ class Score:
         return -1 if self.metric.greater_is_better else 1
 
     def __call__(
-        self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+        self,
+        target: NDArray[Any],
+        predictions: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+        *,
+        group: NDArray[Any] | None = None,
     ) -> float:
         """Return the metric.
 
@@ -129,7 +150,13 @@ class Score:
             target: float values or class indices `(rows,)`; `(rows, targets)` of several.
             predictions: `(rows, 1)` values or `(rows, classes)` probabilities; side by side of several targets.
             sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+            group: `(rows,)`, the group of each row, for metrics by group.
+
+        Raises:
+            Undefined: The metric says nothing of these rows.
         """
+        if self.metric.by_group:
+            return _mean_over_groups(self.name, self.of_groups(target, predictions, group))
         if self.of_targets:
             return self._sum(target, predictions, sample_weight)
         weighed = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -150,10 +177,30 @@ class Score:
         return float(sum(scores) * sum(abs(part.factor) for part in self.of_targets) / sum(factors))
 
     def loss(
-        self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+        self,
+        target: NDArray[Any],
+        predictions: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+        *,
+        group: NDArray[Any] | None = None,
     ) -> float:
         """Return the metric with its sign turned so that lower is better."""
-        return self.sign * self(target, predictions, sample_weight)
+        return self.sign * self(target, predictions, sample_weight, group=group)
+
+    def of(self, rows: Rows, predictions: NDArray[Any]) -> float:
+        """Return the metric of rows, with their weights and groups."""
+        return self(rows.target, predictions, rows.weight, group=rows.group)
+
+    def of_groups(
+        self, target: NDArray[Any], predictions: NDArray[Any], group: NDArray[Any] | None
+    ) -> NDArray[np.float64]:
+        """Return a metric by group of each group, sorted by `group`, `(groups,)`; NaN where it says nothing of one."""
+        if group is None or self.metric.of_groups is None:
+            raise ValueError(f"metric {self.name!r} ranks rows within groups, and the rows have none")
+        ranked_by = predictions[:, -1].astype(np.float64)  # the value, or the probability of the second of two classes
+        if self.classes:
+            ranked_by /= predictions.sum(axis=1)
+        return self.metric.of_groups(target.astype(np.float64), ranked_by, group)
 
     @property
     def metrics(self) -> list[Metric]:
@@ -183,6 +230,20 @@ class Score:
         return probabilities[:, 1] if self.kind == "binary" else probabilities
 
 
+def scored_rows(
+    scores: Sequence[Score], rows: Rows, outputs: NDArray[Any], *, decisions: NDArray[Any] | None = None
+) -> dict[str, float]:
+    """Return every score of some rows, with their weights and groups; see `scored`."""
+    return scored(scores, rows.target, outputs, decisions=decisions, sample_weight=rows.weight, group=rows.group)
+
+
+def _mean_over_groups(name: str, found: NDArray[np.float64]) -> float:
+    known = found[~np.isnan(found)]
+    if not len(known):
+        raise Undefined(f"{name} is undefined: no group has two rows, one of them relevant")
+    return float(known.mean())
+
+
 def mean_scores(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the means of scores over the folds that have them."""
     names = dict.fromkeys(name for fold in folds for name in fold)
@@ -196,6 +257,7 @@ def scored(
     *,
     decisions: NDArray[Any] | None = None,
     sample_weight: NDArray[np.float64] | None = None,
+    group: NDArray[Any] | None = None,
 ) -> dict[str, float]:
     """Return every score but those that are undefined on these rows.
 
@@ -205,12 +267,13 @@ def scored(
         outputs: What is predicted.
         decisions: The same for metrics of labels, where they are not the largest probability's.
         sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+        group: `(rows,)`, the group of each row, for metrics by group.
     """
     found = {}
     for score in scores:
         given = decisions if decisions is not None and score.metric.needs == "label" else outputs
         try:
-            found[score.name] = score(target, given, sample_weight)
+            found[score.name] = score(target, given, sample_weight, group=group)
         except Undefined:
             continue
     return found

@@ -26,7 +26,7 @@ from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import Follows, Target
 from tuner.scoring.score import Metric
-from tuner.task.groups import check_groups, group_names
+from tuner.task.groups import check_groups, group_names, groups_of
 from tuner.task.labelled import check_weights, in_time_order, labelled_rows, weights_of
 from tuner.task.labels import written_labels
 from tuner.task.names import column_name, column_names, is_name
@@ -241,13 +241,16 @@ def encode(labelled: Labelled, divided: Divided, roles: Roles, *, test: Any) -> 
         missing=roles.missing,
     )
     weight = weights_of(labelled.frame, roles.sample_weight)
-    rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight)
+    group = groups_of(labelled.frame, roles.group)
+    rows = Rows(encoded(schema, features, labelled.arrays), labelled.codes, weight, group)
     if len(divided.aside):
         return Encoded(schema, rows.take(divided.kept), rows.take(divided.aside))
     if test is None:
         return Encoded(schema, rows, None)
     target, weighed = labelled.target, roles.sample_weight
-    given = labelled_rows(test, schema, target, sample_weight=weighed, time=roles.time, missing=roles.missing)
+    given = labelled_rows(
+        test, schema, target, sample_weight=weighed, group=roles.group, time=roles.time, missing=roles.missing
+    )
     return Encoded(schema, rows, given)
 
 

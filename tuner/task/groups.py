@@ -11,7 +11,20 @@ from numpy.typing import NDArray
 from tuner.task.reading import DataError
 
 
-def check_groups(values: pd.Series[Any], name: str) -> None:
+def groups_of(frame: pd.DataFrame, name: str | None, of: str = "") -> NDArray[np.int64] | None:
+    """Return the number of each row's group, `(rows,)`; None where no column says it.
+
+    Raises:
+        DataError: A group is missing, or a value names none.
+    """
+    if name is None or name not in frame.columns:
+        return None
+    check_groups(frame[name], name, of)
+    codes, _ = pd.factorize(group_names(frame[name]))
+    return codes.astype(np.int64)
+
+
+def check_groups(values: pd.Series[Any], name: str, of: str = "") -> None:
     """Refuse missing groups, and values that name none.
 
     Raises:
@@ -20,13 +33,15 @@ def check_groups(values: pd.Series[Any], name: str) -> None:
     missing = values.isna()
     if missing.any():
         raise DataError(
-            f"column {name!r} says which rows belong together: it is missing in {missing.sum()} rows, the first is row "
-            f"{values.index[int(np.argmax(missing))]}; name those groups, or leave the rows out"
+            f"{of}column {name!r} says which rows belong together: it is missing in {missing.sum()} rows, the first is "
+            f"row {values.index[int(np.argmax(missing))]}; name those groups, or leave the rows out"
         )
     if values.dtype == object:
         for row, value in values.items():
             if isinstance(value, list | dict | set | np.ndarray):
-                raise DataError(f"column {name!r} says which rows belong together: {value!r} in row {row} is no name")
+                raise DataError(
+                    f"{of}column {name!r} says which rows belong together: {value!r} in row {row} is no name"
+                )
 
 
 def group_names(values: pd.Series[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from spaces.rows.arrays import Array, take
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
+from tuner.task.groups import groups_of
 from tuner.task.labels import first_of, labels_as_trained, labels_of, refuse_infinite
 from tuner.task.reading import DataError, with_files
 from tuner.task.targets import codes_of, is_labels, label_columns, lists_of
@@ -28,6 +29,7 @@ def labelled_rows(
     target: Target,
     *,
     sample_weight: str | None = None,
+    group: str | None = None,
     time: str | None = None,
     missing: Sequence[str] = (),
     of: str = "test",
@@ -39,6 +41,7 @@ def labelled_rows(
         schema: What the training rows taught.
         target: The target.
         sample_weight: The column that says how much each row counts.
+        group: The column that says which rows belong together; rows without it have no groups.
         time: The column that orders them.
         missing: Texts that stand for missing values, beside the schema's.
         of: What the rows are, as complaints begin.
@@ -47,7 +50,7 @@ def labelled_rows(
         DataError, TableError: They cannot be used.
     """
     inputs, values = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    verbatim = dict.fromkeys(part.name for part in target.each)
+    verbatim = dict.fromkeys([*(part.name for part in target.each), *([group] if group else [])])
     given = read_given(inputs, schema=schema, missing=missing, texts=verbatim)
     given = with_files(given, {one.name: one for one in schema.arrays if one.name in given.frame.columns})
     frame = given.frame.rename(columns=str)
@@ -60,15 +63,15 @@ def labelled_rows(
             raise DataError(f"{of}: {unknown_name(sample_weight, list(frame.columns))}; metrics count rows by it")
         check_weights(frame[sample_weight], sample_weight, f"{of}: ")
     frame, arrays = in_time_order(frame, given.arrays, time)
-    weight = weights_of(frame, sample_weight)
+    weight, its_group = weights_of(frame, sample_weight), groups_of(frame, group, f"{of}: ")
     if target.kind == ITSELF:
-        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)), weight)
+        return Rows(encode(schema, frame, arrays), np.zeros(len(frame)), weight, its_group)
     lists = lists_of(target, frame)
     if lists is not None:
         flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
         frame = pd.concat([frame, flags], axis=1)
     frame = frame.assign(**{part.name: _labels(frame, part, of) for part in target.each})
-    return Rows(encode(schema, frame, arrays), codes_of(frame, target, of), weight)
+    return Rows(encode(schema, frame, arrays), codes_of(frame, target, of), weight, its_group)
 
 
 def in_time_order(

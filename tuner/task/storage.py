@@ -16,7 +16,7 @@ from spaces.rows.table import Rows, Table
 def stored_arrays(rows: Rows, schema: Schema) -> dict[str, Array]:
     """Return all that rows hold but their texts, by name; what is stored of an array, its kind says."""
     sequence = {} if rows.table.sequence is None else {"sequence": rows.table.sequence}
-    weight = {} if rows.weight is None else {"weight": rows.weight}
+    roles = {"weight": rows.weight, "group": rows.group}
     arrays: dict[str, Array] = {}
     for i, (column, array) in enumerate(zip(schema.arrays, rows.table.arrays, strict=True)):
         arrays |= {f"{i}_{name}": its for name, its in arrays_of(column.kind).stored(array).items()}
@@ -24,7 +24,7 @@ def stored_arrays(rows: Rows, schema: Schema) -> dict[str, Array]:
         "numbers": rows.table.numbers,
         "codes": rows.table.codes,
         "target": rows.target,
-        **weight,
+        **{name: values for name, values in roles.items() if values is not None},
         **sequence,
         **arrays,
     }
@@ -45,12 +45,12 @@ def load_rows(folder: Path, part: str, schema: Schema) -> Rows:
     )
     path = folder / f"{part}_texts.parquet"
     texts = pd.read_parquet(path).to_numpy(dtype=object) if path.exists() else None
-    weight, sequence = (
+    weight, group, sequence = (
         np.load(path, mmap_mode="r") if (path := folder / f"{part}_{name}.npy").exists() else None
-        for name in ("weight", "sequence")
+        for name in ("weight", "group", "sequence")
     )
     arrays = tuple(_load_array(folder, part, i, column=column) for i, column in enumerate(schema.arrays))
-    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target, weight)
+    return Rows(Table(numbers, codes, texts=texts, sequence=sequence, arrays=arrays), target, weight, group)
 
 
 def _load_array(folder: Path, part: str, place: int, *, column: Column) -> Array:

@@ -284,6 +284,8 @@ def _guess_kind(labels: pd.Series[Any], n_values: int, metric: Metric | None) ->
     numeric = labels.dtype.kind in "iuf"
     if numeric and _for_numbers(metric):
         return "regression"
+    if numeric and metric is not None and metric.by_group and n_values > 2:
+        return "regression"  # relevance
     whole = numeric and bool((labels == labels.round()).all())
     if metric is not None and "regression" not in metric.kinds and (not numeric or whole or n_values <= _FEW_VALUES):
         return classes

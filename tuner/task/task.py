@@ -27,7 +27,7 @@ from spaces.rows.signature import Input, Signature
 from spaces.rows.table import Rows, Table
 from spaces.rows.target import ITSELF, Follows, Target
 from tuner.amounts import Natural
-from tuner.scoring.metrics import METRICS, UNLABELLED, check_weighable
+from tuner.scoring.metrics import METRICS, UNLABELLED, check_ranks, check_weighable
 from tuner.scoring.score import Metric, Score
 from tuner.scoring.several_targets import metric_names, score_from_json, score_to_json, scores_of
 from tuner.task.build import (
@@ -108,6 +108,7 @@ class Task:
         split: How rows are divided.
         folds: `(training rows, held-out rows)` of each fold.
         groups: Group of each row, or None.
+        group: The column that names them, or None.
         text_sizes: Of each text column, a number of words that 95 of 100 texts do not exceed, and of distinct words.
         vectors: Pretrained vectors of the words that occur in the texts, or None.
         seed: The seed of the split.
@@ -123,6 +124,7 @@ class Task:
     split: Split
     folds: tuple[tuple[Index, Index], ...]
     groups: NDArray[Any] | None
+    group: str | None
     text_sizes: tuple[tuple[int, int], ...]
     vectors: Vectors | None
     seed: int
@@ -176,6 +178,7 @@ class Task:
         divided = divide(labelled, roles, split, share=share, seed=seed)
         made = encode(labelled, divided, roles, test=None if share else test)
         metric = metric or (UNLABELLED if target is None else None)
+        self._set(group=roles.group)
         self._finish(made, labelled.target, divided, metric=metric, metrics=metrics, vectors=vectors, seed=seed)
 
     def _finish(
@@ -199,6 +202,9 @@ class Task:
         target, scores = scores_of(target, rows.target, metric, metrics=metrics, sample_weight=rows.weight)
         if rows.weight is not None:
             check_weighable(scores)
+        check_ranks(scores, rows)
+        if made.test is not None:
+            check_ranks(scores, made.test, "test: ")
         folds = fold_indices(
             divided.split, rows.target, classes=target.of_classes, groups=groups, seed=seed, labels=target.classes
         )
@@ -255,7 +261,9 @@ class Task:
 
     @property
     def test_drawn_together(self) -> NDArray[Any] | None:
-        """The same of the test rows; their groups are not known."""
+        """The same of the test rows."""
+        if self.test is not None and self.test.group is not None:
+            return self.test.group
         return blocks(len(self.test), self.split.gap) if self.test is not None and self.ordered else None
 
     @property
@@ -290,6 +298,7 @@ class Task:
         return {
             "schema": self.schema.to_json(),
             "target": self.target.to_json(),
+            "group": self.group,
             "metric": self.score.name,
             "metrics": [score_to_json(score) for score in self.scores],
             "split": self.split.to_json(),
@@ -336,6 +345,7 @@ class Task:
             split=split,
             folds=tuple(folds),
             groups=groups,
+            group=stored.get("group"),
             text_sizes=tuple((words, distinct) for words, distinct in stored["texts"]),
             vectors=load_vectors(folder / _VECTORS) if (folder / _VECTORS).exists() else None,
             seed=stored["seed"],
@@ -365,7 +375,8 @@ def _digest(task: Task) -> str:
     settings = [task.schema.to_json(), asdict(task.target), task.split.to_json(), task.seed]
     digest.update(json.dumps(settings, default=str).encode())
     for rows in (task.rows, task.test):
-        for array in stored_arrays(rows, task.schema).values() if rows is not None else ():
+        arrays = {} if rows is None else stored_arrays(rows, task.schema)
+        for array in (array for name, array in arrays.items() if name != "group"):
             for piece in pieces(array):
                 digest.update(piece.data)
         if rows is not None and rows.table.texts is not None:

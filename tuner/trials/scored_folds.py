@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from spaces.rows.target import Target
@@ -44,11 +45,33 @@ def check_metrics(task: Task) -> None:
 
 
 def left_out(task: Task) -> str:
-    """Say which folds the deciding metric leaves out, and why; nothing where it scores all."""
-    folds = scored_folds(task)
-    if len(folds) == len(task.folds):
-        return ""
-    return f"{task.score.name} is scored on {_counted(task, folds)}: {_what_lacks(task, folds)}"
+    """Say which folds the deciding metric leaves out, and groups of rows, and why; nothing where it scores all."""
+    folds, (counted, groups) = scored_folds(task), scored_groups(task)
+    said = []
+    if len(folds) < len(task.folds):
+        said.append(f"{task.score.name} is scored on {_counted(task, folds)}: {_what_lacks(task, folds)}")
+    if counted < groups:
+        said.append(
+            f"{task.score.name} is the mean over {counted:,} of {groups:,} groups: the others have a single row or no "
+            "relevant one"
+        )
+    return "; ".join(said)
+
+
+def scored_groups(task: Task) -> tuple[int, int]:
+    """Return of how many groups of held-out rows the deciding metric says something, and how many there are.
+
+    Returns:
+        Both 0 where the metric is none by group.
+    """
+    if not task.score.metric.by_group or task.rows.group is None:
+        return 0, 0
+    each = []
+    for train, held_out in task.folds:
+        predicted = constant_prediction(task.target, task.rows.target[train], len(held_out))
+        each.append(task.score.of_groups(task.rows.target[held_out], predicted, task.rows.group[held_out]))
+    found = np.concatenate(each)
+    return int((~np.isnan(found)).sum()), len(found)
 
 
 def absent_classes(target: Target, values: NDArray[Any]) -> list[str]:
@@ -70,9 +93,14 @@ def _constant_score(task: Task, score: Score, fold: int) -> float | None:
     """Return what a score says of the baseline's prediction of a fold, None where it is undefined."""
     train, held_out = task.folds[fold]
     predicted = constant_prediction(task.target, task.rows.target[train], len(held_out))
-    rows, weight = task.rows.target[held_out], task.rows.weight
+    weight, group = task.rows.weight, task.rows.group
     try:
-        return score(rows, predicted, None if weight is None else weight[held_out])
+        return score(
+            task.rows.target[held_out],
+            predicted,
+            None if weight is None else weight[held_out],
+            group=None if group is None else group[held_out],
+        )
     except Undefined:
         return None
 

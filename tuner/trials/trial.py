@@ -23,7 +23,7 @@ from spaces.machine.disk import lacks_room
 from spaces.machine.peak import begin_peak, peak_bytes
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
-from tuner.scoring.score import Score, Undefined, mean_scores, scored
+from tuner.scoring.score import Score, Undefined, mean_scores, scored_rows
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
@@ -270,13 +270,13 @@ def _value(score: Score, found: Mapping[str, float], fold: int) -> float:
 
 
 def _scores_of(task: Task, rows: Rows, predictions: NDArray[Any]) -> dict[str, float]:
-    return scored(task.scores, rows.target, predictions, sample_weight=rows.weight)
+    return scored_rows(task.scores, rows, predictions)
 
 
 def _defined(score: Score, rows: Rows, predictions: NDArray[Any]) -> list[float]:
     """Return the metric of these rows, or None where it is undefined on them: the pruner then gets no report."""
     try:
-        return [score(rows.target, predictions, rows.weight)]
+        return [score.of(rows, predictions)]
     except Undefined:
         return []
 
