@@ -5,6 +5,7 @@ import warnings
 
 from spaces.engines.contract import Fitted, Fold, Model
 from spaces.engines.engine import Engine
+from spaces.engines.own_loop import Training, own_engine
 from spaces.families.catalog import FAMILIES
 from spaces.families.family import Family
 from spaces.families.own import family
@@ -38,12 +39,14 @@ __all__ = [
     "Rows",
     "Signature",
     "Target",
+    "Training",
     "configure",
     "defaults",
     "digest",
     "family",
     "flatten",
     "narrow",
+    "own_engine",
     "sample",
     "suggest",
 ]

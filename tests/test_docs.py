@@ -32,9 +32,15 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def code_of(page):
-    """Return the Python of a page in its order; that of comments is not shown, and makes what the page has by then."""
-    found = re.findall(r"(?:```python|<!-- python)\n(.*?)(?:```|-->)", page.read_text(), flags=re.DOTALL)
-    return "\n".join(found)
+    """Return the Python of a page in its order; that of comments is not shown, and makes what the page has by then.
+
+    A block with a title is a file, and is written.
+    """
+    blocks = r"(?:```python|<!-- python)(?: title=\"(.*?)\")?\n(.*?)(?:```|-->)"
+    found = re.findall(blocks, page.read_text(), flags=re.DOTALL)
+    return "\n".join(
+        f"__import__('pathlib').Path({title!r}).write_text({text!r})" if title else text for title, text in found
+    )
 
 
 def commands(text):
@@ -49,7 +55,7 @@ PRINTED = {  # what a page prints must hold
     "networks": (),
     "metrics": ("within_ten_percent", "[118, 118, 118]"),
     "own_functions": ("True {'x'",),
-    "own_models": ("cross_fitted", "epoch,learning_rate,loss,val_loss"),
+    "own_models": ("cross_fitted", "epoch,learning_rate,loss,val_loss", "'line'"),
     "plots": (),
     "production": ("[[",),
     "python": (

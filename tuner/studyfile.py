@@ -220,7 +220,8 @@ def is_own(name: str, changes: Mapping[str, Any]) -> bool:
 def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | None:
     """Return names with changes of their spaces.
 
-    A user's own family is `build = "module:function"` beside `space`, or all in one: `family = "module:name"`.
+    A user's own family is `build = "module:function"` beside `space`, and `fit` where the training loop is the user's
+    too; or all in one: `family = "module:name"`.
 
     Args:
         file: The study file.
@@ -234,7 +235,9 @@ def families_of(file: StudyFile, folder: Path) -> dict[str, dict[str, Any]] | No
     chosen: dict[str, dict[str, Any]] = {}
     for name, changes in file.families.items():
         own = is_own(name, changes)
-        rest = {key: value for key, value in changes.items() if not own or key not in ("build", "space", "family")}
+        rest = {
+            key: value for key, value in changes.items() if not own or key not in ("build", "space", "fit", "family")
+        }
         if isinstance(base := rest.get("base"), str) and (folder / base).is_file():
             rest["base"] = str((folder / base).resolve())
         chosen[name] = {**rest, "family": _own_family(name, changes, folder)} if own else rest
@@ -263,7 +266,8 @@ def _own_family(name: str, changes: Mapping[str, Any], folder: Path) -> Family:
         raise StudyFileError(f'[families.{name}] needs space = "module:name" beside build')
     build = _imported(changes["build"], f"[families.{name}] build", folder)
     space = _imported(changes["space"], f"[families.{name}] space", folder)
-    return family(build, space, name=name)
+    fit = _imported(changes["fit"], f"[families.{name}] fit", folder) if "fit" in changes else None
+    return family(build, space, name=name, fit=fit)
 
 
 def _imported(where: Any, key: str, folder: Path) -> Any:

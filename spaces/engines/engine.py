@@ -37,6 +37,8 @@ class Engine:
         fitted: The class of fitted models, whose `load(folder, settings, store)` reads what their `save` wrote.
         modules: What a worker imports before its first trial, so that no trial pays for it.
         model: Makes a model of a user's builder, `(build, config, signature)`; nothing where users cannot bring one.
+        loop: Takes models that a user's own loop trained (see `spaces/engines/own_loop.py`); nothing where none may be.
+        own: The class of such models, where it is a user's.
         begin: Called with a number of threads in a fresh process, before anything is computed: threads, determinism.
         restored: A context that restores at its end what the library keeps for the whole process.
         environment: What must stand in the environment of a process before it starts.
@@ -53,6 +55,8 @@ class Engine:
     fitted: str
     modules: tuple[str, ...] = ()
     model: str = ""
+    loop: str = ""
+    own: str = ""
     begin: str = ""
     restored: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +70,7 @@ KERAS = Engine(
     "spaces.engines.keras.fitted:KerasFitted",
     modules=("keras",),
     model="spaces.engines.keras.model:KerasModel",
+    loop="spaces.engines.keras.loop:KERAS_LOOP",
     begin="spaces.engines.keras.device:use_threads",
     restored="spaces.engines.keras.global_state:restored_keras",
     environment={"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},

@@ -9,6 +9,7 @@ from typing import Any
 
 from spaces.engines.contract import Model
 from spaces.engines.engine import ENGINES, KERAS, Engine, at, hand_over
+from spaces.engines.own_loop import LoopModel, Train
 from spaces.families.family import Family
 from spaces.language.space import Config, Space, check
 from spaces.rows.signature import Signature
@@ -20,6 +21,7 @@ def family(
     *,
     name: str,
     engine: Engine = KERAS,
+    fit: Train | None = None,
 ) -> Family:
     """Make a family of your own Keras function, or of one for another engine.
 
@@ -42,9 +44,13 @@ def family(
         name: What studies call the family.
         engine: What trains the model; a `spaces.Engine` of your own may take and return anything in place of a
             `keras.Model` (see `spaces/engines/engine.py`).
+        fit: A training loop of your own, `(model, training, config)`, in place of the one that comes with us: it trains
+            what `build` made on `training` (see `spaces.engines.own_loop.Training`) and calls `training.report` after
+            each epoch. It returns the model, or nothing. For models that are not Keras's, `engine` is
+            `spaces.own_engine(...)`.
 
     Raises:
-        ValueError: The space or the name is not one, or the engine is not called by where it stands.
+        ValueError: The space or the name is not one, the engine is not called by where it stands, or takes no loop.
     """
     if not callable(build):
         raise ValueError(f"build must be a function (config, signature) -> keras.Model, got {build!r}")
@@ -52,7 +58,11 @@ def family(
         raise ValueError(f"a family's name is made of letters, digits and underscores, got {name!r}")
     if not callable(space):
         check(space)
-
+    if fit is not None and not (callable(fit) and engine.loop):
+        raise ValueError(
+            f"fit must be a function (model, training, config) for models of Keras or of spaces.own_engine(...), got "
+            f"{fit!r} for the engine {engine.name!r}"
+        )
     if engine.name not in ENGINES:
         hand_over([engine])
 
@@ -60,10 +70,18 @@ def family(
         return space(signature) if callable(space) else space
 
     def build_model(config: Config, signature: Signature) -> Model:
+        if fit is not None:
+            return LoopModel(build, fit, engine, config, signature)
         model: Model = at(engine.model)(build, config, signature)
         return model
 
-    return Family(name, space_of, build_model, engines=(engine,), source=source_digest(build))
+    return Family(name, space_of, build_model, engines=(engine,), source=_digest(build, fit))
+
+
+def _digest(build: Callable[..., Any], fit: Callable[..., Any] | None) -> str:
+    if fit is None:
+        return source_digest(build)
+    return hashlib.sha256(f"{source_digest(build)} {source_digest(fit)}".encode()).hexdigest()[:16]
 
 
 def source_digest(function: Callable[..., Any]) -> str:

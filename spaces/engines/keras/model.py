@@ -15,18 +15,15 @@ from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
+from spaces.engines.readings import network_reading
 from spaces.engines.row_weights import of_mean_one, row_weights
-from spaces.inputs.apart import APART, settings_of
-from spaces.inputs.arrays import array_recipes
 from spaces.inputs.prepared import Columns, Reading, learn, learn_tables
-from spaces.inputs.table.matrix import Recipe
-from spaces.inputs.text.vocabulary import TextRecipe, Tokens, prepare_texts, text_recipe
+from spaces.inputs.text.vocabulary import Tokens, prepare_texts
 from spaces.language.space import Config
-from spaces.rows.signature import Signature, columns_of
+from spaces.rows.signature import Signature
 from spaces.rows.table import Rows
 
 Builder = Callable[[Config, Signature], keras.Model]
-_VOCABULARY = 20_000
 
 
 @dataclass(frozen=True)
@@ -81,28 +78,7 @@ class KerasModel:
 
     def reading(self) -> Reading:
         """Return how rows become what the network reads."""
-        config = self.config
-        scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
-        tables = tuple(
-            Recipe(scaling, "onehot", one.cardinalities, crosses, one.places)
-            for one in map(columns_of, self.signature.tables)
-        )
-        arrays = array_recipes(self.signature, config, "network")
-        return Reading(tables, None, joined=False, arrays=arrays, twins=self.twins, each_text=self._of_texts())
-
-    def _of_texts(self) -> tuple[tuple[TextRecipe, int | None], ...]:
-        """Return how texts are read, all alike or each on its own; and as a bag besides, where a wide part reads it."""
-        config, texts = self.config, self.signature.texts
-        if not texts:
-            return ()
-        if "text" not in config:
-            longest = max(one.shape[0] for one in texts)
-            own = Tokens("word", config.get("vocabulary", _VOCABULARY), config.get("length", longest))
-            return ((own, None),)
-        if "text" in config.get(APART, ()):
-            return tuple((text_recipe(settings_of(config, one)), place) for place, one in enumerate(texts))
-        wide = ((text_recipe({"text": config["wide_text"]}), None),) if "wide_text" in config else ()
-        return (*wide, (text_recipe(config), None))
+        return network_reading(self.signature, self.config, twins=self.twins)
 
     def _fit_fold(
         self, trainer: Trainer, reading: Reading, fold: Fold, *, widths: tuple[int, ...], watch: Watch
