@@ -9,8 +9,11 @@ import pandas as pd
 
 from spaces.engines.curves import Curves, labelled
 from spaces.language.complaints import unknown_name
+from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
+
+_ROWS = 256  # that networks are fed with to be looked at
 
 
 def trial_named(study: Archive, name: str | None) -> Trial:
@@ -39,20 +42,27 @@ def curves(study: Archive, trial: Trial) -> pd.DataFrame:
 
 
 def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None = None) -> Path:
-    """Write curves as TensorBoard reads them, a run for each trial and fold, and return the folder.
+    """Write what TensorBoard shows of trials, a run for each trial and fold, and return the folder.
+
+    That is the curves of every fold, and of the first fold's networks the graph, histograms (of weights, and for some
+    held-out rows of what each layer says and of the loss's gradient) and embeddings.
 
     Args:
         study: The study.
         folder: Where to write; show it with `tensorboard --logdir FOLDER`.
         trials: Of which trials; the best of each family when left out.
     """
-    from spaces.engines.keras.tensorboard import write_scalars
+    from spaces.engines.keras.tensorboard import write_networks, write_scalars
 
     for trial in study.best_of_each_family if trials is None else trials:
         table = curves(study, trial)
         for fold, rows in table.groupby("fold"):
             values = rows.drop(columns=["fold", "step"]).dropna(axis="columns", how="all")
             write_scalars(folder / trial.name / f"fold-{fold}", {str(name): column for name, column in values.items()})
+        if study.has_models(trial):
+            fitted = load_fitted(study.attempt_folder(trial) / "fold-0")
+            held_out = study.task.rows.take(study.task.folds[0][1][:_ROWS])
+            write_networks(folder / trial.name / "fold-0", fitted, held_out, study.task.target)
     return folder
 
 

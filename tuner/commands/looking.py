@@ -67,7 +67,15 @@ def diff(first: Path, second: Path) -> None:
 @with_exit_codes
 @own_code
 def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: str) -> None:
-    """Show the learning curves of a trial, the best one when left out."""
+    """Show the learning curves of a trial, the best one when left out.
+
+    With --tensorboard, networks are written too: their graph, histograms of weights, activations and gradients, and
+    embeddings for the projector.
+
+    Example: tuner curves runs/adult --tensorboard board
+    """
+    from importlib.util import find_spec
+
     from tuner.archive.curves import curves as curves_of
     from tuner.archive.curves import to_tensorboard, trial_named
     from tuner.study import load_study
@@ -76,7 +84,8 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
     chosen = trial_named(study, trial)
     if tensorboard is not None:
         to_tensorboard(study, tensorboard, None if trial is None else [chosen])
-        say(f"Look at it: tensorboard --logdir {tensorboard}")
+        extra = "" if find_spec("tensorboard") else "  (needs pip install 'tuned-ensembles[tensorboard]')"
+        say(f"Look at it: tensorboard --logdir {tensorboard}{extra}")
         return
     show_frame(curves_of(study, chosen), chosen.name, form)
 

@@ -94,7 +94,7 @@ def _factory(one: Given) -> tuple[Callable[..., Any], str, dict[str, Any]]:
     if name not in _NAMES:
         raise ValueError(f"callbacks: {unknown_name(name, list(_NAMES))}, or a factory of yours, 'module:function'")
     if name == "TensorBoard" and find_spec("tensorboard") is None:
-        raise ValueError("callback TensorBoard needs TensorBoard: pip install tensorboard")
+        raise ValueError("callback TensorBoard needs TensorBoard: pip install 'tuned-ensembles[tensorboard]'")
     return getattr(keras.callbacks, name), name, dict(settings)
 
 
