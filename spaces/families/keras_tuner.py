@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from spaces.engines.contract import ShippingError
 from spaces.families.family import Family
 from spaces.families.own import family, source_digest
+from spaces.language.complaints import unknown_name
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Config, Space
 from spaces.rows.signature import Signature
@@ -135,37 +136,29 @@ class HyperParameters:
         self._conditions: tuple[tuple[str, tuple[Any, ...]], ...] = ()
         self._prefix = ""
 
-    def Int(  # noqa: N802
-        self, name: str, min_value: int, max_value: int, *, step: Any = None, sampling: Any = None, default: Any = None
-    ) -> Any:
-        """Ask for a whole number."""
-        return self._ask(name, _number(Int, (min_value, max_value), step=step, sampling=sampling, default=default))
+    def Int(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        """Ask for a whole number: `name, min_value, max_value, step, sampling, default, parent_name, parent_values`."""
+        return self._ask_number(Int, given, named)
 
-    def Float(  # noqa: N802
-        self,
-        name: str,
-        min_value: float,
-        max_value: float,
-        *,
-        step: Any = None,
-        sampling: Any = None,
-        default: Any = None,
-    ) -> Any:
-        """Ask for a real number."""
-        return self._ask(name, _number(Float, (min_value, max_value), step=step, sampling=sampling, default=default))
+    def Float(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        """Ask for a real number; see `Int`."""
+        return self._ask_number(Float, given, named)
 
-    def Choice(self, name: str, values: Any, *, ordered: bool | None = None, default: Any = None) -> Any:  # noqa: N802
-        """Ask for one of some values."""
-        values = list(values)
-        return self._ask(name, Choice(values, default=default) if len(values) > 1 else values[0])
+    def Choice(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        """Ask for one of some values: `name, values, ordered, default, parent_name, parent_values`."""
+        said = _said("Choice", ("name", "values", "ordered", "default"), given, named=named)
+        values, default = list(said["values"]), said.get("default")
+        return self._ask(said, Choice(values, default=default) if len(values) > 1 else values[0])
 
-    def Boolean(self, name: str, default: bool = False) -> Any:  # noqa: N802
-        """Ask for yes or no."""
-        return self._ask(name, Choice([False, True], default=default))
+    def Boolean(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        """Ask for yes or no: `name, default, parent_name, parent_values`."""
+        said = _said("Boolean", ("name", "default"), given, named=named)
+        return self._ask(said, Choice([False, True], default=said.get("default", False)))
 
-    def Fixed(self, name: str, value: Any) -> Any:  # noqa: N802
-        """Note a constant."""
-        return self._ask(name, value)
+    def Fixed(self, *given: Any, **named: Any) -> Any:  # noqa: N802
+        """Note a constant: `name, value, parent_name, parent_values`."""
+        said = _said("Fixed", ("name", "value"), given, named=named)
+        return self._ask(said, said["value"])
 
     def get(self, name: str) -> Any:
         """Return what was answered.
@@ -190,8 +183,19 @@ class HyperParameters:
         yield
         self._prefix = before
 
-    def _ask(self, name: str, node: Any) -> Any:
-        one = Asked(self._prefix + name, node, self._conditions)
+    def _ask_number(self, kind: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        said = _said(
+            kind.__name__, ("name", "min_value", "max_value", "step", "sampling", "default"), given, named=named
+        )
+        settings = {name: said.get(name) for name in ("step", "sampling", "default")}
+        return self._ask(said, _number(kind, (said["min_value"], said["max_value"]), **settings))
+
+    def _ask(self, said: Mapping[str, Any], node: Any) -> Any:
+        """Answer what was asked, within the scopes around it and below the parent that it names."""
+        if (parent := said.get("parent_name")) is not None:
+            with self.conditional_scope(parent, said.get("parent_values")):
+                return self._ask({"name": said["name"]}, node)
+        one = Asked(self._prefix + said["name"], node, self._conditions)
         if one not in self.asked:
             self.asked.append(one)
         if not one.holds(self.values):
@@ -270,6 +274,28 @@ def _by_name(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield from _by_name(inner if isinstance(inner, Mapping) else {})
         else:
             yield name, value
+
+
+def _said(method: str, order: Sequence[str], given: tuple[Any, ...], *, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a builder asks by names, in KerasTuner's order of arguments.
+
+    Raises:
+        TypeError: An argument is not known, is given twice, or one that is needed is not there.
+    """
+    order = (*order, "parent_name", "parent_values")
+    if len(given) > len(order):
+        raise TypeError(f"hp.{method} takes {', '.join(order)}, got {len(given)} values")
+    said = dict(zip(order, given, strict=False))
+    for name, value in named.items():
+        if name not in order:
+            raise TypeError(f"hp.{method}: {unknown_name(name, list(order))}")
+        if name in said:
+            raise TypeError(f"hp.{method}: {name} is given twice")
+        said[name] = value
+    for name in ("name", *(one for one in ("min_value", "max_value", "values", "value") if one in order)):
+        if name not in said:
+            raise TypeError(f"hp.{method}: {name} is missing")
+    return said
 
 
 def _number(kind: Any, ends: tuple[Any, Any], *, step: Any, sampling: str | None, default: Any) -> Any:

@@ -20,6 +20,7 @@ from spaces.families.catalog import BASELINE
 from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
 from tuner.ensembling.pool import HeldOut, read_held_out
 from tuner.ensembling.predictor import Predictor
+from tuner.ensembling.shown_scores import Scores
 from tuner.search.ledger import Trial
 from tuner.trials.guests import restored_mlflow
 
@@ -50,13 +51,13 @@ class StudyEnsemble(Predictor):
         return self.ensemble.as_html(repr(self))
 
     @property
-    def scores(self) -> dict[str, Any]:
+    def scores(self) -> Scores:
         """In-sample and cross-fitted score, the best single model's, and the paired difference to the comparator.
 
         The comparator is the single model chosen anew for each part of the rows; ensemble minus comparator is the
         difference.
         """
-        return dict(self.ensemble.scores)
+        return Scores(self.ensemble.scores)
 
     def diversity(self) -> Diversity:
         """Describe how the members differ and what that is worth, on the held-out rows that fitted the weights."""
@@ -66,7 +67,7 @@ class StudyEnsemble(Predictor):
         return diversity(
             combiner,
             held.predictions,
-            held.target,
+            held.truth,
             loss=held.loss,
             families=families,
             features=held.features,

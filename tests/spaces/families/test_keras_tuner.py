@@ -40,6 +40,54 @@ def test_the_space_is_found_in_branches_and_in_scopes():
     }
 
 
+def test_arguments_stand_in_keras_tuners_order():
+    def asks(hp):
+        hp.Choice("kind", ["a", "b"], None, "b")
+        hp.Int("units", 8, 64, 8, None, 16)
+        hp.Float("rate", 1e-4, 1e-1, None, "log")
+        hp.Boolean("bias", True)
+        hp.Fixed("epochs", 3)
+
+    assert found_space(asks) == {
+        "kind": Choice(["a", "b"], default="b"),
+        "units": Int(8, 64, step=8, default=16),
+        "rate": Float(1e-4, 1e-1, log=True),
+        "bias": Choice([False, True], default=True),
+        "epochs": 3,
+    }
+
+
+def test_a_parent_by_name_is_a_scope():
+    def by_parent(hp):
+        hp.Choice("optimizer", ["adam", "sgd"])
+        hp.Float("momentum", 0.0, 0.9, parent_name="optimizer", parent_values=["sgd"])
+        hp.Int("units", 1, 9, parent_name="optimizer", parent_values="adam")
+
+    def by_scope(hp):
+        hp.Choice("optimizer", ["adam", "sgd"])
+        with hp.conditional_scope("optimizer", ["sgd"]):
+            hp.Float("momentum", 0.0, 0.9)
+        with hp.conditional_scope("optimizer", ["adam"]):
+            hp.Int("units", 1, 9)
+
+    assert found_space(by_parent) == found_space(by_scope)
+    assert found_space(by_parent)["optimizer"].options["sgd"] == {"momentum": Float(0.0, 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda hp: hp.Int("a", 1), "hp.Int: max_value is missing"),
+        (lambda hp: hp.Int("a", 1, 2, max_value=3), "hp.Int: max_value is given twice"),
+        (lambda hp: hp.Choice("a", [1, 2], defualt=1), "unknown name 'defualt', did you mean 'default'"),
+        (lambda hp: hp.Boolean("a", True, None, None, 1), "hp.Boolean takes name, default, parent_name"),
+    ],
+)
+def test_a_wrong_argument_is_refused(ask, message):
+    with pytest.raises(TypeError, match=message):
+        found_space(ask)
+
+
 def network(hp):
     model = keras.Sequential()
     for i in range(hp.Int("layers", 1, 2)):

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import filelock
+import hyperopt
 import optuna
 import pandas as pd
 import pytest
@@ -47,6 +48,10 @@ def test_export_is_read_by_others_and_writes_over_nothing(folder, study, tmp_pat
     assert [(one.params, one.value) for one in read.trials] == [
         (one.params, one.value) for one in study.to_optuna("xgboost").trials
     ]
+    documents = json.loads((tmp_path / "out" / "hyperopt-xgboost.json").read_text())
+    trials = hyperopt.trials_from_docs(documents)
+    assert trials.losses() == study.to_hyperopt("xgboost").losses()
+    assert trials.best_trial["misc"]["vals"] == study.to_hyperopt("xgboost").best_trial["misc"]["vals"]
     assert call("export", folder, "-o", tmp_path / "out").exit_code == 2
 
 
