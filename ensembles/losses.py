@@ -33,6 +33,7 @@ class Loss:
         convex: Whether it is convex in the predictions, so that a local optimum of the weights is the optimum.
         of_labels: Whether it looks only at which class has the largest probability.
         by_row: `(target, predictions) -> (rows,)`, where it ranks predictions as the mean of these over rows does.
+        counts: `(target) -> (rows,)`, how much each row counts in that mean; all alike when left out.
         targets: Where it is of several targets, some of them classes, how many (see `ensembles.combiners.each_target`).
         by_group: Whether it is of rows in groups. The target then has two columns, `(rows, 2)`, the second of which is
             the group of each row.
@@ -43,6 +44,7 @@ class Loss:
     convex: bool = False
     of_labels: bool = False
     by_row: Callable[..., NDArray[np.float64]] | None = None
+    counts: Callable[[NDArray[Any]], NDArray[np.float64]] | None = None
     targets: int = 0
     by_group: bool = False
 

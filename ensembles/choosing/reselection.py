@@ -63,7 +63,7 @@ class Reselected:
 
     def _each_row(self, counts: Index) -> NDArray[np.float64]:
         """Return each member's mean loss on the rows that choose in each part, `(members, parts)`."""
-        counted = self._chooses * (counts if self.sample_weight is None else counts * self.sample_weight)[:, None]
+        counted = self._chooses * (counts * self._counts)[:, None]
         total = counted.sum(axis=0)
         if not total.all():
             raise Undefined("a part has no row that chooses")
@@ -85,6 +85,12 @@ class Reselected:
     def _row_losses(self) -> NDArray[np.float64]:
         assert self.loss.by_row is not None
         return np.stack([self.loss.by_row(self.target, member) for member in self.predictions])
+
+    @cached_property
+    def _counts(self) -> NDArray[np.float64]:
+        """How much each row counts in a mean of losses, `(rows,)`."""
+        weight = np.ones(len(self.target)) if self.sample_weight is None else self.sample_weight
+        return weight if self.loss.counts is None else weight * self.loss.counts(self.target)
 
     @cached_property
     def _tried(self) -> list[int]:

@@ -27,6 +27,7 @@ from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.costs import megabytes, milliseconds
+from tuner.scoring.group_loss import group_loss
 from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
 from tuner.task.splits import crossfit_parts
@@ -355,7 +356,7 @@ def loss_of_task(task: Task) -> Loss:
 def _loss(score: Score) -> Loss:
     """Return the loss that weights are fitted to; scores that are reported are the metric's own."""
     if score.metric.by_group:
-        return Loss(score.name, lambda truth, said: score.loss(truth[:, 0], said, group=truth[:, 1]), by_group=True)
+        return group_loss(score)
     by_row = _BY_ROW.get(score.name)
     own = Loss(score.name, score.loss, of_labels=score.metric.needs == "label", by_row=by_row)
     return LOSSES.get(score.name) or own

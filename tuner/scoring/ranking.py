@@ -45,33 +45,35 @@ def ndcg(y_true: NDArray[Any], y_pred: NDArray[Any], group: NDArray[Any]) -> Val
         y_pred: What rows are ranked by, `(rows,)`.
         group: The group of each row; results stand in sorted order of the groups.
     """
-    ranked = _ranked(y_true, y_pred, group)
-    ideal = _ranked(y_true, y_true, group)
-    return _share(y_true, group, _discounted(ranked), below=_discounted(ideal))
+    places = places_of(group)
+    ranked, ideal = _ranked(y_true, y_pred, places), _ranked(y_true, y_true, places)
+    return _share(y_true, places, _discounted(ranked), below=_discounted(ideal))
 
 
 def average_precision(y_true: NDArray[Any], y_pred: NDArray[Any], group: NDArray[Any]) -> Values:
     """Return scikit-learn's `average_precision_score` of each group, as `ndcg` does; MAP is their mean."""
-    ranked = _ranked(y_true > 0, y_pred, group)
+    places = places_of(group)
+    ranked = _ranked(y_true > 0, y_pred, places)
     precision = (ranked.found_before + ranked.found) / (ranked.before + ranked.size)
     total = np.bincount(ranked.of, ranked.found * precision, minlength=len(ranked.gains))
-    return _share(y_true, group, total, below=ranked.gains)
+    return _share(y_true, places, total, below=ranked.gains)
 
 
 def reciprocal_rank(y_true: NDArray[Any], y_pred: NDArray[Any], group: NDArray[Any]) -> Values:
     """Return one over the rank of the first relevant row of each group, as `ndcg` does; MRR is their mean."""
-    ranked = _ranked(y_true > 0, y_pred, group)
+    places = places_of(group)
+    ranked = _ranked(y_true > 0, y_pred, places)
     first = (ranked.found > 0) & (ranked.found_before == 0)
     rank = ranked.before + ranked.size - ranked.found + 1
     ranks = np.bincount(ranked.of[first], rank[first], minlength=len(ranked.gains))
-    return _share(y_true, group, np.ones(len(ranks)), below=ranks)
+    return _share(y_true, places, np.ones(len(ranks)), below=ranks)
 
 
 def for_each(function: Callable[..., float]) -> OfGroups:
     """Return a function of one group as one of all groups; NaN where it raises `Undefined`."""
 
     def of_groups(y_true: NDArray[Any], y_pred: NDArray[Any], group: NDArray[Any]) -> Values:
-        places = np.unique(group, return_inverse=True)[1]
+        places = places_of(group)
         each = np.split(np.argsort(places, kind="stable"), np.cumsum(np.bincount(places))[:-1])
         return np.array([_of_one(function, y_true[rows], y_pred[rows]) for rows in each])
 
@@ -97,8 +99,16 @@ def _of_one(function: Callable[..., float], y_true: NDArray[Any], y_pred: NDArra
         return float("nan")
 
 
-def _ranked(gains: NDArray[Any], predictions: NDArray[Any], group: NDArray[Any]) -> _Ranked:
-    places = np.unique(group, return_inverse=True)[1]
+def places_of(group: NDArray[Any]) -> NDArray[np.int64]:
+    """Return groups as numbers from 0 on without gaps, in sorted order; small whole numbers need no sorting for it."""
+    whole = group.astype(np.int64)
+    if whole.min() < 0 or whole.max() > 4 * len(group) or (whole != group).any():
+        return np.unique(group, return_inverse=True)[1].astype(np.int64)
+    found: NDArray[np.int64] = (np.cumsum(np.bincount(whole) > 0) - 1)[whole]
+    return found
+
+
+def _ranked(gains: NDArray[Any], predictions: NDArray[Any], places: NDArray[np.int64]) -> _Ranked:
     order = np.lexsort((-predictions, places))
     of, ranked = places[order], predictions[order]
     new = np.append(True, (np.diff(of) > 0) | (np.diff(ranked) != 0))
@@ -126,9 +136,8 @@ def _discounted(ranked: _Ranked) -> Values:
     return found
 
 
-def _share(y_true: NDArray[Any], group: NDArray[Any], above: NDArray[Any], *, below: NDArray[Any]) -> Values:
+def _share(y_true: NDArray[Any], places: NDArray[np.int64], above: NDArray[Any], *, below: NDArray[Any]) -> Values:
     """Return a quotient of each group that counts, NaN of the others."""
-    places = np.unique(group, return_inverse=True)[1]
     counted = (np.bincount(places) > 1) & (np.bincount(places, y_true) > 0)
     found: Values = np.divide(above, below, out=np.full(len(counted), np.nan), where=counted)
     return found

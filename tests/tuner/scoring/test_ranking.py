@@ -6,6 +6,7 @@ import sklearn.metrics
 import tuner
 from ensembles.losses import copies
 from tuner.ensembling.pool import loss_of_task
+from tuner.scoring.group_loss import group_loss
 from tuner.scoring.metrics import METRICS
 from tuner.scoring.score import Metric, Score, Undefined
 from tuner.trials.scored_folds import left_out
@@ -63,6 +64,28 @@ def test_where_no_query_counts_the_metric_says_nothing():
         score(np.array([0.0, 0.0, 1.0]), np.zeros((3, 1)), group=np.array([0, 0, 1]))
     with pytest.raises(ValueError, match="the rows have none"):
         score(np.zeros(3), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary"])
+@pytest.mark.parametrize("name", OF_A_QUERY)
+def test_the_loss_is_a_mean_over_rows_too(name, kind):
+    relevance, predictions, query = drawn()
+    score = Score(METRICS[name], kind, ("no", "yes") if kind == "binary" else ())
+    relevance = np.minimum(relevance, 1) if kind == "binary" else relevance
+    probability = 1 / (1 + np.exp(-predictions))
+    said = np.stack([1 - probability, probability], axis=1) if kind == "binary" else predictions[:, None]
+    loss, truth = group_loss(score), np.column_stack([relevance, query])
+    assert loss.by_group
+    assert np.average(loss.by_row(truth, said), weights=loss.counts(truth)) == pytest.approx(loss(truth, said))
+    assert loss(truth, said) == -score(relevance, said, group=query)
+
+
+@pytest.mark.parametrize("numbers", [np.arange(QUERIES) * 1000, -np.arange(QUERIES), np.arange(QUERIES) / 3])
+def test_any_numbers_name_groups(numbers):
+    relevance, predictions, query = drawn()
+    found = METRICS["ndcg"].of_groups(relevance, predictions, numbers[query])
+    order = np.argsort(numbers[np.unique(query)])
+    np.testing.assert_array_equal(found, METRICS["ndcg"].of_groups(relevance, predictions, query)[order])
 
 
 @pytest.mark.parametrize("name", OF_A_QUERY)
@@ -148,6 +171,7 @@ def test_groups_travel_with_a_task_to_its_folder(tmp_path):
     np.testing.assert_array_equal(opened.test_drawn_together, task.test.group)
 
 
+@pytest.mark.slow
 def test_a_study_ranks(tmp_path):
     frame = frame_of(40)
     rows = frame.drop(columns=["clicked", "w"])
