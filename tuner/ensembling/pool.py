@@ -97,9 +97,9 @@ class HeldOut:
     @property
     def truth(self) -> NDArray[Any]:
         """What the loss is given as the target: beside it the groups, where the deciding metric is by group."""
-        if self.group is None or not self.loss.by_group:
-            return self.target
-        return np.column_stack([self.target, self.group])
+        return (
+            self.target if self.group is None or not self.loss.by_group else np.column_stack([self.target, self.group])
+        )
 
     @property
     def correlations(self) -> NDArray[np.float64]:
@@ -157,7 +157,7 @@ class HeldOut:
                     outputs[of],
                     decisions=decided[of],
                     sample_weight=self.weights_of(rows[of]),
-                    group=self._group_of(rows[of]),
+                    group=self._group_of(rows[of], *scores),
                 )
                 for of in each
             ]
@@ -181,12 +181,15 @@ class HeldOut:
         return float(np.mean([self._score_of(rows[of], outputs[of]) for of in there]))
 
     def _score_of(self, rows: Index, outputs: NDArray[Any]) -> float:
-        group = self._group_of(rows) if self.score.metric.by_group else None
-        return self.score.loss(self.target[rows], outputs, self.weights_of(rows), group=group)
+        return self.score.loss(
+            self.target[rows], outputs, self.weights_of(rows), group=self._group_of(rows, self.score)
+        )
 
-    def _group_of(self, rows: Index) -> NDArray[np.int64] | None:
-        """Return the groups of some rows; of a row that is drawn again, a second copy of its group."""
-        return None if self.group is None else copies(self.group[rows], rows)
+    def _group_of(self, rows: Index, *scores: Score) -> NDArray[np.int64] | None:
+        """Return the groups of some rows, for scores by group; a row that is drawn again is of a copy of its group."""
+        if self.group is None or not any(score.metric.by_group for score in scores):
+            return None
+        return copies(self.group[rows], rows)
 
     def weights_of(self, rows: Index) -> NDArray[np.float64] | None:
         """Return how much some rows count, where rows have weights."""
@@ -300,7 +303,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
     target = task.rows.target[rows]
     score, loss, targets = task.score, loss_of_task(task), _targets(task)
-    positions = [np.flatnonzero(of) for of in _each_fold(folds)]
+    positions = [np.flatnonzero(folds == k) for k in np.unique(folds)]
     groups = None if task.groups is None else task.groups[rows]
     classes = target if task.target.of_classes else None
     cut = crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups, classes=classes)
@@ -374,10 +377,6 @@ def _targets(task: Task) -> tuple[TargetLoss, ...]:
         else TargetLoss(i, columns, LOSSES["log_loss"], 1.0, True)
         for i, (part, columns) in enumerate(each)
     )
-
-
-def _each_fold(folds: Index) -> list[NDArray[np.bool_]]:
-    return [folds == k for k in np.unique(folds)]
 
 
 def member_of(study: Archive, trial: Trial, weight: float) -> Member:

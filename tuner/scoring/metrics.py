@@ -80,7 +80,7 @@ def check_ranks(scores: Sequence[Score], rows: Rows, of: str = "") -> None:
     """
     for score in scores:
         if any(metric.by_group for metric in score.metrics):
-            if score.parts:
+            if score.of_targets:
                 raise ValueError(f"metric {score.name!r} ranks rows by one target, and the task has several")
             if rows.group is None:
                 raise ValueError(

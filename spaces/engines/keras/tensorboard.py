@@ -93,21 +93,22 @@ def _weights(model: keras.Model) -> dict[str, NDArray[Any]]:
 
 def _activations(model: keras.Model, parts: list[NDArray[Any]], prefix: str = "activations") -> dict[str, NDArray[Any]]:
     """Return what each layer says, those of inner models too; of a layer that is called twice nothing."""
-    layers = [
-        one for one in model.layers if len(one._inbound_nodes) == 1 and not isinstance(one, keras.layers.InputLayer)
-    ]
-    if not layers:
+    calls = {
+        layer.name: (layer, layer._inbound_nodes[0])
+        for layer in model.layers
+        if len(layer._inbound_nodes) == 1 and not isinstance(layer, keras.layers.InputLayer)
+    }
+    watched = [tensor for _, node in calls.values() for tensor in (*node.input_tensors, *node.outputs)]
+    if not watched:
         return {}
-    watched = {one.name: (one.input, one.output) for one in layers}
-    said = keras.Model(model.inputs, watched)([tf.constant(part) for part in parts], training=False)
+    said = iter(keras.Model(model.inputs, watched)([tf.constant(part) for part in parts], training=False))
     found: dict[str, NDArray[Any]] = {}
-    for layer in layers:
-        given, output = said[layer.name]
+    for name, (layer, node) in calls.items():
+        given, outputs = ([next(said) for _ in tensors] for tensors in (node.input_tensors, node.outputs))
         if isinstance(layer, keras.Model):
-            inner = [one.numpy() for one in tf.nest.flatten(given)]
-            found |= _activations(layer, inner, f"{prefix}/{layer.name}")
-        elif all(tf.is_tensor(one) and one.dtype.is_floating for one in tf.nest.flatten(output)):
-            found[f"{prefix}/{layer.name}"] = np.concatenate([one.numpy().ravel() for one in tf.nest.flatten(output)])
+            found |= _activations(layer, [one.numpy() for one in given], f"{prefix}/{name}")
+        elif all(one.dtype.is_floating for one in outputs):
+            found[f"{prefix}/{name}"] = np.concatenate([one.numpy().ravel() for one in outputs])
     return found
 
 
