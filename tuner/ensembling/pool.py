@@ -27,7 +27,7 @@ from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.costs import megabytes, milliseconds
-from tuner.scoring.group_loss import group_loss
+from tuner.scoring.group_loss import beside, group_loss
 from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
 from tuner.task.splits import crossfit_parts
@@ -97,9 +97,7 @@ class HeldOut:
     @property
     def truth(self) -> NDArray[Any]:
         """What the loss is given as the target: beside it the groups, where the deciding metric is by group."""
-        return (
-            self.target if self.group is None or not self.loss.by_group else np.column_stack([self.target, self.group])
-        )
+        return beside(self.target, self.group if self.loss.by_group else None)
 
     @property
     def correlations(self) -> NDArray[np.float64]:

@@ -12,6 +12,11 @@ from tuner.scoring.ranking import places_of
 from tuner.scoring.score import Score
 
 
+def beside(target: NDArray[Any], group: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the target with groups as a second column, as losses by group want it; as it is where there are none."""
+    return target if group is None else np.column_stack([target, group])
+
+
 def group_loss(score: Score) -> Loss:
     """Return a loss whose target has two columns, relevance and group.
 
