@@ -62,7 +62,7 @@ def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None 
         if study.has_models(trial):
             fitted = load_fitted(study.attempt_folder(trial) / "fold-0")
             held_out = study.task.rows.take(study.task.folds[0][1][:_ROWS])
-            write_networks(folder / trial.name / "fold-0", fitted, held_out, study.task.target)
+            write_networks(folder / trial.name / "fold-0", fitted, held_out, target=study.task.target)
     return folder
 
 

@@ -33,7 +33,7 @@ def write_scalars(folder: Path, curves: Mapping[str, Iterable[float]]) -> None:
     _write(folder, "0", (_event(step, one) for step, one in values))
 
 
-def write_networks(folder: Path, fitted: Fitted, rows: Rows, target: Target) -> None:
+def write_networks(folder: Path, fitted: Fitted, rows: Rows, *, target: Target) -> None:
     """Write what a trained model's networks look like; nothing where it has none.
 
     For each network its graph, and histograms of its weights and, for some rows, of what each layer says and of the
@@ -52,7 +52,7 @@ def write_networks(folder: Path, fitted: Fitted, rows: Rows, target: Target) -> 
             continue
         histograms = {**_weights(network.model), **_activations(network.model, _parts(feed))}
         if isinstance(fitted, KerasFitted) and target.kind != ITSELF:
-            histograms |= _gradients(fitted, feed, rows, target)
+            histograms |= _gradients(fitted, feed, rows, target=target)
         place = folder if len(both) == 1 else folder / f"network-{i}"
         graph = tf.compat.v1.Event(graph_def=_graph(network.model, feed).SerializeToString())
         _write(place, "1", [graph, *(_event(0, _histogram(name, values)) for name, values in histograms.items())])
@@ -112,7 +112,7 @@ def _activations(model: keras.Model, parts: list[NDArray[Any]], prefix: str = "a
     return found
 
 
-def _gradients(fitted: KerasFitted, feed: Columns, rows: Rows, target: Target) -> dict[str, NDArray[Any]]:
+def _gradients(fitted: KerasFitted, feed: Columns, rows: Rows, *, target: Target) -> dict[str, NDArray[Any]]:
     """Return the gradient of the task's loss on some rows, for each weight that is trained."""
     model, weights = fitted.model, fitted.model.trainable_weights
     members = next((one.members for one in model.layers if isinstance(one, MemberHeads)), 1)

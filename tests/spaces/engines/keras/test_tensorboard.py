@@ -44,7 +44,7 @@ def test_a_network_has_a_graph_and_histograms(kind, data, tmp_path):
     d = data(kind)
     fitted = trained("dense", d, {"epochs": 1, "units": 8, "depth": 1})
     rows = d.folds[0].inner
-    write_networks(tmp_path, fitted, rows, d.signature.target)
+    write_networks(tmp_path, fitted, rows, target=d.signature.target)
     graphs = [event.graph_def for event in events(tmp_path / "events.out.tfevents.1") if event.graph_def]
     graph = tf.compat.v1.GraphDef.FromString(graphs[0])
     assert any(node.op == "MatMul" for node in graph.node)
@@ -65,7 +65,7 @@ def test_a_network_has_a_graph_and_histograms(kind, data, tmp_path):
 def test_gradients_are_those_of_the_loss(data, tmp_path):
     d = data("regression")
     fitted = trained("dense", d, {"epochs": 1, "units": 8, "depth": 1})
-    write_networks(tmp_path, fitted, d.folds[0].inner, d.signature.target)
+    write_networks(tmp_path, fitted, d.folds[0].inner, target=d.signature.target)
     bias = fitted.model.layers[-1].bias
     slope = histograms(tmp_path)[f"gradients/{bias.path}"].sum
     (feed,) = fitted.feeds((fitted.prepared.matrix(d.folds[0].inner.table),))
@@ -77,7 +77,7 @@ def test_gradients_are_those_of_the_loss(data, tmp_path):
 def test_embeddings_are_for_the_projector_with_their_words(data, tmp_path):
     d = data("binary", "text")
     fitted = trained("text_embedding", d, {"epochs": 1})
-    write_networks(tmp_path, fitted, d.folds[0].inner, d.signature.target)
+    write_networks(tmp_path, fitted, d.folds[0].inner, target=d.signature.target)
     config = (tmp_path / "projector_config.pbtxt").read_text()
     words = [path for path in tmp_path.glob("*_words.tsv") if path.name in config]
     assert words
@@ -93,7 +93,7 @@ def test_embeddings_are_for_the_projector_with_their_words(data, tmp_path):
 
 def test_a_model_without_networks_writes_nothing(data, tmp_path):
     d = data("binary")
-    write_networks(tmp_path, trained("linear", d, {}), d.folds[0].inner, d.signature.target)
+    write_networks(tmp_path, trained("linear", d, {}), d.folds[0].inner, target=d.signature.target)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,6 +104,6 @@ def test_every_family_can_be_looked_at(of, data, tmp_path):
     for name, family in families_for(d.signature).items():
         if family.engines and family.engines[0].name == "keras" and not family.unfit(d.signature):
             epochs = {"epochs": 1} if "epochs" in family.space(d.signature) else {}
-            write_networks(tmp_path / name, trained(name, d, epochs), d.folds[0].inner, d.signature.target)
+            write_networks(tmp_path / name, trained(name, d, epochs), d.folds[0].inner, target=d.signature.target)
             assert histograms(tmp_path / name)
             keras.backend.clear_session()
