@@ -206,12 +206,17 @@ def standard_error(
     pieces = _pieces(n_rows, groups)
     rng = np.random.default_rng(seed)
     found: list[float] = []
-    for _ in range(max(_FEWEST_RESAMPLES, min(_RESAMPLES, _ROWS_RESAMPLED // max(1, n_rows)))):
+    for _ in range(resamples(n_rows)):
         try:
             found.append(statistic(_rows_of(pieces, rng.integers(len(pieces), size=len(pieces)))))
         except Undefined:
             found += _again(statistic, pieces, np.zeros(n_rows) if strata is None else strata, rng=rng)
     return float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
+
+
+def resamples(n_rows: int) -> int:
+    """Return how many resamples tell a standard error: fewer where rows are many."""
+    return max(_FEWEST_RESAMPLES, min(_RESAMPLES, _ROWS_RESAMPLED // max(1, n_rows)))
 
 
 def _again(

@@ -34,7 +34,9 @@ from ensembles.pools import Predictions, Weights
 from spaces.rows.arrays import Index
 
 _LEAST_GAIN = 1e-6
-_MOST_READ = 2_000_000  # numbers that the trees of a round read together; with ten classes as many as a minute takes
+_MOST_SECONDS = 15.0  # for stacked trees
+# Of all their fits together: trees of one output, seconds for each, and for a number that it reads.
+_TREES, _A_TREE, _A_NUMBER = 2_000, 4e-4, 5e-9
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ def ladder(
         families: Each member's family.
         loss: What is minimised; methods that cannot are left out.
         with_features: Whether there are features of the rows, for methods that look at them.
-        rows: How many rows there are; where they and the classes are so many that stacked trees would take minutes,
-            these are left out.
+        rows: How many rows there are; where they and the classes are so many that stacked trees would take longer
+            than all other methods together, these are left out.
         outputs: How many numbers a member predicts of each.
     """
-    trees = outputs if outputs > 2 else 1  # of a round; each reads as many columns of every member
-    stacks = STACKS if rows * trees**2 * len(families) <= _MOST_READ else {"stack_linear": STACKS["stack_linear"]}
+    dear = not seconds_of_trees(rows, outputs, len(families))
+    stacks = {"stack_linear": STACKS["stack_linear"]} if dear else STACKS
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),
@@ -106,6 +108,19 @@ def ladder(
         **{name: stack for name, stack in stacks.items() if with_features or not stack.with_features},
     }
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
+
+
+def seconds_of_trees(rows: int, outputs: int, members: int) -> float:
+    """Return how long stacked trees take on an idle core, about; 0 where they are left out as they would take too long.
+
+    Args:
+        rows: How many rows there are.
+        outputs: How many numbers a member predicts of each.
+        members: How many members there are.
+    """
+    columns = outputs if outputs > 2 else 1  # of each member, and as many trees a round
+    seconds = _TREES * columns * (_A_TREE + _A_NUMBER * rows * columns * members)
+    return seconds if seconds <= _MOST_SECONDS else 0.0
 
 
 def refinements(choice: Chosen, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:

@@ -6,6 +6,10 @@ import math
 import time
 
 
+class NoTime(Exception):
+    """The time was over before there was anything to keep; the message says how far it went."""
+
+
 class Clock:
     """Says when a training is to stop; it may be set again for the next fold.
 
@@ -23,6 +27,7 @@ class Clock:
     def __init__(self, until: float = math.inf, most: int | None = None) -> None:
         self.until, self.most = until, most
         self.stopped: int | None = None
+        self._parts = 1
 
     @property
     def left(self) -> float:
@@ -49,9 +54,20 @@ class Clock:
         if steps is not None:
             self.stopped = max(steps, self.stopped or 0)
 
-    def set(self, seconds: float, most: int | None = None) -> None:
-        """Begin anew: it is over in so many seconds, or after so many steps."""
+    def set(self, seconds: float, most: int | None = None, *, parts: int = 1) -> None:
+        """Begin anew: it is over in so many seconds, or after so many steps.
+
+        Args:
+            seconds: Until it is over.
+            most: After how many steps at the latest.
+            parts: How many trainings, this one among them, share the time that is left.
+        """
         self.until, self.most, self.stopped = time.monotonic() + seconds, most, None
+        self._parts = parts
+
+    def once(self, seconds: float) -> None:
+        """Let all trainings bear what the first has done for them, such as a trace."""
+        self.until += seconds * (1 - 1 / self._parts)
 
     def lend(self, other: Clock, *, parts: int) -> None:
         """Set the clock of the next of so many trainings that share the time that is left."""

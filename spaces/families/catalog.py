@@ -62,6 +62,7 @@ STARTS = {
     "random_forest": starts.RANDOM_FOREST,
     "xgboost": starts.XGBOOST,
 }
+_GROWING = ("image_conv",)
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -202,6 +203,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
             unfit=partial(fits.a_target, one.unfit),
             cost=_COSTS.get(one.name, one.cost),
             starts=tuple(STARTS.get(one.name, {}).values())[: starts.MOST],
+            grows=one.name in _GROWING,
         )
         for one in families
     }

@@ -30,6 +30,7 @@ class Family:
         cost: A rule of thumb for the seconds of a trial, relative to other families, by which a study goes before it
             knows better; that of its dearest engine when left out, and none where it has no engine.
         starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
+        grows: Whether each start is larger than the default, and better the longer it trains.
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
         callbacks: What a user adds while its networks train, as `tuner.tune` takes it.
         reads: Says which files its models are made of, by a narrowed space: as the user named them, and where they are.
@@ -45,6 +46,7 @@ class Family:
     lacking: Callable[[Space, Signature], str] = lambda space, signature: ""
     cost: float | None = None
     starts: tuple[Mapping[str, Any], ...] = ()
+    grows: bool = False
     ignores_weights: bool = False
     apart: bool = False
     callbacks: tuple[Any, ...] = ()
@@ -64,6 +66,11 @@ class Family:
     def expected_cost(self) -> float:
         """The rule of thumb for its cost."""
         return max((engine.cost for engine in self.engines), default=0.0) if self.cost is None else self.cost
+
+    @property
+    def library(self) -> str:
+        """The name of its dearest engine; nothing where it has none."""
+        return max(self.engines, key=lambda engine: engine.cost).name if self.engines else ""
 
     @property
     def weighs_rows(self) -> bool:

@@ -113,11 +113,17 @@ def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
     return [one for i, one in enumerate(points) if one not in points[:i]]
 
 
-_POOLED: dict[str, Any] = {"image.conv.downsampling": "pooling", "image.conv.pooling": "flatten", "schedule": "cosine"}
+_POOLED: dict[str, Any] = {
+    "image.conv.convolutions": 1, "image.conv.downsampling": "pooling", "image.conv.pooling": "flatten",
+    "image.conv.dropout": 0.2, "image.conv.augmentation": "random", "image.conv.augmentation.random.shift": 0.0,
+    "image.conv.augmentation.random.rotation": 0.0, "image.conv.augmentation.random.zoom": 0.0,
+    "schedule": "cosine", "epochs": 40,
+}  # fmt: skip
 
-# Each larger than the one before, as small networks of large images are the first (Chollet: capacity first).
+# Each larger than the one before, as the first networks of large images are small (Chollet: capacity first). Colour
+# images are mirrored at random.
 IMAGE_CONV: dict[str, Start] = {
-    "pooled-16": {"image.conv.filters": 16, **_POOLED},
-    "pooled-32": {"image.conv.filters": 32, "image.conv.dropout": 0.2, **_POOLED},
-    "doubled-32": {"image.conv.filters": 32, "image.conv.convolutions": 2, "image.conv.dropout": 0.3, **_POOLED},
+    "pooled-32": {**_POOLED, "image.conv.filters": 32},
+    "doubled-32": {**_POOLED, "image.conv.filters": 32, "image.conv.convolutions": 2, "image.conv.dropout": 0.3},
+    "doubled-64": {**_POOLED, "image.conv.filters": 64, "image.conv.convolutions": 2, "image.conv.dropout": 0.4},
 }

@@ -11,7 +11,7 @@ import pytest
 from small import SMALL_XGBOOST
 
 import tuner
-from tuner.launch.loop import _elapsed
+from tuner.archive.spending import elapsed
 from tuner.trials.outcome import Outcome
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
@@ -210,7 +210,7 @@ def test_limits_are_totals_over_launches(task, tmp_path):
     second = tuner.tune(task, ["linear"], trials=5, folder=tmp_path / "s", **QUIET)
     assert len(second.complete) == 6
     assert names(second)[:4] == first_names
-    assert _elapsed(second.trials) <= sum(trial.outcome.seconds for trial in second.trials) + 1e-6
+    assert elapsed(second.trials) <= sum(trial.outcome.seconds for trial in second.trials) + 1e-6
     second_names = names(second)
     stopped = tuner.tune(task, ["linear"], time=1e-3, folder=tmp_path / "s", **QUIET)
     assert names(stopped) == second_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,3 +60,13 @@ def gains(trials: Sequence[Trial]) -> str:
     since = end - max(gained)
     last = "with the last trial" if since < 1 else f"{since:.0f} s before the end"
     return f"the ensemble of all trials last gained {last}, the last third of the time took {brought:.1%} off its loss"
+
+
+def elapsed(trials: Sequence[Trial]) -> float:
+    """Return the seconds in which at least one trial ran, over all launches."""
+    spans = sorted((t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome)
+    total, end = 0.0, -math.inf
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total

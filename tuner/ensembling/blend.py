@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.choosing.cross_fitting import resamples
+from ensembles.choosing.gate import seconds_of_trees
 from spaces.machine.cores import crowding
 from spaces.rows.target import ITSELF
 from tuner.scoring.score import Undefined
@@ -17,8 +19,11 @@ from tuner.trials.scored_folds import scored_folds
 
 _WEIGHTS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05)
 _MOST_NUMBERS = 2_000_000
-_FEWEST_SECONDS, _SECONDS_FOR_A_MILLION = 3.0, 4.0
 _FEWEST_MEASURED = 0.05
+# What an ensemble takes, in seconds and in scores of all rows: each method is fitted, and compared in resamples.
+_SECONDS, _SECONDS_SHOWN, _SCORES_A_RESAMPLE = 2.0, 2.0, 50
+_MOST_MEMBERS = 30
+_A_SCORE, _A_NUMBER = 2e-4, 3e-8  # seconds, where none was measured yet
 
 
 class Blend:
@@ -37,6 +42,7 @@ class Blend:
         self._held: NDArray[Any] | None = None
         self._loss = np.inf
         self._waited = self._computed = 0.0
+        self._scores = self._mixed = 0
 
     @property
     def slowness(self) -> float:
@@ -48,6 +54,22 @@ class Blend:
         mixing = self._waited / self._computed if self._computed > _FEWEST_MEASURED else 1.0
         return float(np.clip(max(mixing, crowding()), 1.0, 3.0))
 
+    def seconds_to_combine(self, *, shown: bool) -> float:
+        """Return how long before its end a study is to stop, so that an ensemble can still be made of its trials.
+
+        What a score of all rows takes is measured while predictions are mixed.
+
+        Args:
+            shown: Whether the ensemble is shown in MLflow, with a report.
+        """
+        if self._task.target.kind == ITSELF:
+            return _SECONDS  # there is no ensemble
+        rows = sum(len(held_out) for _, held_out in self._task.folds)
+        one = self._computed / self._scores if self._scores else _A_SCORE + _A_NUMBER * rows * self._task.target.outputs
+        trees = seconds_of_trees(rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1))
+        scores = _SCORES_A_RESAMPLE * resamples(rows)
+        return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + trees) * self.slowness
+
     def add(self, folder: Path) -> float:
         """Mix in the predictions that an attempt left in its folder.
 
@@ -55,6 +77,7 @@ class Blend:
             By which share of itself the loss fell; 0 for the first trial, and where nothing was gained or is left.
         """
         waited, computed = time.monotonic(), time.thread_time()
+        self._mixed += 1
         gained = self._gain(folder)
         self._waited += time.monotonic() - waited
         self._computed += time.thread_time() - computed
@@ -80,6 +103,7 @@ class Blend:
 
     def _loss_of(self, rows: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
         """Return the mean loss of the folds that are scored; infinite where it is undefined."""
+        self._scores += 1
         each = [folds == k for k in self._scored]
         target, group, score = self._task.rows.target, self._task.rows.group, self._task.score
         try:
@@ -94,15 +118,3 @@ class Blend:
         except Undefined:
             return float("inf")
         return found if np.isfinite(found) else float("inf")
-
-
-def seconds_to_combine(task: Task, families: int, time: float) -> float:
-    """Return how long before its end a study is to stop, so that an ensemble can still be made of its trials.
-
-    Args:
-        task: The task.
-        families: How many families are searched; of each the best few trials are candidates.
-        time: Seconds of the whole study, of which it is a fifth at most.
-    """
-    numbers = sum(len(held_out) for _, held_out in task.folds) * task.target.outputs * min(30, 5 * families)
-    return min(0.2 * time, _FEWEST_SECONDS + _SECONDS_FOR_A_MILLION * numbers / 1e6) if np.isfinite(time) else 0.0

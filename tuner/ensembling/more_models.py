@@ -108,7 +108,7 @@ def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> Non
     task = study.task
     some = task.rows.take(np.arange(1))  # not looked at
     steps = _steps(study, trial)
-    clock = Clock(most=None if steps else _stopped(trial))
+    clock = Clock(most=_stopped(trial))
     fold = Fold(task.rows, task.rows, some, _seed(study, trial, 0), max(steps, default=None), steps, clock=clock)
     with restored_state(family.engines):
         model = family.build(study.config(trial), task.signature)

@@ -8,7 +8,7 @@ import signal
 import threading
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,8 @@ from tuner.archive.asked import is_kept, keep_asked
 from tuner.archive.explained import KeptLeaderboard
 from tuner.archive.model_files import ModelFiles
 from tuner.archive.records import STOP_REQUEST
-from tuner.ensembling.blend import Blend, seconds_to_combine
+from tuner.archive.spending import elapsed
+from tuner.ensembling.blend import Blend
 from tuner.launch import on_trial
 from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.places import slots_of
@@ -42,6 +43,7 @@ _DEATHS_BEFORE_FAILED = 3
 _ENDS_BEFORE_FAILED = 2  # of the driver itself, which takes everything with it
 _POLL_SECONDS = 0.5
 _LEAST_SECONDS = 1.0
+_MOST_RESERVED = 0.2  # of the time, for the ensemble
 
 
 class Interrupted(KeyboardInterrupt):
@@ -63,10 +65,9 @@ class Launch:
         self._running: dict[str, Trial] = {}
         self._deaths: dict[str, int] = {}
         self._tracker: Tracker | None = None
-        self._spent = _elapsed(study.trials)
+        self._spent = elapsed(study.trials)
         self._blend = Blend(study.task)
         self._began = began
-        self._reserve = seconds_to_combine(study.task, len(plan.families) - 1, plan.budget.time)
         self._gains: list[float] = []  # of this launch's trials, in the order in which they ended
         self._interrupts = 0
         self._stopped = False
@@ -200,7 +201,7 @@ class Launch:
     def _past(self, family: str, *, before: int | None = None) -> Past:
         return past_of(
             self._ledger.trials(family)[:before],
-            rank=self._plan.families[family].expected_cost,
+            self._plan.families[family],
             weight=self._plan.weights[family],
             sign=self._study.task.score.sign,
             baseline=self._baseline(),
@@ -210,9 +211,12 @@ class Launch:
         return next((trial.value for trial in self._ledger.trials(BASELINE)), None)
 
     def _left(self) -> float:
-        """Return the seconds until the study ends."""
-        reserve = min(0.2 * self._plan.budget.time, self._reserve * self._blend.slowness) if self._reserve else 0.0
-        return self._plan.budget.time - reserve - self._spent - (clock.monotonic() - self._began)
+        """Return the seconds until the study ends: an ensemble is to be made before its time is over."""
+        time = self._plan.budget.time
+        if math.isinf(time):
+            return time
+        reserve = min(_MOST_RESERVED * time, self._blend.seconds_to_combine(shown=self._tracker is not None))
+        return time - reserve - self._spent - (clock.monotonic() - self._began)
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
@@ -221,8 +225,18 @@ class Launch:
         self._running[trial.name] = trial
         if self._tracker:
             self._tracker.started(trial, attempt)
-        seed, seconds = self._seed_of(trial), self._seconds(trial)
-        return Job(trial.family, trial.number, attempt, config, seed, str(folder / str(attempt)), seconds)
+        seed = self._seed_of(trial)
+        return replace(
+            self._limited(trial), attempt=attempt, config=config, seed=seed, folder=str(folder / str(attempt))
+        )
+
+    def _limited(self, trial: Trial) -> Job:
+        """Return a trial's job as far as time goes: once another is complete, it may not make the study late."""
+        left, seconds = self._left(), self._seconds(trial)
+        others = [one.state for name in self._searched() for one in self._ledger.trials(name)]
+        needed = trial.family == BASELINE or "complete" not in others
+        late = math.inf if needed else max(_LEAST_SECONDS, left - seconds + self._plan.budget.lateness)
+        return Job(trial.family, trial.number, 0, {}, 0, "", seconds, left=left, late=late, needed=needed)
 
     def _seconds(self, trial: Trial) -> float:
         """Return how long a trial may take."""
@@ -366,16 +380,6 @@ class Launch:
         self._interrupts += 1
         if self._interrupts == 1:
             self._display.say("Interrupted: running trials are finished first; Ctrl-C again to stop at once")
-
-
-def _elapsed(trials: Sequence[Trial]) -> float:
-    """Return the seconds in which at least one trial ran, over all launches."""
-    spans = sorted((t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome)
-    total, end = 0.0, -math.inf
-    for start, stop in spans:
-        total += max(0.0, stop - max(start, end))
-        end = max(end, stop)
-    return total
 
 
 @contextmanager

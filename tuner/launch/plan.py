@@ -29,6 +29,7 @@ from tuner.trials.ray_cluster import RayCluster, checked_cluster
 from tuner.trials.scored_folds import check_metrics
 
 DEFAULT_TRIALS = 40
+_LATE_SECONDS, _LATE = 5.0, 0.05
 
 
 Families = Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
@@ -51,6 +52,11 @@ class Budget:
     trial_time: float
     max_failures: float
     turns: Rule
+
+    @property
+    def lateness(self) -> float:
+        """How many seconds late the study and its ensemble may be."""
+        return max(_LATE_SECONDS, _LATE * self.time)
 
 
 @dataclass(frozen=True)

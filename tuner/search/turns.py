@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from spaces.families.family import Family
 from tuner.search.ledger import Trial
 from tuner.seeds import derive_seed
 
@@ -23,7 +24,8 @@ _LAST = 3
 GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
-_FIRST_SHARE = 0.1
+_FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
+_FEW, _GROWING_SHARE = 12, 0.2
 _LONGEST = 1e6
 
 
@@ -33,6 +35,7 @@ class Past:
 
     Attributes:
         rank: A rule of thumb for its cost, before anything is known.
+        library: What trains it.
         weight: How often its turn comes, relative to the others.
         seconds: What each ended trial took, in the order in which they were asked, without duplicates.
         gained: Whether each of them gained something.
@@ -40,9 +43,11 @@ class Past:
         baseline: The loss of the baseline; infinite where that is not known.
         running: How many of its trials run now.
         last_turn: The number of its last turn, or -1.
+        grows: Whether its trials are to become larger, so that with more time they are better.
     """
 
     rank: float
+    library: str = ""
     weight: float = 1.0
     seconds: tuple[float, ...] = ()
     gained: tuple[bool, ...] = ()
@@ -50,6 +55,7 @@ class Past:
     baseline: float = math.inf
     running: int = 0
     last_turn: int = -1
+    grows: bool = False
 
     @property
     def trials(self) -> int:
@@ -66,15 +72,20 @@ class Past:
         """The least loss of its trials; infinite while there is none."""
         return min(self.losses, default=math.inf)
 
+    @property
+    def least(self) -> float:
+        """The seconds below which no trial is begun: of a family that grows those of its smallest one."""
+        return min(self.seconds) if self.grows and self.seconds else self.cost
+
 
 def past_of(
-    trials: Sequence[Trial], *, rank: float, weight: float, sign: int = 1, baseline: float | None = None
+    trials: Sequence[Trial], family: Family, *, weight: float, sign: int = 1, baseline: float | None = None
 ) -> Past:
     """Return what is known of a family.
 
     Args:
         trials: All of its trials, by number.
-        rank: A rule of thumb for its cost.
+        family: What is known of it beforehand.
         weight: How often its turn comes, relative to the others.
         sign: What a trial's value is multiplied by to be a loss.
         baseline: The value of the baseline, if it is known.
@@ -82,7 +93,8 @@ def past_of(
     own = [trial for trial in trials if not trial.duplicate]
     ended = [trial.outcome for trial in own if trial.outcome]
     return Past(
-        rank,
+        family.expected_cost,
+        family.library,
         weight,
         tuple(outcome.seconds for outcome in ended),
         tuple(outcome.gain >= GAIN for outcome in ended),
@@ -90,6 +102,7 @@ def past_of(
         math.inf if baseline is None else sign * baseline,
         len(own) - len(ended),
         max((trial.turn.number for trial in trials), default=-1),
+        family.grows,
     )
 
 
@@ -101,8 +114,9 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
 def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
-    In the last ten seconds no family has its first trial, unless no trial has ended yet. A family waits with it while
-    it may be expected to take more than a tenth of what is left: rather a larger network than small ones of four kinds.
+    At the end no family has its first trial, the dearer the earlier, unless no trial has ended yet. A family waits with
+    it while it may be expected to take more than a tenth of what is left: rather a larger network than small ones of
+    four kinds.
 
     Args:
         pasts: What is known of each family.
@@ -111,12 +125,14 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
         left: Seconds until the study ends.
     """
     known = {name: past for name, past in pasts.items() if past.seconds}
-    untried = [name for name, past in pasts.items() if not past.trials and _first(past, known) <= _FIRST_SHARE * left]
-    if untried and (left >= 2 * _FEWEST_SECONDS or not known):
+    untried = [name for name, past in pasts.items() if not past.trials]
+    if known:
+        untried = [name for name in untried if _may_begin(pasts[name], known, left)]
+    if untried:
         return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
     if not known:  # all first trials still run
         return by_trials(pasts)
-    fitting = {name: past for name, past in known.items() if past.cost <= left}
+    fitting = {name: past for name, past in known.items() if past.least <= left}
     if not fitting:
         return None
     oldest = min(fitting, key=lambda name: fitting[name].last_turn)
@@ -131,13 +147,21 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
 
 
-def _first(past: Past, known: Mapping[str, Past]) -> float:
-    """Return what a first trial may be expected to take, by families that are thought to cost about as much.
+def _may_begin(past: Past, known: Mapping[str, Past], left: float) -> bool:
+    """Return whether a family's first trial is worth its time.
 
-    They began small too, so their cheapest trial tells. Nothing is expected where there is no such family.
+    What it takes is told by families that are thought to cost about as much, or that are trained by the same library:
+    they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. And nothing
+    is waited for before any trial has gained something.
     """
-    alike = [min(other.seconds) for other in known.values() if past.rank / 2 < other.rank <= past.rank]
-    return min(alike, default=0.0)
+    alike = [
+        min(other.seconds)
+        for other in known.values()
+        if other.rank <= past.rank and (other.rank > past.rank / 2 or other.library == past.library != "")
+    ]
+    enough = _FEWEST_SECONDS * min(max(_FEWEST_FIRST, past.rank), _MOST_FIRST)
+    waits = min(alike, default=0.0) > _FIRST_SHARE * left and any(any(other.gained) for other in known.values())
+    return left >= enough and not waits
 
 
 def cost_for_improvement(past: Past) -> float:
@@ -178,9 +202,13 @@ def catching_up(past: Past, best: float) -> float:
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
-    A first trial leaves equal shares for all families that have had none, and one for what follows. It has at least
-    five seconds, so that the dearest families have no turn where time is short. A later one leaves half of the time,
-    unless trials of its family are known to take longer.
+    A first trial leaves equal shares for all families that have had none, and one for what follows. A family that grows
+    makes better use of the time: its own may take a fifth, and once it has begun those of others take a tenth at most.
+    A first trial has at least five seconds, so that the dearest families have no turn where time is short.
+
+    A later one leaves half of the time, unless trials of its family are known to take longer; or nothing, where the
+    family grows and the time is that of a dozen of its smallest: one large network trained for long beats several that
+    had half of the time each.
 
     Args:
         left: Seconds until the study ends.
@@ -191,6 +219,13 @@ def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, worker
     if math.isinf(left):
         return left
     if past.trials:
+        if past.grows and left <= _FEW * min(past.seconds, default=0.0):
+            return left
         return max(left / 2, min(left, past.cost))
     untried = 1 + sum(not other.trials for other in others)
-    return min(left, max(_FEWEST_SECONDS, max(1, workers) * left / (untried + 1)))
+    share = max(1, workers) * left / (untried + 1)
+    if past.grows:
+        share = max(share, _GROWING_SHARE * left)
+    elif any(other.grows and other.seconds for other in others):
+        share = min(share, _FIRST_SHARE * left)
+    return min(left, max(_FEWEST_SECONDS, share))

@@ -25,6 +25,12 @@ class Job:
 
     After so many seconds training stops and keeps the best so far. Where an earlier run was `stopped`, each fold trains
     for as many epochs, rounds or trees as there.
+
+    Attributes:
+        seconds: After these training stops.
+        left: Seconds until the study ends.
+        late: How many seconds later it is killed, as it hangs.
+        needed: Whether the study has no other trial yet: it is never given up between its folds.
     """
 
     family: str
@@ -35,11 +41,14 @@ class Job:
     folder: str
     seconds: float = math.inf
     stopped: tuple[int | None, ...] = ()
+    left: float = math.inf
+    late: float = math.inf
+    needed: bool = False
 
     @property
     def patience(self) -> float:
         """The seconds after which it hangs, and is killed."""
-        return self.seconds + max(_GRACE_SECONDS, _GRACE * self.seconds)
+        return self.seconds + min(self.late, max(_GRACE_SECONDS, _GRACE * self.seconds))
 
     @property
     def name(self) -> str:

@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Sequence
 
-from spaces.engines.clock import Clock
+from spaces.engines.clock import Clock, NoTime
 from tuner.trials.outcome import Job
 
-_FIRST_OVERHEAD = 0.1
+_FIRST_BESIDE, _MOST_BESIDE = 0.1, 5.0  # of the time of a fold; seconds
 
 
 class Pace:
@@ -28,10 +28,11 @@ class Pace:
 
     def __init__(self, job: Job, folds: int, done: Sequence[int | None] = ()) -> None:
         now = time.monotonic()
-        self._end, self.hangs, self._folds = now + job.seconds, now + job.patience, folds
+        self._job, self._end, self.hangs, self._folds = job, now + job.seconds, now + job.patience, folds
+        self._study_ends = now + job.left
         self._most = job.stopped or (None,) * folds
         self.clock, self.stopped = Clock(), list(done)
-        self._overhead, self._trained = _FIRST_OVERHEAD * job.seconds / folds, now
+        self._beside, self._trained = min(_MOST_BESIDE, _FIRST_BESIDE * job.seconds / folds), now
         if len(self.stopped) < folds:
             self._begin_fold(now)
 
@@ -41,26 +42,51 @@ class Pace:
         self.stopped.append(self.clock.stopped)
 
     def next_fold(self) -> None:
-        """Begin the next fold."""
+        """Begin the next fold.
+
+        Raises:
+            NoTime: The folds that are left would take too long (see `too_long`).
+        """
         now = time.monotonic()
-        self._overhead = now - self._trained
-        if len(self.stopped) < self._folds:
+        self._beside = now - self._trained + max(0.0, self._trained - self.clock.until)
+        if folds := self._folds - len(self.stopped):
+            rest = folds * self._beside
+            if not self._job.needed and too_long(rest, left=self._end - now, study=self._study_ends - now):
+                raise NoTime(f"its time was over after {len(self.stopped)} of {self._folds} folds")
             self._begin_fold(now)
 
     def _begin_fold(self, now: float) -> None:
-        seconds = fold_seconds(self._end - now, self._folds - len(self.stopped), self._overhead)
-        self.clock.set(seconds, self._most[len(self.stopped)])
+        folds = self._folds - len(self.stopped)
+        seconds = fold_seconds(self._end - now, folds, self._beside)
+        self.clock.set(seconds, self._most[len(self.stopped)], parts=folds)
 
 
-def fold_seconds(left: float, folds: int, overhead: float) -> float:
+def fold_seconds(left: float, folds: int, beside: float) -> float:
     """Return how long training on the next fold may take.
 
     Args:
         left: Seconds that are left of the trial.
         folds: How many folds are left.
-        overhead: Seconds that a fold takes beside training.
+        beside: Seconds that a fold takes beside what the clock may stop.
 
     >>> fold_seconds(100.0, 4, 5.0)
     20.0
     """
-    return math.inf if math.isinf(left) else max(0.0, left / folds - overhead)
+    return math.inf if math.isinf(left) else max(0.0, left / folds - beside)
+
+
+def too_long(rest: float, *, left: float, study: float) -> bool:
+    """Return whether a trial is given up, as it would not end in time though its next folds hardly trained.
+
+    A trial that is late takes from others, but what it has done so far would be lost: it may take half of what is left
+    of the study.
+
+    Args:
+        rest: What its folds that are left take beside what the clock may stop.
+        left: Seconds that are left of the trial.
+        study: Seconds that are left of the study.
+
+    >>> too_long(8.0, left=10.0, study=10.0), too_long(8.0, left=5.0, study=20.0), too_long(8.0, left=5.0, study=10.0)
+    (False, False, True)
+    """
+    return rest > max(left, study / 2)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.clock import NoTime
 from spaces.engines.contract import Fitted, Fold, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
@@ -93,7 +94,7 @@ def run_trial(
     try:
         with restored_state(family.engines):
             outcome = _train(job, folder, task, folds=folds, family=family, report=noted, log=log)
-    except Pruned as pruned:
+    except (Pruned, NoTime) as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
         outcome = Outcome("failed", error=str(error), reason="nan")

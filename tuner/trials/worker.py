@@ -6,7 +6,7 @@ A worker never imports the user's script, so an unguarded `__main__` is harmless
 cloudpickle bytes. It leaves when its driver is gone, also in the middle of a trial.
 
 Libraries are imported when the first trial needs them, so that trees and linear models need not wait for TensorFlow.
-What an import takes is the trial's, and memory counts from there.
+What an import takes is the study's and no trial's, and memory counts from there.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tuner.trials.outcome import Job, Outcome
 from tuner.trials.trial import run_trial
 
 _LOG_EVERY_SECONDS = 2.0
+_LEAST_SECONDS = 1.0
 RECYCLE_BYTES = 512 * 1024**2  # a worker that has grown so much is replaced
 
 
@@ -149,7 +150,8 @@ def serve(session: Session) -> None:
             begin(new, setup.threads)
             begun |= {engine.name for engine in new}
             first_bytes += _resident_bytes() - before
-            job = replace(job, seconds=max(1.0, job.seconds - (time.monotonic() - started)))
+            left = job.left - (time.monotonic() - started)
+            job = replace(job, seconds=max(_LEAST_SECONDS, min(job.seconds, left)), left=left)
         outcome: Outcome = run_trial(job, task, folds, family=family, report=session.report, log=session.log)
         session.drop()
         session.send("done", outcome, _resident_bytes() - first_bytes)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import keras
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.contract import ShippingError, Watch
 from spaces.engines.curves import Curve
 from spaces.language.space import Config
@@ -109,13 +110,16 @@ def stops_on_training_loss(config: Config) -> bool:
     return bool(config.get("stopping") == "training_loss")
 
 
-def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callbacks.Callback]:
+def callbacks(
+    config: Config, epochs: int, *, watched: bool, clock: Clock | None = None
+) -> list[keras.callbacks.Callback]:
     """Return the callbacks that the config asks for.
 
     Args:
         config: The configuration.
         epochs: How many there will be at most.
         watched: Whether inner rows are evaluated, and early stopping looks at them.
+        clock: Ends training when it is over; a schedule then ends with it.
     """
     patience = int(setting(config, "patience"))
     found: list[keras.callbacks.Callback] = []
@@ -126,8 +130,7 @@ def callbacks(config: Config, epochs: int, *, watched: bool) -> list[keras.callb
         found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
     match setting(config, "schedule"):
         case "cosine" | {"cosine": _}:
-            halves = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
-            found.append(_Schedule(halves))
+            found.append(_Cosine(epochs, clock or Clock()))
         case "reduce_on_plateau":
             found.append(_lower_on_plateau(loss, patience, {}))
         case {"reduce_on_plateau": settings}:
@@ -197,15 +200,22 @@ class Listener(keras.callbacks.Callback):
         self._watch(epoch, self._epochs, named_curves(logs or {}), self._predict_inner)
 
 
-class _Schedule(keras.callbacks.Callback):
-    """Multiplies the initial learning rate by a factor for each epoch."""
+class _Cosine(keras.callbacks.Callback):
+    """Lowers the initial learning rate to nothing, along a half cosine, by the last epoch or the end of the time.
 
-    def __init__(self, factors: Sequence[float]) -> None:
+    A training that the clock stops has gone through all of it as well (Li, Yumer, Ramanan, "Budgeted training", ICLR
+    2020); one that is repeated ends with as many epochs as it had.
+    """
+
+    def __init__(self, epochs: int, clock: Clock) -> None:
         super().__init__()
-        self._factors, self._initial = factors, 0.0
+        self._epochs, self._clock, self._initial = epochs, clock, 0.0
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._initial = float(self.model.optimizer.learning_rate)
+        self._epochs = min(self._epochs, self._clock.most or self._epochs)
+        self._initial, self._seconds = float(self.model.optimizer.learning_rate), max(self._clock.left, 1e-9)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.model.optimizer.learning_rate = self._initial * self._factors[epoch]
+        spent = 1 - self._clock.left / self._seconds if math.isfinite(self._seconds) else 0.0
+        done = min(1.0, max(epoch / self._epochs, spent))
+        self.model.optimizer.learning_rate = self._initial * (1 + math.cos(math.pi * done)) / 2

@@ -85,7 +85,9 @@ def fit_network(
     """
     epochs, rows = int(setting(config, "epochs")), len(train.y)
     evaluated = inner if fold.steps is None else None
-    chosen = callbacks(config, epochs, watched=evaluated is not None) if own_callbacks is None else own_callbacks
+    chosen = own_callbacks
+    if chosen is None:
+        chosen = callbacks(config, epochs, watched=evaluated is not None, clock=fold.clock)
     own = made(fold.callbacks, fold.folder, watched=evaluated is not None)
     history = trainer.train(
         train,

@@ -78,10 +78,13 @@ class Trainer:
         Returns:
             One number an epoch for `loss` and each metric, and `val_...` for the inner rows.
         """
+        order, clock = order or (lambda epoch: np.arange(len(train.y))), clock or Clock()
+        began, traced = time.monotonic(), len(self._traced)
         self._build_state(train)
         step = self._steps(train, batch_size, epochs=epochs)
         evaluate = None if inner is None else self._evaluation(inner)
-        order, clock = order or (lambda epoch: np.arange(len(train.y))), clock or Clock()
+        if len(self._traced) > traced:
+            clock.once(time.monotonic() - began)
         history = keras.callbacks.History()  # last, so that it sees what other callbacks add, as in fit
         listeners = keras.callbacks.CallbackList([*callbacks, history], model=self.model, epochs=epochs, verbose=0)
         self.model.stop_training = False

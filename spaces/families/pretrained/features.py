@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock, NoTime
 from spaces.engines.contract import ShippingError, Store
 from spaces.engines.keras.prediction import predict
 from spaces.engines.keras.stored import open_network
@@ -29,6 +32,7 @@ from spaces.rows.table import Rows, Table
 _VERSION = 1  # of what is kept
 _FILE = "base.keras"
 _MOST_OPEN = 4  # bases in memory
+_PIECE = 512  # images
 # What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
 _SCALES: dict[str, tuple[Any, Any]] = {
     "none": (1.0, 0.0),
@@ -71,26 +75,60 @@ class BaseFeatures:
 
     def matrix(self, table: Table) -> NDArray[np.float32]:
         """Return `(rows, features)`; of rows of a larger array, it is computed once for all of them."""
-        return self._features(table, keep=False)
+        return self._features(table, None)
 
-    def kept(self, rows: Rows) -> NDArray[np.float32]:
-        """Return the features of training rows, which are kept on disk for other processes and studies."""
-        return self._features(rows.table, keep=True)
+    def kept(self, rows: Rows, clock: Clock) -> NDArray[np.float32]:
+        """Return the features of training rows, which are kept on disk for other processes and studies.
 
-    def _features(self, table: Table, *, keep: bool) -> NDArray[np.float32]:
+        Args:
+            rows: The rows; features are computed of the whole array that they are of.
+            clock: What takes long is done in pieces, which are kept too: the next training goes on from there.
+
+        Raises:
+            NoTime: The time was over before all pieces were done.
+        """
+        began = time.monotonic()
+        found = self._features(rows.table, clock)
+        clock.once(time.monotonic() - began)
+        return found
+
+    def _features(self, table: Table, clock: Clock | None) -> NDArray[np.float32]:
         (given,) = table.arrays
         if not isinstance(given, Picked):
             return predict(self.model, np.asarray(given))
         path = cache_folder() / "features" / f"{_VERSION}-{self.key}-{_digest_of(given.base)}.npy"
-        features: NDArray[np.float32] = cached(path.stem, lambda: self._computed(given.base, path, keep=keep))
+        features: NDArray[np.float32] = cached(path.stem, lambda: self._computed(given.base, path, clock))
         return features[given.rows]
 
-    def _computed(self, images: NDArray[Any], path: Path, *, keep: bool) -> NDArray[np.float32]:
-        """Compute features, or read those that were kept. One process computes and keeps them; others wait."""
-        if not keep:
+    def _computed(self, images: NDArray[Any], path: Path, clock: Clock | None) -> NDArray[np.float32]:
+        """Compute features, or read those that were kept. One process keeps them, by a clock; others wait."""
+        if clock is None:
             return np.load(path) if path.exists() else predict(self.model, images)
-        found: NDArray[np.float32] = np.load(kept(path, lambda part: np.save(part, predict(self.model, images))))
+        found: NDArray[np.float32] = np.load(kept(path, lambda part: np.save(part, self._all(images, path, clock))))
+        for piece in path.parent.glob(f"{path.stem}.*.npy"):
+            piece.unlink(missing_ok=True)
         return found
+
+    def _all(self, images: NDArray[Any], path: Path, clock: Clock) -> NDArray[np.float32]:
+        """Return the features of all images, computed in pieces that are kept until the last one is done."""
+        if len(images) <= _PIECE:
+            return predict(self.model, images)
+        found: list[NDArray[np.float32]] = []
+        computed = False
+        for start in range(0, len(images), _PIECE):
+            piece = path.with_name(f"{path.stem}.{start}.npy")
+            if not piece.exists():
+                if computed and clock.left <= 0:
+                    raise NoTime(
+                        f"its time was over after the features of {start} of {len(images)} images, which are kept"
+                    )
+                computed = True
+                kept(piece, partial(self._write, images[start : start + _PIECE]))
+            found.append(np.load(piece))
+        return np.concatenate(found)
+
+    def _write(self, images: NDArray[Any], part: Path) -> None:
+        np.save(part, predict(self.model, images))
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Put the base into a folder: a link where that can be, as it may be large."""

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.clock import Clock
 from spaces.engines.contract import Fitted, Fold, Watch
 from spaces.engines.curves import Curve
 from spaces.engines.folds import with_watched_rows
@@ -58,7 +59,7 @@ class PretrainedModel:
         if kind == "trees":
             trees = XGBoostModel(settings, self.signature)
             for fold in folds:
-                yield trees.fit_columns(fold, base, base.kept(fold.train), watch=watch)
+                yield trees.fit_columns(fold, base, base.kept(fold.train, fold.clock), watch=watch)
             return
         ((how, tuning),) = settings["fine_tuning"].items()
         if how == "none":
@@ -87,11 +88,13 @@ class PretrainedModel:
         """Train networks that read the base's features."""
         vectors = Input("features", "image", base.model.output_shape[1:])
 
-        def read(rows: Rows) -> Rows:
+        def read(rows: Rows, clock: Clock) -> Rows:
             none = np.empty((len(rows), 0))
-            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows),)), rows.target, rows.weight)
+            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows, clock),)), rows.target, rows.weight)
 
-        featured = [replace(fold, train=read(fold.train), inner=read(fold.inner)) for fold in folds]
+        featured = [
+            replace(fold, train=read(fold.train, fold.clock), inner=read(fold.inner, fold.clock)) for fold in folds
+        ]
         scales = (_scale(fold.train) for fold in featured)
 
         def build(config: Config, signature: Signature) -> keras.Model:  # called once a fold, in turn

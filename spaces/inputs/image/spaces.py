@@ -14,7 +14,7 @@ _DEEPEST = 5
 # Pixels of all rows, up to which the first network of a family has so many filters; beyond, the fewest.
 _WIDTHS = ((32, 2_000_000), (16, 6_000_000))
 _FEWEST = 8
-_PIXELS_READ = 100_000_000  # by all epochs together
+_PIXELS_READ, _MOST_PIXELS_READ = 100_000_000, 600_000_000  # by all epochs together
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 40
 
 
@@ -48,10 +48,14 @@ def image_branch(name: str, image: Input, signature: Signature) -> Space:
     }
 
 
-def image_epochs(image: Input, rows: int) -> int:
-    """Return how often all images are read at most: less the more pixels there are."""
+def image_epochs(image: Input, rows: int) -> Int | int:
+    """Return how often all images are read at most: less the more pixels there are, and least by default."""
     height, width, _ = image.shape
-    return max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, _PIXELS_READ // (rows * height * width)))
+    low, high = (
+        max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, pixels // (rows * height * width)))
+        for pixels in (_PIXELS_READ, _MOST_PIXELS_READ)
+    )
+    return Int(low, high, log=True, default=low) if low < high else low
 
 
 def image_training(branch: str, image: Input, signature: Signature, batch_size: Int, /) -> Space:

@@ -95,9 +95,9 @@ def test_methods_that_cannot_minimise_the_loss_are_left_out():
     assert "log_linear" in ladder(["a"], LOG_LOSS)
 
 
-def test_stacked_trees_are_left_out_where_they_would_take_minutes():
+def test_stacked_trees_are_left_out_where_they_would_take_longer_than_all_else():
     families = list("abcdefghi")
-    assert "stack_trees" in ladder(families, LOG_LOSS, rows=1_400, outputs=10)
+    assert "stack_trees" in ladder(families, LOG_LOSS, rows=600, outputs=10)
     assert "stack_trees" in ladder(families, LOG_LOSS, rows=50_000, outputs=2)
     many = ladder(families, LOG_LOSS, rows=4_000, outputs=10)
     assert "stack_trees" not in many

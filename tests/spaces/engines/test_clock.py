@@ -10,14 +10,15 @@ from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from spaces.engines.clock import Clock
+from spaces.engines.clock import Clock, NoTime
+from spaces.engines.keras.compiling import callbacks
 from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.training import Trainer
 from spaces.engines.within import fit_within
 from spaces.engines.xgboost import _Watcher
 from spaces.families.estimators.leave_one_out import LeaveOneOut
 from tuner.trials.outcome import Job
-from tuner.trials.pace import Pace, fold_seconds
+from tuner.trials.pace import Pace, fold_seconds, too_long
 
 HOUR = 3600.0
 
@@ -128,6 +129,36 @@ def test_a_training_that_was_stopped_is_repeated_with_as_many_steps(made, steps,
     assert steps(grown(clone(made), Clock(until, most=25))[0]) == 25
 
 
+def rates(clock, epochs=8):
+    schedule = callbacks({"schedule": {"cosine": {}}}, epochs, watched=False, clock=clock)
+    seen = []
+    noted = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(float(noted.model.optimizer.learning_rate) / 1e-3)
+    )
+    Trainer(network()).train(rows(), None, epochs=epochs, batch_size=8, callbacks=[*schedule, noted], clock=clock)
+    return seen
+
+
+def test_a_schedule_ends_with_the_last_epoch_or_with_those_of_the_training_that_is_repeated():
+    halves = lambda epochs: [(1 + np.cos(np.pi * i / epochs)) / 2 for i in range(epochs)]  # noqa: E731
+    assert rates(Clock()) == pytest.approx(halves(8))
+    assert rates(Clock(most=4)) == pytest.approx(halves(4))
+    assert rates(Clock(time.monotonic() + HOUR)) == pytest.approx(halves(8), abs=1e-3)
+
+
+def test_a_schedule_ends_with_the_time():
+    clock = Clock(time.monotonic() + HOUR)
+    (schedule,) = callbacks({"schedule": {"cosine": {}}}, 8, watched=False, clock=clock)
+    schedule.set_model(network())
+    schedule.on_train_begin()
+    clock.until = time.monotonic() + HOUR / 4
+    schedule.on_epoch_begin(0)
+    assert float(schedule.model.optimizer.learning_rate) == pytest.approx((1 + np.cos(0.75 * np.pi)) / 2e3, abs=1e-6)
+    clock.until = 0.0
+    schedule.on_epoch_begin(1)
+    assert float(schedule.model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
+
+
 def test_a_network_is_repeated_with_as_many_epochs():
     clock = Clock(most=2)
     assert len(trained(clock, epochs=9)[0]["loss"]) == clock.stopped == 2
@@ -163,7 +194,7 @@ def test_each_fold_may_take_an_equal_share_of_what_is_left(left, folds, overhead
 
 def test_a_fold_that_takes_little_leaves_more_for_the_others():
     pace = Pace(Job("linear", 0, 1, {}, 0, "", seconds=3 * HOUR), 3)
-    assert pace.clock.left == pytest.approx(0.9 * HOUR, abs=60)
+    assert pace.clock.left == pytest.approx(HOUR, abs=60)
     pace.trained()
     pace.next_fold()
     assert pace.clock.left == pytest.approx(1.5 * HOUR, abs=60)
@@ -181,3 +212,55 @@ def test_each_fold_of_a_repeated_trial_stops_where_it_was_stopped():
         pace.next_fold()
         most.append(pace.clock.most)
     assert most == [3, None, 5]
+
+
+def test_what_is_done_once_is_borne_by_all_trainings_that_share_the_time():
+    clock = Clock()
+    clock.set(HOUR, parts=4)
+    clock.once(HOUR)
+    assert clock.left == pytest.approx(1.75 * HOUR, abs=60)
+    clock.set(HOUR)
+    clock.once(HOUR)
+    assert clock.left == pytest.approx(HOUR, abs=60)
+
+
+def test_a_trace_is_borne_by_all_folds():
+    clock = Clock()
+    clock.set(HOUR, parts=5)
+    until = clock.until
+    trained(clock)
+    assert clock.until > until
+
+
+@pytest.mark.parametrize(
+    ("rest", "left", "study", "expected"),
+    [
+        (8.0, 10.0, 10.0, False),
+        (8.0, 5.0, 20.0, False),  # late, but what it has done would be lost
+        (8.0, 5.0, 10.0, True),
+        (8.0, -1.0, -1.0, True),
+        (8.0, 5.0, float("inf"), False),
+    ],
+)
+def test_a_trial_is_given_up_where_its_folds_would_take_more_than_half_of_what_is_left(rest, left, study, expected):
+    assert too_long(rest, left=left, study=study) is expected
+
+
+@pytest.mark.parametrize(("given", "given_up"), [({}, True), ({"needed": True}, False)])
+def test_a_trial_whose_study_is_over_ends_between_its_folds_unless_it_is_needed(given, given_up):
+    pace = Pace(Job("linear", 0, 1, {}, 0, "", seconds=0.0, left=0.0, **given), 3)
+    pace.trained()
+    if given_up:
+        with pytest.raises(NoTime, match="after 1 of 3 folds"):
+            pace.next_fold()
+    else:
+        pace.next_fold()
+        assert pace.clock.left <= 0
+    late = Pace(Job("linear", 0, 1, {}, 0, "", seconds=0.0, left=0.0, **given), 1)
+    late.trained()
+    late.next_fold()  # all folds are done
+
+
+def test_what_hangs_is_killed_later_than_it_stops_but_not_later_than_the_study_allows():
+    assert Job("linear", 0, 1, {}, 0, "", seconds=100.0).patience == 150.0
+    assert Job("linear", 0, 1, {}, 0, "", seconds=100.0, late=5.0).patience == 105.0

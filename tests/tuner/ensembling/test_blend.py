@@ -46,3 +46,18 @@ def test_the_end_says_when_something_was_last_gained_and_what_the_last_third_bro
     assert "last gained 20 s before the end" in said
     assert "the last third of the time took 28.0% off its loss" in said
     assert gains(trials[:1]) == ""
+
+
+def test_what_an_ensemble_will_take_grows_with_what_a_score_takes_and_with_a_page(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(Blend, "slowness", 1.0)
+    blend = Blend(task)
+    before, shown = (blend.seconds_to_combine(shown=shown) for shown in (False, True))
+    assert shown > before
+    blend.add(write(tmp_path / "a", task, np.full((len(task.rows), 2), 0.5)))
+    blend._computed, blend._scores = 0.5, 50  # a hundredth of a second each
+    assert blend.seconds_to_combine(shown=False) > 10 * before
+    blend._scores *= 2
+    assert blend.seconds_to_combine(shown=False) < 60
+    few = blend.seconds_to_combine(shown=False)
+    blend._mixed += 20  # stacked trees read each of them
+    assert blend.seconds_to_combine(shown=False) > few

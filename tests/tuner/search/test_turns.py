@@ -99,10 +99,11 @@ def test_a_trial_that_would_not_end_in_time_is_not_begun():
     assert by_seconds(pasts, seed=0, number=99, left=4.0) is None
 
 
-def test_in_the_last_seconds_no_family_has_its_first_trial_unless_nothing_has_ended():
+def test_at_the_end_no_family_has_its_first_trial_the_dearer_the_earlier_unless_nothing_has_ended():
     pasts = {"cheap": past(1.0, last_turn=1), "dear": past(rank=9.0)}
-    assert by_seconds(pasts, seed=0, number=2, left=20.0)[0] == "dear"
-    assert by_seconds(pasts, seed=0, number=2, left=9.0)[0] == "cheap"
+    assert by_seconds(pasts, seed=0, number=2, left=30.0)[0] == "dear"
+    assert by_seconds(pasts, seed=0, number=2, left=29.0)[0] == "cheap"
+    assert by_seconds(pasts | {"light": past(rank=1.0)}, seed=0, number=2, left=10.0)[0] == "light"
     assert by_seconds(pasts, seed=0, number=2, left=0.5) is None
     assert by_seconds({"cheap": past(), "dear": past(rank=9.0)}, seed=0, number=0, left=0.5)[0] == "cheap"
 
@@ -120,9 +121,45 @@ def test_a_first_trial_leaves_shares_for_the_families_behind_it():
     assert seconds_for_trial(math.inf, past(), [past()]) == math.inf
 
 
+def test_beside_a_family_that_grows_first_trials_take_a_tenth():
+    assert seconds_for_trial(1000.0, past(), [past(20.0, grows=True)]) == 100.0
+    assert seconds_for_trial(1000.0, past(), [past(grows=True)]) == pytest.approx(1000 / 3)
+    assert seconds_for_trial(30.0, past(), [past(2.0, grows=True)]) == 5.0
+    assert seconds_for_trial(100.0, past(grows=True), [past()] * 9) == 20.0
+
+
+def test_a_family_that_grows_comes_again_where_its_smallest_trial_would_end():
+    small, large = past(10.0, 100.0, 100.0, 100.0, last_turn=1, grows=True), past(10.0, 100.0, last_turn=1)
+    assert by_seconds({"conv": small}, seed=0, number=9, left=20.0)[0] == "conv"
+    assert by_seconds({"conv": small}, seed=0, number=9, left=9.0) is None
+    assert by_seconds({"conv": large}, seed=0, number=9, left=20.0) is None
+
+
+def test_a_family_that_grows_may_have_all_of_a_short_time():
+    assert seconds_for_trial(119.0, past(50.0, 10.0, grows=True), [past()]) == 119.0
+    assert seconds_for_trial(122.0, past(50.0, 10.0, grows=True), [past()]) == 61.0
+    assert seconds_for_trial(119.0, past(grows=True), [past()]) < 60.0
+
+
 def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
-    pasts = {"small": past(2.0, rank=1.0), "conv": past(60.0, 20.0, rank=8.0), "residual": past(rank=8.0)}
+    conv = past(60.0, 20.0, rank=8.0, gained=(True, False))
+    pasts = {"small": past(2.0, rank=1.0), "conv": conv, "residual": past(rank=8.0)}
     assert by_seconds(pasts, seed=0, number=3, left=210.0)[0] == "residual"
     assert {by_seconds(pasts, seed=0, number=n, left=190.0)[0] for n in range(3, 9)} <= {"small", "conv"}
     pasts["trees"] = past(rank=4.0)  # nothing is known of its like
     assert by_seconds(pasts, seed=0, number=3, left=190.0)[0] == "trees"
+
+
+def test_a_family_waits_for_one_of_the_same_library_however_much_dearer_it_is():
+    conv, trees = (past(20.0, rank=5.0, gained=(True,), library=library) for library in ("keras", "trees"))
+    dear = past(rank=20.0, library="keras")
+    assert by_seconds({"trees": trees, "dear": dear}, seed=0, number=2, left=190.0)[0] == "dear"
+    assert by_seconds({"conv": conv, "dear": dear}, seed=0, number=2, left=190.0)[0] == "conv"
+    assert by_seconds({"conv": conv, "dear": dear}, seed=0, number=2, left=210.0)[0] == "dear"
+
+
+def test_no_family_waits_before_anything_was_gained():
+    conv, other = past(90.0, rank=5.0, library="keras"), past(rank=5.0, library="keras")
+    assert by_seconds({"conv": conv, "other": other}, seed=0, number=2, left=90.0)[0] == "other"
+    gained = past(90.0, rank=5.0, gained=(True,), library="keras")
+    assert by_seconds({"conv": gained, "other": other}, seed=0, number=2, left=90.0)[0] == "conv"

@@ -34,8 +34,8 @@ def config(name, task, **changes):
     return defaults(narrow(FAMILIES[name].space(task.signature), changes))
 
 
-def run(name, task, folder, *, report=lambda *_: False, log=lambda *_: None, **changes):
-    job = Job(name, 0, 1, config(name, task, **changes), 7, str(folder))
+def run(name, task, folder, *, report=lambda *_: False, log=lambda *_: None, limits=None, **changes):
+    job = Job(name, 0, 1, config(name, task, **changes), 7, str(folder), **(limits or {}))
     return run_trial(job, task, make_folds(task), family=FAMILIES[name], report=report, log=log)
 
 
@@ -45,6 +45,14 @@ def test_held_out_rows_are_apart_from_all_that_is_trained_on_or_watched(task):
         assert sorted([*parts["train"], *parts["inner"]]) == sorted(parts["full"])
         assert not set(parts["train"]) & set(parts["inner"])
         assert len(parts["held_out"]) + len(parts["full"]) == len(task.rows)
+
+
+def test_a_trial_whose_folds_would_not_end_with_the_study_is_pruned_and_says_why(task, tmp_path):
+    outcome = run("linear", task, tmp_path / "late", limits={"seconds": 0.0, "left": 0.0})
+    assert (outcome.state, outcome.value) == ("pruned", None)
+    assert outcome.error == "its time was over after 1 of 3 folds"
+    needed = run("linear", task, tmp_path / "needed", limits={"seconds": 0.0, "left": 0.0, "needed": True})
+    assert (needed.state, len(needed.fold_values)) == ("complete", 3)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ def test_images_of_any_size_are_read(kind, shape):
         ({"pooling": "flatten"}, "Flatten"),
         ({"augmentation": ["random"], "augmentation.random.flip": True}, "RandomFlip"),
         ({"augmentation": ["random"]}, "RandomRotation"),
+        ({"augmentation": ["random"], "augmentation.random.zoom": 0.1}, "RandomZoom"),
     ],
 )
 def test_a_layer_is_there_when_it_is_asked_for(changes, layer):
@@ -177,6 +178,21 @@ def test_a_layer_is_there_when_it_is_asked_for(changes, layer):
 
     assert layer not in names(model(plain))
     assert layer in names(model({**plain, **changes}))
+
+
+def test_what_is_not_to_be_moved_costs_no_layer():
+    still = {f"augmentation.random.{name}": 0.0 for name in ("shift", "rotation", "zoom")}
+    changes = {"augmentation": ["random"], "augmentation.random.flip": True, **still}
+    model = built("image_conv", {f"image.conv.{name}": value for name, value in changes.items()}, (16, 16, 3))
+    assert "RandomFlip" in names(model)
+    assert not {"RandomTranslation", "RandomRotation", "RandomZoom"} & set(names(model))
+
+
+def test_values_are_pooled_before_they_are_normalised_as_less_is_left_to_do():
+    changes = {"filters": 8, "depth": 2, "convolutions": 2, "downsampling": "pooling", "batch_normalization": True}
+    model = built("image_conv", {f"image.conv.{name}": value for name, value in changes.items()}, (16, 16, 3))
+    found = [one for one in layers(model) if isinstance(one, keras.layers.BatchNormalization)]
+    assert [one.input.shape[1] for one in found] == [16, 8, 8, 4]
 
 
 def test_blocks_widen_and_halve_the_image():

@@ -13,6 +13,7 @@ import pytest
 
 import tuner
 from spaces import FAMILIES, narrow
+from spaces.engines.clock import Clock, NoTime
 from spaces.engines.curves import Curve
 from spaces.families.family import Family
 from spaces.families.pretrained.bases import BaseError, base_file, pretrained_base
@@ -112,6 +113,23 @@ def test_frozen_features_are_computed_once_for_all_folds(base, head, tmp_path):
     np.testing.assert_allclose(again, np.mean([one.predict(task.rows.table) for one in fitted], axis=0), atol=1e-5)
     single_ensemble(study, best).predict_proba(images[:1])
     assert len(list((Path(os.environ["TUNER_CACHE"]) / "features").glob("*.npy"))) == before + 1  # of training alone
+
+
+def test_features_that_take_longer_than_a_trial_are_kept_in_pieces_and_the_next_trial_goes_on(base, monkeypatch):
+    monkeypatch.setattr("spaces.families.pretrained.features._PIECE", 50)
+    task = tuner.Task(*stripes(size=24), split={"folds": 2})
+    family = FAMILIES["image_pretrained"]
+    model = family.build(config_of(task, family, {"base": str(base), "head": ["network"]}), task.signature)
+    fold = make_folds(task)[0][0]
+    folder = Path(os.environ["TUNER_CACHE"]) / "features"
+    before = {*folder.glob("*.npy")}
+    for done in (50, 100):
+        with pytest.raises(NoTime, match=f"the features of {done} of 120 images"):
+            next(iter(model.fit([replace(fold, clock=Clock(0.0))], lambda *_: None)))
+        assert len({*folder.glob("*.npy")} - before) == done // 50
+    fitted = next(iter(model.fit([replace(fold, clock=Clock(0.0))], lambda *_: None)))
+    (made,) = {*folder.glob("*.npy")} - before
+    np.testing.assert_allclose(np.load(made), fitted.prepared.model.predict(task.rows.table.arrays[0]), atol=1e-5)
 
 
 def test_fine_tuning_moves_the_last_stage_and_no_batch_statistics(base, tmp_path):

@@ -7,6 +7,8 @@ import pytest
 
 from spaces import FAMILIES, Input, Signature, Target, defaults
 from spaces.families.branches.network import build_functional
+from spaces.families.starts import starting_points
+from spaces.language.space import configure
 from tuner.search.capacity_first import CapacityFirstSampler
 
 FAMILIES_OF_IMAGES = ["image_conv", "image_separable", "image_residual", "image_inception"]
@@ -48,6 +50,21 @@ def test_few_images_have_more_filters_and_epochs(family):
     ((_, other),) = many["image"].items()
     assert one["filters"] > other["filters"]
     assert few["epochs"] > many["epochs"]
+
+
+def test_a_study_begins_small_and_goes_on_with_larger_networks_that_train_for_longer():
+    signature = a_signature(16_000, (32, 32, 3))
+    family = FAMILIES["image_conv"]
+    assert family.grows
+    space = family.space(signature)
+    configs = [configure(space, point) for point in starting_points(space, family.starts)]
+    sizes = [products(build_functional(config, signature)) for config in configs]
+    assert sizes == sorted(sizes)
+    assert sizes[1] > 10 * sizes[0]
+    assert {config["epochs"] for config in configs[1:]} == {max(config["epochs"] for config in configs)}
+    assert configs[1]["epochs"] > configs[0]["epochs"]
+    (conv,) = configs[1]["image"].values()
+    assert conv["augmentation"] == {"random": {"flip": True, "shift": 0.0, "rotation": 0.0, "zoom": 0.0}}
 
 
 @pytest.mark.parametrize("family", FAMILIES_OF_IMAGES)
