@@ -60,6 +60,22 @@ class Loss:
         return self.function(target, predictions, sample_weight)
 
 
+def of_true_class(predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return predictions and a target of two classes, the true one and the rest, where a loss tells no more apart.
+
+    The log loss of a linear blend of many classes needs each member's probability of the true one only.
+
+    Args:
+        predictions: `(members, rows, outputs)`.
+        target: `(rows,)`, or `(rows, columns)`.
+        loss: The loss; of any other than the log loss of classes, both are returned as they are.
+    """
+    if loss.name != "log_loss" or target.ndim != 1 or predictions.shape[2] < 3:
+        return predictions, target
+    true = np.take_along_axis(predictions, target[None, :, None], axis=2)
+    return np.concatenate([1 - true, true], axis=2), np.ones_like(target)
+
+
 def drawn(target: NDArray[Any], rows: NDArray[np.int64], loss: Loss) -> NDArray[Any]:
     """Return the target of rows some of which are drawn more than once, as a loss is to see it.
 

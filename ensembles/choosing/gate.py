@@ -37,6 +37,7 @@ _LEAST_GAIN = 1e-6
 _MOST_SECONDS = 15.0  # for stacked trees
 # Of all their fits together: trees of one output, seconds for each, and for a number that it reads.
 _TREES, _A_TREE, _A_NUMBER = 2_000, 4e-4, 5e-9
+_MOST_READ = 20_000_000  # numbers, by a step of the linear stack
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,15 @@ def ladder(
         families: Each member's family.
         loss: What is minimised; methods that cannot are left out.
         with_features: Whether there are features of the rows, for methods that look at them.
-        rows: How many rows there are; where they and the classes are so many that stacked trees would take longer
-            than all other methods together, these are left out.
+        rows: How many rows there are; where they and the classes are so many that a stack would take longer than all
+            other methods together, it is left out.
         outputs: How many numbers a member predicts of each.
     """
     dear = not seconds_of_trees(rows, outputs, len(families))
-    stacks = {"stack_linear": STACKS["stack_linear"]} if dear else STACKS
+    read = rows * outputs**2 * len(families)  # by a step of the linear stack
+    stacks = {
+        name: stack for name, stack in STACKS.items() if (read <= _MOST_READ if name == "stack_linear" else not dear)
+    }
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from ensembles.losses import Loss, SampleWeight, drawn
+from ensembles.losses import Loss, SampleWeight, drawn, of_true_class
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -54,6 +54,7 @@ def nelder_mead(
         Weights `(members,)`, the best of the simplex, of greedy selection, of every single member and, for a loss
         with a certificate, of the exact weights over all members.
     """
+    predictions, target = of_true_class(predictions, target, loss)
 
     def fitted(weights: Weights) -> float:
         return loss(target, blend(predictions, weights), sample_weight)

@@ -10,6 +10,7 @@ from problems import SEEDS, probabilities, problem, problems, values
 from sklearn import metrics
 
 from ensembles import LOSSES, blend
+from ensembles.losses import of_true_class
 
 every_loss = pytest.mark.parametrize("loss", list(LOSSES))
 
@@ -59,3 +60,21 @@ def test_a_pool_is_the_weighted_mean(given_problem, seed):
     np.testing.assert_allclose(pooled, sum(w * member for w, member in zip(weights, predictions, strict=True)))
     if loss.name == "log_loss":
         np.testing.assert_allclose(pooled.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 40)])
+def test_of_many_classes_a_blend_needs_the_true_one_only(weights):
+    rng = np.random.default_rng(0)
+    predictions = rng.dirichlet(np.ones(7), size=(3, 40))
+    target = rng.integers(0, 7, 40)
+    shares = np.array([0.2, 0.3, 0.5])
+    fewer, ones = of_true_class(predictions, target, LOSSES["log_loss"])
+    assert fewer.shape == (3, 40, 2)
+    expected = LOSSES["log_loss"](target, blend(predictions, shares), weights)
+    assert LOSSES["log_loss"](ones, blend(fewer, shares), weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_other_losses_keep_every_class():
+    predictions, target = np.full((2, 5, 3), 1 / 3), np.zeros(5, dtype=np.int64)
+    assert of_true_class(predictions, target, LOSSES["mse"])[0] is predictions
+    assert of_true_class(predictions[:, :, :2], target, LOSSES["log_loss"])[0].shape == (2, 5, 2)

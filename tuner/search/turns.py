@@ -26,6 +26,7 @@ _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 _FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
 _FEW, _GROWING_SHARE = 12, 0.2
+_DEAR = 5.0  # the rank of a small network, above that of trees
 _LONGEST = 1e6
 
 
@@ -151,8 +152,8 @@ def _may_begin(past: Past, known: Mapping[str, Past], left: float) -> bool:
     """Return whether a family's first trial is worth its time.
 
     What it takes is told by families that are thought to cost about as much, or that are trained by the same library:
-    they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. And nothing
-    is waited for before any trial has gained something.
+    they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. Trees do not
+    wait, and nothing is waited for before any trial has gained something.
     """
     alike = [
         min(other.seconds)
@@ -160,7 +161,11 @@ def _may_begin(past: Past, known: Mapping[str, Past], left: float) -> bool:
         if other.rank <= past.rank and (other.rank > past.rank / 2 or other.library == past.library != "")
     ]
     enough = _FEWEST_SECONDS * min(max(_FEWEST_FIRST, past.rank), _MOST_FIRST)
-    waits = min(alike, default=0.0) > _FIRST_SHARE * left and any(any(other.gained) for other in known.values())
+    waits = (
+        past.rank >= _DEAR
+        and min(alike, default=0.0) > _FIRST_SHARE * left
+        and any(any(other.gained) for other in known.values())
+    )
     return left >= enough and not waits
 
 

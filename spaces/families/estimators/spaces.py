@@ -23,18 +23,19 @@ def xgboost_space(signature: Signature) -> Space:
     """Return the space of gradient-boosted trees; rounds are chosen by early stopping, not searched.
 
     Beside texts there are thousands of columns, and a round takes long; each class has a tree of its own in a round.
-    There are fewer rounds then, and steps are no smaller than so many rounds can make use of.
+    There are fewer rounds then, and steps are no smaller than so many rounds can make use of; the first are larger, so
+    that a short trial gets somewhere.
     """
     texts = bool(signature.texts)
     rounds = 300 if texts else _rounds(signature)
     smallest = min(0.1, max(0.003, 30 / rounds))
+    trees = max(target.outputs for target in signature.targets)
+    usual = min(0.3, max(smallest, 0.05 * trees**0.5))
     return {
         **joined_texts(signature, 3_000),
         **joined_series(signature, 1_008),
         **class_weights(signature),
-        "learning_rate": Float(0.1, 0.5, log=True)
-        if texts
-        else Float(smallest, 0.3, log=True, default=max(smallest, 0.05)),
+        "learning_rate": Float(0.1, 0.5, log=True) if texts else Float(smallest, 0.3, log=True, default=usual),
         "grow_policy": Choice({"depthwise": {}, "lossguide": {"max_leaves": Int(4, 1024, log=True)}}),
         "max_depth": Int(2, 13, default=6),
         "min_child_weight": Float(1e-5, 100.0, log=True, default=1.0),

@@ -102,6 +102,7 @@ def test_stacked_trees_are_left_out_where_they_would_take_longer_than_all_else()
     many = ladder(families, LOG_LOSS, rows=4_000, outputs=10)
     assert "stack_trees" not in many
     assert {"log_linear", "stack_linear"} < set(many)
+    assert "stack_linear" not in ladder(families, LOG_LOSS, rows=13_000, outputs=26)
 
 
 def test_without_methods_there_is_nothing_to_choose_from():

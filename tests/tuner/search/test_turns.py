@@ -146,7 +146,8 @@ def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
     pasts = {"small": past(2.0, rank=1.0), "conv": conv, "residual": past(rank=8.0)}
     assert by_seconds(pasts, seed=0, number=3, left=210.0)[0] == "residual"
     assert {by_seconds(pasts, seed=0, number=n, left=190.0)[0] for n in range(3, 9)} <= {"small", "conv"}
-    pasts["trees"] = past(rank=4.0)  # nothing is known of its like
+    pasts["forest"] = past(30.0, rank=3.0)
+    pasts["trees"] = past(rank=4.0)  # of its like it is known, but trees do not wait
     assert by_seconds(pasts, seed=0, number=3, left=190.0)[0] == "trees"
 
 
