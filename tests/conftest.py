@@ -27,6 +27,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settings.register_profile("shared", deadline=None, max_examples=50)
 settings.load_profile("shared")
 
+# Programs that find what they import beside themselves.
+collect_ignore = ["soak", "toys/lines.py"]
+
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:

@@ -114,9 +114,14 @@ class Study(Archive):
 
         Args:
             family: The family.
+
+        Raises:
+            ValueError: The family has no parameters, as the baseline.
         """
         from tuner.search.hyperopt_sampler import History
 
+        if not self.space(family):
+            raise ValueError(f"family {family!r} has no parameters: Hyperopt has no trials of it")
         return History(self.space(family)).of(self.to_optuna(family))
 
     @briefly

@@ -110,8 +110,8 @@ def repair(folder: Path) -> None:
 def export(folder: Path, output: Path | None) -> None:
     """Write the trials of a study for other programs.
 
-    That is trials.csv, optuna.db with an Optuna study for each family, and hyperopt-FAMILY.json, of which
-    hyperopt.trials_from_docs(json.load(file)) makes Hyperopt's Trials.
+    That is trials.csv, optuna.db with an Optuna study for each family, and hyperopt-FAMILY.json where something is
+    searched, of which hyperopt.trials_from_docs(json.load(file)) makes Hyperopt's Trials.
 
     Example: tuner export runs/adult -o adult-trials
     """
@@ -133,8 +133,9 @@ def export(folder: Path, output: Path | None) -> None:
         known = study.to_optuna(family)
         copy = optuna.create_study(study_name=family, storage=url, direction=known.direction)
         copy.add_trials(known.get_trials(states=[state for state in optuna.trial.TrialState if state.is_finished()]))
-        trials = json.dumps(study.to_hyperopt(family).trials, indent=1)
-        (output / f"hyperopt-{family}.json").write_text(trials)
+        if study.space(family):
+            trials = json.dumps(study.to_hyperopt(family).trials, indent=1)
+            (output / f"hyperopt-{family}.json").write_text(trials)
     say(f"{len(study.trials)} trials in {output}/trials.csv; look at them: optuna-dashboard {url}")
 
 
