@@ -6,18 +6,21 @@ How to read it. `a trial` is the time of MLflow's thread for each trial, in mill
 is the size of `mlflow.db` in megabytes. `first page` reaches from the start of `tuner ui` to MLflow's first answer (aim
 3 s, of which MLflow's own start is nearly all), `leaderboard` is the request behind the page, the 100 best runs (aim
 1 s), `table` is `study.leaderboard()`, and `report` writes `report.html` without an ensemble (aim 10 s), in seconds.
+`cpu` beside `a trial` and `report` is what these took of a core, in the same units, and `server cpu` is what the server
+took from its start to its end: on a machine that does other things too, these are the numbers to compare.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -38,7 +41,10 @@ from tuner.tracking.shown import TrialsShown
 from tuner.tracking.tracker import Tracker
 
 TRIALS, QUICK = 2_000, 50
-_COLUMNS = ("log_trials", "a trial", "database", "first page", "leaderboard", "table", "report")
+_COLUMNS = (
+    "log_trials", "a trial", "a trial cpu", "database", "first page", "server cpu", "leaderboard", "table", "report",
+    "report cpu",
+)  # fmt: skip
 
 
 class _Page(StudyPage):
@@ -66,31 +72,40 @@ def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
     study.to_optuna("dense").add_trials(finished_trials(pretend_dense().space(study.task.signature), count - 1))
     study = tuner.load_study(study.folder)
     plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
-    sent = _send(study, plan, how)
+    remember(study.folder, default_uri(study.folder))
+    open_client(default_uri(study.folder))  # makes the tables
+    sending = _timed(lambda: _send(study, plan, how))
+    children = _cpu_of_children()
     with _server(study.folder) as (address, first_page):
         experiment = open_client(default_uri(study.folder)).get_experiment_by_name(study.name).experiment_id
         asked = {"experiment_ids": [experiment], "order_by": ["metrics.`rmse` ASC"], "max_results": 100}
         leaderboard = _answer(f"{address}/ajax-api/2.0/mlflow/runs/search", asked)
-    database = (place / "mlflow.db").stat().st_size / 1e6
-    started = time.monotonic()
-    study.leaderboard()
-    table = time.monotonic() - started
-    study.report()
-    report = time.monotonic() - started - table
-    numbers = (1000 * sent / count, database, first_page, leaderboard, table, report)
+    database, server = (place / "mlflow.db").stat().st_size / 1e6, _cpu_of_children() - children
+    table, report = _timed(study.leaderboard), _timed(study.report)
+    trial = [1000 * seconds / count for seconds in sending]
+    numbers = (*trial, database, first_page, server, leaderboard, table[0], *report)
     return {"log_trials": how, **{name: round(one, 2) for name, one in zip(_COLUMNS[1:], numbers, strict=True)}}
 
 
-def _send(study: Study, plan: Plan, how: TrialsShown) -> float:
-    """Send all trials to MLflow, and return the seconds that it took."""
-    remember(study.folder, default_uri(study.folder))
-    open_client(default_uri(study.folder))  # makes the tables
+def _timed(function: Callable[[], object]) -> tuple[float, float]:
+    """Call a function, and return the seconds that it took, and those of a core in all threads."""
+    wall, cpu = time.monotonic(), time.process_time()
+    function()
+    return time.monotonic() - wall, time.process_time() - cpu
+
+
+def _cpu_of_children() -> float:
+    """Return the seconds of a core of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _send(study: Study, plan: Plan, how: TrialsShown) -> None:
+    """Send all trials to MLflow."""
     page, said = _Page(study, plan, {}), list[str]()
-    started = time.monotonic()
     tracker = Tracker(default_uri(study.folder), page, curves="mean", trials=how, complain=said.append)
     if tracker.close("FINISHED", seconds=1200) or said:
         raise RuntimeError(f"not all trials could be sent to MLflow: {said}")
-    return time.monotonic() - started
 
 
 @contextmanager
