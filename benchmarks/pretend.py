@@ -66,7 +66,8 @@ class PretendModel:
                 for curve, value in epoch_curves.items():
                     fitted.curves[curve].append(value)
                 so_far = PretendFitted(loss, {})
-                watch(epoch, EPOCHS_OF_BUDGET, epoch_curves, lambda: so_far.predict(fold.inner.table))
+                inner = fold.inner.table
+                watch(epoch, EPOCHS_OF_BUDGET, epoch_curves, lambda table=None: so_far.predict(table or inner))
             yield fitted
 
 

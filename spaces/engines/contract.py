@@ -56,19 +56,24 @@ Read = tuple[Columns, ...]
 """What each reader of a model made of some rows."""
 
 
+class Look(Protocol):
+    """Predicts with a model in training, as it is."""
+
+    def __call__(self, table: Table | None = None, /) -> NDArray[Any]:
+        """Predict some rows of the task; the inner ones when left out."""
+
+
 class Watch(Protocol):
     """Called while a model trains, at the end of an epoch or after some boosting rounds."""
 
-    def __call__(
-        self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
-    ) -> None:
+    def __call__(self, step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
         """Look at a model in training; an exception raised here ends the training, as when a trial is pruned.
 
         Args:
             step: The epoch or boosting round that just ended, counted from 0.
             steps: How many there will be at most.
             curves: The epoch's numbers, to be logged.
-            predict: Predicts the inner rows with the model as it is; called only when it is needed.
+            predict: Predicts rows with the model as it is; called only when it is needed.
         """
 
 
@@ -170,6 +175,31 @@ class InSteps:
         """Predict rows that are read already."""
         feeds = zip(self.networks, self.feeds(read), strict=True)
         return self.finish(read, tuple(network.run(feed) for network, feed in feeds))
+
+
+def looking(fitted: Fitted, inner: Read) -> Look:
+    """Return what predicts with a model in training.
+
+    Args:
+        fitted: Holds the model.
+        inner: What its readers made of the inner rows.
+    """
+    read = reading(fitted.readers, inner)
+    return lambda table=None: fitted.predict_read(read(table))
+
+
+def reading(readers: Sequence[Reader], inner: Read) -> Callable[[Table | None], Read]:
+    """Return what reads the inner rows, or others; what was made of others is kept for the next time."""
+    known: list[tuple[Table, Read]] = []
+
+    def read(table: Table | None) -> Read:
+        if table is None:
+            return inner
+        if not known or known[0][0] is not table:
+            known[:] = [(table, tuple(reader.matrix(table) for reader in readers))]
+        return known[0][1]
+
+    return read
 
 
 class Model(Protocol):

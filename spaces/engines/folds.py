@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Watch
+from spaces.engines.contract import Fold, Look, Watch
 from spaces.engines.curves import Curve
 from spaces.rows.columns import MISSING
 from spaces.rows.table import Rows
@@ -42,7 +41,7 @@ def unwatched(step: int, steps: int, curves: Mapping[Curve, float], predict: Any
 def without_rungs(watch: Watch) -> Watch:
     """Return a watch whose rungs are never reached, as where the inner rows are trained on too."""
 
-    def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /) -> None:
+    def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
         watch(step, ENDLESS, curves, predict)
 
     return watched

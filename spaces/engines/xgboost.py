@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch, reading
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import XGBOOST
 from spaces.engines.row_weights import row_weights
@@ -26,6 +26,7 @@ from spaces.language.space import Config
 from spaces.machine.cores import threads_for
 from spaces.probabilities import summing_to_one
 from spaces.rows.signature import Signature
+from spaces.rows.table import Table
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
@@ -126,7 +127,7 @@ class XGBoostModel:
             types: XGBoost's types of the first columns; the others are numbers.
         """
         target, inner = self.signature.target, prepared.matrix(fold.inner.table)
-        full_inner, types = inner, [*types, *["q"] * (matrix.shape[1] - len(types))]
+        read, types = reading((prepared,), (inner,)), [*types, *["q"] * (matrix.shape[1] - len(types))]
         watched_rows, classes = fold.inner, tuple[int, ...]()
         centre = centre_of(fold.train.target, target)
         labels, inner_labels = (
@@ -156,7 +157,7 @@ class XGBoostModel:
             watch,
             fold.clock,
             rounds=rounds,
-            predict_inner=lambda booster: _expand(_raw(booster, full_inner), classes, target.outputs, centre=centre),
+            look=lambda booster, table: _expand(_raw(booster, read(table)[0]), classes, target.outputs, centre=centre),
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
@@ -168,7 +169,7 @@ class XGBoostModel:
             callbacks=[_Patience(rounds=self.config["patience"], save_best=True), listener] if watched else [],
             verbose_eval=False,
         )
-        curves = {Curve(metric, part): values for part, of in history.items() for metric, values in of.items()}
+        curves = {_curve(metric, part): values for part, of in history.items() for metric, values in of.items()}
         return XGBoostFitted(booster, prepared, classes, target.outputs, curves, centre)
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
@@ -203,17 +204,21 @@ class _Watcher(xgboost.callback.TrainingCallback):
     """Shows every tenth round to the trial."""
 
     def __init__(
-        self, watch: Watch, clock: Clock, *, rounds: int, predict_inner: Callable[[Any], NDArray[Any]]
+        self, watch: Watch, clock: Clock, *, rounds: int, look: Callable[[Any, Table | None], NDArray[Any]]
     ) -> None:
         super().__init__()
         self._clock = clock
-        self._watch, self._rounds, self._predict_inner = watch, rounds, predict_inner
+        self._watch, self._rounds, self._look = watch, rounds, look
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         if (epoch + 1) % _LOOK_EVERY == 0:
-            logs = {Curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
-            self._watch(epoch, self._rounds, logs, lambda: self._predict_inner(model))
+            logs = {_curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
+            self._watch(epoch, self._rounds, logs, lambda table=None: self._look(model, table))
         return self._clock.over(epoch + 1, least=_FEWEST_ROUNDS)
+
+
+def _curve(metric: str, part: Literal["train", "validation"]) -> Curve:
+    return Curve("log_loss" if metric.endswith("logloss") else metric, part)
 
 
 def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Fitted, Fold, InSteps, Model, Network, Output, Read, Store, Watch
+from spaces.engines.contract import Fitted, Fold, InSteps, Look, Model, Network, Output, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves, of_target
 from spaces.engines.folds import ENDLESS
 from spaces.inputs.prepared import Columns, Reader
 from spaces.language.space import Config
 from spaces.rows.signature import Signature
-from spaces.rows.table import Rows
+from spaces.rows.table import Rows, Table
 from spaces.rows.target import Target
 
 
@@ -94,15 +94,11 @@ class EachModel:
         inner, done, names = folds[0].inner.table, list[Fitted](), [part.name for part in self.target.parts]
 
         def watch_of(name: str) -> Watch:
-            def watched(
-                step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
-            ) -> None:
-                watch(
-                    step,
-                    steps if name == names[-1] else ENDLESS,
-                    of_target(curves, name),
-                    lambda: np.hstack([*(one.predict(inner) for one in done), predict()]),
-                )
+            def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
+                def of_all(table: Table | None = None, /) -> NDArray[Any]:
+                    return np.hstack([*(one.predict(table or inner) for one in done), predict(table)])
+
+                watch(step, steps if name == names[-1] else ENDLESS, of_target(curves, name), of_all)
 
             return watched
 

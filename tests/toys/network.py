@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from spaces import Engine, Float, Fold, Int, Signature, family
-from spaces.engines.contract import InSteps, Watch
+from spaces.engines.contract import InSteps, Watch, looking
 from spaces.engines.curves import Curve, Curves
 from spaces.inputs.prepared import Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
@@ -111,7 +111,7 @@ class ToyModel:
                 slope = np.hstack([matrix, np.ones((len(matrix), 1))]).T @ (said - wanted) / len(matrix)
                 fitted.line = Line(fitted.line.weights - self.config["rate"] * slope)
                 fitted.curves[_LOSS].append(float(np.mean((said - wanted) ** 2)))
-                watch(epoch, epochs, {_LOSS: fitted.curves[_LOSS][-1]}, lambda: fitted.predict_read((inner,)))
+                watch(epoch, epochs, {_LOSS: fitted.curves[_LOSS][-1]}, looking(fitted, (inner,)))
             yield fitted
 
 

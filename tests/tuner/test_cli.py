@@ -81,7 +81,9 @@ def test_leaderboard_in_every_format(folder):
 
 def test_curves_are_shown_and_written_for_tensorboard(folder, tmp_path):
     shown = pd.read_csv(io.StringIO(call("curves", folder, "xgboost-000000", "--format", "csv").stdout))
-    assert set(shown.columns) == {"fold", "step", "logloss", "val_logloss"}
+    assert list(shown.columns[:4]) == ["fold", "step", "log_loss", "val_log_loss"]
+    assert set(shown.columns[4:]) == {"roc_auc", "val_roc_auc", "accuracy", "val_accuracy"}
+    assert shown["val_accuracy"].notna().sum() >= shown["fold"].nunique()  # at least one epoch of each fold
     assert (shown.groupby("fold")["step"].min() == 0).all()
     assert call("curves", folder, "--tensorboard", tmp_path / "board").exit_code == 0
     assert {path.name for path in (tmp_path / "board").iterdir()} == {call_best_xgboost(folder)}
@@ -90,10 +92,10 @@ def test_curves_are_shown_and_written_for_tensorboard(folder, tmp_path):
         value.simple_value
         for event in tf.compat.v1.train.summary_iterator(str(events))
         for value in event.summary.value
-        if value.tag == "val_logloss"
+        if value.tag == "val_log_loss"
     ]
     best = pd.read_csv(io.StringIO(call("curves", folder, call_best_xgboost(folder), "--format", "csv").stdout))
-    np.testing.assert_allclose(values, best.loc[best["fold"] == 0, "val_logloss"], rtol=1e-6)
+    np.testing.assert_allclose(values, best.loc[best["fold"] == 0, "val_log_loss"], rtol=1e-6)
     wrong = call("curves", folder, "xgboost-00000")
     assert wrong.exit_code != 0
     assert "did you mean 'xgboost-00000" in wrong.stderr

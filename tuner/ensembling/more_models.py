@@ -20,6 +20,7 @@ import numpy as np
 from ensembles.ensemble import Member
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold
+from spaces.engines.curves import loss_of
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
 from spaces.machine.disk import alone, read_arrays, replaced
@@ -122,9 +123,9 @@ def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:
     """Return the median over folds of the best epoch or round, one a target's model; empty where there is none."""
     best: dict[str, list[int]] = {}
     for fold in study.curves(trial):
-        for curve, values in fold.items():
-            if curve.part == "validation":
-                best.setdefault(curve.target, []).append(int(np.argmin(values)) + 1)
+        for target in dict.fromkeys(curve.target for curve in fold):
+            if (loss := loss_of([fold], "validation", target)) is not None:
+                best.setdefault(target, []).append(int(np.argmin(fold[loss])) + 1)
     return tuple(int(np.median(steps)) for steps in best.values())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from spaces.engines.curves import Curve, Curves
+from spaces.engines.curves import Curve, Curves, loss_of, mean_of
 from tuner.archive.records import Records
 from tuner.archive.spending import spending
 from tuner.plots.style import MAIN, colours, figure, text
@@ -105,46 +106,45 @@ def families(study: Records) -> go.Figure:
     return figure([bars], x="seconds of training", y="", height=90 + 38 * len(table))
 
 
-def learning_curves(study: Records, best: int = 5) -> go.Figure:
-    """Plot the loss of the best trials that have curves, the mean over folds: inner rows in full, training dotted.
+def learning_curves(study: Records, best: int = 5, metric: str | None = None) -> go.Figure:
+    """Plot how the best trials that have curves learned, the mean over folds: inner rows in full, training dotted.
 
     Args:
         study: The study.
         best: How many trials.
+        metric: One of the task's metrics; each trial's own loss when left out.
     """
+    each = [(trial, folds) for trial in study.complete if _chosen(folds := study.curves(trial), "train", metric)][:best]
+    shades = colours([trial.name for trial, _ in each])
     traces: list[go.Scatter] = []
-    shown = [(trial, found) for trial in study.complete if (found := study.curves(trial)) and any(found)][:best]
-    shades = colours([trial.name for trial, _ in shown])
-    for trial, folds in shown:
+    for trial, folds in each:
         for part, dash in (("validation", "solid"), ("train", "dot")):
-            curve = _loss(folds, part)
+            curve = _chosen(folds, part, metric)
             if curve is None:
                 continue
-            values = _mean([fold[curve] for fold in folds if fold.get(curve)])
+            values = mean_of([fold[curve] for fold in folds if fold.get(curve)])
+            known = [step for step, value in enumerate(values) if not math.isnan(value)]
             traces.append(
                 go.Scatter(
-                    x=list(range(1, len(values) + 1)),
-                    y=values,
-                    mode="lines",
+                    x=[step + 1 for step in known],
+                    y=[values[step] for step in known],
+                    mode="lines" if len(known) > 1 else "markers",
                     name=text(trial.name),
                     legendgroup=trial.name,
-                    showlegend=part == "validation" or _loss(folds, "validation") is None,
+                    showlegend=part == "validation" or _chosen(folds, "validation", metric) is None,
                     line={"dash": dash, "color": shades.get(trial.name, MAIN)},
                     hovertemplate=f"{text(trial.name)}, {part}: %{{y:.4g}}<extra></extra>",
                 )
             )
-    made = figure(traces, x="epoch or boosting round", y="loss")
+    made = figure(traces, x="epoch or boosting round", y=text(metric or "loss"))
     made.update_xaxes(type="log")
     return made
 
 
-def _loss(folds: Sequence[Curves], part: str) -> Curve | None:
-    """Return the curve of the loss: the one of that name, or else the first curve of these rows."""
-    known = [curve for fold in folds for curve, values in fold.items() if curve.part == part and len(values)]
-    return next((curve for curve in known if curve.name == "loss"), next(iter(known), None))
-
-
-def _mean(folds: Sequence[Sequence[float]]) -> list[float]:
-    """Return the mean of curves at each step; a fold that has stopped counts with its last value."""
-    longest = max(map(len, folds))
-    return [float(np.mean([values[min(step, len(values) - 1)] for values in folds])) for step in range(longest)]
+def _chosen(folds: Sequence[Curves], part: str, metric: str | None) -> Curve | None:
+    """Return the curve of a metric, or of the loss, on some rows."""
+    if metric is None:
+        targets = dict.fromkeys(curve.target for fold in folds for curve in fold)
+        return next(filter(None, (loss_of(folds, part, target) for target in targets)), None)
+    known = (curve for fold in folds for curve in fold if fold[curve])
+    return next((curve for curve in known if (curve.name, curve.part, curve.target) == (metric, part, "")), None)

@@ -15,7 +15,7 @@ from tuner.archive.study_folder import Archive
 from tuner.reporting.ensembles import columns_part, ensemble_part, errors_part
 from tuner.reporting.look import page, paragraph, plot
 
-_SHOWN, _REASONS = 10, 8
+_SHOWN, _REASONS, _METRICS = 10, 8, 3
 
 
 def write_report(study: Archive, path: Path) -> Path:
@@ -116,11 +116,15 @@ def _parameters(study: Archive) -> str:
 
 
 def _curves(study: Archive) -> str:
-    figure = plots.learning_curves(study, _SHOWN)
-    if not figure.data:
-        return ""
-    said = "The best trials that learn in steps. Full lines are rows that did not train the model, dotted ones did."
-    return paragraph(said, kind="soft") + plot(figure)
+    names = [score.name for score in study.task.scores[:_METRICS]]
+    figures = [(name, plots.learning_curves(study, _SHOWN, name)) for name in names]
+    figures.append(("The loss that each trial minimises", plots.learning_curves(study, _SHOWN)))
+    shown = "".join(f"<h3>{text(name)}</h3>{plot(figure)}" for name, figure in figures if figure.data)
+    said = (
+        "The best trials that learn in steps. Dotted lines are rows that trained the model, full lines those that "
+        "early stopping watched. The scores in the tables are of other rows."
+    )
+    return paragraph(said, kind="soft") + shown if shown else ""
 
 
 def _limits(study: Archive) -> str:

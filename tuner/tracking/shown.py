@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from spaces.engines.curves import Curve, Curves
+from spaces.engines.curves import Curve, Curves, mean_of
 from tuner.plain_names import plain
 from tuner.search.ledger import Trial
 
@@ -22,6 +23,7 @@ _SIGNS = "-/. "  # in names, beside letters and digits
 _LONGEST = 200
 _DIGITS = 6
 _CURVE_POINTS = 100
+_SETTINGS = ("learning_rate",)  # of a training, which are of no rows
 _NOTE = 3500  # letters of an error or a traceback
 
 
@@ -94,7 +96,7 @@ def trial_points(trial: Trial, metric: str) -> list[Point]:
 
 
 def curve_points(folds: Sequence[Curves], when: float, how: CurvesShown) -> list[Point]:
-    """Return a trial's curves: `loss/train` and `loss/validation`, the mean over folds or each fold for itself.
+    """Return a trial's curves, such as `loss/train` and `loss/validation`, as the mean over folds or fold by fold.
 
     Args:
         folds: Curves of each fold.
@@ -109,13 +111,11 @@ def curve_points(folds: Sequence[Curves], when: float, how: CurvesShown) -> list
         )
     else:
         known = dict.fromkeys(curve for curves in folds for curve in curves if curves[curve])
-        each = (
-            (_label(curve, known), _mean([curves[curve] for curves in folds if curves.get(curve)])) for curve in known
-        )
+        each = ((_label(curve), mean_of([curves[curve] for curves in folds if curves.get(curve)])) for curve in known)
     return [
         Point(accepted(key), step, rounded(values[step]), when)
         for key, values in each
-        for step in _thinned(len(values))
+        for step in _thinned([step for step, value in enumerate(values) if not math.isnan(value)])
     ]
 
 
@@ -166,24 +166,17 @@ def ensemble_numbers(metric: str, scores: Mapping[str, Any], members: int) -> di
     return {accepted(key): rounded(value) for key, value in finite.items()}
 
 
-def _label(curve: Curve, known: Iterable[Curve]) -> str:
-    """Return `loss/train` where there is a validation curve too, and the bare name of a setting."""
-    both = {one.part for one in known if (one.name, one.target) == (curve.name, curve.target)}
+def _label(curve: Curve) -> str:
+    """Return a name such as `loss/train`, and the bare name of a setting."""
     name = f"{curve.target}/{curve.name}" if curve.target else curve.name
-    return f"{name}/{curve.part}" if len(both) > 1 else name
+    return name if curve.name in _SETTINGS else f"{name}/{curve.part}"
 
 
-def _mean(folds: Sequence[Sequence[float]]) -> list[float]:
-    """Return the mean of curves at each step; a fold that has stopped counts with its last value."""
-    longest = max(map(len, folds))
-    return [float(np.mean([values[min(step, len(values) - 1)] for values in folds])) for step in range(longest)]
-
-
-def _thinned(length: int) -> list[int]:
+def _thinned(steps: Sequence[int]) -> list[int]:
     """Return at most a hundred steps of a curve, its ends among them."""
-    if length <= _CURVE_POINTS:
-        return list(range(length))
-    return sorted({round(i * (length - 1) / (_CURVE_POINTS - 1)) for i in range(_CURVE_POINTS)})
+    if len(steps) <= _CURVE_POINTS:
+        return list(steps)
+    return [steps[i] for i in sorted({round(i * (len(steps) - 1) / (_CURVE_POINTS - 1)) for i in range(_CURVE_POINTS)})]
 
 
 def _short(value: Any) -> str:

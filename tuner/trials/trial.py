@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.clock import NoTime
-from spaces.engines.contract import Fitted, Fold, Model, ShippingError, Watch
+from spaces.engines.contract import Fitted, Fold, Look, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
 from spaces.machine.disk import lacks_room
@@ -28,6 +28,7 @@ from tuner.scoring.score import Score, Undefined, mean_scores, scored_rows
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
+from tuner.trials.metric_curves import MetricCurves
 from tuner.trials.outcome import Job, Outcome, not_its_fault, overtaken, seal
 from tuner.trials.pace import Pace
 from tuner.trials.scored_folds import scored_folds
@@ -158,7 +159,7 @@ def _train(
         )
         for k, (fold, _) in enumerate(folds)
     ]
-    watch = _Watch(task.score, seeded, report=report, log=log, pace=pace, fold=len(done))
+    watch = _Watch(task, seeded, report=report, log=log, pace=pace, fold=len(done))
     scoring = scored_folds(task)
     for k in range(len(done)):
         _report_fold(report, done[: k + 1], last=k + 1 == len(seeded))
@@ -166,6 +167,7 @@ def _train(
         pace.trained()
         last = k + 1 == len(seeded)
         done.append(_scored(fitted, task, (seeded[k], folds[k][1]), scores=k in scoring, fold=k))
+        done[-1] = replace(done[-1], curves=curves_to_json({**fitted.curves, **watch.metrics.curves}))
         if model.stops_early and not last:
             inner = _defined(task.score, seeded[k].inner, fitted.predict(seeded[k].inner.table))
             done[-1] = replace(done[-1], inner=inner)
@@ -189,7 +191,7 @@ def _scored(fitted: Fitted, task: Task, rows: tuple[Fold, Rows], *, scores: bool
     seen = _some_of(of.full, task)
     train = _scores_of(task, seen, _checked(fitted, seen, "training rows"))
     value = _value(task.score, found, fold) if scores else None
-    return SealedFold(predictions, value, found, train, curves_to_json(fitted.curves))
+    return SealedFold(predictions, value, found, train, curves=[])
 
 
 def _some_of(rows: Rows, task: Task) -> Rows:
@@ -236,29 +238,34 @@ def _finished(folder: Path, task: Task, done: Sequence[SealedFold]) -> Outcome:
 class _Watch:
     """Passes epochs on to the log, and the rungs of the first fold to the pruner."""
 
-    def __init__(self, score: Score, folds: Sequence[Fold], *, report: Report, log: Log, pace: Pace, fold: int) -> None:
-        self._score, self._folds, self._report, self._log, self._pace = score, folds, report, log, pace
+    def __init__(self, task: Task, folds: Sequence[Fold], *, report: Report, log: Log, pace: Pace, fold: int) -> None:
+        self._task, self._folds, self._report, self._log, self._pace = task, folds, report, log, pace
         self._fold, self._rung = fold, 0
+        self.metrics = self._of_fold()
 
-    def __call__(
-        self, step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
-    ) -> None:
+    def __call__(self, step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
         if time.monotonic() > self._pace.hangs:
             raise OutOfTime("the trial did not stop when its time was over")
         shown = labelled(curves)
         for name, value in shown.items():
             if math.isnan(value):
                 raise NotFinite(f"{name} is NaN in epoch {step} of fold {self._fold}")
-        self._log(self._fold, step, shown)
+        self._log(self._fold, step, shown | labelled(self.metrics.look(step, steps, curves, predict)))
         fraction = (step + 1) / steps
         if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
             while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
                 self._rung += 1
-            for value in _defined(self._score, self._folds[0].inner, predict()):
+            for value in _defined(self._task.score, self._folds[0].inner, predict()):
                 _report(self._report, self._rung - 1, value)
 
     def next_fold(self) -> None:
         self._fold += 1
+        if self._fold < len(self._folds):
+            self.metrics = self._of_fold()
+
+    def _of_fold(self) -> MetricCurves:
+        fold = self._folds[min(self._fold, len(self._folds) - 1)]
+        return MetricCurves(self._task.scores, _some_of(fold.train, self._task), fold.inner)
 
 
 def _value(score: Score, found: Mapping[str, float], fold: int) -> float:

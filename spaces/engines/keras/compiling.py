@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
-from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
-from spaces.engines.contract import ShippingError, Watch
+from spaces.engines.contract import Look, ShippingError, Watch
 from spaces.engines.curves import Curve
 from spaces.language.space import Config
 from spaces.layers.heads import loss_for
@@ -191,13 +190,13 @@ def named_curves(history: Mapping[str, _Value]) -> dict[Curve, _Value]:
 class Listener(keras.callbacks.Callback):
     """Shows every epoch to the trial."""
 
-    def __init__(self, watch: Watch, epochs: int, predict_inner: Callable[[], NDArray[Any]]) -> None:
+    def __init__(self, watch: Watch, epochs: int, look: Look) -> None:
         super().__init__()
-        self._watch, self._epochs, self._predict_inner = watch, epochs, predict_inner
+        self._watch, self._epochs, self._look = watch, epochs, look
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Show the epoch."""
-        self._watch(epoch, self._epochs, named_curves(logs or {}), self._predict_inner)
+        self._watch(epoch, self._epochs, named_curves(logs or {}), self._look)
 
 
 class _Cosine(keras.callbacks.Callback):

@@ -6,13 +6,13 @@ Models hand over what differs: their arrays, what predicts the inner rows, callb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, Watch
+from spaces.engines.contract import Fold, Look, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.keras.callbacks import made
 from spaces.engines.keras.compiling import Listener, callbacks, named_curves, setting
@@ -66,7 +66,7 @@ def fit_network(
     fold: Fold,
     config: Config,
     watch: Watch,
-    predict_inner: Callable[[], NDArray[Any]],
+    look: Look,
     own_callbacks: Sequence[keras.callbacks.Callback] | None = None,
     order: Callable[[int], NDArray[np.int64]] | None = None,
 ) -> Curves:
@@ -79,7 +79,7 @@ def fit_network(
         fold: The fold: its seed orders the rows, and it may give the number of epochs.
         config: Of it `epochs`, `batch_size` and what the callbacks read.
         watch: Called at the end of each epoch.
-        predict_inner: Predicts the inner rows with the network as it is.
+        look: Predicts rows with the network as it is.
         own_callbacks: In place of those that the config asks for; the user's come after them.
         order: Gives the order of rows of an epoch, in place of one that follows from seed and epoch.
     """
@@ -94,8 +94,12 @@ def fit_network(
         evaluated,
         epochs=fold.steps or epochs,
         batch_size=min(int(setting(config, "batch_size")), rows),
-        callbacks=[*chosen, *own, Listener(watch, epochs, lambda: undisturbed(trainer.model, predict_inner))],
+        callbacks=[*chosen, *own, Listener(watch, epochs, _undisturbed(trainer.model, look))],
         clock=fold.clock,
         order=order or (lambda epoch: np.random.default_rng([fold.seed, epoch]).permutation(rows)),
     )
     return named_curves(history)
+
+
+def _undisturbed(model: keras.Model, look: Look) -> Look:
+    return lambda table=None: undisturbed(model, lambda: look(table))

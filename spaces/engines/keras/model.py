@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from spaces.engines.contract import Fold, Watch
+from spaces.engines.contract import Fold, Watch, looking
 from spaces.engines.folds import named, with_dropped_features, without_rungs
 from spaces.engines.keras.compiling import compiled, stops_on_training_loss
 from spaces.engines.keras.device import TrainingArrays
@@ -95,7 +95,7 @@ class KerasModel:
             fold=fold,
             config=self.config,
             watch=watch if self.stops_early else without_rungs(watch),
-            predict_inner=lambda: fitted.predict_read((inner,)),
+            look=looking(fitted, (inner,)),
         )
         return fitted
 

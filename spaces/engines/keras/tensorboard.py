@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,12 @@ _PROJECTOR = "projector_config.pbtxt"
 
 
 def write_scalars(folder: Path, curves: Mapping[str, Iterable[float]]) -> None:
-    """Write curves into a folder for TensorBoard, one number a step."""
+    """Write curves into a folder for TensorBoard, a number a step; NaN is left out."""
     values = (
-        (step, _value(name, simple_value=value)) for name, each in curves.items() for step, value in enumerate(each)
+        (step, _value(name, simple_value=value))
+        for name, each in curves.items()
+        for step, value in enumerate(each)
+        if not math.isnan(value)
     )
     _write(folder, "0", (_event(step, one) for step, one in values))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, InSteps, Model, Network, Output, Read, Store, Watch
+from spaces.engines.contract import Fitted, Fold, InSteps, Look, Model, Network, Output, Read, Store, Watch
 from spaces.engines.curves import Curve, Curves
 from spaces.families.family import Family
 from spaces.families.forecasts.naive import last_values
@@ -118,10 +118,11 @@ class ChangeModel:
         """Train on each fold in turn; whoever watches sees levels."""
         last = np.zeros((0, 1))
 
-        def watched(
-            step: int, steps: int, curves: Mapping[Curve, float], predict: Callable[[], NDArray[Any]], /
-        ) -> None:
-            watch(step, steps, curves, lambda: predict() + last)
+        def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
+            def levels(table: Table | None = None, /) -> NDArray[Any]:
+                return predict(table) + (last if table is None else last_values(table, self.target))
+
+            watch(step, steps, curves, levels)
 
         training = self.model.fit([self._changes(fold) for fold in folds], watched)
         for fold in folds:

@@ -239,7 +239,7 @@ def _train(
         fold=fold,
         config={"epochs": epochs, "batch_size": _BATCH},
         watch=unwatched,
-        predict_inner=lambda: predict(model, inner.x),
+        look=lambda table=None: predict(model, inner.x),
         own_callbacks=[keeper],
         order=lambda epoch: rng.permutation(len(train.y)),
     )

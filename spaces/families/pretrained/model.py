@@ -6,7 +6,7 @@ of them: the first layers see edges and textures, the last what the base was tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Fitted, Fold, Watch
+from spaces.engines.contract import Fitted, Fold, Look, Watch, looking
 from spaces.engines.curves import Curve
 from spaces.engines.folds import with_watched_rows
 from spaces.engines.keras.compiling import compiled
@@ -70,7 +70,7 @@ class PretrainedModel:
             base,
             [with_watched_rows(fold) for fold in folds],
             settings,
-            watch=lambda epoch, _, curves, inner: watch(epoch, epochs + more, curves, inner),
+            watch=lambda epoch, _, curves, predict: watch(epoch, epochs + more, curves, predict),
         )
         its = {**settings, **tuning, "patience": _PATIENCE, "weight_averaging": "none"}
 
@@ -89,8 +89,15 @@ class PretrainedModel:
         vectors = Input("features", "image", base.model.output_shape[1:])
 
         def read(rows: Rows, clock: Clock) -> Rows:
-            none = np.empty((len(rows), 0))
-            return Rows(Table(none, none.astype(np.int32), arrays=(base.kept(rows, clock),)), rows.target, rows.weight)
+            return Rows(_table_of(base.kept(rows, clock)), rows.target, rows.weight)
+
+        def watched(step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
+            watch(
+                step,
+                steps,
+                curves,
+                lambda table=None: predict(None if table is None else _table_of(base.matrix(table))),
+            )
 
         featured = [
             replace(fold, train=read(fold.train, fold.clock), inner=read(fold.inner, fold.clock)) for fold in folds
@@ -101,7 +108,7 @@ class PretrainedModel:
             return _build_head(config, signature, next(scales))
 
         network = KerasModel(build, settings, replace(self.signature, inputs=(vectors,)))
-        for fitted in network.fit(featured, watch):
+        for fitted in network.fit(featured, watched):
             fitted.prepared, fitted.widths = base, ()
             yield fitted
 
@@ -141,9 +148,14 @@ class PretrainedModel:
             fold=fold,
             config=settings,
             watch=watch,
-            predict_inner=lambda: whole.predict_read((inner,)),
+            look=looking(whole, (inner,)),
         )
         return whole
+
+
+def _table_of(features: NDArray[np.float32]) -> Table:
+    none = np.empty((len(features), 0))
+    return Table(none, none.astype(np.int32), arrays=(features,))
 
 
 def _build_head(config: Config, signature: Signature, scale: Sequence[NDArray[np.float32]]) -> keras.Model:
@@ -168,7 +180,7 @@ def _scale(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def _later(watch: Watch, before: int) -> Watch:
     """Return a watch whose epochs come after others."""
 
-    def shifted(step: int, steps: int, curves: Mapping[Curve, float], inner: Callable[[], NDArray[Any]], /) -> None:
-        watch(before + step, before + steps, curves, inner)
+    def shifted(step: int, steps: int, curves: Mapping[Curve, float], predict: Look, /) -> None:
+        watch(before + step, before + steps, curves, predict)
 
     return shifted

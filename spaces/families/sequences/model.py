@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch, looking
 from spaces.engines.curves import Curves
 from spaces.engines.keras.compiling import compiled
 from spaces.engines.keras.device import TrainingArrays
@@ -139,7 +139,7 @@ class StepModel:
             fold=fold,
             config=self.config,
             watch=watch,
-            predict_inner=lambda: fitted.predict_read((inner,)),
+            look=looking(fitted, (inner,)),
         )
         return fitted
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fold, InSteps, Read, Store, Watch, looking
 from spaces.engines.curves import Curves
 from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitting import fit_network
@@ -103,7 +103,7 @@ class GanModel:
                 fold=fold,
                 config=config,
                 watch=watch,
-                predict_inner=lambda: fitted.predict_read((inner,)),
+                look=looking(fitted, (inner,)),
             )
             yield fitted
 

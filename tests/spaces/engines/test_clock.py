@@ -166,7 +166,7 @@ def test_a_network_is_repeated_with_as_many_epochs():
 
 def test_boosting_whose_time_is_over_keeps_ten_rounds():
     matrix, clock = xgboost.DMatrix(*rows()[:2]), Clock(0.0)
-    listener = _Watcher(lambda *_: None, clock, rounds=50, predict_inner=lambda booster: booster)
+    listener = _Watcher(lambda *_: None, clock, rounds=50, look=lambda booster, table: booster)
     booster = xgboost.train({}, matrix, 50, evals=[(matrix, "validation")], callbacks=[listener], verbose_eval=False)
     assert booster.num_boosted_rounds() == clock.stopped == 10
 

@@ -235,7 +235,7 @@ def test_refitted_models_train_as_long_as_each_target_needs(study):
     curves = study.curves(trial)
     best = {
         name: int(np.median([np.argmin(fold[Curve(metric, "validation", name)]) + 1 for fold in curves]))
-        for name, metric in (("price", "rmse"), ("colour", "mlogloss"), ("old", "logloss"))
+        for name, metric in (("price", "rmse"), ("colour", "log_loss"), ("old", "log_loss"))
     }
     folder = refitted(study, member_of(study, trial, 1.0)).folders[0]
     boosters = [xgboost.Booster(model_file=folder / f"target-{i}" / "model.ubj") for i in range(3)]
@@ -335,7 +335,7 @@ def test_every_target_is_watched_and_the_last_one_pruned_by_all(study):
         seen.setdefault(curve.label, []).append((step, shape))
 
     next(iter(FAMILIES["xgboost"].build(config, study.task.signature).fit([fold], watch)))
-    assert list(seen) == ["price/val_rmse", "colour/val_mlogloss", "old/val_logloss"]
+    assert list(seen) == ["price/val_rmse", "colour/val_log_loss", "old/val_log_loss"]
     for name, looks in seen.items():
         expected = (len(fold.inner), 6) if name.startswith("old") else ()
         assert {shape for _, shape in looks} == {expected}

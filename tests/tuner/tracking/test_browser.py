@@ -94,7 +94,7 @@ def test_a_trial_s_page_has_its_curves(study, address):
     page = seen(f"{address.partition('/#')[0]}/{where}")
     assert "xgboost-000000" in page
     text = re.sub(r"<[^>]*>", " ", page)
-    assert re.search(r"logloss\s*\(\s*2\s*\)", text), "the curves on training and on inner rows are one group"
+    assert re.search(r"log_loss\s*\(\s*2\s*\)", text), "the curves on training and on inner rows are one group"
 
 
 def test_the_model_s_page_says_how_good_it_is_and_how_to_predict(study, address):

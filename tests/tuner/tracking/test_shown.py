@@ -70,7 +70,7 @@ def test_long_curves_keep_their_ends_and_targets_their_names():
     long = [{Curve("rmse", "train", "price"): [float(i) for i in range(1000)]}]
     found = numbers(curve_points(long, 0.0, "mean"))
     assert len(found) == 100
-    assert (found["price/rmse", 0], found["price/rmse", 999]) == (0.0, 999.0)
+    assert (found["price/rmse/train", 0], found["price/rmse/train", 999]) == (0.0, 999.0)
 
 
 @pytest.mark.parametrize(("sign", "best"), [(1, [0.5, 0.5, 0.25]), (-1, [0.5, 0.5, 0.5])])

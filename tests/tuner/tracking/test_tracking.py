@@ -53,7 +53,7 @@ def test_children_hold_params_curves_and_each_score_once(tracked):
         assert 50 < run.data.metrics["memory_mb"] < 10_000
         assert run.data.metrics["roc_auc"] == pytest.approx(trial.outcome.scores["held_out"]["roc_auc"], rel=1e-5)
         assert not {"objective", "score", "objective_by_fold"} & set(run.data.metrics)
-    curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "logloss/validation")
+    curve = client.get_metric_history(runs["xgboost-000000"].info.run_id, "log_loss/validation")
     steps = [point.step for point in curve]
     assert len(set(steps)) == len(steps) > 3
 
