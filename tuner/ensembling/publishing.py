@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ensembles.loading import load
 from tuner.archive.study_folder import read_study_file
+from tuner.task.storage import load_rows
+from tuner.task.typical import typical_row
 from tuner.tracking.client import default_uri, reachable_uri, study_run
 from tuner.tracking.models import publish
 from tuner.tracking.shown import ensemble_numbers
@@ -30,4 +32,9 @@ def publish_saved(folder: Path, name: str, *, alias: str | None = None, bundle: 
     uri = reachable_uri(folder) or default_uri(folder)
     experiment, run = study_run(uri, folder.resolve().name, study, artifacts=folder.resolve().parent / "mlartifacts")
     numbers = ensemble_numbers(ensemble.metric, ensemble.scores, len(ensemble.members))
-    return publish(place, ensemble, name, uri=uri, experiment=experiment, run=run, alias=alias, numbers=numbers)
+    data, example = folder / "data", None
+    if data.is_dir():
+        example = typical_row(ensemble.schema, load_rows(data, "train", ensemble.schema).table)
+    return publish(
+        place, ensemble, name, uri=uri, experiment=experiment, run=run, alias=alias, numbers=numbers, example=example
+    )

@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -125,6 +126,23 @@ def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tupl
         return str(client.create_experiment(experiment, artifact_location=str(artifacts))), None
     runs = client.search_runs([found.experiment_id], f"tags.`tuner.study` = '{study}'", max_results=1)
     return str(found.experiment_id), runs[0].info.run_id if runs else None
+
+
+def runs_of(client: Any, experiment: str, parent: str, trials: Sequence[str]) -> dict[str, str]:
+    """Return the ids of the runs of some of a study's trials, by the trials' names; those that have none are left out.
+
+    Args:
+        client: MLflow's.
+        experiment: The id of the study's experiment.
+        parent: The id of the study's run.
+        trials: The trials' names.
+    """
+    found = {}
+    for trial in trials:
+        which = f"tags.`mlflow.parentRunId` = '{parent}' and tags.`tuner.trial` = '{trial}'"
+        for run in client.search_runs([experiment], which, max_results=1):
+            found[trial] = str(run.info.run_id)
+    return found
 
 
 def delete_runs(uri: str, experiment: str, study: str) -> int:

@@ -14,11 +14,13 @@ from typing import Any
 
 import ensembles
 import spaces
-from ensembles.ensemble import Ensemble
-from tuner.tracking.client import open_client
+from ensembles.ensemble import Ensemble, Member
+from tuner.tracking.addresses import run_page
+from tuner.tracking.client import open_client, runs_of
 from tuner.tracking.shown import rounded
 
 _OURS = "tuned-ensembles"
+_LONGEST = 500  # letters of a tag
 
 
 def publish(
@@ -31,6 +33,7 @@ def publish(
     run: str | None,
     alias: str | None,
     numbers: Mapping[str, float],
+    example: Any = None,
 ) -> str:
     """Register an ensemble as a version of a model, and return the version.
 
@@ -45,15 +48,17 @@ def publish(
         run: The id of the study's run.
         alias: A name for the version, such as `"champion"`.
         numbers: Scores that are shown on the model's page.
+        example: A row that the model reads, for the model's page; None for none.
     """
     from mlflow.entities import Metric
     from mlflow.exceptions import MlflowException
 
     client = open_client(uri)
-    tags = _tags(ensemble)
+    runs = {} if run is None else runs_of(client, experiment, run, [member.trial for member in ensemble.members])
+    tags = _tags(ensemble) | {f"run of {trial}": its for trial, its in runs.items()}
     made = client.create_logged_model(experiment, name=name, source_run_id=run, tags=tags, model_type="ensemble")
     with tempfile.TemporaryDirectory() as place:
-        _write(Path(place) / "model", bundle, ensemble)
+        _write(Path(place) / "model", bundle, ensemble, example)
         client.log_model_artifacts(made.model_id, str(Path(place) / "model"))
     client.finalize_logged_model(made.model_id, "READY")
     if run is not None:
@@ -67,7 +72,8 @@ def publish(
             raise
     known = tags | {"tuner.model": made.model_id}  # the registry keeps no link to the model's own page
     version = client.create_model_version(name, made.artifact_location, run_id=run, tags=known).version
-    client.update_model_version(name, version, _description(ensemble, f"models:/{name}/{version}"))
+    pages = {trial: run_page(experiment, its) for trial, its in runs.items()}
+    client.update_model_version(name, version, _description(ensemble, f"models:/{name}/{version}", pages))
     if alias is not None:
         client.set_registered_model_alias(name, alias, version)
     return str(version)
@@ -75,39 +81,58 @@ def publish(
 
 def _tags(ensemble: Ensemble) -> dict[str, str]:
     """Return what an ensemble is and how good, a few words each."""
-    difference = ensemble.scores["difference"]
+    difference = ensemble.scores.get("difference", {})
+    score = "cross_fitted" if difference else "cross_validated"  # of a single trial no weights were fitted
     numbers = {
-        "cross_fitted": ensemble.scores["ensemble"]["cross_fitted"],
-        "difference": difference["cross_fitted"],
-        "standard_error": difference["standard_error"],
+        score: ensemble.scores["ensemble"]["cross_fitted"],
+        "difference": difference.get("cross_fitted"),
+        "standard_error": difference.get("standard_error"),
     }
+    weights = ", ".join(f"{member.trial} {member.weight:.3f}" for member in _by_weight(ensemble))
     told = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
+    told["weights"] = weights if len(weights) <= _LONGEST else f"{weights[:_LONGEST]}..."
     return told | {key: f"{value:.5g}" for key, value in numbers.items() if value is not None}
 
 
-def _description(ensemble: Ensemble, address: str) -> str:
-    """Return the description of a version: how good it is, how to predict with it, and its members by weight."""
+def _by_weight(ensemble: Ensemble) -> list[Member]:
+    return sorted(ensemble.members, key=lambda member: -member.weight)
+
+
+def _description(ensemble: Ensemble, address: str, pages: Mapping[str, str]) -> str:
+    """Return the description of a version: how good it is, how to predict with it, and its members by weight.
+
+    Args:
+        ensemble: The ensemble.
+        address: How MLflow finds the version.
+        pages: The addresses of members' runs.
+    """
     tags = _tags(ensemble)
-    error = f", standard error {tags['standard_error']}" if "standard_error" in tags else ""
-    members = sorted(ensemble.members, key=lambda member: -member.weight)
-    lines = ["| member | weight |", "| --- | --- |", *(f"| {one.trial} | {one.weight:.3f} |" for one in members)]
+    if "difference" in tags:
+        error = f", standard error {tags['standard_error']}" if "standard_error" in tags else ""
+        good = f"**{tags['cross_fitted']}** cross-fitted; {tags['difference']} against one model chosen the same way{error}"
+    else:
+        good = f"**{tags['cross_validated']}** cross-validated"
+    rows = [
+        f"| {f'[{one.trial}]({pages[one.trial]})' if one.trial in pages else one.trial} | {one.weight:.3f} |"
+        for one in _by_weight(ensemble)
+    ]
+    lines = ["| member | weight |", "| --- | --- |", *rows]
     return "\n\n".join(
         [
-            f"{tags['metric']} **{tags['cross_fitted']}** cross-fitted; {tags['difference']} against one model chosen "
-            f"the same way{error}",
+            f"{tags['metric']} {good}",
             f'`mlflow.pyfunc.load_model("{address}").predict(frame)`',
             "\n".join(lines),
         ]
     )
 
 
-def _write(folder: Path, bundle: Path, ensemble: Ensemble) -> None:
+def _write(folder: Path, bundle: Path, ensemble: Ensemble, example: Any) -> None:
     """Write the model as MLflow keeps one."""
     os.environ.setdefault("MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK", "true")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     versions: dict[str, str] = json.loads((bundle / "ensemble.json").read_text())["versions"]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of MLflow's types, and that there is no example of rows, which are not kept
+        warnings.simplefilter("ignore")  # of MLflow's types, and that some models have no example
         import mlflow.pyfunc
 
         mlflow.pyfunc.save_model(
@@ -116,6 +141,7 @@ def _write(folder: Path, bundle: Path, ensemble: Ensemble) -> None:
             data_path=str(bundle),
             code_paths=[str(Path(package.__file__ or "").parent) for package in (spaces, ensembles)],
             signature=_signature(ensemble),
+            input_example=example,
             pip_requirements=[f"{package}=={version}" for package, version in versions.items() if package != _OURS],
             metadata={_OURS: versions.get(_OURS, "")},
         )

@@ -146,11 +146,15 @@ def study_points(trials: Iterable[Trial], metric: str, sign: int) -> list[Point]
 def ensemble_numbers(metric: str, scores: Mapping[str, Any], members: int) -> dict[str, float]:
     """Return an ensemble's scores for the study's run: its own, its gain with standard error, the best single model's.
 
+    Of one trial's model there is its score alone.
+
     Args:
         metric: The name of the deciding metric.
         scores: The ensemble's `scores`.
         members: How many models it has.
     """
+    if "difference" not in scores:
+        return {accepted(f"single_{metric}"): rounded(float(scores["ensemble"]["cross_fitted"]))}
     difference = scores["difference"]
     numbers = {
         f"ensemble_{metric}": scores["ensemble"]["cross_fitted"],

@@ -152,7 +152,7 @@ class Tracker:
             elif kind == "epochs":
                 self._epochs.setdefault(rest[0], []).extend(rest[1])
             elif kind == "started":
-                self._try(lambda rest=rest: self._open(*rest))  # type: ignore[misc]
+                self._try(lambda rest=rest: self._start(*rest))  # type: ignore[misc]
             idle = self._inbox.empty()
             if status or (idle and time.monotonic() - flushed > _FLUSH_SECONDS):
                 self._try(lambda last=bool(status): self._flush(last=last))  # type: ignore[misc]
@@ -249,9 +249,12 @@ class Tracker:
         _log_params(client, self._parent, {name: value for name, value in given.items() if accepted(name) not in known})
         return {f"tuner.{n}": v for n, v in given.items() if known.get(accepted(n), str(v)[:500]) != str(v)[:500]}
 
+    def _start(self, trial: Trial, attempt: int, started: float) -> None:
+        if trial.name not in self._runs and trial.name not in self._finished:
+            self._open(trial, attempt, started)
+            _log_params(self._client, self._runs[trial.name], _params(trial))
+
     def _open(self, trial: Trial, attempt: int, started: float) -> None:
-        if trial.name in self._runs or trial.name in self._finished:
-            return
         tags = {
             "mlflow.parentRunId": self._parent,
             "tuner.trial": trial.name,
@@ -261,7 +264,6 @@ class Tracker:
         start = int(started * 1000)
         run = self._client.create_run(self._experiment_id, start_time=start, tags=tags, run_name=run_name(trial))
         self._runs[trial.name] = run.info.run_id
-        _log_params(self._client, run.info.run_id, {"family": trial.family, **trial.params})
 
     def _flush(self, *, last: bool) -> None:
         for name in list(self._epochs):
