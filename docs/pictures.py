@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -116,7 +116,9 @@ class Browser:
         return self._ask("/execute/sync", {"script": script, "args": []})
 
     def close(self) -> None:
-        """End Chromium and the driver."""
+        """End Chromium and the driver, which would leave Chromium running."""
+        with suppress(OSError):
+            urllib.request.urlopen(urllib.request.Request(self._address, method="DELETE"), timeout=30).close()
         self._driver.terminate()
         self._driver.wait(30)
 

@@ -15,11 +15,11 @@ from tuner.launch.plan import Plan
 from tuner.search.ledger import Trial
 from tuner.study import Study
 
-_COLUMNS = 6
+_COLUMNS, _CHARTS = 6, 3
 
 
 class StudyPage:
-    """A study as the tracker sees it (see `tuner.tracking.tracker.Tracked`).
+    """A study as the tracker sees it (see `tuner.tracking.shown.Tracked`).
 
     Args:
         study: The study.
@@ -72,6 +72,11 @@ class StudyPage:
         often = [name for name, _ in counts.most_common(_COLUMNS)]
         others = [score.name for score in self._study.task.scores[1:3]]
         return [f"{self.metric}_std", *others, f"train_{self.metric}", "seconds"], ["family", *often]
+
+    @property
+    def curve_names(self) -> list[str]:
+        """The loss, and the metrics that were asked for."""
+        return ["loss", *(score.name for score in self._study.task.scores[:_CHARTS])]
 
     def note(self, pages: Mapping[str, str]) -> str:
         """Return the study's description."""

@@ -15,7 +15,7 @@ _COLUMNS = 6
 
 
 class ObjectivePage:
-    """A search as the tracker sees it (see `tuner.tracking.tracker.Tracked`).
+    """A search as the tracker sees it (see `tuner.tracking.shown.Tracked`).
 
     Args:
         found: The search.
@@ -24,6 +24,7 @@ class ObjectivePage:
     """
 
     dataset = None
+    curve_names = ()
 
     def __init__(self, found: Optimization, stored: Mapping[str, Any], constants: Mapping[str, Any]) -> None:
         self._found, self.folder = found, Path(found.folder)

@@ -11,19 +11,28 @@ import json
 import time
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 _KEY = "tuner"
 _WIDE, _NARROW = 260, 110
 
 
-def view_tags(metric: str, *, greater_is_better: bool, metrics: Sequence[str], params: Sequence[str]) -> dict[str, str]:
-    """Return the experiment's tags that make the leaderboard.
+def view_tags(
+    metric: str,
+    *,
+    greater_is_better: bool,
+    metrics: Sequence[str],
+    params: Sequence[str],
+    curves: Sequence[Sequence[str]] = (),
+) -> dict[str, str]:
+    """Return the experiment's tags that make the leaderboard, and its view of charts.
 
     Args:
         metric: The deciding metric, by which runs are sorted, best first.
         greater_is_better: How.
         metrics: Further columns of metrics.
         params: Columns of parameters.
+        curves: Metrics that share a chart, a group each.
     """
     columns = [_column("metrics", name) for name in (metric, *metrics)] + [_column("params", name) for name in params]
     state = {
@@ -33,6 +42,7 @@ def view_tags(metric: str, *, greater_is_better: bool, metrics: Sequence[str], p
         "columnWidths": {"attributes.`Run Name`": _WIDE, **dict.fromkeys(columns, _NARROW)},
         "runsHiddenMode": "FIRST_10_RUNS",
         "groupBy": None,
+        **_charts(curves),
     }
     now = int(time.time() * 1000)
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
@@ -42,6 +52,19 @@ def view_tags(metric: str, *, greater_is_better: bool, metrics: Sequence[str], p
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater_is_better),
         f"mlflow.sharedViewState.{_KEY}": json.dumps(view),
     }
+
+
+def _charts(curves: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return a section of charts; those that MLflow would make for each of these metrics are marked as deleted."""
+    section = {"display": True, "isReordered": False, "deleted": False, "isGenerated": True}
+    sections = [{"uuid": name, "name": name, **section} for name in ("Curves", "Model metrics", "System metrics")]
+    line = {"type": "LINE", "runsCountToCompare": 10, "metricSectionId": "Curves", "isGenerated": False}
+    charts = []
+    for first, *others in curves:
+        shown = {"selectedMetricKeys": [first, *others], "displayName": first.rpartition("/")[0], "deleted": False}
+        charts.append({**line, "uuid": first, "metricKey": first, "xAxisKey": "step", **shown})
+        charts += [{**line, "uuid": other, "metricKey": other, "deleted": True} for other in others]
+    return {"compareRunCharts": charts, "compareRunSections": sections} if charts else {}
 
 
 def leaderboard_page(server: str, experiment: str) -> str:

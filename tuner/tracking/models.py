@@ -109,7 +109,8 @@ def _description(ensemble: Ensemble, address: str, pages: Mapping[str, str]) -> 
     tags = _tags(ensemble)
     if "difference" in tags:
         error = f", standard error {tags['standard_error']}" if "standard_error" in tags else ""
-        good = f"**{tags['cross_fitted']}** cross-fitted; {tags['difference']} against one model chosen the same way{error}"
+        against = f"{tags['difference']} against one model chosen the same way{error}"
+        good = f"**{tags['cross_fitted']}** cross-fitted; {against}"
     else:
         good = f"**{tags['cross_validated']}** cross-validated"
     rows = [

@@ -8,7 +8,7 @@ import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,6 +34,61 @@ class Point(NamedTuple):
     step: int
     value: float
     when: float
+
+
+class Tracked(Protocol):
+    """What the tracker asks of a study."""
+
+    @property
+    def name(self) -> str:
+        """The study's name, its experiment's too."""
+
+    @property
+    def id(self) -> str:
+        """What identifies it; its parent run carries it as a tag."""
+
+    @property
+    def metric(self) -> str:
+        """The deciding metric."""
+
+    @property
+    def sign(self) -> int:
+        """1 where less is better, else -1."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Constants, logged on the parent."""
+
+    @property
+    def dataset(self) -> Mapping[str, Any] | None:
+        """Name, digest, source and profile of the data, logged on the parent."""
+
+    @property
+    def artifacts(self) -> str | None:
+        """Where artifacts go; None where the server decides."""
+
+    @property
+    def columns(self) -> tuple[list[str], list[str]]:
+        """Further metrics, and parameters, that the leaderboard shows."""
+
+    @property
+    def curve_names(self) -> Sequence[str]:
+        """Curves that have a chart in the experiment's view of charts, training rows beside inner ones."""
+
+    def note(self, pages: Mapping[str, str]) -> str:
+        """Return the parent's description in markdown; `pages` are the addresses of trials' runs."""
+
+    def finished(self) -> list[Trial]:
+        """Return all finished trials in the order in which they ended."""
+
+    def curves(self, trial: Trial) -> list[Any]:
+        """Return a trial's curves, one mapping a fold."""
+
+    def traceback(self, trial: Trial) -> str:
+        """Return where a trial raised; nothing of one that did not."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return texts that are kept as the parent's artifacts, by name."""
 
 
 def accepted(name: str) -> str:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from tuner.search.ledger import Trial
 from tuner.tracking.addresses import run_page, view_tags
@@ -19,6 +19,7 @@ from tuner.tracking.client import Unusable, identity, leave, open_client, withou
 from tuner.tracking.shown import (
     CurvesShown,
     Point,
+    Tracked,
     TrialsShown,
     accepted,
     curve_points,
@@ -32,62 +33,11 @@ from tuner.tracking.shown import (
 _FLUSH_SECONDS = 3.0
 _RETRY_SECONDS = 20.0
 _PAGE_SECONDS = 20.0
-_BATCH = 1000
+_BATCH, _PARAMS = 1000, 100  # MLflow takes no more at once
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS")
 
 Epochs = list[tuple[int, int, dict[str, float], float]]
-
-
-class Tracked(Protocol):
-    """What the tracker asks of a study."""
-
-    @property
-    def name(self) -> str:
-        """The study's name, its experiment's too."""
-
-    @property
-    def id(self) -> str:
-        """What identifies it; its parent run carries it as a tag."""
-
-    @property
-    def metric(self) -> str:
-        """The deciding metric."""
-
-    @property
-    def sign(self) -> int:
-        """1 where less is better, else -1."""
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """Constants, logged on the parent."""
-
-    @property
-    def dataset(self) -> Mapping[str, Any] | None:
-        """Name, digest, source and profile of the data, logged on the parent."""
-
-    @property
-    def artifacts(self) -> str | None:
-        """Where artifacts go; None where the server decides."""
-
-    @property
-    def columns(self) -> tuple[list[str], list[str]]:
-        """Further metrics, and parameters, that the leaderboard shows."""
-
-    def note(self, pages: Mapping[str, str]) -> str:
-        """Return the parent's description in markdown; `pages` are the addresses of trials' runs."""
-
-    def finished(self) -> list[Trial]:
-        """Return all finished trials in the order in which they ended."""
-
-    def curves(self, trial: Trial) -> list[Any]:
-        """Return a trial's curves, one mapping a fold."""
-
-    def traceback(self, trial: Trial) -> str:
-        """Return where a trial raised; nothing of one that did not."""
-
-    def files(self) -> Mapping[str, str]:
-        """Return texts that are kept as the parent's artifacts, by name."""
 
 
 class Tracker:
@@ -301,12 +251,16 @@ class Tracker:
     def _complete(self, trial: Trial) -> None:
         outcome = trial.outcome
         assert outcome is not None
-        self._open(trial, outcome.attempt, outcome.started)
-        when = outcome.started + outcome.seconds
+        beside: dict[str, Any] = {"tags": _tags(trial_tags(trial, self._study.traceback(trial)))}
+        if trial.name not in self._runs:
+            self._open(trial, outcome.attempt, outcome.started)
+            if len(trial.params) < _PARAMS:
+                beside["params"] = _as_params(_params(trial))
+            else:
+                _log_params(self._client, self._runs[trial.name], _params(trial))
+        when, run = outcome.started + outcome.seconds, self._runs[trial.name]
         curves = curve_points(self._study.curves(trial), when, self._curves)
-        self._send(trial.name, [*trial_points(trial, self._study.metric), *curves])
-        run = self._runs[trial.name]
-        self._client.log_batch(run, tags=_tags(trial_tags(trial, self._study.traceback(trial))))
+        self._send_to(run, [*trial_points(trial, self._study.metric), *curves], trial.name, beside)
         self._client.set_terminated(run, _STATUS[trial.state], end_time=int(when * 1000))
         self._finished[trial.name] = self._runs.pop(trial.name)
         self._sent.pop(trial.name, None)
@@ -323,6 +277,9 @@ class Tracker:
             greater_is_better=study.sign < 0,
             metrics=[accepted(name) for name in metrics],
             params=[accepted(name) for name in params],
+            curves=[
+                tuple(accepted(f"{name}/{part}") for part in ("train", "validation")) for name in study.curve_names
+            ],
         )
         for key, value in tags.items():
             self._client.set_experiment_tag(self._experiment_id, key, value)
@@ -333,7 +290,8 @@ class Tracker:
     def _send(self, name: str, points: list[Point]) -> None:
         self._send_to(self._runs[name], points, name)
 
-    def _send_to(self, run: str, points: list[Point], name: str) -> None:
+    def _send_to(self, run: str, points: list[Point], name: str, beside: Mapping[str, Any] | None = None) -> None:
+        """Send the points that were not sent yet, and what else there is with the first of them: each call is slow."""
         from mlflow.entities import Metric
 
         sent = self._sent.setdefault(name, set())
@@ -341,7 +299,7 @@ class Tracker:
         for start in range(0, len(new), _BATCH):
             some = new[start : start + _BATCH]
             batch = [Metric(point.key, point.value, int(point.when * 1000), point.step) for point in some]
-            self._client.log_batch(run, metrics=batch)
+            self._client.log_batch(run, metrics=batch, **(beside or {} if start == 0 else {}))
         sent.update((point.key, point.step) for point in new)
 
 
@@ -373,12 +331,20 @@ def _log_dataset(client: Any, run: str, dataset: Mapping[str, Any]) -> None:
     client.log_inputs(run, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
 
 
+def _params(trial: Trial) -> dict[str, Any]:
+    return {"family": trial.family, **trial.params}
+
+
 def _log_params(client: Any, run: str, params: Mapping[str, Any]) -> None:
+    items = _as_params(params)
+    for start in range(0, len(items), _PARAMS):
+        client.log_batch(run, params=items[start : start + _PARAMS])
+
+
+def _as_params(params: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
-    items = [Param(accepted(name), str(value)[:500]) for name, value in params.items()]
-    for start in range(0, len(items), 100):
-        client.log_batch(run, params=items[start : start + 100])
+    return [Param(accepted(name), str(value)[:500]) for name, value in params.items()]
 
 
 def _tags(tags: Mapping[str, Any]) -> list[Any]:

@@ -127,9 +127,21 @@ def test_the_view_is_sorted_by_the_metric_best_first():
     assert kind == "deflate"
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`roc_auc`", False)
     assert state["selectedColumns"] == ["metrics.`roc_auc`", "metrics.`seconds`", "params.`family`"]
+    assert "compareRunCharts" not in state
     assert tags["mlflow.experiment.primaryMetric.greaterIsBetter"] == "True"
     link = leaderboard_page("http://127.0.0.1:5000", "7")
     assert link == "http://127.0.0.1:5000/#/experiments/7/runs?viewStateShareKey=tuner&workflowType=machine_learning"
+
+
+def test_both_curves_of_a_metric_share_a_chart():
+    curves = [("loss/train", "loss/validation")]
+    tags = view_tags("rmse", greater_is_better=False, metrics=[], params=[], curves=curves)
+    packed = json.loads(tags["mlflow.sharedViewState.tuner"])["state"].partition(";")[2]
+    state = json.loads(zlib.decompress(base64.b64decode(packed)))
+    shown, hidden = state["compareRunCharts"]
+    assert (shown["type"], shown["selectedMetricKeys"], shown["deleted"]) == ("LINE", [*curves[0]], False)
+    assert (hidden["metricKey"], hidden["deleted"]) == ("loss/validation", True)  # MLflow would draw it alone
+    assert {shown["metricSectionId"]} <= {section["uuid"] for section in state["compareRunSections"]}
 
 
 def test_passwords_are_never_shown(tmp_path):

@@ -30,6 +30,7 @@ class Page:
     sign: int = 1
     params: dict[str, Any] = field(default_factory=lambda: {"seed": 0})
     columns: tuple[list[str], list[str]] = (["seconds"], ["family"])
+    curve_names: tuple[str, ...] = ("loss",)
 
     @property
     def artifacts(self):
