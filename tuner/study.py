@@ -22,7 +22,7 @@ from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.asked import numbers
 from tuner.archive.continuing import changed_files, differences_of, files_of, moved_ledger
-from tuner.archive.report import compact, leaderboard, markdown_note, summary
+from tuner.archive.report import compact, ensemble_line, leaderboard, markdown_note, summary
 from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.duration import seconds
@@ -177,11 +177,7 @@ class Study(Archive):
         if remembered_uri(self.folder) is None or (uri := reachable_uri(self.folder)) is None:
             return
         metric, scores = self.task.score.name, made.scores
-        difference = scores["difference"]
-        line = (
-            f"Ensemble of {len(made.members)} models: {metric} {scores['ensemble']['cross_fitted']:.5g} cross-fitted, "
-            f"{difference['cross_fitted']:+.2g} against one model chosen the same way"
-        )
+        line = ensemble_line(metric, scores, len(made.members))
         from tuner.reporting.report import report
 
         try:

@@ -23,21 +23,33 @@ def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str = "") 
     Args:
         study: The study.
         pages: Addresses of trials' pages, by name.
-        ensemble: A line about the last ensemble.
+        ensemble: What is said of the last ensemble, if there is one; see `ensemble_line`.
     """
     best, metric = study.best, study.metric
     found = "no trial yet" if best is None else f"best {metric} {_cell(best.value)} by {best.name}"
-    use = (
-        f"combine with `tuner ensemble {study.folder}`, predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
-    )
+    combine = ensemble or f"combine with `tuner ensemble {study.folder}`"
+    use = f"{combine}; predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
     board = compact(leaderboard(study), metric).head(_SHOWN)
     rows = [[_cell(value) for value in row] for row in board.itertuples(index=False)]
     linked = [[f"[{name}]({pages[name]})" if name in pages else name, *rest] for name, *rest in rows]
     table = [board.columns.tolist(), ["---"] * board.shape[1], *linked]
     lines = ["| " + " | ".join(row) + " |" for row in table]
     more = f"All trials: `tuner leaderboard {study.folder}`. To go on: the same call or command again."
-    about = [f"**{study.name}**: {found}; {use}", ensemble, summary(study)]
-    return "\n\n".join([*filter(None, about), "\n".join(lines), more])
+    return "\n\n".join([f"**{study.name}**: {found}; {use}", summary(study), "\n".join(lines), more])
+
+
+def ensemble_line(metric: str, scores: Mapping[str, Any], members: int) -> str:
+    """Say how good an ensemble is, in a few words.
+
+    Args:
+        metric: The deciding metric.
+        scores: The ensemble's `scores`.
+        members: How many models it has.
+    """
+    gain, error = (scores["difference"][name] for name in ("cross_fitted", "standard_error"))
+    sure = f" ± {error:.2g}" if error is not None and np.isfinite(error) else ""
+    good = f"{metric} {_cell(scores['ensemble']['cross_fitted'])}, {gain:+.2g}{sure} against one model"
+    return f"ensemble of {members} model{'' if members == 1 else 's'}: {good}"
 
 
 def leaderboard(study: Records) -> pd.DataFrame:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from spaces.engines.curves import Curves
+from tuner.archive.findings import read_findings
 from tuner.archive.one_trial import traceback_of
-from tuner.archive.report import leaderboard, markdown_note
+from tuner.archive.report import ensemble_line, leaderboard, markdown_note
 from tuner.archive.study_folder import read_study_file
 from tuner.launch.plan import Plan
 from tuner.search.ledger import Trial
@@ -80,7 +81,9 @@ class StudyPage:
 
     def note(self, pages: Mapping[str, str]) -> str:
         """Return the study's description."""
-        return markdown_note(self._study, pages)
+        found = read_findings(self._study.folder)
+        said = "" if found is None else ensemble_line(self.metric, found["scores"], len(found["members"]))
+        return markdown_note(self._study, pages, said)
 
     def finished(self) -> list[Trial]:
         """Return all finished trials in the order in which they ended."""

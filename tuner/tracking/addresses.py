@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-_KEY = "tuner"
+NOTE = "mlflow.note.content"  # the tag of a description
+_KEY, _PARAGRAPH = "tuner", "\n\n"
 _WIDE, _NARROW = 260, 110
 
 
@@ -80,6 +81,19 @@ def leaderboard_page(server: str, experiment: str) -> str:
 def run_page(experiment: str, run: str) -> str:
     """Return the address of a run's page, within MLflow's own pages."""
     return f"#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+
+
+def experiment_note(note: str, experiment: str, run: str) -> str:
+    """Return what stands above the leaderboard: links to the study's run and to the curves, and how the study stands.
+
+    Args:
+        note: The description of the study's run; its first paragraph is shown.
+        experiment: The experiment's id.
+        run: The id of the study's run.
+    """
+    curves = f"{leaderboard_page('', experiment).removeprefix('/')}&compareRunsMode=CHART"
+    links = f"[The study's run]({run_page(experiment, run)}) · [curves of the best]({curves})"
+    return f"{links} · {note.partition(_PARAGRAPH)[0]}"
 
 
 def _column(kind: str, name: str) -> str:

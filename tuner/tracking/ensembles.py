@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from tuner.tracking.addresses import run_page
+from tuner.tracking.addresses import NOTE, experiment_note, run_page
 from tuner.tracking.client import open_client, without_password
 from tuner.tracking.tracker import children
 
@@ -54,7 +54,11 @@ def show_ensemble(
         now = int(time.time() * 1000)
         client.log_batch(run.info.run_id, metrics=[Metric(key, value, now, 0) for key, value in numbers.items()])
         pages = {name: run_page(found.experiment_id, one.info.run_id) for name, one in named.items()}
-        client.set_tag(run.info.run_id, "mlflow.note.content", note(pages))
+        said = note(pages)
+        client.set_tag(run.info.run_id, NOTE, said)
+        client.set_experiment_tag(
+            found.experiment_id, NOTE, experiment_note(said, found.experiment_id, run.info.run_id)
+        )
         for name, text in files.items():
             client.log_text(run.info.run_id, text, name)
     except (MlflowException, SQLAlchemyError, OSError) as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuner.search.ledger import Trial
-from tuner.tracking.addresses import run_page, view_tags
+from tuner.tracking.addresses import NOTE, experiment_note, run_page, view_tags
 from tuner.tracking.client import Unusable, identity, leave, open_client, without_password
 from tuner.tracking.shown import (
     CurvesShown,
@@ -270,7 +270,8 @@ class Tracker:
         study = self._study
         self._send_to(self._parent, study_points(study.finished(), study.metric, study.sign), "")
         pages = {name: run_page(self._experiment_id, run) for name, run in self._finished.items() if run}
-        self._client.set_tag(self._parent, "mlflow.note.content", study.note(pages))
+        note = study.note(pages)
+        self._client.set_tag(self._parent, NOTE, note)
         metrics, params = study.columns
         tags = view_tags(
             accepted(study.metric),
@@ -281,6 +282,7 @@ class Tracker:
                 tuple(accepted(f"{name}/{part}") for part in ("train", "validation")) for name in study.curve_names
             ],
         )
+        tags[NOTE] = experiment_note(note, self._experiment_id, self._parent)
         for key, value in tags.items():
             self._client.set_experiment_tag(self._experiment_id, key, value)
         if last:

@@ -33,7 +33,7 @@ def test_a_parent_and_a_child_for_each_trial(tracked):
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     note = parent.data.tags["mlflow.note.content"]
-    assert note.startswith(f"**study**: best log_loss {study.best.value:.5g} by {study.best.name}; combine with ")
+    assert note.startswith(f"**study**: best log_loss {study.best.value:.5g} by {study.best.name}; ")
     page = f"#/experiments/{parent.info.experiment_id}/runs/{runs['linear-000000'].info.run_id}"
     assert f"| [linear-000000]({page}" in note
     assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best.value, rel=1e-5)
@@ -110,7 +110,10 @@ def test_an_ensemble_is_shown_where_the_study_is(tracked):
     made = study.ensemble("uniform")
     parent = runs_of(client)["study"]
     assert parent.data.metrics["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
-    assert "Ensemble of 2 models: log_loss " in parent.data.tags["mlflow.note.content"]
+    assert "; ensemble of 2 models: log_loss " in parent.data.tags["mlflow.note.content"]
+    above = client.get_experiment_by_name("study").tags["mlflow.note.content"]
+    assert f"/runs/{parent.info.run_id}?" in above
+    assert "; ensemble of 2 models: log_loss " in above
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert files == {"study.json", "leaderboard.csv", "report.html"}
 
