@@ -9,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tuner.tracking.client import open_client, runs_of
 from tuner.tracking.shown import rounded
 
 _OURS = "tuned-ensembles"
+_IMPORTED = ("filelock", "narwhals", "pandas", "scipy")  # by our code that travels in the model
 _LONGEST = 500  # letters of a tag
 
 
@@ -143,9 +145,19 @@ def _write(folder: Path, bundle: Path, ensemble: Ensemble, example: Any) -> None
             code_paths=[str(Path(package.__file__ or "").parent) for package in (spaces, ensembles)],
             signature=_signature(ensemble),
             input_example=example,
-            pip_requirements=[f"{package}=={version}" for package, version in versions.items() if package != _OURS],
+            pip_requirements=requirements(versions),
             metadata={_OURS: versions.get(_OURS, "")},
         )
+
+
+def requirements(versions: Mapping[str, str]) -> list[str]:
+    """Return what must be installed where a model predicts, besides MLflow: libraries, and what our code imports.
+
+    Args:
+        versions: The versions of the libraries that the models were trained with, by distribution.
+    """
+    beside = {package: metadata.version(package) for package in _IMPORTED}
+    return [f"{package}=={version}" for package, version in {**versions, **beside}.items() if package != _OURS]
 
 
 def _signature(ensemble: Ensemble) -> Any:

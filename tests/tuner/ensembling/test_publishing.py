@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from small import SMALL_XGBOOST, make_frame
 
 import tuner
 from tuner.tracking.client import open_client
+from tuner.tracking.server import follow_the_folder
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,10 @@ def test_versions_have_scores_tags_and_an_alias(made):
     assert shown["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
     assert float(version.tags["cross_fitted"]) == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-4)
     for member in made.members:
-        assert f"| {member.trial} | {member.weight:.3f} |" in version.description
+        run = version.tags[f"run of {member.trial}"]
+        assert client.get_run(run).data.tags["tuner.trial"] == member.trial
+        assert f"| [{member.trial}](#/experiments/{model.experiment_id}/runs/{run}?" in version.description
+        assert f"{member.trial} {member.weight:.3f}" in version.tags["weights"]
     assert 'load_model("models:/leavers/2")' in version.description
     (parent,) = client.search_runs([model.experiment_id], "params.metric = 'log_loss'")
     assert version.run_id == parent.info.run_id
@@ -130,11 +135,66 @@ def records(frame):
     return json.loads(frame.to_json(orient="split"))
 
 
-def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made, monkeypatch):
-    made.publish("whole", alias="champion")
+@pytest.fixture
+def registry(made, monkeypatch):
+    """Lets MLflow find the models of a folder of studies, that of the ensemble at first."""
     for state in ("_tracking_service.utils._tracking_uri", "_model_registry.utils._registry_uri"):
         monkeypatch.setattr(f"mlflow.tracking.{state}", None)  # another test may have named one
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+
+    def of(folder):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+
+    of(made.study.folder.parent)
+    return of
+
+
+def test_a_model_has_an_example_that_it_predicts(made, registry):
+    made.publish("shown")
+    model = mlflow.pyfunc.load_model("models:/shown/1")
+    example = model.input_example
+    assert list(example.columns) == made.ensemble.schema.names
+    assert set(example["colour"]) <= set(make_frame()["colour"])
+    assert model.predict(example)["prediction"].tolist() == made.predict(example).tolist()
+
+
+def test_one_trial_s_model_is_published_likewise(made, registry):
+    single = made.study.model()
+    version = single.publish("single", alias="champion")
+    client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    its = client.get_model_version("single", version)
+    assert (its.tags["members"], float(its.tags["cross_validated"])) == (
+        "1",
+        pytest.approx(single.trial.value, rel=1e-4),
+    )
+    assert client.get_run(its.tags[f"run of {single.name}"]).data.tags["tuner.trial"] == single.name
+    (shown,) = client.get_logged_model(its.tags["tuner.model"]).metrics
+    assert (shown.key, shown.value) == ("single_log_loss", pytest.approx(single.trial.value, rel=1e-5))
+    frame = make_frame(5).drop(columns="label")
+    found = mlflow.pyfunc.load_model("models:/single@champion").predict(frame)
+    assert found["prediction"].tolist() == single.predict(frame).tolist()
+
+
+def test_a_folder_of_studies_that_was_moved_still_has_its_report_and_its_models(made, registry, tmp_path):
+    made.publish("moved", alias="champion")
+    shutil.copytree(made.study.folder.parent, tmp_path / "runs")
+    follow_the_folder(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    moved = tmp_path / "elsewhere"
+    assert follow_the_folder(f"sqlite:///{moved / 'mlflow.db'}") == (tmp_path / "runs").as_posix()
+    registry(moved)
+    frame = make_frame(5).drop(columns="label")
+    model = mlflow.pyfunc.load_model("models:/moved@champion")
+    assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()
+    study = tuner.load_study(moved / made.study.folder.name)
+    assert study.best.name in study.report().read_text()
+    client = open_client(f"sqlite:///{moved / 'mlflow.db'}")
+    (parent,) = client.search_runs(["1"], "params.metric = 'log_loss'")
+    assert "report.html" in {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert moved.as_posix() in client.download_artifacts(parent.info.run_id, "report.html")
+
+
+def test_whole_numbers_are_numbers_and_wrong_columns_are_refused_by_name(made, registry):
+    made.publish("whole", alias="champion")
     model = mlflow.pyfunc.load_model("models:/whole@champion")
     frame = make_frame(20).drop(columns="label").assign(x=range(20), y=range(20))
     assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()

@@ -163,6 +163,15 @@ def test_parameters_that_mlflow_takes_for_one_are_two(study):
     assert study.said == []
 
 
+def test_a_metric_of_a_name_that_mlflow_refuses_leaves_no_run_open(study):
+    study.page.metric = "lift//top"
+    runs = study.send()
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    (key,) = [key for key in runs["linear-000000"].data.metrics if key.startswith("lift__top_") and "std" not in key]
+    assert runs["linear-000000"].data.metrics[key] == 1.0
+    assert study.said == []
+
+
 def test_a_deleted_parent_is_restored_and_nothing_comes_twice(study):
     before = study.send()
     open_client(study.uri).delete_run(before["parent"].info.run_id)
@@ -223,12 +232,13 @@ def test_a_run_deleted_while_it_trains_does_not_keep_the_others_away(study):
     assert "MLflow refuses linear-000000" in said
 
 
-def test_passwords_are_cut_out_of_complaints(study):
-    study.uri = "http://ann:s3cret@127.0.0.1:9"
+@pytest.mark.parametrize("kind", ["http", "postgresql"])
+def test_passwords_are_cut_out_of_complaints(study, kind):
+    study.uri = f"{kind}://ann:s3cret@127.0.0.1:9"
     tracker = study.start()
     tracker.told(study.page.add())
     assert tracker.close("FINISHED") == 1
-    assert "http://ann:***@127.0.0.1:9 does not answer" in study.said[0]
+    assert f"{kind}://ann:***@127.0.0.1:9 does not answer" in study.said[0]
     assert "s3cret" not in " ".join(study.said)
 
 
