@@ -89,15 +89,20 @@ def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("name")
 @click.option("--alias", help="Name this version, such as champion.")
+@click.option("--trial", help="The model of this trial instead of the ensemble.")
 @with_exit_codes
 @own_code
-def publish(folder: Path, name: str, alias: str | None) -> None:
+def publish(folder: Path, name: str, alias: str | None, trial: str | None) -> None:
     """Register the saved ensemble of a study as a model of MLflow.
 
     Example: tuner publish runs/churn churn --alias champion
     """
     from tuner.ensembling.publishing import publish_saved
+    from tuner.study import load_study
 
-    version = publish_saved(folder, name, alias=alias)
+    if trial is None:
+        version = publish_saved(folder, name, alias=alias)
+    else:
+        version = load_study(folder).model(trial).publish(name, alias=alias)
     address = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
     say(f"Version {version} of {name}: mlflow.pyfunc.load_model({address!r}).predict(frame)")

@@ -158,7 +158,7 @@ def test_a_model_has_an_example_that_it_predicts(made, registry):
 
 
 def test_one_trial_s_model_is_published_likewise(made, registry):
-    single = made.study.model()
+    single = made.study.model(made.study.best.name)
     version = single.publish("single", alias="champion")
     client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
     its = client.get_model_version("single", version)
