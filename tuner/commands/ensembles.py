@@ -92,7 +92,7 @@ def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None
 @click.option("--trial", help="The model of this trial instead of the ensemble.")
 @with_exit_codes
 @own_code
-def publish(folder: Path, name: str, alias: str | None, trial: str | None) -> None:
+def publish(folder: Path, name: str, *, alias: str | None, trial: str | None) -> None:
     """Register the saved ensemble of a study as a model of MLflow.
 
     Example: tuner publish runs/churn churn --alias champion

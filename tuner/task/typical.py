@@ -55,7 +55,7 @@ def _value(column: Column, numbers: NDArray[Any] | None) -> Any:
         return 0 if column.kind == "sequence" else _WORDS
     if np.isnan(numbers).all():
         return None
-    middle = float(np.nanquantile(numbers, 0.5, method="nearest"))
+    middle = float(np.nanquantile(numbers, 0.5, method="lower"))
     if column.kind == "boolean":
         return bool(middle)
     if column.kind == "date":

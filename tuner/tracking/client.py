@@ -128,7 +128,7 @@ def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tupl
     return str(found.experiment_id), runs[0].info.run_id if runs else None
 
 
-def runs_of(client: Any, experiment: str, parent: str, trials: Sequence[str]) -> dict[str, str]:
+def runs_of(client: Any, experiment: str, *, parent: str, trials: Sequence[str]) -> dict[str, str]:
     """Return the ids of the runs of some of a study's trials, by the trials' names; those that have none are left out.
 
     Args:

@@ -56,11 +56,15 @@ def publish(
     from mlflow.exceptions import MlflowException
 
     client = open_client(uri)
-    runs = {} if run is None else runs_of(client, experiment, run, [member.trial for member in ensemble.members])
+    runs = (
+        {}
+        if run is None
+        else runs_of(client, experiment, parent=run, trials=[member.trial for member in ensemble.members])
+    )
     tags = _tags(ensemble) | {f"run of {trial}": its for trial, its in runs.items()}
     made = client.create_logged_model(experiment, name=name, source_run_id=run, tags=tags, model_type="ensemble")
     with tempfile.TemporaryDirectory() as place:
-        _write(Path(place) / "model", bundle, ensemble, example)
+        _write(Path(place) / "model", bundle, ensemble, example=example)
         client.log_model_artifacts(made.model_id, str(Path(place) / "model"))
     client.finalize_logged_model(made.model_id, "READY")
     if run is not None:
@@ -129,7 +133,7 @@ def _description(ensemble: Ensemble, address: str, pages: Mapping[str, str]) -> 
     )
 
 
-def _write(folder: Path, bundle: Path, ensemble: Ensemble, example: Any) -> None:
+def _write(folder: Path, bundle: Path, ensemble: Ensemble, *, example: Any) -> None:
     """Write the model as MLflow keeps one."""
     os.environ.setdefault("MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK", "true")
     logging.getLogger("mlflow").setLevel(logging.ERROR)

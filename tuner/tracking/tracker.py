@@ -260,7 +260,7 @@ class Tracker:
                 _log_params(self._client, self._runs[trial.name], _params(trial))
         when, run = outcome.started + outcome.seconds, self._runs[trial.name]
         curves = curve_points(self._study.curves(trial), when, self._curves)
-        self._send_to(run, [*trial_points(trial, self._study.metric), *curves], trial.name, beside)
+        self._send_to(run, [*trial_points(trial, self._study.metric), *curves], trial.name, beside=beside)
         self._client.set_terminated(run, _STATUS[trial.state], end_time=int(when * 1000))
         self._finished[trial.name] = self._runs.pop(trial.name)
         self._sent.pop(trial.name, None)
@@ -292,7 +292,7 @@ class Tracker:
     def _send(self, name: str, points: list[Point]) -> None:
         self._send_to(self._runs[name], points, name)
 
-    def _send_to(self, run: str, points: list[Point], name: str, beside: Mapping[str, Any] | None = None) -> None:
+    def _send_to(self, run: str, points: list[Point], name: str, *, beside: Mapping[str, Any] | None = None) -> None:
         """Send the points that were not sent yet, and what else there is with the first of them: each call is slow."""
         from mlflow.entities import Metric
 

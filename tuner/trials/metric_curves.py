@@ -42,7 +42,7 @@ class MetricCurves:
         self._scores, self._train, self._inner, self._clock = scores, train, inner, clock
         self._began, self._spent, self._last = clock(), 0.0, 0.0
 
-    def look(self, step: int, steps: int, known: Mapping[Curve, float], predict: Look) -> dict[Curve, float]:
+    def look(self, step: int, steps: int, known: Mapping[Curve, float], *, predict: Look) -> dict[Curve, float]:
         """Return the metrics of an epoch, or nothing where there is no time for them; for the arguments see `Watch`."""
         names = {curve.name for curve in known}
         wanted = [score for score in self._scores if score.name not in names]
@@ -68,12 +68,12 @@ class MetricCurves:
         return {
             Curve(name, part): value
             for part, table, rows in parts
-            for name, value in _scores(scores, rows, predict, table).items()
+            for name, value in _scores(scores, rows, predict=predict, table=table).items()
             if math.isfinite(value)
         }
 
 
-def _scores(scores: Sequence[Score], rows: Rows, predict: Look, table: Table | None) -> dict[str, float]:
+def _scores(scores: Sequence[Score], rows: Rows, *, predict: Look, table: Table | None) -> dict[str, float]:
     """Return what can be said of a model that is not trained yet; a metric that raises may do better at the end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

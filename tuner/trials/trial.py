@@ -250,7 +250,7 @@ class _Watch:
         for name, value in shown.items():
             if math.isnan(value):
                 raise NotFinite(f"{name} is NaN in epoch {step} of fold {self._fold}")
-        self._log(self._fold, step, shown | labelled(self.metrics.look(step, steps, curves, predict)))
+        self._log(self._fold, step, shown | labelled(self.metrics.look(step, steps, curves, predict=predict)))
         fraction = (step + 1) / steps
         if self._fold == 0 and self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:
             while self._rung < len(RUNGS) and fraction >= RUNGS[self._rung]:

@@ -32,5 +32,5 @@ def test_an_array_s_typical_row_is_its_median_and_of_several_inputs_there_is_non
     row = typical_row(task.schema, task.rows.table)
     assert (row.shape, row.dtype) == ((1, 8, 8, 3), np.uint8)
     np.testing.assert_array_equal(row[0], np.median(images, axis=0).astype(np.uint8))
-    two = tuner.Task({"left": images, "right": images[::-1], "same": np.arange(40) % 2}, "same")
+    two = tuner.Task({"left": images, "right": images[::-1]}, np.arange(40) % 2)
     assert typical_row(two.schema, two.rows.table) is None

@@ -34,7 +34,7 @@ def says_yes(table=None):
 
 
 def test_each_metric_is_computed_on_training_and_on_inner_rows():
-    found = curves_of().look(0, 10, LOSS, says_yes)
+    found = curves_of().look(0, 10, LOSS, predict=says_yes)
     assert found[Curve("accuracy")] == 0.75
     assert found[Curve("accuracy", "validation")] == pytest.approx(1 / 3)
     assert found[Curve("log_loss")] == pytest.approx(-(3 * math.log(0.75) + math.log(0.25)) / 4)
@@ -42,9 +42,9 @@ def test_each_metric_is_computed_on_training_and_on_inner_rows():
 
 def test_what_the_library_draws_is_not_drawn_twice_and_rows_that_train_are_not_called_watched():
     known = {Curve("log_loss", "validation"): 1.0}
-    assert {curve.name for curve in curves_of().look(0, 10, known, says_yes)} == {"accuracy"}
-    assert {curve.part for curve in curves_of().look(0, ENDLESS, LOSS, says_yes)} == {"train"}
-    assert curves_of().look(0, 10, {Curve("rmse", "train", "price"): 1.0}, says_yes) == {}
+    assert {curve.name for curve in curves_of().look(0, 10, known, predict=says_yes)} == {"accuracy"}
+    assert {curve.part for curve in curves_of().look(0, ENDLESS, LOSS, predict=says_yes)} == {"train"}
+    assert curves_of().look(0, 10, {Curve("rmse", "train", "price"): 1.0}, predict=says_yes) == {}
 
 
 class Clock:
@@ -69,7 +69,7 @@ def test_metrics_take_a_twentieth_of_the_time_and_epochs_between_are_left_out():
     looked = []
     for step in range(100):
         clock.now += 4.0
-        if its.look(step, 100, LOSS, slow):
+        if its.look(step, 100, LOSS, predict=slow):
             looked.append(step)
         assert len(looked) == 1 or 2.0 * len(looked) <= SHARE * clock.now
     assert (looked[0], len(looked)) == (0, 10)
@@ -82,7 +82,7 @@ def test_a_metric_that_raises_before_the_model_has_learned_stops_nothing():
         raise ZeroDivisionError
 
     its = curves_of(tuner.Metric("mine", broken, greater_is_better=True, needs="label"))
-    assert {curve.name for curve in its.look(0, 10, LOSS, says_yes)} == {"log_loss"}
+    assert {curve.name for curve in its.look(0, 10, LOSS, predict=says_yes)} == {"log_loss"}
 
 
 @pytest.mark.parametrize(("name", "changes"), [("dense", {"epochs": 3}), ("xgboost", {"n_estimators": 20})])
