@@ -71,6 +71,8 @@ def test_the_link_opens_the_leaderboard_best_first(study, address):
     assert "Sort: log_loss" in page
     for column in ("log_loss_std", "train_log_loss", "seconds", "family"):
         assert column in page
+    assert "ensemble of 2 models: log_loss" in re.sub(r"<[^>]*>", "", page)  # what stands above it
+    page = page.partition("Sort: log_loss")[2]
     places = [page.index(f"{trial.name}") for trial in study.complete]
     assert places == sorted(places)
 
@@ -95,6 +97,12 @@ def test_a_trial_s_page_has_its_curves(study, address):
     assert "xgboost-000000" in page
     text = re.sub(r"<[^>]*>", " ", page)
     assert re.search(r"log_loss\s*\(\s*2\s*\)", text), "the curves on training and on inner rows are one group"
+
+
+def test_the_view_of_charts_has_both_curves_of_a_metric_in_one(study, address):
+    text = re.sub(r"<[^>]*>", " ", seen(f"{address}&compareRunsMode=CHART"))
+    for metric in ("log_loss", "roc_auc", "accuracy"):
+        assert f"{metric}/train vs {metric}/validation" in text
 
 
 def test_the_model_s_page_says_how_good_it_is_and_how_to_predict(study, address):
