@@ -83,7 +83,7 @@ class Study:
         tracker = self.start()
         for _ in range(count):
             tracker.told(self.page.add(penalty=0.5))
-        assert tracker.close("FINISHED") == 0
+        assert tracker.close("FINISHED", 300) == 0
         return self.runs
 
 
@@ -147,7 +147,7 @@ def test_a_study_of_many_trials_shows_a_run_of_the_best_or_of_none(study, how, c
         study.page.add()
     tracker = study.start(how)
     tracker.started(Trial("linear", 99, "running", {}, None, Turn(99, "")), 1)
-    assert tracker.close("FINISHED") == 0
+    assert tracker.close("FINISHED", 300) == 0
     assert study.runs.keys() == {"parent"} | {f"linear-{number:06d}" for number in range(25 - count, 25)}
     assert study.runs["parent"].data.metrics["trials_complete"] == 25
 
@@ -156,7 +156,7 @@ def test_parameters_that_mlflow_takes_for_one_are_two(study):
     tracker = study.start()
     tracker.told(study.page.add(**{"rate(a)": 1, "rate[a]": 2, "lift//top": 3}))
     tracker.told(study.page.add(units=4))
-    assert tracker.close("FINISHED") == 0
+    assert tracker.close("FINISHED", 300) == 0
     runs = study.runs
     assert {runs[name].info.status for name in ("linear-000000", "linear-000001")} == {"FINISHED"}
     assert sorted(runs["linear-000000"].data.params.values()) == ["1", "2", "3", "linear"]
@@ -188,7 +188,7 @@ def test_a_deleted_experiment_is_said_to_be_deleted(study):
     client.delete_experiment(number)
     tracker = study.start()
     tracker.told(study.page.add())
-    assert tracker.close("FINISHED") == 1
+    assert tracker.close("FINISHED", 300) == 1
     (said,) = study.said
     assert "the experiment 'oil' was deleted" in said
     assert f"mlflow experiments restore --experiment-id {number}" in said
@@ -198,7 +198,7 @@ def test_a_file_that_is_no_database_is_said_to_be_none(study, tmp_path):
     (tmp_path / "mlflow.db").write_text("no database, but a text that is long enough to be one" * 20)
     tracker = study.start()
     tracker.told(study.page.add())
-    assert tracker.close("FINISHED") == 1
+    assert tracker.close("FINISHED", 300) == 1
     assert "mlflow.db is no database of MLflow (file is not a database): move it away" in study.said[0]
 
 
@@ -211,7 +211,7 @@ def test_a_database_deleted_in_mid_run_is_made_again_with_everything(study, tmp_
         time.sleep(0.2)
     (tmp_path / "mlflow.db").unlink()
     tracker.told(study.page.add())
-    assert tracker.close("FINISHED") == 0
+    assert tracker.close("FINISHED", 300) == 0
     assert study.runs.keys() == {"parent", "linear-000000", "linear-000001"}
 
 
@@ -226,7 +226,7 @@ def test_a_run_deleted_while_it_trains_does_not_keep_the_others_away(study):
     open_client(study.uri).delete_run(tracker._runs[running.name])
     tracker.told(running)
     tracker.told(study.page.add())
-    assert tracker.close("FINISHED") == 0
+    assert tracker.close("FINISHED", 300) == 0
     assert study.runs["linear-000001"].info.status == "FINISHED"
     (said,) = study.said
     assert "MLflow refuses linear-000000" in said
@@ -237,7 +237,7 @@ def test_passwords_are_cut_out_of_complaints(study, kind):
     study.uri = f"{kind}://ann:s3cret@127.0.0.1:9"
     tracker = study.start()
     tracker.told(study.page.add())
-    assert tracker.close("FINISHED") == 1
+    assert tracker.close("FINISHED", 300) == 1
     assert f"{kind}://ann:***@127.0.0.1:9 does not answer" in study.said[0]
     assert "s3cret" not in " ".join(study.said)
 
