@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, InSteps, Read, Store, Watch
+from spaces.engines.contract import Fitted, Fold, InSteps, Read, Store, Watch, looking
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import Engine, at, engine_named
 from spaces.engines.keras.scale import TargetScale, finished, scaled
@@ -147,7 +147,7 @@ class LoopModel:
             for curve, value in named.items():
                 curves.setdefault(curve, []).append(value)
             whole = loop.fitted(model, prepared, target, scale=scale, engine=self.engine.name)
-            watch(epoch, epochs, named, lambda: whole.predict_read((inner_x,)))
+            watch(epoch, epochs, named, looking(whole, (inner_x,)))
             return not fold.clock.over(epoch + 1) and epoch + 1 < epochs
 
         given = Training(

@@ -14,7 +14,7 @@ from spaces.engines.contract import Look
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.folds import ENDLESS
 from spaces.rows.table import Rows, Table
-from tuner.scoring.score import Score, scored
+from tuner.scoring.score import Score, scored_rows
 
 SHARE = 0.05  # of the time of a fold's training
 
@@ -83,7 +83,7 @@ def _scores(scores: Sequence[Score], rows: Rows, *, predict: Look, table: Table 
         found: dict[str, float] = {}
         for score in scores:
             try:
-                found |= scored([score], rows.target, predictions, sample_weight=rows.weight)
+                found |= scored_rows([score], rows, predictions)
             except Exception:  # a user's metric; if it raises at the end too, the trial fails and says so
                 continue
         return found
