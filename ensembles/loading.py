@@ -1,4 +1,4 @@
-"""From a folder back to an ensemble: everything is checked before anything is opened."""
+"""From a folder back to an ensemble, once `manifest.py` has checked it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MLflow shows of a study, put together from its folder and its plan."""
+"""The note and tags of a study's own run in MLflow, put together from its folder and its plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launch a study: the one loop that asks, trains, tells and shows.
+"""`tune`: the arguments of a study, and its launch or continuation; the loop itself is in `loop.py`.
 
 The driver is the only writer of ledger and tracking. Whatever it learns it commits at once, so it may be killed at any
 moment and started again by the same call.

@@ -1,4 +1,4 @@
-"""What MLflow is told of a study and its trials. Nothing here talks to MLflow."""
+"""The names and values that runs show in MLflow, of a study and its trials. Nothing here talks to MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How networks are trained by their configuration: optimizer, loss, callbacks, schedules."""
+"""What networks are compiled with, by their configuration: optimizer, loss, callbacks, schedules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network is trained on a fold: the one place for batches, their order, callbacks, inner rows and what follows.
+"""What the training loop is given of a fold: batches, their order, callbacks, inner rows and what follows.
 
 Models hand over what differs: their arrays, what predicts the inner rows, callbacks or an order of rows of their own.
 """

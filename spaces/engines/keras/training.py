@@ -1,4 +1,4 @@
-"""The training loop: a whole epoch in one traced function over arrays that stay on the device.
+"""The training loop of every network: a whole epoch in one traced function over arrays that stay on the device.
 
 A model stays an ordinary compiled Keras model: every step is its own `train_step`, with its optimizer, losses,
 metrics, gradient clipping and weights of samples, so the numbers are those of `model.fit` on the same batches.
