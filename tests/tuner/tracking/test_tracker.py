@@ -232,7 +232,9 @@ def test_a_run_deleted_while_it_trains_does_not_keep_the_others_away(study):
     assert "MLflow refuses linear-000000" in said
 
 
-@pytest.mark.parametrize("kind", ["http", "postgresql"])
+@pytest.mark.parametrize(
+    "kind", ["http", pytest.param("postgresql", marks=pytest.mark.slow)]
+)  # MLflow tries for minutes
 def test_passwords_are_cut_out_of_complaints(study, kind):
     study.uri = f"{kind}://ann:s3cret@127.0.0.1:9"
     tracker = study.start()
