@@ -30,7 +30,7 @@ def xgboost_space(signature: Signature) -> Space:
     rounds = 300 if texts else _rounds(signature)
     smallest = min(0.1, max(0.003, 30 / rounds))
     trees = max(target.outputs for target in signature.targets)
-    usual = min(0.3, max(smallest, 0.05 * trees**0.5))
+    usual = min(0.3, max(smallest, 0.05, 0.0125 * trees))
     return {
         **joined_texts(signature, 3_000),
         **joined_series(signature, 1_008),
