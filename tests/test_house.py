@@ -12,6 +12,7 @@ T = TypeVar("T", bound=ast.AST)
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spaces", "ensembles", "tuner")
 CATCHES_ALL = {  # where a stranger's code runs, and what it raises must not end the study
+    "tuner/trials/metric_curves.py",
     "spaces/inputs/image/files.py",  # decoders of images; all complaints are raised together
     "tuner/launch/on_trial.py",  # the user's functions after a trial
     "tuner/launch/optimize.py",  # the user's objective: what it raises is the trial's outcome
