@@ -27,6 +27,7 @@ _FEWEST_SECONDS = 5.0
 _FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
 _FEW, _GROWING_SHARE = 12, 0.2
 _DEAR = 5.0  # the rank of a small network, above that of trees
+_FEW_KINDS = 2
 _LONGEST = 1e6
 
 
@@ -115,9 +116,9 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
 def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
-    At the end no family has its first trial, the dearer the earlier, unless no trial has ended yet. A family waits with
-    it while it may be expected to take more than a tenth of what is left: rather a larger network than small ones of
-    four kinds.
+    At the end no family has its first trial, the dearer the earlier, unless no trial has ended yet. Of three kinds of
+    networks and more, one waits with it while it may be expected to take more than a tenth of what is left: rather a
+    larger network than small ones of four kinds.
 
     Args:
         pasts: What is known of each family.
@@ -128,7 +129,8 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     known = {name: past for name, past in pasts.items() if past.seconds}
     untried = [name for name, past in pasts.items() if not past.trials]
     if known:
-        untried = [name for name in untried if _may_begin(pasts[name], known, left)]
+        many = sum(past.rank >= _DEAR for past in pasts.values()) > _FEW_KINDS
+        untried = [name for name in untried if _may_begin(pasts[name], known, left, waiting=many)]
     if untried:
         return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
     if not known:  # all first trials still run
@@ -148,12 +150,13 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
 
 
-def _may_begin(past: Past, known: Mapping[str, Past], left: float) -> bool:
+def _may_begin(past: Past, known: Mapping[str, Past], left: float, *, waiting: bool) -> bool:
     """Return whether a family's first trial is worth its time.
 
     What it takes is told by families that are thought to cost about as much, or that are trained by the same library:
     they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. Trees do not
-    wait, and nothing is waited for before any trial has gained something.
+    wait, and nothing is waited for before any trial has gained something, or where there are few kinds of networks: of
+    two that somebody asks for, each is tried.
     """
     alike = [
         min(other.seconds)
@@ -162,7 +165,8 @@ def _may_begin(past: Past, known: Mapping[str, Past], left: float) -> bool:
     ]
     enough = _FEWEST_SECONDS * min(max(_FEWEST_FIRST, past.rank), _MOST_FIRST)
     waits = (
-        past.rank >= _DEAR
+        waiting
+        and past.rank >= _DEAR
         and min(alike, default=0.0) > _FIRST_SHARE * left
         and any(any(other.gained) for other in known.values())
     )

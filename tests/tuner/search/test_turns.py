@@ -141,9 +141,12 @@ def test_a_family_that_grows_may_have_all_of_a_short_time():
     assert seconds_for_trial(119.0, past(grows=True), [past()]) < 60.0
 
 
+THIRD = {"third": past(rank=8.0, running=1)}  # of three kinds of networks, some wait
+
+
 def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
     conv = past(60.0, 20.0, rank=8.0, gained=(True, False))
-    pasts = {"small": past(2.0, rank=1.0), "conv": conv, "residual": past(rank=8.0)}
+    pasts = {"small": past(2.0, rank=1.0), "conv": conv, "residual": past(rank=8.0), **THIRD}
     assert by_seconds(pasts, seed=0, number=3, left=210.0)[0] == "residual"
     assert {by_seconds(pasts, seed=0, number=n, left=190.0)[0] for n in range(3, 9)} <= {"small", "conv"}
     pasts["forest"] = past(30.0, rank=3.0)
@@ -154,13 +157,19 @@ def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
 def test_a_family_waits_for_one_of_the_same_library_however_much_dearer_it_is():
     conv, trees = (past(20.0, rank=5.0, gained=(True,), library=library) for library in ("keras", "trees"))
     dear = past(rank=20.0, library="keras")
-    assert by_seconds({"trees": trees, "dear": dear}, seed=0, number=2, left=190.0)[0] == "dear"
-    assert by_seconds({"conv": conv, "dear": dear}, seed=0, number=2, left=190.0)[0] == "conv"
-    assert by_seconds({"conv": conv, "dear": dear}, seed=0, number=2, left=210.0)[0] == "dear"
+    assert by_seconds({"trees": trees, "dear": dear, **THIRD}, seed=0, number=2, left=190.0)[0] == "dear"
+    assert by_seconds({"conv": conv, "dear": dear, **THIRD}, seed=0, number=2, left=190.0)[0] == "conv"
+    assert by_seconds({"conv": conv, "dear": dear, **THIRD}, seed=0, number=2, left=210.0)[0] == "dear"
 
 
 def test_no_family_waits_before_anything_was_gained():
     conv, other = past(90.0, rank=5.0, library="keras"), past(rank=5.0, library="keras")
-    assert by_seconds({"conv": conv, "other": other}, seed=0, number=2, left=90.0)[0] == "other"
+    assert by_seconds({"conv": conv, "other": other, **THIRD}, seed=0, number=2, left=90.0)[0] == "other"
     gained = past(90.0, rank=5.0, gained=(True,), library="keras")
-    assert by_seconds({"conv": gained, "other": other}, seed=0, number=2, left=90.0)[0] == "conv"
+    assert by_seconds({"conv": gained, "other": other, **THIRD}, seed=0, number=2, left=90.0)[0] == "conv"
+
+
+def test_of_two_kinds_of_networks_each_is_tried():
+    conv, dear = past(20.0, rank=5.0, gained=(True,), library="keras"), past(rank=20.0, library="keras")
+    assert by_seconds({"conv": conv, "dear": dear}, seed=0, number=2, left=60.0)[0] == "dear"
+    assert by_seconds({"conv": conv, "dear": dear, **THIRD}, seed=0, number=2, left=60.0)[0] == "conv"
