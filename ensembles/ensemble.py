@@ -110,12 +110,12 @@ class Ensemble:
     @property
     def _honest(self) -> str:
         """The line of the score on rows that fitted no weights; empty where it is not known, or is that of a trial."""
-        value, against = self.scores.get("ensemble", {}).get("cross_fitted"), self.scores.get("difference")
-        if value is None or not against:
+        value, one = (self.scores.get(which, {}).get("cross_fitted") for which in ("ensemble", "comparator"))
+        if value is None or one is None:
             return ""
         return (
-            f"  score    {self.metric} {value:.5g} cross-fitted, {against['cross_fitted']:+.2g} against one model "
-            f"chosen the same way (standard error {against['standard_error']:.2g})\n"
+            f"  score    {self.metric} {value:.5g} cross-fitted, against {one:.5g} of one model chosen the same way "
+            f"(standard error of the difference {self.scores['difference']['standard_error']:.2g})\n"
         )
 
     @property

@@ -46,9 +46,10 @@ def ensemble_line(metric: str, scores: Mapping[str, Any], members: int) -> str:
         scores: The ensemble's `scores`.
         members: How many models it has.
     """
-    gain, error = (scores["difference"][name] for name in ("cross_fitted", "standard_error"))
-    sure = f" ± {error:.2g}" if error is not None and np.isfinite(error) else ""
-    good = f"{metric} {_cell(scores['ensemble']['cross_fitted'])}, {gain:+.2g}{sure} against one model"
+    error = scores["difference"]["standard_error"]
+    sure = f" (± {error:.2g})" if error is not None and np.isfinite(error) else ""
+    ours, one = (_cell(scores[which]["cross_fitted"]) for which in ("ensemble", "comparator"))
+    good = f"{metric} {ours} against {one} of one model{sure}"
     return f"ensemble of {members} model{'' if members == 1 else 's'}: {good}"
 
 

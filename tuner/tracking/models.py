@@ -91,6 +91,7 @@ def _tags(ensemble: Ensemble) -> dict[str, str]:
     score = "cross_fitted" if difference else "cross_validated"  # of a single trial no weights were fitted
     numbers = {
         score: ensemble.scores["ensemble"]["cross_fitted"],
+        "one_model": ensemble.scores.get("comparator", {}).get("cross_fitted"),
         "difference": difference.get("cross_fitted"),
         "standard_error": difference.get("standard_error"),
     }
@@ -114,9 +115,9 @@ def _description(ensemble: Ensemble, address: str, pages: Mapping[str, str]) -> 
     """
     tags = _tags(ensemble)
     if "difference" in tags:
-        error = f", standard error {tags['standard_error']}" if "standard_error" in tags else ""
-        against = f"{tags['difference']} against one model chosen the same way{error}"
-        good = f"**{tags['cross_fitted']}** cross-fitted; {against}"
+        error = f" (standard error of the difference {tags['standard_error']})" if "standard_error" in tags else ""
+        one = f"{tags['one_model']} of one model chosen the same way{error}"
+        good = f"**{tags['cross_fitted']}** cross-fitted, against {one}"
     else:
         good = f"**{tags['cross_validated']}** cross-validated"
     rows = [

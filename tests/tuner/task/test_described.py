@@ -123,4 +123,6 @@ def test_a_notebook_shows_the_facts_of_the_plain_description(tmp_path):
     shown = study._repr_html_()
     assert shown.count("<td>complete</td>") == 10
     assert f"<td>{study.best.name}</td><td>linear</td><td>1</td>" in ensemble._repr_html_()
-    assert f"{study.task.score.name} {ensemble.scores['ensemble']['cross_fitted']:.5g} cross-fitted" in repr(ensemble)
+    ours, one = (ensemble.scores[which]["cross_fitted"] for which in ("ensemble", "comparator"))
+    said = f"{study.task.score.name} {ours:.5g} cross-fitted, against {one:.5g} of one model chosen the same way"
+    assert said in repr(ensemble)
