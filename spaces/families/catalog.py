@@ -63,6 +63,12 @@ STARTS = {
     "xgboost": starts.XGBOOST,
 }
 _GROWING = ("image_conv",)
+_KIN = {
+    "xgboost": "boosting",
+    "hist_gradient_boosting": "boosting",
+    "random_forest": "forests",
+    "extra_trees": "forests",
+}
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -204,6 +210,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
             cost=_COSTS.get(one.name, one.cost),
             starts=tuple(STARTS.get(one.name, {}).values())[: starts.MOST],
             grows=one.name in _GROWING,
+            kin=_KIN.get(one.name, ""),
         )
         for one in families
     }

@@ -26,6 +26,7 @@ _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 _FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
 _FEW, _GROWING_SHARE = 12, 0.2
+_NEXT = 0.05
 _DEAR = 5.0  # the rank of a small network, above that of trees
 _FEW_KINDS = 2
 _LONGEST = 1e6
@@ -46,6 +47,8 @@ class Past:
         running: How many of its trials run now.
         last_turn: The number of its last turn, or -1.
         grows: Whether its trials are to become larger, so that with more time they are better.
+        kin: What it is called together with the families that learn alike; nothing where there are none.
+        stopped: Whether its last trial was stopped by the clock.
     """
 
     rank: float
@@ -58,6 +61,8 @@ class Past:
     running: int = 0
     last_turn: int = -1
     grows: bool = False
+    kin: str = ""
+    stopped: bool = False
 
     @property
     def trials(self) -> int:
@@ -105,6 +110,8 @@ def past_of(
         len(own) - len(ended),
         max((trial.turn.number for trial in trials), default=-1),
         family.grows,
+        family.kin,
+        bool(ended) and any(at is not None for at in ended[-1].stopped),
     )
 
 
@@ -118,7 +125,8 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
 
     At the end no family has its first trial, the dearer the earlier, unless no trial has ended yet. Of three kinds of
     networks and more, one waits with it while it may be expected to take more than a tenth of what is left: rather a
-    larger network than small ones of four kinds.
+    larger network than small ones of four kinds. A family whose kin was stopped by the clock waits, too: more time for
+    the one is worth more than a second that is stopped.
 
     Args:
         pasts: What is known of each family.
@@ -130,6 +138,8 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     untried = [name for name, past in pasts.items() if not past.trials]
     if known:
         many = sum(past.rank >= _DEAR for past in pasts.values()) > _FEW_KINDS
+        short = {past.kin for past in known.values() if past.kin and past.stopped}
+        untried = [name for name in untried if pasts[name].kin not in short]
         untried = [name for name in untried if _may_begin(pasts[name], known, left, waiting=many)]
     if untried:
         return min(untried, key=lambda name: pasts[name].rank), "first trial, cheapest family first"
@@ -188,14 +198,16 @@ def cost_for_improvement(past: Past) -> float:
 def catching_up(past: Past, best: float) -> float:
     """Return the seconds in which a family that is behind may be expected to be as good as the best.
 
-    It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021),
-    at first since the baseline. Of a family whose last trial gained for the ensemble, nothing more is asked.
+    It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021).
+    Where that is the baseline, a further trial is expected to gain a twentieth of what the first one did, or as much
+    again where its trials grow. Nothing more is asked of a family whose last trial gained for the ensemble; its first
+    one tells little, as what comes early gains much.
 
     Args:
         past: What is known of the family.
         best: The least loss of all families.
     """
-    if not past.losses or past.gained[-1] or not past.best > best:
+    if not past.losses or not past.best > best or (len(past.losses) > 1 and past.gained[-1]):
         return 0.0
     spent = np.cumsum(past.seconds)
     bests = [(0.0, past.baseline)]
@@ -205,13 +217,14 @@ def catching_up(past: Past, best: float) -> float:
     if len(bests) < 2 or not math.isfinite(bests[-2][1]):
         return _LONGEST if len(bests) < 2 else 0.0
     since, worse = bests[-2]
-    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / (worse - past.best))
+    gain = (worse - past.best) * (_NEXT if len(bests) == 2 and not past.grows else 1.0)
+    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / gain)
 
 
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
-    A first trial leaves equal shares for all families that have had none, and one for what follows. A family that grows
+    First trials share half of the time equally, and the other half is for what follows. A family that grows
     makes better use of the time: its own may take a fifth, and once it has begun those of others take a tenth at most.
     A first trial has at least five seconds, so that the dearest families have no turn where time is short.
 
@@ -232,7 +245,7 @@ def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, worker
             return left
         return max(left / 2, min(left, past.cost))
     untried = 1 + sum(not other.trials for other in others)
-    share = max(1, workers) * left / (untried + 1)
+    share = max(1, workers) * left / (2 * untried)
     if past.grows:
         share = max(share, _GROWING_SHARE * left)
     elif any(other.grows and other.seconds for other in others):
