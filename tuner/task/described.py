@@ -71,7 +71,7 @@ def described(task: Known) -> str:
 
 def hints(task: Known) -> list[str]:
     """Return what may have been understood otherwise than it is meant, each with the argument that changes it."""
-    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task), *_label_hints(task)]
+    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task), *_label_hints(task), *_class_hints(task)]
     return [textwrap.fill(hint, _WIDTH, initial_indent="  hint: ", subsequent_indent=_INDENT) for hint in found]
 
 
@@ -165,6 +165,19 @@ def _label_hints(task: Known) -> Iterator[str]:
             if first.setdefault(plain, name) != name:
                 yield f"{what} holds {first[plain]!r} and {name!r}: make them one if they mean the same"
                 break
+
+
+def _class_hints(task: Known) -> Iterator[str]:
+    """Yield which class has fewer rows than there are folds, so that it is held out in some of them only."""
+    if task.split.kind != "stratified":
+        return
+    counts = np.bincount(task.rows.target.astype(np.int64), minlength=len(task.target.classes))
+    rarest = counts.argmin()
+    if counts[rarest] < len(task.folds):
+        yield (
+            f"class {task.target.classes[rarest]!r} has {counts[rarest]} rows, fewer than the {len(task.folds)} folds: "
+            "drop it, or make it one with another class, where it means little"
+        )
 
 
 def _date_hints(task: Known) -> Iterator[str]:

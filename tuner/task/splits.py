@@ -6,6 +6,7 @@ Everything is drawn from the task's seed, never from a trial's, so that out-of-f
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -137,7 +138,7 @@ def fold_indices(
         labels: What the classes are called, for the message.
 
     Raises:
-        ValueError: There are fewer rows, groups, or rows of a class than the split needs.
+        ValueError: There are fewer rows or groups than the split needs, or a class has a single row.
     """
     rows = np.arange(len(target))
     if len(target) < 2 * max(split.folds, 2):
@@ -154,8 +155,10 @@ def fold_indices(
         cut = split_off(target, split.share, classes=classes, groups=None, ordered=True, seed=seed, gap=split.gap)
         return [cut]
     if split.kind == "stratified":
-        _check_classes(target, split.folds, classes=classes, labels=labels)
-    cuts = _splitter(split, target, groups=groups, seed=seed).split(rows, target, groups)
+        _check_classes(target, classes=classes, labels=labels)
+    with warnings.catch_warnings():  # a class of fewer rows than folds is held out in some of them
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        cuts = list(_splitter(split, target, groups=groups, seed=seed).split(rows, target, groups))
     return [(train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in cuts]
 
 
@@ -313,12 +316,14 @@ def _few(classes: NDArray[Any], pieces: int) -> bool:
     return bool(np.unique(classes, return_counts=True)[1].min() < _ENOUGH_OF_A_CLASS * pieces)
 
 
-def _check_classes(target: NDArray[Any], folds: int, *, classes: bool, labels: Sequence[Any]) -> None:
+def _check_classes(target: NDArray[Any], *, classes: bool, labels: Sequence[Any]) -> None:
     if not classes:
         raise ValueError("a stratified split needs a single target of classes: use 'kfold'")
     found, counts = np.unique(target, return_counts=True)
     rarest = counts.argmin()
-    if counts[rarest] < folds:
-        named = f", {labels[int(found[rarest])]!r}," if labels else ""
-        rows = "1 row" if counts[rarest] == 1 else f"{counts[rarest]} rows"
-        raise ValueError(f"the rarest class{named} has {rows}, fewer than {folds} folds: use fewer folds or 'kfold'")
+    if counts[rarest] < 2:
+        named = f" {labels[int(found[rarest])]!r}" if labels else ""
+        raise ValueError(
+            f"class{named} has 1 row: a model that is scored on it was not trained on it. Drop the row, or give it "
+            "another class ('kfold' takes it as it is)"
+        )

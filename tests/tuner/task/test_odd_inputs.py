@@ -57,10 +57,25 @@ def test_a_file_that_pandas_reads_is_told_so(tmp_path):
         tuner.Task(tmp_path / "data.xlsx", "y")
 
 
-def test_a_class_with_too_few_rows_is_named():
+def test_a_class_of_one_row_is_named():
     labels = ["rare", *(["no", "yes"] * 20)]
-    with pytest.raises(ValueError, match="the rarest class, 'rare', has 1 row, fewer than 5 folds"):
+    with pytest.raises(ValueError, match=r"class 'rare' has 1 row: .* Drop the row"):
         tuner.Task(pd.DataFrame({"a": np.arange(41.0)}), labels)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_of_fewer_rows_than_folds_is_learned_by_every_fold_and_said(tmp_path):
+    rows = 62
+    frame = pd.DataFrame({"a": np.arange(rows) % 7.0, "y": ["rare", "rare", *(["no", "yes"] * 30)]})
+    task = tuner.Task(frame, "y")
+    rare = task.target.classes.index("rare")
+    assert all((task.rows.target[train] == rare).any() for train, _ in task.folds)
+    assert "class 'rare' has 2 rows, fewer than the 5 folds" in " ".join(str(task).split())
+    study = tuner.tune(
+        task, ["linear", "xgboost"], trials=2, workers=0, folder=tmp_path / "s", tracking=None, progress=False
+    )
+    assert [trial.state for trial in study.trials] == ["complete"] * 3
+    assert study.ensemble().predict_proba(frame.head(3)).shape == (3, 3)
 
 
 WRITTEN = {
