@@ -163,15 +163,15 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
 def _may_begin(past: Past, known: Mapping[str, Past], left: float, *, waiting: bool) -> bool:
     """Return whether a family's first trial is worth its time.
 
-    What it takes is told by families that are thought to cost about as much, or that are trained by the same library:
-    they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. Trees do not
+    What it takes is told by other dear families that are thought to cost about as much, or that are trained by the same
+    library: they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. Trees do not
     wait, and nothing is waited for before any trial has gained something, or where there are few kinds of networks: of
     two that somebody asks for, each is tried.
     """
     alike = [
         min(other.seconds)
         for other in known.values()
-        if other.rank <= past.rank and (other.rank > past.rank / 2 or other.library == past.library != "")
+        if _DEAR <= other.rank <= past.rank and (other.rank > past.rank / 2 or other.library == past.library != "")
     ]
     enough = _FEWEST_SECONDS * min(max(_FEWEST_FIRST, past.rank), _MOST_FIRST)
     waits = (
