@@ -164,9 +164,9 @@ def _may_begin(past: Past, known: Mapping[str, Past], left: float, *, waiting: b
     """Return whether a family's first trial is worth its time.
 
     What it takes is told by other dear families that are thought to cost about as much, or that are trained by the same
-    library: they began small too, so their cheapest trial tells. Nothing is expected where there is no such family. Trees do not
-    wait, and nothing is waited for before any trial has gained something, or where there are few kinds of networks: of
-    two that somebody asks for, each is tried.
+    library: they began small too, so their cheapest trial tells. Nothing is expected where there is no such family.
+    Trees do not wait, and nothing is waited for before any trial has gained something, or where there are few kinds of
+    networks: of two that somebody asks for, each is tried.
     """
     alike = [
         min(other.seconds)

@@ -168,7 +168,10 @@ def test_a_family_waits_while_its_like_took_more_than_a_tenth_of_what_is_left():
 
 
 def test_trees_do_not_tell_what_a_network_takes():
-    pasts = {"forest": past(30.0, rank=3.0, gained=(True,)), "other": past(20.0, rank=8.0, library="keras", last_turn=1)}
+    pasts = {
+        "forest": past(30.0, rank=3.0, gained=(True,)),
+        "other": past(20.0, rank=8.0, library="keras", last_turn=1),
+    }
     pasts |= {"dense": past(rank=5.0), "deep": past(rank=10.0)}
     assert by_seconds(pasts, seed=0, number=3, left=100.0)[0] == "dense"
 
