@@ -63,12 +63,7 @@ STARTS = {
     "xgboost": starts.XGBOOST,
 }
 _GROWING = ("image_conv",)
-_KIN = {
-    "xgboost": "boosting",
-    "hist_gradient_boosting": "boosting",
-    "random_forest": "forests",
-    "extra_trees": "forests",
-}
+_KIN = {"random_forest": "forests", "extra_trees": "forests"}
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 

@@ -199,8 +199,8 @@ def catching_up(past: Past, best: float) -> float:
     """Return the seconds in which a family that is behind may be expected to be as good as the best.
 
     It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021).
-    Where that is the baseline, a further trial is expected to gain a twentieth of what the first one did, or as much
-    again where its trials grow. Nothing more is asked of a family whose last trial gained for the ensemble; its first
+    Where that is the baseline, a further trial is expected to take off a twentieth of the loss, or of what the first one
+    gained if that is less; where trials grow, as much again. Nothing more is asked of a family whose last trial gained for the ensemble; its first
     one tells little, as what comes early gains much.
 
     Args:
@@ -217,8 +217,10 @@ def catching_up(past: Past, best: float) -> float:
     if len(bests) < 2 or not math.isfinite(bests[-2][1]):
         return _LONGEST if len(bests) < 2 else 0.0
     since, worse = bests[-2]
-    gain = (worse - past.best) * (_NEXT if len(bests) == 2 and not past.grows else 1.0)
-    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / gain)
+    gain = worse - past.best
+    if len(bests) == 2 and not past.grows:
+        gain = _NEXT * min(gain, abs(past.best))
+    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / gain if gain else _LONGEST)
 
 
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:

@@ -61,7 +61,9 @@ def test_a_family_that_is_behind_must_catch_up():
     What a first trial gains over the baseline, a second one does not gain again, unless trials grow.
     """
     once = past(10.0, losses=(4.0,), baseline=9.0)
-    assert catching_up(once, 1.0) == pytest.approx(2 * 3 * 10 / (0.05 * 5))
+    assert catching_up(once, 1.0) == pytest.approx(2 * 3 * 10 / (0.05 * 4))
+    assert catching_up(past(10.0, losses=(4.0,), baseline=5.0), 1.0) == pytest.approx(2 * 3 * 10 / (0.05 * 1))
+    assert catching_up(past(10.0, losses=(0.0,), baseline=5.0), -1.0) == 1e6
     assert catching_up(past(10.0, losses=(4.0,), baseline=9.0, grows=True), 1.0) == 2 * 3 * 10 / 5
     twice = past(5.0, 4.0, 6.0, 3.0, gained=(True, False, True, False), losses=(6.0, 7.0, 4.0, 5.0), baseline=9.0)
     assert catching_up(twice, 1.0) == 2 * 3 * 13 / 2
