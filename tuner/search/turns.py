@@ -199,9 +199,9 @@ def catching_up(past: Past, best: float) -> float:
     """Return the seconds in which a family that is behind may be expected to be as good as the best.
 
     It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021).
-    Where that is the baseline, a further trial is expected to take off a twentieth of the loss, or of what the first one
-    gained if that is less; where trials grow, as much again. Nothing more is asked of a family whose last trial gained for the ensemble; its first
-    one tells little, as what comes early gains much.
+    Where that is the baseline, a further trial is expected to take off a twentieth of the loss, or of what the first
+    one gained if that is less; where trials grow, as much again. Nothing more is asked of a family whose last trial
+    gained for the ensemble; its first one tells little, as what comes early gains much.
 
     Args:
         past: What is known of the family.
