@@ -17,6 +17,7 @@ from spaces.engines.centre import centre_of
 from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
+from spaces.engines.forests import is_forest, read_trees, without_trees, write_trees
 from spaces.engines.row_weights import row_weights
 from spaces.engines.within import fit_within
 from spaces.inputs.kind import ReadBy
@@ -35,6 +36,7 @@ _TRUSTED = [
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
+_TREES = "trees.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +82,19 @@ class EstimatorFitted(InSteps):
     @cached_property
     def _trees(self) -> list[Any]:
         """The trees of a forest, whose checks and threads take thirty times longer than they do for one row."""
-        forests = ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
-        is_forest = type(self.estimator).__name__ in forests
-        return [tree.tree_ for tree in self.estimator.estimators_] if is_forest else []
+        return [tree.tree_ for tree in self.estimator.estimators_] if is_forest(self.estimator) else []
 
     def save(self, folder: Path) -> None:
-        """Write `model.skops`, `preprocess.skops` and `model.json`."""
+        """Write `model.skops`, `preprocess.skops` and `model.json`, and the trees of a forest as `trees.npz`."""
         import skops.io
 
-        skops.io.dump(self.estimator, folder / "model.skops", compression=8, compresslevel=1)
+        forest = is_forest(self.estimator)
+        stored = without_trees(self.estimator) if forest else self.estimator
+        skops.io.dump(stored, folder / "model.skops", compression=8, compresslevel=1)
+        if forest:
+            write_trees(self.estimator, folder / _TREES)
         settings = {
+            "trees": forest,
             "library": self.library,
             "outputs": self.outputs,
             "centre": self.centre,
@@ -104,6 +109,8 @@ class EstimatorFitted(InSteps):
 
         check_archive(folder / "model.skops")
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
+        if settings.get("trees"):
+            read_trees(estimator, folder / _TREES)
         prepared = store.prepared(folder, settings["prepared"])
         return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings["centre"])
 
