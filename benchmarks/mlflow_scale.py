@@ -5,9 +5,12 @@ Nothing is trained: trials are made up as in `driver`, with curves of 60 epochs,
 How to read it. `a trial` is the time of MLflow's thread for each trial, in milliseconds, beside the driver. `database`
 is the size of `mlflow.db` in megabytes. `first page` reaches from the start of `tuner ui` to MLflow's first answer (aim
 3 s, of which MLflow's own start is nearly all), `leaderboard` is the request behind the page, the 100 best runs (aim
-1 s), `table` is `study.leaderboard()`, and `report` writes `report.html` without an ensemble (aim 10 s), in seconds.
-`cpu` beside `a trial` and `report` is what these took of a core, in the same units, and `server cpu` is what the server
-took from its start to its end: on a machine that does other things too, these are the numbers to compare.
+1 s), `table` is `study.leaderboard()`, and `report` is `tuner report` from its start to its end, without an ensemble
+(aim 10 s), in seconds. `cpu` beside `a trial` and `report` is what these took of a core, in the same units, and `server
+cpu` is what the server took from its start to its end: on a machine that does other things too, these are the numbers
+to compare.
+
+The last line is the report of a small study whose ensemble has as many members as are said, which are really trained.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ from tuner.tracking.shown import TrialsShown
 from tuner.tracking.tracker import Tracker
 
 TRIALS, QUICK = 2_000, 50
+MEMBERS, QUICK_MEMBERS = 10, 2
 _COLUMNS = (
     "log_trials", "a trial", "a trial cpu", "database", "first page", "server cpu", "leaderboard", "table", "report",
     "report cpu",
@@ -62,9 +66,13 @@ def run(*, quick: bool = False, repeats: int = 1) -> None:
     for how in get_args(TrialsShown):
         with tempfile.TemporaryDirectory() as place:
             rows.append(_measured(Path(place), how, QUICK if quick else TRIALS))
+        print(rows[-1], flush=True)
     print_table("A study in MLflow", _COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])
+    with tempfile.TemporaryDirectory() as place:
+        ensemble = _report_of_an_ensemble(Path(place), QUICK_MEMBERS if quick else MEMBERS)
+    print(ensemble)
     if not quick:
-        save("mlflow_scale", {"trials": TRIALS, "rows": rows})
+        save("mlflow_scale", {"trials": TRIALS, "rows": rows, "report of an ensemble": ensemble})
 
 
 def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
@@ -81,10 +89,31 @@ def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
         asked = {"experiment_ids": [experiment], "order_by": ["metrics.`rmse` ASC"], "max_results": 100}
         leaderboard = _answer(f"{address}/ajax-api/2.0/mlflow/runs/search", asked)
     database, server = (place / "mlflow.db").stat().st_size / 1e6, _cpu_of_children() - children
-    table, report = _timed(study.leaderboard), _timed(study.report)
+    table, report = _timed(study.leaderboard), _report(study)
     trial = [1000 * seconds / count for seconds in sending]
     numbers = (*trial, database, first_page, server, leaderboard, table[0], *report)
     return {"log_trials": how, **{name: round(one, 2) for name, one in zip(_COLUMNS[1:], numbers, strict=True)}}
+
+
+def _report_of_an_ensemble(place: Path, members: int) -> dict[str, float]:
+    """Return how long the report of a study takes whose ensemble has so many members."""
+    from sklearn.datasets import load_breast_cancer
+
+    task = tuner.Task(load_breast_cancer(as_frame=True).frame, "target", metric="log_loss")
+    families = ["random_forest", "xgboost"]
+    study = tuner.tune(
+        task, families, trials=2 * members, workers=2, folder=place / "study", tracking=None, progress=False
+    )
+    made = study.ensemble("uniform", top=(members + 1) // 2)
+    wall, cpu = _report(study)
+    return {"members": len(made.members), "report": round(wall, 2), "report cpu": round(cpu, 2)}
+
+
+def _report(study: Study) -> tuple[float, float]:
+    """Return the seconds that `tuner report` takes, and those of a core."""
+    wall, children = time.monotonic(), _cpu_of_children()
+    subprocess.run([sys.executable, "-m", "tuner", "report", str(study.folder)], check=True, capture_output=True)
+    return time.monotonic() - wall, _cpu_of_children() - children
 
 
 def _timed(function: Callable[[], object]) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """`make pictures`: the pages of a small study, photographed for the documents in Chromium without a window.
 
-The study is that of `make demo`. It is run in a temporary folder, with a second one beside it to compare with, and its
-ensemble is published.
+The study is that of `make demo`, run in a temporary folder.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -26,13 +26,12 @@ from urllib.parse import quote
 from PIL import Image
 
 import tuner
+from tuner.demo import ALIAS, MODEL
 from tuner.demo import main as run_demo
-from tuner.ensembling.publishing import publish_saved
-from tuner.tracking.addresses import leaderboard_page, run_page
+from tuner.tracking.addresses import leaderboard_page, model_page, run_page
 from tuner.tracking.client import default_uri, open_client
 
-NOTE = "mlflow.note.content"
-PICTURES = Path(__file__).parent / "images"
+PICTURES = Path(__file__).resolve().parent / "images"
 COLOURS = 128  # a page of text and lines needs no more, and is a third as large
 CLOSE_THE_ASSISTANT = """try {
     localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
@@ -46,10 +45,10 @@ def main(folder: Path) -> None:
     driver = shutil.which("chromedriver")
     if driver is None:
         sys.exit("make pictures needs Chromium and its driver: apt-get install chromium chromium-driver")
-    study = folder / "demo"
+    os.chdir(folder)
+    study = Path("runs/demo")  # as `make demo` calls it
     if not (study / "findings.json").exists():
         run_demo(study)
-        publish_saved(study, "digits", alias="champion")
     report = tuner.load_study(study).report()
     client, browser = open_client(default_uri(study)), Browser(driver)
     try:
@@ -66,17 +65,17 @@ def pages(client: Any, address: str, study: Path) -> Iterator[tuple[str, str, tu
     experiment = client.get_experiment_by_name(study.name).experiment_id
     runs = client.search_runs([experiment], order_by=["metrics.log_loss ASC"])
     parent = next(run.info.run_id for run in runs if "tuner.study" in run.data.tags)
-    note = client.get_run(parent).data.tags[NOTE].replace(str(study), f"runs/{study.name}")
-    client.set_tag(parent, NOTE, note)  # it names a folder of this machine
-    best = [run.info.run_id for run in runs if run.data.metrics.get("log_loss")]
-    network = next(run.info.run_id for run in runs if run.data.params.get("family") == "dense")
-    curves = run_page(experiment, network).replace("?", "/model-metrics?")
-    several = f'runs=["{best[0]}","{network}"]&experiments=["{experiment}"]'
+    networks = [run.info.run_id for run in runs if run.data.params.get("family") == "dense"]
+    curves = run_page(experiment, networks[0]).replace("?", "/model-metrics?")
+    several = f'runs={json.dumps(networks)}&experiments=["{experiment}"]'
     yield "leaderboard", leaderboard_page(address, experiment), (1600, 800)
+    yield "charts", f"{leaderboard_page(address, experiment)}&compareRunsMode=CHART", (1600, 900)
     yield "study", f"{address}/{run_page(experiment, parent)}", (1400, 1400)
     yield "trial", f"{address}/{curves}", (1400, 900)
-    version = client.get_model_version_by_alias("digits", "champion").version
-    yield "model", f"{address}/#/models/digits/versions/{version}?workflowType=machine_learning", (1400, 900)
+    made = client.get_model_version_by_alias(MODEL, ALIAS)
+    said = made.description.replace(str(Path.cwd()), "/home/ann")  # it names a folder of this machine
+    client.update_model_version(MODEL, made.version, said)
+    yield "model", f"{address}/{model_page(MODEL, made.version)}", (1400, 1000)
     yield "compare", f"{address}/#/compare-runs?{quote(several, safe='=&')}&workflowType=machine_learning", (1400, 900)
 
 

@@ -6,6 +6,7 @@ loses.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ SEED = 0
 FAMILIES = ("dense", "xgboost", "random_forest", "linear")
 TRIALS = 20
 TIME = "90s"
+MODEL, ALIAS = "digits", "champion"
 
 
 def main(folder: Path) -> None:
@@ -54,9 +56,24 @@ def main(folder: Path) -> None:
     command = [sys.executable, "-m", "tuner.cli", "predict", str(saved), str(five)]
     print(f"$ tuner predict {saved} {five}    (the true digits are {digits['target'].head(5).tolist()})", flush=True)
     subprocess.run(command, check=True)
-    program = Path(sys.executable).parent / "tuner"
-    shown = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
-    print(f"\nSee every trial in MLflow: {shown} ui {folder}")
+    ensemble.publish(MODEL, alias=ALIAS)
+    print(_how_to_go_on(folder))
+
+
+def _how_to_go_on(folder: Path) -> str:
+    """Return how to look at the study, and how to serve its model, wherever the programs of this environment are."""
+    from tuner.tracking.client import remembered_uri
+
+    programs = Path(sys.executable).parent
+    place = programs.relative_to(Path.cwd()) if programs.is_relative_to(Path.cwd()) else programs
+    known = shutil.which("tuner") is not None and Path(str(shutil.which("tuner"))).parent == programs
+    path = "" if known else f"PATH={place}:$PATH "  # MLflow looks for its server's program there
+    serve = f"mlflow models serve -m models:/{MODEL}@{ALIAS} --env-manager local --port 5001"
+    return (
+        f"\nSee every trial, and the ensemble as the model {MODEL!r}, in MLflow:\n  {path}tuner ui {folder}\n"
+        f"Serve the model (its page in MLflow shows a request):\n"
+        f"  {path}MLFLOW_TRACKING_URI={remembered_uri(folder)} {serve}"
+    )
 
 
 def _print(frame: pd.DataFrame, title: str) -> None:

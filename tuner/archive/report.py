@@ -28,14 +28,14 @@ def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str = "") 
     best, metric = study.best, study.metric
     found = "no trial yet" if best is None else f"best {metric} {_cell(best.value)} by {best.name}"
     combine = ensemble or f"combine with `tuner ensemble {study.folder}`"
-    use = f"{combine}; predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
+    use = f"predict with `tuner predict {study.folder}/ensemble INPUT.csv`"
     board = compact(leaderboard(study), metric).head(_SHOWN)
     rows = [[_cell(value) for value in row] for row in board.itertuples(index=False)]
     linked = [[f"[{name}]({pages[name]})" if name in pages else name, *rest] for name, *rest in rows]
     table = [board.columns.tolist(), ["---"] * board.shape[1], *linked]
     lines = ["| " + " | ".join(row) + " |" for row in table]
     more = f"All trials: `tuner leaderboard {study.folder}`. To go on: the same call or command again."
-    return "\n\n".join([f"**{study.name}**: {found}; {use}", summary(study), "\n".join(lines), more])
+    return "\n\n".join([f"{found}; {combine}\n{use}", summary(study), "\n".join(lines), more])
 
 
 def ensemble_line(metric: str, scores: Mapping[str, Any], members: int) -> str:

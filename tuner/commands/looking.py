@@ -101,8 +101,15 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
     from tuner.archive.study_folder import read_study_file
     from tuner.sqlite_url import sqlite_url
     from tuner.tracking.addresses import leaderboard_page
-    from tuner.tracking.client import open_client
-    from tuner.tracking.server import PortTaken, check_port, follow_the_folder, serve, serve_optuna, tracked_at
+    from tuner.tracking.server import (
+        PortTaken,
+        check_port,
+        experiment_id,
+        follow_the_folder,
+        serve,
+        serve_optuna,
+        tracked_at,
+    )
 
     read_study_file(folder)
     uri = None if optuna else tracked_at(folder)
@@ -115,10 +122,10 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
         sys.exit(serve_optuna(sqlite_url(folder.resolve() / "ledger.db"), port, lambda at: _ready(folder, at, opened)))
     if (old := follow_the_folder(uri)) is not None:
         say(f"The folder was {old} before: what MLflow stored of it is brought here")
-    experiment = open_client(uri).get_experiment_by_name(folder.resolve().name)
+    experiment = experiment_id(uri, folder.resolve().name)
 
     def page(server: str) -> str:
-        return leaderboard_page(server, experiment.experiment_id) if experiment else server
+        return leaderboard_page(server, experiment) if experiment else server
 
     sys.exit(serve(uri, port, lambda server: _ready(folder, page(server), opened)))
 

@@ -16,7 +16,7 @@ from tuner.launch.plan import Plan
 from tuner.search.ledger import Trial
 from tuner.study import Study
 
-_COLUMNS, _CHARTS = 6, 3
+_COLUMNS, _CHARTS, _BEST = 6, 3, 20
 
 
 class StudyPage:
@@ -68,8 +68,9 @@ class StudyPage:
 
     @property
     def columns(self) -> tuple[list[str], list[str]]:
-        """Spread, training score, seconds; the family and the parameters that most trials have."""
-        counts = Counter(name for trial in self._study.trials for name in trial.params)
+        """Spread, training score, seconds; the family and the parameters that most of the best trials have."""
+        best = self._study.complete[:_BEST] or self._study.trials
+        counts = Counter(name for trial in best for name in trial.params)
         often = [name for name, _ in counts.most_common(_COLUMNS)]
         others = [score.name for score in self._study.task.scores[1:3]]
         return [f"{self.metric}_std", *others, f"train_{self.metric}", "seconds"], ["family", *often]

@@ -41,7 +41,9 @@ class ObjectivePage:
 
     def note(self, pages: Mapping[str, str]) -> str:
         """Say how the search stands."""
-        return f"```\n{self._found.brief()}\n```"
+        best = self._found.best
+        first = "no trial yet" if best is None else f"best {self.metric} {best.value:.5g} by {best.name}"
+        return f"{first}\n\n```\n{self._found.brief()}\n```"
 
     def finished(self) -> list[Trial]:
         """Return all finished trials in the order in which they ended."""

@@ -12,10 +12,12 @@ import time
 import zlib
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 NOTE = "mlflow.note.content"  # the tag of a description
-_KEY, _PARAGRAPH = "tuner", "\n\n"
-_WIDE, _NARROW = 260, 110
+_KEY = "tuner"
+_NAME, _CREATED, _DURATION = "attributes.`Run Name`", "runDateAndNestInfo", "duration"
+_WIDE, _AGO, _NARROW, _LETTER, _MARGIN = 280, 130, 90, 7, 30  # pixels
 
 
 def view_tags(
@@ -31,8 +33,8 @@ def view_tags(
     Args:
         metric: The deciding metric, by which runs are sorted, best first.
         greater_is_better: How.
-        metrics: Further columns of metrics.
-        params: Columns of parameters.
+        metrics: Further columns of metrics, in this order.
+        params: Columns of parameters, in this order.
         curves: Metrics that share a chart, a group each.
     """
     columns = [_column("metrics", name) for name in (metric, *metrics)] + [_column("params", name) for name in params]
@@ -40,7 +42,8 @@ def view_tags(
         "orderByKey": columns[0],
         "orderByAsc": not greater_is_better,
         "selectedColumns": columns,
-        "columnWidths": {"attributes.`Run Name`": _WIDE, **dict.fromkeys(columns, _NARROW)},
+        "columnOrder": [_NAME, _CREATED, *columns, _DURATION],  # else by the alphabet, and widths are not looked at
+        "columnWidths": _widths(columns),
         "runsHiddenMode": "FIRST_10_RUNS",
         "groupBy": None,
         **_charts(curves),
@@ -53,6 +56,13 @@ def view_tags(
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater_is_better),
         f"mlflow.sharedViewState.{_KEY}": json.dumps(view),
     }
+
+
+def _widths(columns: Sequence[str]) -> dict[str, int]:
+    """Return how wide columns are in pixels, so that their names can be read where they are not too long."""
+    letters = {column: len(column.partition("`")[2]) for column in columns}
+    shown = {column: min(_WIDE, max(_NARROW, _LETTER * count + _MARGIN)) for column, count in letters.items()}
+    return {_NAME: _WIDE, _CREATED: _AGO, _DURATION: _NARROW, **shown}
 
 
 def _charts(curves: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -83,17 +93,25 @@ def run_page(experiment: str, run: str) -> str:
     return f"#/experiments/{experiment}/runs/{run}?workflowType=machine_learning"
 
 
-def experiment_note(note: str, experiment: str, run: str) -> str:
-    """Return what stands above the leaderboard: links to the study's run and to the curves, and how the study stands.
+def model_page(name: str, version: str) -> str:
+    """Return the address of a registered model's version, within MLflow's own pages."""
+    return f"#/models/{quote(name, safe='')}/versions/{version}?workflowType=machine_learning"
+
+
+def experiment_note(note: str, experiment: str, run: str, *, model: tuple[str, str] | None) -> str:
+    """Return what stands above the leaderboard: links to the study's run, curves and model, and how the study stands.
 
     Args:
-        note: The description of the study's run; its first paragraph is shown.
+        note: The description of the study's run; its first line is shown, as MLflow folds what needs more.
         experiment: The experiment's id.
         run: The id of the study's run.
+        model: Name and version of the model that was published, if one was.
     """
     curves = f"{leaderboard_page('', experiment).removeprefix('/')}&compareRunsMode=CHART"
-    links = f"[The study's run]({run_page(experiment, run)}) · [curves of the best]({curves})"
-    return f"{links} · {note.partition(_PARAGRAPH)[0]}"
+    links = [f"[The study's run]({run_page(experiment, run)})", f"[curves of the best]({curves})"]
+    if model is not None:
+        links.append(f"[model {model[0]}, version {model[1]}]({model_page(*model)})")
+    return " · ".join([*links, note.partition("\n")[0]])
 
 
 def _column(kind: str, name: str) -> str:

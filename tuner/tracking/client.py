@@ -145,6 +145,23 @@ def runs_of(client: Any, experiment: str, *, parent: str, trials: Sequence[str])
     return found
 
 
+def published(client: Any, run: str) -> tuple[str, str] | None:
+    """Return name and version of the last model that was registered from a run, or None.
+
+    Args:
+        client: MLflow's; a server may have no registry.
+        run: The run's id.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.search_model_versions(f"run_id = '{run}'")
+    except MlflowException:
+        return None
+    last = max(found, key=lambda version: version.creation_timestamp, default=None)
+    return None if last is None else (str(last.name), str(last.version))
+
+
 def delete_runs(uri: str, experiment: str, study: str) -> int:
     """Delete a study's run and those of its trials; MLflow keeps what was deleted until it is asked to forget it.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tuner.tracking.addresses import NOTE, experiment_note, run_page
-from tuner.tracking.client import open_client, without_password
+from tuner.tracking.client import open_client, published, without_password
 from tuner.tracking.tracker import children
 
 
@@ -56,10 +57,21 @@ def show_ensemble(
         pages = {name: run_page(found.experiment_id, one.info.run_id) for name, one in named.items()}
         said = note(pages)
         client.set_tag(run.info.run_id, NOTE, said)
-        client.set_experiment_tag(
-            found.experiment_id, NOTE, experiment_note(said, found.experiment_id, run.info.run_id)
-        )
+        show_model(client, found.experiment_id, run.info.run_id)
         for name, text in files.items():
             client.log_text(run.info.run_id, text, name)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise NotShown(f"MLflow at {without_password(uri)} does not answer ({type(error).__name__})") from error
+
+
+def show_model(client: Any, experiment: str, run: str) -> None:
+    """Bring what stands above the leaderboard up to date, with a link to the last model that was published.
+
+    Args:
+        client: MLflow's.
+        experiment: The id of the study's experiment.
+        run: The id of the study's run.
+    """
+    said = client.get_run(run).data.tags.get(NOTE, "")
+    note = experiment_note(said, experiment, run, model=published(client, run))
+    client.set_experiment_tag(experiment, NOTE, note)

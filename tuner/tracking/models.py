@@ -12,17 +12,22 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
 
 import ensembles
 import spaces
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
 from tuner.tracking.addresses import run_page
 from tuner.tracking.client import open_client, runs_of
+from tuner.tracking.ensembles import show_model
+from tuner.tracking.model_page import model_description, model_tags
 from tuner.tracking.shown import rounded
 
 _OURS = "tuned-ensembles"
 _IMPORTED = ("filelock", "narwhals", "pandas", "scipy")  # by our code that travels in the model
-_LONGEST = 500  # letters of a tag
+_LONGEST = 400  # letters of a request that is shown whole
 
 
 def publish(
@@ -61,7 +66,7 @@ def publish(
         if run is None
         else runs_of(client, experiment, parent=run, trials=[member.trial for member in ensemble.members])
     )
-    tags = _tags(ensemble) | {f"run of {trial}": its for trial, its in runs.items()}
+    tags = model_tags(ensemble) | {f"run of {trial}": its for trial, its in runs.items()}
     made = client.create_logged_model(experiment, name=name, source_run_id=run, tags=tags, model_type="ensemble")
     with tempfile.TemporaryDirectory() as place:
         _write(Path(place) / "model", bundle, ensemble, example=example)
@@ -79,59 +84,34 @@ def publish(
     known = tags | {"tuner.model": made.model_id}  # the registry keeps no link to the model's own page
     version = client.create_model_version(name, made.artifact_location, run_id=run, tags=known).version
     pages = {trial: run_page(experiment, its) for trial, its in runs.items()}
-    client.update_model_version(name, version, _description(ensemble, f"models:/{name}/{version}", pages))
+    said = model_description(
+        ensemble,
+        f"models:/{name}/{version}",
+        registry=uri,
+        pages=pages,
+        request=_request(made.artifact_location, example),
+    )
+    client.update_model_version(name, version, said)
+    if run is not None:
+        show_model(client, experiment, run)
     if alias is not None:
         client.set_registered_model_alias(name, alias, version)
     return str(version)
 
 
-def _tags(ensemble: Ensemble) -> dict[str, str]:
-    """Return what an ensemble is and how good, a few words each."""
-    difference = ensemble.scores.get("difference", {})
-    score = "cross_fitted" if difference else "cross_validated"  # of a single trial no weights were fitted
-    numbers = {
-        score: ensemble.scores["ensemble"]["cross_fitted"],
-        "one_model": ensemble.scores.get("comparator", {}).get("cross_fitted"),
-        "difference": difference.get("cross_fitted"),
-        "standard_error": difference.get("standard_error"),
-    }
-    weights = ", ".join(f"{member.trial} {member.weight:.3f}" for member in _by_weight(ensemble))
-    told = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
-    told["weights"] = weights if len(weights) <= _LONGEST else f"{weights[:_LONGEST]}..."
-    return told | {key: f"{value:.5g}" for key, value in numbers.items() if value is not None}
-
-
-def _by_weight(ensemble: Ensemble) -> list[Member]:
-    return sorted(ensemble.members, key=lambda member: -member.weight)
-
-
-def _description(ensemble: Ensemble, address: str, pages: Mapping[str, str]) -> str:
-    """Return the description of a version: how good it is, how to predict with it, and its members by weight.
+def _request(place: str, example: Any) -> str | None:
+    """Return what a server of the model can be sent, as curl takes it: JSON, or the file in which MLflow keeps it.
 
     Args:
-        ensemble: The ensemble.
-        address: How MLflow finds the version.
-        pages: The addresses of members' runs.
+        place: Where the model's artifacts lie.
+        example: A row that the model reads; None for none.
     """
-    tags = _tags(ensemble)
-    if "difference" in tags:
-        error = f" (standard error of the difference {tags['standard_error']})" if "standard_error" in tags else ""
-        one = f"{tags['one_model']} of one model chosen the same way{error}"
-        good = f"**{tags['cross_fitted']}** cross-fitted, against {one}"
-    else:
-        good = f"**{tags['cross_validated']}** cross-validated"
-    rows = [
-        f"| {f'[{one.trial}]({pages[one.trial]})' if one.trial in pages else one.trial} | {one.weight:.3f} |"
-        for one in _by_weight(ensemble)
-    ]
-    lines = ["| member | weight |", "| --- | --- |", *rows]
-    return "\n\n".join(
-        [
-            f"{tags['metric']} {good}",
-            f'`mlflow.pyfunc.load_model("{address}").predict(frame)`',
-            "\n".join(lines),
-        ]
-    )
+    if isinstance(example, pd.DataFrame):
+        whole = json.dumps({"dataframe_records": json.loads(example.to_json(orient="records"))})
+        if len(whole) <= _LONGEST and "'" not in whole:
+            return whole
+    path = urlsplit(place).path if place.startswith("file:") else place
+    return f"@{path}/serving_input_example.json" if example is not None and path.startswith("/") else None
 
 
 def _write(folder: Path, bundle: Path, ensemble: Ensemble, *, example: Any) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tuner.sqlite_url import sqlite_path, sqlite_url
@@ -64,7 +64,8 @@ def serve(uri: str, port: int, ready: Callable[[str], None]) -> int:
         port: Where it listens, on this computer only.
         ready: Called with the server's address as soon as it answers.
     """
-    return _run(_command(uri, port), f"http://127.0.0.1:{port}", ready, health="/health")
+    command = [sys.executable, "-m", "tuner.tracking.mlflow_app", uri, str(port)]
+    return _run(command, f"http://127.0.0.1:{port}", ready, health="/health")
 
 
 def serve_optuna(uri: str, port: int, ready: Callable[[str], None]) -> int:
@@ -113,17 +114,56 @@ def follow_the_folder(uri: str) -> str | None:
     if path is None:
         return None
     here = (path.parent / "mlartifacts").as_posix()
-    with sqlite3.connect(path) as connection:
+    with _opened(path) as connection:
         places = connection.execute("select artifact_location from experiments").fetchall()
         old = next((place.rpartition("/mlartifacts")[0] for (place,) in places if _is_gone(place, here)), None)
         if old is not None:
+            now = here.removesuffix("/mlartifacts")
             for table, column in _PLACES:
                 connection.execute(
                     f"update {table} set {column} = ? || substr({column}, ?) where {column} like ? || '%'",
-                    (here.removesuffix("/mlartifacts"), len(old) + 1, f"{old}/mlartifacts"),
+                    (now, len(old) + 1, f"{old}/mlartifacts"),
                 )
-    connection.close()
+            for file in ("mlflow.db", "mlartifacts"):  # in the words that say how to serve a model
+                connection.execute(
+                    "update model_versions set description = replace(description, ?, ?)",
+                    (f"{old}/{file}", f"{now}/{file}"),
+                )
     return old
+
+
+def experiment_id(uri: str, name: str) -> str | None:
+    """Return the id of an experiment in a local database, or None; read without MLflow, which takes seconds to import.
+
+    Args:
+        uri: The tracking URI.
+        name: The experiment's name.
+    """
+    path = sqlite_path(uri)
+    if path is None:
+        return None
+    with _opened(path) as connection:
+        found = connection.execute("select experiment_id from experiments where name = ?", [name]).fetchone()
+    return None if found is None else str(found[0])
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a database of MLflow, whose changes are kept at the end.
+
+    Raises:
+        ValueError: It is none.
+    """
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise ValueError(
+            f"{path} is no database of MLflow ({error}): move it away, and run the study again, which sends all trials"
+        ) from error
+    finally:
+        connection.close()
 
 
 _PLACES = (
@@ -137,17 +177,6 @@ _PLACES = (
 
 def _is_gone(place: str, here: str) -> bool:
     return "/mlartifacts" in place and not place.startswith(here)
-
-
-def _command(uri: str, port: int) -> list[str]:
-    """Return the command of a server on this computer only.
-
-    `--allowed-hosts` is given because the default check of MLflow 3.17 accepts names that merely begin alike.
-    """
-    return [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1",
-        "--port", str(port), "--workers", "1", "--allowed-hosts", "localhost:*,127.0.0.1:*",
-    ]  # fmt: skip
 
 
 def _environment() -> dict[str, str]:
@@ -172,5 +201,5 @@ def _answers(page: str, server: subprocess.Popen[str]) -> bool:
             with urllib.request.urlopen(page, timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
+            time.sleep(0.1)
     return False

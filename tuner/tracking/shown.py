@@ -7,7 +7,7 @@ import heapq
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -22,8 +22,9 @@ TOP = 20
 _SIGNS = "-/. "  # in names, beside letters and digits
 _LONGEST = 200
 _DIGITS = 6
-_CURVE_POINTS = 100
+_CURVE_POINTS, _STUDY_POINTS = 100, 200
 _SETTINGS = ("learning_rate",)  # of a training, which are of no rows
+_VALUE = 500  # letters of a parameter
 _NOTE = 3500  # letters of an error or a traceback
 
 
@@ -110,6 +111,15 @@ def rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
+def worded(value: Any) -> str:
+    """Return a parameter as a table can show it; what it is exactly stands in the trial's own folder.
+
+    >>> worded(0.12345678901), worded(1.0), worded(1_234_567), worded(True)
+    ('0.123457', '1', '1234567', 'True')
+    """
+    return (f"{value:.{_DIGITS}g}" if isinstance(value, float) else str(value))[:_VALUE]
+
+
 def trials_shown(trials: Sequence[Trial], sign: int, how: TrialsShown) -> set[str]:
     """Return the names of the trials that have a run of their own.
 
@@ -125,9 +135,15 @@ def trials_shown(trials: Sequence[Trial], sign: int, how: TrialsShown) -> set[st
 
 
 def run_name(trial: Trial) -> str:
-    """Return the trial's name, with the first two numbers among its parameters: `dense-000003 units=64 rate=0.01`."""
-    first = [(name, value) for name, value in trial.params.items() if isinstance(value, int | float)][:2]
-    return " ".join([trial.name, *(f"{name.rpartition('.')[2]}={_short(value)}" for name, value in first)])
+    """Return the trial's name, with two numbers among its parameters: `dense-000003 units=64 rate=0.01`.
+
+    They are the first fraction, such as a learning rate, and the first count above one.
+    """
+    fractions = [name for name, value in trial.params.items() if isinstance(value, float)]
+    counts = [name for name, value in trial.params.items() if isinstance(value, int) and value > 1]
+    shown = {*fractions[:1], *counts[:1]}
+    told = [f"{name.rpartition('.')[2]}={_short(value)}" for name, value in trial.params.items() if name in shown]
+    return " ".join([trial.name, *told])
 
 
 def trial_points(trial: Trial, metric: str) -> list[Point]:
@@ -174,8 +190,10 @@ def curve_points(folds: Sequence[Curves], when: float, how: CurvesShown) -> list
     ]
 
 
-def study_points(trials: Iterable[Trial], metric: str, sign: int) -> list[Point]:
+def study_points(trials: Sequence[Trial], metric: str, sign: int) -> list[Point]:
     """Return how a study went, a step a trial: the best score so far, trials by state, seconds of training.
+
+    Of hundreds of trials every second step is kept, or every fourth, and so on, and each new best.
 
     Args:
         trials: Finished trials, in the order in which they ended.
@@ -184,24 +202,28 @@ def study_points(trials: Iterable[Trial], metric: str, sign: int) -> list[Point]
     """
     points: list[Point] = []
     best, seconds, states = None, 0.0, Counter[str]()
+    every = 1 << (len(trials) // _STUDY_POINTS).bit_length()
     for step, trial in enumerate(trials):
         outcome = trial.outcome
         assert outcome is not None
         when = outcome.started + outcome.seconds
         seconds += outcome.seconds
         states[trial.state] += 1
-        if trial.value is not None and (best is None or sign * trial.value < sign * best):
+        if better := trial.value is not None and (best is None or sign * trial.value < sign * best):
             best = trial.value
-        numbers = {f"trials_{state}": float(states[state]) for state in ("complete", "pruned", "failed")}
-        numbers |= {"trial_seconds": seconds} | ({} if best is None else {f"best_{metric}": best})
+        if not better and (step + 1) % every and step + 1 < len(trials):
+            continue
+        numbers = {} if best is None else {f"best_{metric}": best}
+        numbers |= {f"trials_{state}": float(states[state]) for state in ("complete", "pruned", "failed")}
+        numbers["trial_seconds"] = seconds
         points += [Point(accepted(key), step, rounded(value), when) for key, value in numbers.items()]
     return points
 
 
 def ensemble_numbers(metric: str, scores: Mapping[str, Any], members: int) -> dict[str, float]:
-    """Return an ensemble's scores for the study's run: its own, its gain with standard error, the best single model's.
+    """Return an ensemble's scores for the study's run: its own, and that of one model chosen the same way.
 
-    Of one trial's model there is its score alone.
+    The difference has its standard error. Of one trial's model there is its score alone.
 
     Args:
         metric: The name of the deciding metric.
@@ -213,10 +235,9 @@ def ensemble_numbers(metric: str, scores: Mapping[str, Any], members: int) -> di
     difference = scores["difference"]
     numbers = {
         f"ensemble_{metric}": scores["ensemble"]["cross_fitted"],
-        f"best_single_{metric}": scores["best_single"]["cross_validated"],
-        f"comparator_{metric}": scores["comparator"]["cross_fitted"],
-        "ensemble_difference": difference["cross_fitted"],
-        "ensemble_difference_standard_error": difference["standard_error"],
+        f"one_model_{metric}": scores["comparator"]["cross_fitted"],
+        "ensemble_minus_one_model": difference["cross_fitted"],
+        "ensemble_minus_one_model_standard_error": difference["standard_error"],
         "ensemble_members": members,
     }
     for name in ("ensemble", "best_single"):

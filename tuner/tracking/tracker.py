@@ -15,7 +15,7 @@ from typing import Any
 
 from tuner.search.ledger import Trial
 from tuner.tracking.addresses import NOTE, experiment_note, run_page, view_tags
-from tuner.tracking.client import Unusable, identity, leave, open_client, without_password
+from tuner.tracking.client import Unusable, identity, leave, open_client, published, without_password
 from tuner.tracking.shown import (
     CurvesShown,
     Point,
@@ -28,6 +28,7 @@ from tuner.tracking.shown import (
     trial_points,
     trial_tags,
     trials_shown,
+    worded,
 )
 
 _FLUSH_SECONDS = 3.0
@@ -197,7 +198,7 @@ class Tracker:
         known = client.get_run(self._parent).data.params
         given = self._study.params
         _log_params(client, self._parent, {name: value for name, value in given.items() if accepted(name) not in known})
-        return {f"tuner.{n}": v for n, v in given.items() if known.get(accepted(n), str(v)[:500]) != str(v)[:500]}
+        return {f"tuner.{n}": v for n, v in given.items() if known.get(accepted(n), worded(v)) != worded(v)}
 
     def _start(self, trial: Trial, attempt: int, started: float) -> None:
         if trial.name not in self._runs and trial.name not in self._finished:
@@ -282,7 +283,9 @@ class Tracker:
                 tuple(accepted(f"{name}/{part}") for part in ("train", "validation")) for name in study.curve_names
             ],
         )
-        tags[NOTE] = experiment_note(note, self._experiment_id, self._parent)
+        tags[NOTE] = experiment_note(
+            note, self._experiment_id, self._parent, model=published(self._client, self._parent)
+        )
         for key, value in tags.items():
             self._client.set_experiment_tag(self._experiment_id, key, value)
         if last:
@@ -346,7 +349,7 @@ def _log_params(client: Any, run: str, params: Mapping[str, Any]) -> None:
 def _as_params(params: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
-    return [Param(accepted(name), str(value)[:500]) for name, value in params.items()]
+    return [Param(accepted(name), worded(value)) for name, value in params.items()]
 
 
 def _tags(tags: Mapping[str, Any]) -> list[Any]:

@@ -20,7 +20,7 @@ SHARE = 0.05  # of the time of a fold's training
 
 
 class MetricCurves:
-    """Computes metrics at the ends of as many epochs as take a twentieth of a fold's time, the first one among them.
+    """Computes metrics at the ends of the first two epochs, and of as many more as take a twentieth of a fold's time.
 
     A curve that the library draws itself is not drawn twice. Where each target has a model of its own there are only
     the library's.
@@ -40,7 +40,7 @@ class MetricCurves:
     ) -> None:
         self.curves: Curves = {}
         self._scores, self._train, self._inner, self._clock = scores, train, inner, clock
-        self._began, self._spent, self._last = clock(), 0.0, 0.0
+        self._began, self._spent, self._last, self._looked = clock(), 0.0, 0.0, False
 
     def look(self, step: int, steps: int, known: Mapping[Curve, float], *, predict: Look) -> dict[Curve, float]:
         """Return the metrics of an epoch, or nothing where there is no time for them; for the arguments see `Watch`."""
@@ -55,8 +55,10 @@ class MetricCurves:
         for curve, value in found.items():
             values = self.curves.setdefault(curve, [])
             values += [math.nan] * (step - len(values)) + [value]
-        self._last = self._clock() - began
-        self._spent += self._last
+        if self._looked:  # the first look is mostly tracing, which is done once and tells nothing of the next
+            self._last = self._clock() - began
+            self._spent += self._last
+        self._looked = True
         return found
 
     def _computed(self, scores: Sequence[Score], predict: Look, *, watched: bool) -> dict[Curve, float]:

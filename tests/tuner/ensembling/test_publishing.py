@@ -57,8 +57,23 @@ def test_versions_have_scores_tags_and_an_alias(made):
         assert f"| [{member.trial}](#/experiments/{model.experiment_id}/runs/{run}?" in version.description
         assert f"{member.trial} {member.weight:.3f}" in version.tags["weights"]
     assert 'load_model("models:/leavers/2")' in version.description
+    assert "mlflow models serve -m models:/leavers/2 --env-manager local --port 5001" in version.description
+    assert "[model leavers, version 2](#/models/leavers/versions/2?" in note_of(client, model.experiment_id)
     (parent,) = client.search_runs([model.experiment_id], "params.metric = 'log_loss'")
     assert version.run_id == parent.info.run_id
+
+
+def note_of(client, experiment):
+    return client.get_experiment(experiment).tags["mlflow.note.content"]
+
+
+def test_the_page_says_how_to_serve_a_row_that_is_there(made):
+    made.publish("asked")
+    client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    said = client.get_model_version("asked", "1").description
+    assert f"export MLFLOW_TRACKING_URI=sqlite:///{made.study.folder.parent / 'mlflow.db'}\n" in said
+    sent = json.loads(said.partition(" -d '")[2].partition("'")[0])
+    assert list(sent["dataframe_records"][0]) == made.ensemble.schema.names
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +197,8 @@ def test_a_folder_of_studies_that_was_moved_still_has_its_report_and_its_models(
     moved = tmp_path / "elsewhere"
     assert follow_the_folder(f"sqlite:///{moved / 'mlflow.db'}") == (tmp_path / "runs").as_posix()
     registry(moved)
+    said = open_client(f"sqlite:///{moved / 'mlflow.db'}").get_model_version("moved", "1").description
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{moved / 'mlflow.db'}" in said
     frame = make_frame(5).drop(columns="label")
     model = mlflow.pyfunc.load_model("models:/moved@champion")
     assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()

@@ -92,7 +92,7 @@ def test_the_study_s_run_says_what_is_best_and_what_the_ensemble_gains(study, ad
     page = seen(f"{address.partition('/#')[0]}/{run_page(experiment, parent.info.run_id)}")
     assert f"best log_loss {study.best.value:.5g} by {study.best.name}" in page
     assert "ensemble of 2 models" in page
-    for metric in ("best_log_loss", "ensemble_log_loss", "ensemble_difference_standard_error"):
+    for metric in ("best_log_loss", "ensemble_log_loss", "ensemble_minus_one_model_standard_error"):
         assert metric in page
 
 

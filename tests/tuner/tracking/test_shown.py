@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,8 @@ def test_a_trial_shows_each_score_once():
 
 def test_a_run_is_named_by_family_number_and_two_parameters():
     assert run_name(trial()) == "dense-000003 units=64 learning_rate=0.0123"
+    params = {"members": 1, "nested": True, "depth": 2, "units": 64}
+    assert run_name(replace(trial(), params=params)) == "dense-000003 depth=2"
 
 
 LOSS, WATCHED, RATE = Curve("loss"), Curve("loss", "validation"), Curve("learning_rate")
@@ -83,6 +86,21 @@ def test_a_study_shows_the_best_so_far_and_trials_by_state(sign, best):
     assert found["trial_seconds", 2] == 6.0
 
 
+def test_of_many_trials_every_few_are_shown_and_each_new_best():
+    trials = [trial(number, value=0.1 if number >= 1234 else 0.5) for number in range(2000)]
+    found = numbers(study_points(trials, "log_loss", 1))
+    steps = [step for key, step in found if key == "trials_complete"]
+    assert len(steps) < 210
+    assert {0, 1234, 1999} <= set(steps)
+    assert (found["best_log_loss", 1234], found["trials_complete", 1999]) == (0.1, 2000)
+    before = numbers(study_points(trials[:300], "log_loss", 1))
+    assert all(found[which] == value for which, value in before.items() if which in found)
+    assert (
+        len([step for key, step in numbers(study_points(trials[:150], "log_loss", 1)) if key == "trials_complete"])
+        == 150
+    )
+
+
 def test_an_ensemble_shows_score_gain_and_standard_error():
     scores = {
         "ensemble": {"cross_fitted": 0.1, "in_sample": 0.05, "test": {"log_loss": 0.2}},
@@ -92,9 +110,8 @@ def test_an_ensemble_shows_score_gain_and_standard_error():
     }
     assert ensemble_numbers("log_loss", scores, 2) == {
         "ensemble_log_loss": 0.1,
-        "best_single_log_loss": 0.15,
-        "comparator_log_loss": 0.16,
-        "ensemble_difference": -0.06,
+        "one_model_log_loss": 0.16,
+        "ensemble_minus_one_model": -0.06,
         "ensemble_members": 2.0,
         "ensemble_test_log_loss": 0.2,
     }
@@ -127,6 +144,9 @@ def test_the_view_is_sorted_by_the_metric_best_first():
     assert kind == "deflate"
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`roc_auc`", False)
     assert state["selectedColumns"] == ["metrics.`roc_auc`", "metrics.`seconds`", "params.`family`"]
+    name, created, *order = state["columnOrder"]
+    assert (name, order) == ("attributes.`Run Name`", [*state["selectedColumns"], "duration"])
+    assert set(state["columnWidths"]) == {name, created, *order}
     assert "compareRunCharts" not in state
     assert tags["mlflow.experiment.primaryMetric.greaterIsBetter"] == "True"
     link = leaderboard_page("http://127.0.0.1:5000", "7")

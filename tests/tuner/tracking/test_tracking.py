@@ -9,6 +9,7 @@ from small import SMALL_XGBOOST
 
 import tuner
 from tuner.tracking.client import open_client
+from tuner.tracking.shown import worded
 
 CALL = {"families": {"linear": {}, "xgboost": SMALL_XGBOOST}, "trials": 4, "workers": 0, "seed": 1}
 
@@ -33,7 +34,7 @@ def test_a_parent_and_a_child_for_each_trial(tracked):
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     note = parent.data.tags["mlflow.note.content"]
-    assert note.startswith(f"**study**: best log_loss {study.best.value:.5g} by {study.best.name}; ")
+    assert note.startswith(f"best log_loss {study.best.value:.5g} by {study.best.name}; ")
     page = f"#/experiments/{parent.info.experiment_id}/runs/{runs['linear-000000'].info.run_id}"
     assert f"| [linear-000000]({page}" in note
     assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best.value, rel=1e-5)
@@ -47,7 +48,7 @@ def test_children_hold_params_curves_and_each_score_once(tracked):
     runs = runs_of(client)
     for trial in study.complete:
         run = runs[trial.name]
-        assert run.data.params == {"family": trial.family} | {k: str(v) for k, v in trial.params.items()}
+        assert run.data.params == {"family": trial.family} | {k: worded(v) for k, v in trial.params.items()}
         history = client.get_metric_history(run.info.run_id, "log_loss")
         assert [point.value for point in history] == [pytest.approx(trial.value, rel=1e-5)]
         assert 50 < run.data.metrics["memory_mb"] < 10_000
