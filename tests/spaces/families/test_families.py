@@ -304,7 +304,7 @@ def test_nothing_on_disk_is_pickled(run, saved, name, kind):
     prepared = set() if name == "baseline" else {columns}  # which looks at no column
     assert {path.name for path in files} >= {"model.json"} | learned | prepared
     for path in files:
-        assert path.suffix in (".json", ".skops", ".keras", ".ubj")
+        assert path.suffix in (".json", ".skops", ".keras", ".ubj", ".npz")
         assert not path.read_bytes().startswith(b"\x80")
 
 
