@@ -17,7 +17,7 @@ test-slow: $(READY)  ## what takes minutes: killed drivers, all families
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs and not evening"
 
 cluster: $(READY)  ## what needs Ray or PostgreSQL, each of which is started by the tests, on loopback
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "cluster and not evening"
 
 soak: $(READY)  ## eight slots whose driver, workers, nodes and servers are killed at random; MINUTES=5 for a short one
 	$(BIN)/python tests/soak --minutes $(MINUTES)

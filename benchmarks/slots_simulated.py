@@ -25,10 +25,12 @@ import gc
 import heapq
 import itertools
 import json
+import multiprocessing
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,12 +215,18 @@ def run(*, quick: bool, repeats: int = 1) -> None:
             store, sampler, workers, seconds = cell
             if store == "SQLite" or ledger is not None:
                 told = None if store == "SQLite" else ledger
-                found = measure(sampler, workers, seconds, after=20 if quick else AFTER, ledger=told)
+                found = _apart(sampler, workers, seconds, after=20 if quick else AFTER, ledger=told)
                 rows.append({"store": store, "sampler": sampler, "workers": workers, "trial s": seconds, **found})
                 if not quick:
                     with KEPT.open("a") as kept:
                         kept.write(json.dumps(rows[-1]) + "\n")
     print_table("One driver, simulated workers", _COLUMNS, [[_cell(row[name]) for name in _COLUMNS] for row in rows])
+
+
+def _apart(*what: Any, **given: Any) -> dict[str, Any]:
+    """Measure in a fresh process, whose memory no other cell has used."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(measure, *what, **given).result()
 
 
 def measure(sampler: str, workers: int, seconds: float, *, after: int, ledger: str | None = None) -> dict[str, Any]:

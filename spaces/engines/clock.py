@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class NoTime(Exception):
@@ -19,6 +21,9 @@ class Clock:
 
     Attributes:
         stopped: The epochs, rounds or trees after which it stopped a training, or None.
+        paused: Seconds in which it stood still, since it was made.
+        ends: When the study ends, as `time.monotonic()`; standing still does not move that.
+        on_pause: Called with True when it stands still, and with False when it goes on.
 
     >>> Clock().over(3), Clock(until=0.0).over(3)
     (False, True)
@@ -27,7 +32,10 @@ class Clock:
     def __init__(self, until: float = math.inf, most: int | None = None) -> None:
         self.until, self.most = until, most
         self.stopped: int | None = None
+        self.paused, self.ends = 0.0, math.inf
+        self.on_pause: Callable[[bool], None] = lambda paused: None
         self._parts = 1
+        self._lender: Clock | None = None
 
     @property
     def left(self) -> float:
@@ -72,3 +80,33 @@ class Clock:
     def lend(self, other: Clock, *, parts: int) -> None:
         """Set the clock of the next of so many trainings that share the time that is left."""
         other.set(self.left / parts)
+        other.ends, other._lender = self.ends, self
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stand still while the block makes what is kept for other trials too: no training bears its seconds.
+
+        Where the block raises, they count.
+        """
+        if self._lender is None:
+            began = time.monotonic()
+            self.on_pause(True)
+            try:
+                yield
+            finally:
+                self.on_pause(False)
+        else:
+            with self._lender.standing_still():
+                began = time.monotonic()
+                yield
+        seconds = time.monotonic() - began
+        self.until, self.paused = later(self.until, seconds, ends=self.ends), self.paused + seconds
+
+
+def later(until: float, seconds: float, *, ends: float) -> float:
+    """Return a moment so many seconds later, but not behind the end of the study.
+
+    >>> later(10.0, 5.0, ends=12.0), later(10.0, 5.0, ends=20.0), later(10.0, 5.0, ends=8.0)
+    (12.0, 15.0, 10.0)
+    """
+    return max(until, min(until + seconds, ends))

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from spaces.engines.clock import Clock, NoTime
+from spaces.engines.clock import Clock, NoTime, later
 from tuner.trials.outcome import Job
 
 _FIRST_BESIDE, _MOST_BESIDE = 0.1, 5.0  # of the time of a fold; seconds
@@ -19,22 +19,32 @@ class Pace:
         job: Says how long the trial may take.
         folds: How many folds there are.
         done: After how many steps the clock stopped each fold that an earlier attempt finished.
+        clock: Stops training; handed over with every fold.
 
     Attributes:
-        clock: Stops training; handed over with every fold.
-        hangs: When the trial hangs, as `time.monotonic()`.
         stopped: After how many steps the clock stopped each fold that has ended.
     """
 
-    def __init__(self, job: Job, folds: int, done: Sequence[int | None] = ()) -> None:
+    def __init__(self, job: Job, folds: int, done: Sequence[int | None] = (), *, clock: Clock | None = None) -> None:
         now = time.monotonic()
-        self._job, self._end, self.hangs, self._folds = job, now + job.seconds, now + job.patience, folds
+        self._job, self._began, self._folds = job, now, folds
         self._study_ends = now + job.left
         self._most = job.stopped or (None,) * folds
-        self.clock, self.stopped = Clock(), list(done)
+        self.clock, self.stopped = clock or Clock(), list(done)
+        self.clock.ends = self._study_ends
         self._beside, self._trained = min(_MOST_BESIDE, _FIRST_BESIDE * job.seconds / folds), now
         if len(self.stopped) < folds:
             self._begin_fold(now)
+
+    @property
+    def hangs(self) -> float:
+        """When the trial hangs, as `time.monotonic()`."""
+        return self._began + self._job.patience + self.clock.paused
+
+    @property
+    def _end(self) -> float:
+        """When its time is over: so much later as the clock stood still."""
+        return later(self._began + self._job.seconds, self.clock.paused, ends=self._study_ends)
 
     def trained(self) -> None:
         """Note that a fold is trained; predicting, scoring and saving follow."""

@@ -205,6 +205,8 @@ class ProcessSlots:
                 worker.connection.send(("answer", answer))
         elif kind == "epochs" and job is not None:
             self._on_epochs(job, rest[0])
+        elif kind == "pause" and job is not None:
+            worker.pause(rest[0])
         elif kind == "done" and job is not None:
             outcome, grown = rest
             worker.end()

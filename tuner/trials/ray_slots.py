@@ -154,12 +154,14 @@ class RaySlots:
         return []
 
     def _answer(self, worker: _Worker, job: Job, said: tuple[Any, ...]) -> None:
-        """Take a trial's reports and epochs, and let it go on."""
+        """Take a trial's reports, epochs and pauses, and let it go on."""
         answer = None
         if said[0] == "report":
             answer = ("answer", self._on_report(job, *said[1:]))
         elif said[0] == "epochs":
             self._on_epochs(job, said[1])
+        elif said[0] == "pause":
+            worker.pause(said[1])
         worker.says = worker.actor.proceed.remote(answer)
 
     def _bury(self, worker: _Worker, said: str | None) -> list[Finished]:

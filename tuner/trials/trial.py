@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.clock import NoTime
+from spaces.engines.clock import Clock, NoTime
 from spaces.engines.contract import Fitted, Fold, Look, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
 from spaces.families.family import Family
@@ -44,6 +44,9 @@ Report = Callable[[int, float], bool]
 Log = Callable[[int, int, Mapping[str, float]], None]
 
 
+Pause = Callable[[bool], None]
+
+
 class Pruned(Exception):
     """The pruner stopped the trial."""
 
@@ -67,6 +70,7 @@ def run_trial(
     family: Family,
     report: Report,
     log: Log,
+    pause: Pause = lambda paused: None,
 ) -> Outcome:
     """Run one trial; whatever happens is its outcome, and the study goes on.
 
@@ -77,12 +81,14 @@ def run_trial(
         family: The family of the job.
         report: Called with a step and the metric on inner rows; answers whether to prune.
         log: Called with fold, epoch and that epoch's numbers.
+        pause: Called with True when the trial's time stands still, and with False when it goes on.
 
     Returns:
         The outcome, which is also sealed as `result.json` in the job's folder, written last, unless another attempt
         was begun meanwhile, as the driver had lost this one from sight.
     """
-    started, clock = time.time(), time.monotonic()
+    started, began, clock = time.time(), time.monotonic(), Clock()
+    clock.on_pause = pause
     begin_peak()
     folder = Path(job.folder).absolute()  # the builder may change the working directory
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +100,7 @@ def run_trial(
 
     try:
         with restored_state(family.engines):
-            outcome = _train(job, folder, task, folds=folds, family=family, report=noted, log=log)
+            outcome = _train(job, folder, task, folds=folds, family=family, report=noted, log=log, clock=clock)
     except (Pruned, NoTime) as pruned:
         outcome = Outcome("pruned", error=str(pruned))
     except NotFinite as error:
@@ -109,7 +115,8 @@ def run_trial(
         outcome = Outcome("failed", error=text, reason="memory" if out_of_memory else "error")
         with suppress(OSError):  # it only tells
             (folder / TRACEBACK).write_text(traceback.format_exc())
-    outcome = replace(outcome, seconds=time.monotonic() - clock, started=started, attempt=job.attempt)
+    seconds = time.monotonic() - began - clock.paused
+    outcome = replace(outcome, seconds=seconds, started=started + clock.paused, attempt=job.attempt)
     outcome = replace(outcome, reports=tuple(reported.items()), memory=peak_bytes())
     if overtaken(folder):
         return outcome
@@ -145,15 +152,16 @@ def _train(
     family: Family,
     report: Report,
     log: Log,
+    clock: Clock,
 ) -> Outcome:
     done = take_over(folder)
-    pace = Pace(job, len(folds), [fold.stopped for fold in done])
+    pace = Pace(job, len(folds), [fold.stopped for fold in done], clock=clock)
     model = family.build(job.config, task.signature)
     seeded = [
         replace(
             fold,
             seed=derive_seed(job.seed, "fold", k),
-            clock=pace.clock,
+            clock=clock,
             callbacks=family.callbacks,
             folder=folder / "callbacks" / f"fold-{k}",
         )

@@ -29,15 +29,29 @@ class Warm:
         ready: Whether it has started.
         job: What it runs; None while it is idle.
         deadline: When it hangs, in seconds of `time.monotonic`.
+        latest: When it hangs though the trial's time stood still.
+        left: The seconds until then, while the trial's time stands still.
     """
 
     ready: bool = False
     job: Job | None = None
     deadline: float = math.inf
+    latest: float = math.inf
+    left: float | None = None
 
     def begin(self, job: Job) -> None:
         """Note what it runs."""
-        self.job, self.deadline = job, time.monotonic() + job.patience
+        now = time.monotonic()
+        self.job, self.left = job, None
+        self.deadline, self.latest = now + job.patience, now + job.seconds + job.late
+
+    def pause(self, paused: bool) -> None:
+        """Let the trial's time stand still, or go on: what it makes for all trials is none of its own time."""
+        now = time.monotonic()
+        if paused:
+            self.left, self.deadline = self.deadline - now, self.latest
+        elif self.left is not None:
+            self.left, self.deadline = None, min(now + self.left, self.latest)
 
     def end(self) -> None:
         """Note that it is idle."""

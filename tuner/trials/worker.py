@@ -104,6 +104,10 @@ class Session:
         self.send("report", step, value)
         return bool(self.receive()[1])
 
+    def pause(self, paused: bool) -> None:
+        """Say that the trial's time stands still, or goes on."""
+        self.send("pause", paused)
+
     def log(self, fold: int, epoch: int, curves: Mapping[str, float]) -> None:
         """Collect an epoch's numbers and send them every few seconds."""
         self._epochs.append((fold, epoch, dict(curves), time.time()))
@@ -152,7 +156,9 @@ def serve(session: Session) -> None:
             first_bytes += _resident_bytes() - before
             left = job.left - (time.monotonic() - started)
             job = replace(job, seconds=max(_LEAST_SECONDS, min(job.seconds, left)), left=left)
-        outcome: Outcome = run_trial(job, task, folds, family=family, report=session.report, log=session.log)
+        outcome: Outcome = run_trial(
+            job, task, folds, family=family, report=session.report, log=session.log, pause=session.pause
+        )
         session.drop()
         session.send("done", outcome, _resident_bytes() - first_bytes)
 

@@ -33,6 +33,7 @@ _VERSION = 1  # of what is kept
 _FILE = "base.keras"
 _MOST_OPEN = 4  # bases in memory
 _PIECE = 512  # images
+_SHARE = 0.5  # of what is left of the study, for features in one trial
 # What a base expects, as factors and offsets of red, green and blue from 0 to 255 (keras.applications' words).
 _SCALES: dict[str, tuple[Any, Any]] = {
     "none": (1.0, 0.0),
@@ -82,15 +83,14 @@ class BaseFeatures:
 
         Args:
             rows: The rows; features are computed of the whole array that they are of.
-            clock: What takes long is done in pieces, which are kept too: the next training goes on from there.
+            clock: Stands still meanwhile. What takes more than half of what is left of the study is given up; its
+                pieces are kept, so that the next training goes on from there.
 
         Raises:
-            NoTime: The time was over before all pieces were done.
+            NoTime: Half of the study's time was over before all pieces were done.
         """
-        began = time.monotonic()
-        found = self._features(rows.table, clock)
-        clock.once(time.monotonic() - began)
-        return found
+        with clock.standing_still():
+            return self._features(rows.table, clock)
 
     def _features(self, table: Table, clock: Clock | None) -> NDArray[np.float32]:
         (given,) = table.arrays
@@ -114,13 +114,15 @@ class BaseFeatures:
         if len(images) <= _PIECE:
             return predict(self.model, images)
         found: list[NDArray[np.float32]] = []
-        computed = False
+        computed, now = False, time.monotonic()
+        latest = now + _SHARE * (clock.ends - now)
         for start in range(0, len(images), _PIECE):
             piece = path.with_name(f"{path.stem}.{start}.npy")
             if not piece.exists():
-                if computed and clock.left <= 0:
+                if computed and time.monotonic() > latest:
                     raise NoTime(
-                        f"its time was over after the features of {start} of {len(images)} images, which are kept"
+                        f"half of the study's time was over after the features of {start} of {len(images)} images, "
+                        "which are kept"
                     )
                 computed = True
                 kept(piece, partial(self._write, images[start : start + _PIECE]))

@@ -224,6 +224,42 @@ def test_what_is_done_once_is_borne_by_all_trainings_that_share_the_time():
     assert clock.left == pytest.approx(HOUR, abs=60)
 
 
+def test_what_is_made_for_all_trials_takes_no_time_of_a_training():
+    clock, part, heard = Clock(), Clock(), []
+    clock.set(HOUR)
+    clock.on_pause = heard.append
+    clock.lend(part, parts=2)
+    until = clock.until, part.until
+    with part.standing_still():
+        heard.append("made")
+    assert heard == [True, "made", False]
+    assert clock.paused >= part.paused > 0
+    assert (clock.until, part.until) == (until[0] + clock.paused, until[1] + part.paused)
+
+
+def test_what_was_given_up_and_what_ends_after_the_study_take_time_of_a_training():
+    clock, heard = Clock(), []
+    clock.set(HOUR)
+    clock.on_pause, until = heard.append, clock.until
+    with pytest.raises(NoTime), clock.standing_still():
+        raise NoTime
+    assert (heard, clock.until, clock.paused) == ([True, False], until, 0.0)
+    clock.ends = until
+    with clock.standing_still():
+        pass
+    assert clock.until == until
+
+
+def test_folds_share_what_is_left_of_a_trial_whose_time_stood_still():
+    pace = Pace(Job("dense", 0, 1, {}, 0, "", seconds=3 * HOUR, left=4 * HOUR), 3)
+    hangs = pace.hangs
+    pace.clock.paused = 2 * HOUR
+    assert pace.hangs == hangs + 2 * HOUR
+    pace.trained()
+    pace.next_fold()
+    assert pace.clock.left == pytest.approx(2 * HOUR, abs=60), "the study ends an hour later than the trial was to"
+
+
 def test_a_trace_is_borne_by_all_folds():
     clock = Clock()
     clock.set(HOUR, parts=5)

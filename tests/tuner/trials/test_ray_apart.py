@@ -99,6 +99,7 @@ def apart():
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_link_that_is_cut_for_a_minute_loses_and_repeats_nothing(apart, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
     folder = tmp_path / "s"

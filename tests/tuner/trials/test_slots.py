@@ -61,6 +61,24 @@ def toy():
     return Family("toy", lambda signature: {}, build, (SKLEARN,))
 
 
+def maker():
+    """A family whose trials make something for all others, for so many seconds; and say whether time is left."""
+
+    class Makes:
+        stops_early = False
+
+        def __init__(self, config):
+            self.seconds = config["seconds"]
+
+        def fit(self, folds, watch):
+            clock = folds[0].clock
+            with clock.standing_still():
+                time.sleep(self.seconds)
+            raise LookupError("time is left" if clock.left > 0 else "no time is left")
+
+    return Family("maker", lambda signature: {}, lambda config, signature: Makes(config), (SKLEARN,))
+
+
 @pytest.fixture
 def kind(request):
     if request.param == "ray":
@@ -80,7 +98,7 @@ class Run:
         name, address = kind
         self.meanwhile = lambda step: None
         self.task, self.folder, self.heard, self.prune_at = task, folder, [], prune_at
-        self.families = {"toy": toy()} | {name: FAMILIES[name] for name in ("linear", "xgboost")}
+        self.families = {"toy": toy(), "maker": maker()} | {name: FAMILIES[name] for name in ("linear", "xgboost")}
         hooks = {"on_report": self.on_report, "on_epochs": lambda job, epochs: None}
         task.save(folder / "data")
         if name == "inline":
@@ -188,6 +206,18 @@ def test_a_job_that_hangs_is_ended_when_its_patience_is_over(kind, task, tmp_pat
         assert run.ended().outcome.reason == "time"
         run.submit("linear", 1, run.config("linear"))
         assert run.ended().outcome.state == "complete"
+
+
+@APART
+def test_what_is_made_for_all_trials_takes_no_time_of_the_first(kind, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(outcomes, "_GRACE_SECONDS", 1.0)
+    with Run(kind, task, tmp_path) as run:
+        run.submit("maker", 0, {"seconds": 6}, seconds=3.0)
+        outcome = run.ended().outcome
+        assert outcome.error == "LookupError: time is left"
+        assert outcome.seconds < 3
+        run.submit("maker", 1, {"seconds": 60}, seconds=1.0, late=2.0)
+        assert run.ended().outcome.reason == "time", "the study's end"
 
 
 @ALL

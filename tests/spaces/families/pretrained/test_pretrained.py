@@ -115,7 +115,7 @@ def test_frozen_features_are_computed_once_for_all_folds(base, head, tmp_path):
     assert len(list((Path(os.environ["TUNER_CACHE"]) / "features").glob("*.npy"))) == before + 1  # of training alone
 
 
-def test_features_that_take_longer_than_a_trial_are_kept_in_pieces_and_the_next_trial_goes_on(base, monkeypatch):
+def test_features_that_take_half_of_the_study_are_kept_in_pieces_and_the_next_trial_goes_on(base, monkeypatch):
     monkeypatch.setattr("spaces.families.pretrained.features._PIECE", 50)
     task = tuner.Task(*stripes(size=24), split={"folds": 2})
     family = FAMILIES["image_pretrained"]
@@ -123,13 +123,34 @@ def test_features_that_take_longer_than_a_trial_are_kept_in_pieces_and_the_next_
     fold = make_folds(task)[0][0]
     folder = Path(os.environ["TUNER_CACHE"]) / "features"
     before = {*folder.glob("*.npy")}
+
+    def fit():
+        clock = Clock(0.0)
+        clock.ends = 0.0
+        return next(iter(model.fit([replace(fold, clock=clock)], lambda *_: None)))
+
     for done in (50, 100):
         with pytest.raises(NoTime, match=f"the features of {done} of 120 images"):
-            next(iter(model.fit([replace(fold, clock=Clock(0.0))], lambda *_: None)))
+            fit()
         assert len({*folder.glob("*.npy")} - before) == done // 50
-    fitted = next(iter(model.fit([replace(fold, clock=Clock(0.0))], lambda *_: None)))
+    fitted = fit()
     (made,) = {*folder.glob("*.npy")} - before
     np.testing.assert_allclose(np.load(made), fitted.prepared.model.predict(task.rows.table.arrays[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["network", "trees"])
+def test_features_take_no_time_of_the_trial_that_computes_them(base, head, monkeypatch):
+    monkeypatch.setattr("spaces.families.pretrained.features._PIECE", 50)
+    task = tuner.Task(*stripes(size=28 if head == "network" else 32), split={"folds": 2})
+    family = FAMILIES["image_pretrained"]
+    model = family.build(config_of(task, family, {"base": str(base), "head": [head]}), task.signature)
+    clock, heard, folds = Clock(0.0), [], make_folds(task)
+    clock.on_pause = heard.append
+    training = model.fit([replace(fold, clock=clock) for fold, _ in folds], lambda *_: None)
+    assert next(training).prepared.model
+    assert clock.until == clock.paused > 0
+    assert heard[:2] == [True, False]
+    assert heard.count(True) == heard.count(False)
 
 
 def test_fine_tuning_moves_the_last_stage_and_no_batch_statistics(base, tmp_path):
