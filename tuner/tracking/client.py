@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -92,6 +94,21 @@ def quiet_environment() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
+@contextmanager
+def _some_home() -> Iterator[None]:
+    """Give a user without a home one while the block runs: MLflow (3.17) asks for it when it is imported."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+    else:
+        yield
+
+
 def open_client(uri: str) -> Any:
     """Return a client of MLflow; a database that is not there yet appears whole or not at all.
 
@@ -101,7 +118,7 @@ def open_client(uri: str) -> Any:
     quiet_environment()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with _IMPORTING:
+    with _IMPORTING, _some_home():
         from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)

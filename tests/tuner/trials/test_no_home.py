@@ -27,7 +27,6 @@ NOWHERE = "/dev/null/nowhere"
 
 
 @pytest.mark.slow
-@pytest.mark.evening
 def test_a_study_runs_without_home_and_caches(tmp_path):
     unknown = ["unshare", "--user", "--map-user=54321"]
     if subprocess.run([*unknown, "true"], capture_output=True).returncode:
