@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import mlflow
-from driver import value_of
+from driver import NO_LUCK, value_of
 from faults import Watcher
 from killing import check_whole
 
@@ -41,6 +41,11 @@ def check(folder: Path, watcher: Watcher, *, tracking: str, trials: int, said: s
         f"{trial.name} has the value {trial.value}, not {value_of(trial.params)}"
         for trial in study.complete
         if trial.family == "sleeper" and abs(trial.value - value_of(trial.params)) > 1e-9
+    ]
+    wrong += [
+        f"{trial.name} failed: {trial.outcome.error}"
+        for trial in study.trials
+        if trial.state == "failed" and trial.outcome.error != NO_LUCK and trial.outcome.reason != "died"
     ]
     wrong += _of_mlflow(study, tracking)
     wrong += [f"{one.name} is left in the folder" for one in folder.iterdir() if one.name not in KNOWN]

@@ -36,9 +36,13 @@ def families() -> dict[str, Any]:
         def fit(self, folds: Any, watch: Any) -> Any:
             for fold in folds:
                 for fitted in self._model.fit([fold], watch):
+                    look = self._look_at(fitted, fold.inner.table)
                     for step in range(8):
-                        watch(step, 8, {}, lambda: self._blurred(fitted.predict(fold.inner.table)))
+                        watch(step, 8, {}, look)
                     yield fitted
+
+        def _look_at(self, fitted: Any, inner: Any) -> Any:
+            return lambda table=None: self._blurred(fitted.predict(inner if table is None else table))
 
         def _blurred(self, predictions: Any) -> Any:
             return (1 - self._worse) * predictions + self._worse / 2
