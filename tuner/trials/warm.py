@@ -51,7 +51,8 @@ class Warm:
         if paused:
             self.left, self.deadline = self.deadline - now, self.latest
         elif self.left is not None:
-            self.left, self.deadline = None, min(now + self.left, self.latest)
+            self.deadline = min(now + self.left, self.latest)
+            self.left = None
 
     def end(self) -> None:
         """Note that it is idle."""

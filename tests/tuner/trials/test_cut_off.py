@@ -181,6 +181,7 @@ tuner.tune(task, [family], trials=1, workers=1, folder=sys.argv[1], tracking=Non
 
 
 @pytest.mark.slow
+@pytest.mark.evening
 def test_a_worker_that_hangs_while_it_starts_ends_with_ctrl_c(tmp_path):
     driver = python(HANGS.format(here=str(HERE)), tmp_path / "s", stderr=subprocess.PIPE)
     assert wait_for(lambda: workers_of(tmp_path / "s"))
