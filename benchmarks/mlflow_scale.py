@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -62,11 +63,12 @@ class _Page(StudyPage):
 
 def run(*, quick: bool = False, repeats: int = 1) -> None:
     """Measure, print and keep the numbers."""
-    rows = []
-    for how in get_args(TrialsShown):
-        with tempfile.TemporaryDirectory() as place:
-            rows.append(_measured(Path(place), how, QUICK if quick else TRIALS))
-        print(rows[-1], flush=True)
+    rows, count = [], QUICK if quick else TRIALS
+    with tempfile.TemporaryDirectory() as place:
+        _prepare(Path(place) / "prepared", count)
+        for how in get_args(TrialsShown):
+            rows.append(_measured(Path(shutil.copytree(Path(place) / "prepared", Path(place) / how)), how, count))
+            print(rows[-1], flush=True)
     print_table("A study in MLflow", _COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])
     with tempfile.TemporaryDirectory() as place:
         ensemble = _report_of_an_ensemble(Path(place), QUICK_MEMBERS if quick else MEMBERS)
@@ -75,10 +77,14 @@ def run(*, quick: bool = False, repeats: int = 1) -> None:
         save("mlflow_scale", {"trials": TRIALS, "rows": rows, "report of an ensemble": ensemble})
 
 
-def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
+def _prepare(place: Path, count: int) -> None:
+    """Begin a study, and put finished trials into its ledger."""
     study = begin(place)
     study.to_optuna("dense").add_trials(finished_trials(pretend_dense().space(study.task.signature), count - 1))
-    study = tuner.load_study(study.folder)
+
+
+def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
+    study = tuner.load_study(place / "study")
     plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
     remember(study.folder, default_uri(study.folder))
     open_client(default_uri(study.folder))  # makes the tables

@@ -205,8 +205,10 @@ class Tracker:
             self._open(trial, attempt, started)
             _log_params(self._client, self._runs[trial.name], _params(trial))
 
-    def _open(self, trial: Trial, attempt: int, started: float) -> None:
+    def _open(self, trial: Trial, attempt: int, started: float, *, tags: Mapping[str, str] | None = None) -> None:
+        """Make a trial's run; tags that are known already cost nothing more."""
         tags = {
+            **(tags or {}),
             "mlflow.parentRunId": self._parent,
             "tuner.trial": trial.name,
             "tuner.family": trial.family,
@@ -252,9 +254,11 @@ class Tracker:
     def _complete(self, trial: Trial) -> None:
         outcome = trial.outcome
         assert outcome is not None
-        beside: dict[str, Any] = {"tags": _tags(trial_tags(trial, self._study.traceback(trial)))}
-        if trial.name not in self._runs:
-            self._open(trial, outcome.attempt, outcome.started)
+        tags, beside = trial_tags(trial, self._study.traceback(trial)), dict[str, Any]()
+        if trial.name in self._runs:
+            beside["tags"] = _tags(tags)
+        else:
+            self._open(trial, outcome.attempt, outcome.started, tags=tags)
             if len(trial.params) < _PARAMS:
                 beside["params"] = _as_params(_params(trial))
             else:
