@@ -6,9 +6,8 @@ How to read it. `a trial` is the time of MLflow's thread for each trial, in mill
 is the size of `mlflow.db` in megabytes. `first page` reaches from the start of `tuner ui` to MLflow's first answer (aim
 3 s, of which MLflow's own start is nearly all), `leaderboard` is the request behind the page, the 100 best runs (aim
 1 s), `table` is `study.leaderboard()`, and `report` is `tuner report` from its start to its end, without an ensemble
-(aim 10 s), in seconds. `cpu` beside `a trial` and `report` is what these took of a core, in the same units, and `server
-cpu` is what the server took from its start to its end: on a machine that does other things too, these are the numbers
-to compare.
+(aim 10 s), in seconds. `cpu` beside `a trial` and `report` is what these took of a core, in the same units: on a
+machine that does other things too, these are the numbers to compare.
 
 The last line is the report of a small study whose ensemble has as many members as are said, which are really trained.
 """
@@ -47,8 +46,7 @@ from tuner.tracking.tracker import Tracker
 TRIALS, QUICK = 2_000, 50
 MEMBERS, QUICK_MEMBERS = 10, 2
 _COLUMNS = (
-    "log_trials", "a trial", "a trial cpu", "database", "first page", "server cpu", "leaderboard", "table", "report",
-    "report cpu",
+    "log_trials", "a trial", "a trial cpu", "database", "first page", "leaderboard", "table", "report", "report cpu",
 )  # fmt: skip
 
 
@@ -89,15 +87,14 @@ def _measured(place: Path, how: TrialsShown, count: int) -> dict[str, Any]:
     remember(study.folder, default_uri(study.folder))
     open_client(default_uri(study.folder))  # makes the tables
     sending = _timed(lambda: _send(study, plan, how))
-    children = _cpu_of_children()
     with _server(study.folder) as (address, first_page):
         experiment = open_client(default_uri(study.folder)).get_experiment_by_name(study.name).experiment_id
         asked = {"experiment_ids": [experiment], "order_by": ["metrics.`rmse` ASC"], "max_results": 100}
         leaderboard = _answer(f"{address}/ajax-api/2.0/mlflow/runs/search", asked)
-    database, server = (place / "mlflow.db").stat().st_size / 1e6, _cpu_of_children() - children
+    database = (place / "mlflow.db").stat().st_size / 1e6
     table, report = _timed(study.leaderboard), _report(study)
     trial = [1000 * seconds / count for seconds in sending]
-    numbers = (*trial, database, first_page, server, leaderboard, table[0], *report)
+    numbers = (*trial, database, first_page, leaderboard, table[0], *report)
     return {"log_trials": how, **{name: round(one, 2) for name, one in zip(_COLUMNS[1:], numbers, strict=True)}}
 
 
