@@ -98,8 +98,12 @@ __all__ = list(_WHERE)
 def __getattr__(name: str) -> Any:
     if name == "plots":
         return importlib.import_module("tuner.plots")
-    if name not in _WHERE:
+    if name.startswith("__"):
         raise AttributeError(f"module 'tuner' has no attribute {name!r}")
+    if name not in _WHERE:
+        from spaces.machine.habits import NAMES, no_attribute
+
+        raise AttributeError(no_attribute("module 'tuner'", name, _WHERE, NAMES))
     return getattr(importlib.import_module(_WHERE[name]), name)
 
 

@@ -18,6 +18,7 @@ from spaces.html import facts, folded, table
 from spaces.inputs.kinds import hand_over
 from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import delete_parts, write_text
+from spaces.machine.habits import STUDY, no_attribute
 from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.asked import numbers
@@ -53,6 +54,11 @@ class Study(Archive):
         best = compact(leaderboard(self), self.task.score.name).head(_SHOWN).dropna(axis="columns", how="all")
         rows = best.astype(object).where(best.notna(), None).values.tolist()
         return facts(self.brief()) + table(best.columns.tolist(), rows) + folded("Task", facts(repr(self.task)))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_attribute("'Study' object", name, dir(type(self)), STUDY))
 
     def leaderboard(self, rows: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters.

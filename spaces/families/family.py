@@ -15,7 +15,7 @@ from spaces.language.space import Config, Space, check
 from spaces.rows.signature import Signature
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Family:
     """A family of models.
 
@@ -53,6 +53,10 @@ class Family:
     apart: bool = False
     callbacks: tuple[Any, ...] = ()
     reads: Callable[[Space], Mapping[str, Path]] = lambda space: {}
+
+    def __repr__(self) -> str:
+        whose = "" if self.source is None else " of your own"
+        return f"Family {self.name}{whose} ({', '.join(engine.name for engine in self.engines) or 'no engine'})"
 
     def narrowed(self, signature: Signature, changes: Mapping[str, Any]) -> Space:
         """Return its space with some parts changed, as `spaces.language.narrow` says.

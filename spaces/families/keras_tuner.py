@@ -19,12 +19,14 @@ from spaces.families.own import family, source_digest
 from spaces.language.complaints import unknown_name
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.space import Config, Space
+from spaces.machine.mistakes import briefly
 from spaces.rows.signature import Signature
 
 _TRAINING: Space = {"epochs": 100, "batch_size": 64, "patience": 10}
 _MOST_OPTIONS = 32
 
 
+@briefly
 def keras_tuner_family(build: Any, *, name: str, training: Space | None = None) -> Family:
     """Make a family of a builder that is written for KerasTuner.
 

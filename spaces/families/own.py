@@ -12,9 +12,11 @@ from spaces.engines.engine import ENGINES, KERAS, Engine, at, hand_over
 from spaces.engines.own_loop import LoopModel, Train
 from spaces.families.family import Family
 from spaces.language.space import Config, Space, check
+from spaces.machine.mistakes import briefly
 from spaces.rows.signature import Signature
 
 
+@briefly
 def family(
     build: Callable[[Config, Signature], Any],
     space: Space | Callable[[Signature], Space],

@@ -1,13 +1,16 @@
-"""In a notebook a user's mistake is shown as its message and his own lines, without ours."""
+"""A user's mistake says how to mend it; in a notebook it is shown as its message and his own lines, without ours."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import linecache
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar
+
+from spaces.machine.habits import no_argument
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -16,6 +19,9 @@ _OURS = ("spaces", "ensembles", "tuner")
 
 def briefly(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return the function, whose complaints about arguments IPython shows without our lines.
+
+    An argument that does not exist is named with the nearest that does, or with what stands here for another tool's
+    word.
 
     What we raise in so many words is a complaint; what a library or a user's own code raises keeps every line. Python's
     own tracebacks, and a debugger's, stay as they are.
@@ -26,6 +32,8 @@ def briefly(function: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return function(*args, **kwargs)
         except (TypeError, ValueError) as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # of the call itself
+                error.args = (no_argument(str(error), inspect.signature(function).parameters) or str(error),)
             if "IPython" in sys.modules and _is_ours(error) and (error.__cause__ is None or _is_ours(error.__cause__)):
                 error._render_traceback_ = functools.partial(_brief, error)  # type: ignore[union-attr]
             raise

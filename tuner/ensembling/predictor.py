@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_FILES = (".keras", ".h5", ".pkl", ".joblib")  # names by which other tools save a model
+
+
 @dataclass(frozen=True, repr=False)
 class Predictor:
     """What predicts, made of a study's trials.
@@ -131,7 +134,16 @@ class Predictor:
         return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
 
     def save(self, folder: str | Path) -> Path:
-        """Write all that prediction needs into one folder, from which `tuner.load` reads it."""
+        """Write all that prediction needs into one folder, from which `tuner.load` reads it.
+
+        Raises:
+            ValueError: The name is that of a file of Keras or of a pickle.
+        """
+        if Path(folder).suffix in _FILES:
+            raise ValueError(
+                f"save writes a folder, got the name of a file, {str(folder)!r}: name a folder, such as "
+                f"{Path(folder).stem!r}. A network alone is exported: study.model(name).refit().export('model.keras')"
+            )
         return self.ensemble.save(folder)
 
     def publish(self, name: str, *, alias: str | None = None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spaces.engines.engine import KERAS
 from spaces.html import facts
+from spaces.machine.habits import MODEL, no_attribute
 from spaces.rows.target import ITSELF
 from spaces.store import made_of
 from tuner.archive.one_trial import trial_named
@@ -43,6 +45,11 @@ class StudyModel(Predictor):
 
     def _repr_html_(self) -> str:
         return facts(repr(self))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_attribute("'StudyModel' object", name, dir(type(self)), MODEL))
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ from sklearn.utils.validation import (
 )
 
 from ensembles.ensemble import Ensemble
+from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Natural
 from tuner.ensembling.build import build_ensemble, held_out_for
 from tuner.estimators.bundle import Bundle, deleted_with, temporary_folder
@@ -41,6 +42,7 @@ from tuner.tracking.shown import CurvesShown, TrialsShown
 class _Tuned(BaseEstimator):
     """What both estimators share."""
 
+    @briefly
     def __init__(
         self,
         families: Families | None = None,

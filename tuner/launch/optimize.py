@@ -21,6 +21,7 @@ from spaces.language.complaints import unknown_name
 from spaces.language.points import point
 from spaces.language.space import Config, Space, check, defaults, digest, flatten, leaves, to_json
 from spaces.machine.disk import delete_parts, write_text
+from spaces.machine.mistakes import briefly
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.optimization import OBJECTIVE, Optimization
 from tuner.archive.records import STOP_REQUEST
@@ -42,6 +43,7 @@ Direction = Literal["minimize", "maximize"]
 _FILE = "objective.json"
 
 
+@briefly
 def optimize(
     objective: Callable[[Any], Any],
     space: Any,

@@ -107,6 +107,8 @@ def make_plan(task: Task, families: Families | None, given: Mapping[str, Any]) -
     Raises:
         ValueError: One of them cannot be used, or no trial could be scored.
     """
+    if not isinstance(task, Task):
+        raise ValueError(f"tune needs a task, got a {type(task).__name__}: tuner.Task(data, target) makes one")
     budget = budget_of(**{name: given[name] for name in ("trials", "time", "trial_time", "max_failures", "turns")})
     chosen = _families(families, task)
     spaces = {name: _space(family, task, changes) for name, (family, changes) in chosen.items()}
@@ -165,8 +167,7 @@ def budget_of(trials: Any, time: Any, trial_time: Any, *, max_failures: Any, tur
 
 def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, Mapping[str, Any]]]:
     given: list[tuple[str | Family, Mapping[str, Any]]]
-    if isinstance(families, str):
-        raise ValueError(f"families must be a list of names, got the text {families!r}")
+    _check_families(families)
     if isinstance(families, Mapping):
         given = [(name, changes or {}) for name, changes in families.items()]
     else:
@@ -197,6 +198,31 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
     if len(chosen) == 1:
         raise ValueError(f"families needs at least one beside the baseline: {', '.join(FAMILIES)}")
     return chosen
+
+
+def _check_families(families: Any) -> None:
+    """Refuse what is no list of names and families.
+
+    Raises:
+        ValueError: It is none; the message says what makes a family of a builder.
+    """
+    if isinstance(families, str):
+        raise ValueError(f"families must be a list of names, got the text {families!r}")
+    for one in families if isinstance(families, list | tuple) else [families]:
+        _check_family(one)
+    if isinstance(families, Family) or not isinstance(families, Sequence | Mapping | None):
+        raise ValueError(f"families must be a list such as ['dense', 'xgboost'], got {families!r}")
+
+
+def _check_family(one: Any) -> None:
+    """Refuse a builder, which is no family yet."""
+    if callable(getattr(one, "build", one)) and not isinstance(one, Family):
+        name = getattr(one, "__name__", type(one).__name__)
+        raise ValueError(
+            f"families must be names or families, got the builder {name}: tuner.keras_tuner_family({name}, "
+            f"name='mine') makes a family of build(hp), tuner.family({name}, space, name='mine') of build(config, "
+            "signature)"
+        )
 
 
 def _with_callbacks(families: dict[str, Family], callbacks: Sequence[Any]) -> dict[str, Family]:

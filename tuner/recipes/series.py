@@ -19,6 +19,7 @@ from ensembles.ensemble import Ensemble
 from spaces.inputs.series.border import Series
 from spaces.inputs.series.reading import carried_forward
 from spaces.language.complaints import unknown_name
+from spaces.machine.mistakes import briefly
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import Column
 from spaces.rows.target import Follows
@@ -40,6 +41,7 @@ _MONTHS = (12, 3, 1)  # of a step, the longest first: all years are quarters too
 _DAY, _WEEK = pd.Timedelta(days=1), pd.Timedelta(days=7)
 
 
+@briefly
 def series_task(
     data: Any,
     target: str | Sequence[str],

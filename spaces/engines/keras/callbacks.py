@@ -81,8 +81,8 @@ def _factory(one: Given) -> tuple[Callable[..., Any], str, dict[str, Any]]:
     name, settings = next(iter(one.items())) if isinstance(one, Mapping) and len(one) == 1 else (one, {})
     if not isinstance(name, str) or not isinstance(settings, Mapping):
         raise ValueError(
-            "a callback is a name, a name with settings, {'ReduceLROnPlateau': {'factor': 0.5}}, or a function that "
-            f"returns one, got {one!r}"
+            "a callback is a name, a name with settings, {'ReduceLROnPlateau': {'factor': 0.5}}, or a class or "
+            f"function that makes one, as each fold of each trial needs a fresh one; got {one!r}"
         )
     if ":" in name:
         try:

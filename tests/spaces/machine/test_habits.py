@@ -1,0 +1,79 @@
+"""Words of other tools are answered with ours, and typing errors with the nearest right name."""
+
+import pytest
+from sklearn.datasets import load_wine
+
+import tuner
+from spaces.machine.habits import ARGUMENTS, MODEL, NAMES, STUDY
+from tuner.ensembling.study_model import StudyModel
+from tuner.study import Study
+
+
+@pytest.fixture(scope="module")
+def task() -> tuner.Task:
+    return tuner.Task(load_wine(as_frame=True).frame, "target")
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_an_argument_of_another_tool_is_answered_with_ours(task: tuner.Task, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^tune\(\) has no argument '{name}'; here: ") as caught:
+        tuner.tune(task, ["linear"], **{name: 3})
+    assert ARGUMENTS[name] in str(caught.value)
+
+
+def test_a_misspelt_argument_is_answered_with_the_nearest_one(task: tuner.Task) -> None:
+    frame = load_wine(as_frame=True).frame
+    with pytest.raises(TypeError, match=r"^tune\(\) has no argument 'tirals', did you mean 'trials'\?$"):
+        tuner.tune(task, ["linear"], tirals=3)
+    with pytest.raises(TypeError, match=r"^Task\(\) has no argument 'metrik', did you mean 'metric'\?$"):
+        tuner.Task(frame, "target", metrik="accuracy")
+    with pytest.raises(TypeError, match=r"has no argument 'familys', did you mean 'families'\?$"):
+        tuner.TunedClassifier(familys=["linear"])
+    with pytest.raises(TypeError, match=r"has no argument 'zzz' \(right names: build, name, training\)$"):
+        tuner.keras_tuner_family(lambda hp: None, name="mine", zzz=3)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_name_of_another_tool_is_answered_with_ours(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'; here: "):
+        getattr(tuner, name)
+    assert not hasattr(tuner, "__wrapped__")
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(AttributeError, match="'TunedClasifier', did you mean 'TunedClassifier'"):
+        getattr(tuner, "TunedClasifier")  # noqa: B009, mypy would find the name
+
+
+def test_what_a_study_and_a_model_lack_is_answered_with_what_they_have() -> None:
+    study, model = Study.__new__(Study), StudyModel.__new__(StudyModel)
+    for name, here in STUDY.items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(study, name)
+        assert here in str(caught.value)
+    for name, here in MODEL.items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(model, name)
+        assert here in str(caught.value)
+    with pytest.raises(AttributeError, match="'bestmodels', did you mean 'best_models'"):
+        getattr(study, "bestmodels")  # noqa: B009
+
+
+@pytest.mark.parametrize("call", [lambda build: build, lambda build: [build], lambda build: ("linear", build)])
+def test_a_builder_in_place_of_a_family_is_told_what_makes_one(task: tuner.Task, call) -> None:
+    def my_builder(hp): ...
+
+    with pytest.raises(ValueError, match=r"got the builder my_builder: tuner.keras_tuner_family\(my_builder, name="):
+        tuner.tune(task, call(my_builder), trials=1)
+
+
+def test_what_is_no_task_or_no_list_is_a_sentence(task: tuner.Task) -> None:
+    frame = load_wine(as_frame=True).frame
+    with pytest.raises(ValueError, match=r"tune needs a task, got a DataFrame: tuner.Task\(data, target\) makes one"):
+        tuner.tune(frame, "target")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="families must be a list such as"):
+        tuner.tune(task, 3)  # type: ignore[arg-type]
+    family = tuner.family(lambda config, signature: None, {"units": 3}, name="mine")
+    assert repr(family) == "Family mine of your own (keras)"
+    with pytest.raises(ValueError, match=r"families must be a list such as .*, got Family mine of your own"):
+        tuner.tune(task, family)  # type: ignore[arg-type]
