@@ -47,26 +47,32 @@ def spending(study: Records) -> pd.DataFrame:
 def gains(trials: Sequence[Trial]) -> str:
     """Say when the ensemble of all trials last gained, and what the last third of the time brought; or nothing.
 
+    Time is that in which trials ran: none passes between two launches.
+
     Args:
         trials: Trials of a study; those that run, and duplicates, are left out.
     """
     ended = [trial.outcome for trial in trials if trial.outcome and not trial.duplicate]
-    gained = {outcome.started + outcome.seconds: outcome.gain for outcome in ended if outcome.gain > 0}
+    spans = [(outcome.started, outcome.started + outcome.seconds) for outcome in ended]
+    gained = [(_worked(spans, o.started + o.seconds), o.gain) for o in ended if o.gain > 0]
     if not gained:
         return ""
-    begin, end = min(o.started for o in ended), max(o.started + o.seconds for o in ended)
-    late = [gain for at, gain in gained.items() if at > end - (end - begin) / 3]
-    brought = 1 - float(np.prod([1 - gain for gain in late]))
-    since = end - max(gained)
+    end = _worked(spans)
+    brought = 1 - float(np.prod([1 - gain for at, gain in gained if at > end * 2 / 3]))
+    since = end - max(at for at, _ in gained)
     last = "with the last trial" if since < 1 else f"{since:.0f} s before the end"
     return f"the ensemble of all trials last gained {last}, the last third of the time took {brought:.1%} off its loss"
 
 
 def elapsed(trials: Sequence[Trial]) -> float:
     """Return the seconds in which at least one trial ran, over all launches."""
-    spans = sorted((t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome)
+    return _worked([(t.outcome.started, t.outcome.started + t.outcome.seconds) for t in trials if t.outcome])
+
+
+def _worked(spans: Sequence[tuple[float, float]], until: float = math.inf) -> float:
+    """Return the seconds that are in one of the spans at least, as far as they lie before a moment."""
     total, end = 0.0, -math.inf
-    for start, stop in spans:
-        total += max(0.0, stop - max(start, end))
+    for start, stop in sorted(spans):
+        total += max(0.0, min(stop, until) - max(start, end))
         end = max(end, stop)
     return total

@@ -39,7 +39,8 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     families = [name for name in fitting(task.signature) if name != BASELINE]
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(_study_file(table, chosen, task, families=families, beside=output.parent))
-    say(f"{task}\n\nWritten: {output}. Run it: tuner run {output}")
+    guessed = "" if target else f"The last column is taken as the target, {chosen}: --target NAME says otherwise.\n"
+    say(f"{task}\n\n{guessed}Written: {output}. Run it: tuner run {output}")
 
 
 def _study_file(table: Path, target: str, task: Task, *, families: list[str], beside: Path) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from tuner.trials.outcome import Job, sealed
 from tuner.trials.trial import run_trial
 
 _DETERMINISTIC = (BASELINE, "linear")
+_NOT_AGAIN = "only single trials can, whose networks had no callbacks of your own"
 
 
 @restored_mlflow()  # the user's autologging is not for our fits
@@ -77,19 +79,20 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
     return replace(held, members=members, predictions=predictions)
 
 
-def refitted(study: Archive, member: Member) -> Member:
+def refitted(study: Archive, member: Member, families: Sequence[Family] = ()) -> Member:
     """Train a member's configuration on all rows, and return it with that one model.
 
     Raises:
-        StudyError: It is of a family of your own, whose builder is not stored, or had callbacks of yours, or it is no
-            single trial.
+        StudyError: It is of a family of your own, whose builder is not stored, and not given as it was, or had
+            callbacks of yours, or it is no single trial.
     """
     trial = next((trial for trial in study.complete if trial.name == member.trial), None)
-    known = _trained_again(study)
+    known = _trained_again(study, families)
     if trial is None or trial.family not in known:
+        own = trial is not None and trial.family not in families_for(study.task.signature)
         raise StudyError(
-            f"{member.trial} cannot be refitted: only trials of the families that come with us can, "
-            "without callbacks of your own"
+            f"{member.trial} cannot be refitted: "
+            + ("its builder is your own and not stored, so hand it over: refit([family])" if own else _NOT_AGAIN)
         )
     folder = study.folder / "refit" / trial.name
     with alone(folder):
@@ -98,10 +101,17 @@ def refitted(study: Archive, member: Member) -> Member:
     return replace(member, folders=(folder,))
 
 
-def _trained_again(study: Archive) -> dict[str, Family]:
-    """Return the families that need nothing which is not stored."""
+def _trained_again(study: Archive, own: Sequence[Family] = ()) -> dict[str, Family]:
+    """Return the families that need nothing which is neither stored nor given.
+
+    Raises:
+        StudyError: A given family is not as it was tuned.
+    """
     stored = read_study_file(study.folder)["families"]
-    known = families_for(study.task.signature)
+    for one in own:
+        if one.name not in stored or stored[one.name].get("source") != one.source:
+            raise StudyError(f"family {one.name!r} is not the one that was tuned in {study.name}: its builder differs")
+    known = {**families_for(study.task.signature), **{one.name: one for one in own}}
     return {name: family for name, family in known.items() if not stored.get(name, {}).get("callbacks")}
 
 

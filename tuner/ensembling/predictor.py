@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ensembles.ensemble import Ensemble, Member
+from spaces.families.family import Family
 from tuner.amounts import Count, Natural
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.publishing import publish_saved
@@ -118,18 +120,22 @@ class Predictor:
         return permutation_importance(self.study, self.ensemble, given, repeats=repeats, seed=seed)
 
     @restored_mlflow()
-    def refit(self) -> Self:
+    def refit(self, families: Sequence[Family] = ()) -> Self:
         """Return the same with each member trained once more, on all rows, in place of its fold models.
 
         Networks train for the median of the best epochs of the folds, boosted trees for that of the best rounds. Scores
         stay those of the fold models: nothing is held out to score the new ones.
 
+        Args:
+            families: Families of your own, as they were tuned, of which there are members: builders are not stored.
+
         Raises:
-            StudyError: A member is of a family of your own, or the joint model.
+            StudyError: A member is of a family of your own that is not given, or another one now, or had callbacks of
+                yours, or it is the joint model.
         """
         from tuner.ensembling.more_models import refitted
 
-        members = tuple(refitted(self.study, member) for member in self.members)
+        members = tuple(refitted(self.study, member, families) for member in self.members)
         scores = {**self.ensemble.scores, "models": "refitted on all rows; the scores are those of the fold models"}
         return replace(self, ensemble=replace(self.ensemble, members=members, scores=scores))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spaces.engines.engine import KERAS
+from spaces.families.catalog import families_for
 from spaces.html import facts
 from spaces.machine.habits import MODEL, no_attribute
 from spaces.rows.target import ITSELF
@@ -79,8 +80,9 @@ class StudyModel(Predictor):
                 f"{self.name} is no single network (it is stored as {' of '.join(parts)}): save() writes it whole"
             )
         if len(member.folders) > 1:
+            own = "" if self.trial.family in families_for(self.study.task.signature) else "[family]"
             raise StudyError(
-                f"{self.name} is {len(member.folders)} networks, one a fold: model.refit().export({path.name!r}) "
+                f"{self.name} is {len(member.folders)} networks, one a fold: model.refit({own}).export({path.name!r}) "
                 "trains one on all rows"
             )
         shutil.copyfile(member.folders[0] / "model.keras", path)

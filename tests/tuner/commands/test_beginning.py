@@ -27,6 +27,7 @@ def test_init_writes_a_file_that_runs(table):
     assert made.exit_code == 0, made.output
     file = read_study_toml(table.parent / "study.toml")
     assert (file.name, file.data["target"], file.data["train"]) == ("my-rows", "label", "my rows.csv")
+    assert "The last column is taken as the target, label: --target NAME says otherwise." in made.output
     text = (table.parent / "study.toml").read_text()
     assert "number    x" in text
     assert "# [families.xgboost]" in text
@@ -39,6 +40,7 @@ def test_init_writes_a_file_that_runs(table):
 def test_init_takes_the_target_that_is_named_and_overwrites_nothing(table):
     first = run("init", table, "--target", "colour")
     assert first.exit_code == 0, first.output
+    assert "last column" not in first.output
     assert 'target = "colour"' in (table.parent / "my rows.toml").read_text()
     again = run("init", table)
     assert (again.exit_code, "is there already" in again.output) == (2, True)

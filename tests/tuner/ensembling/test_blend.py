@@ -37,15 +37,18 @@ def test_a_trial_gains_by_which_share_the_best_mixture_lowers_the_loss(task, tmp
 
 
 def test_the_end_says_when_something_was_last_gained_and_what_the_last_third_brought():
-    def trial(ended, gain, duplicate=False):
-        outcome = Outcome("complete", value=1.0, seconds=10.0, started=ended - 10.0, gain=gain)
+    def trial(ended, gain, *, seconds=10.0, duplicate=False):
+        outcome = Outcome("complete", value=1.0, seconds=seconds, started=ended - seconds, gain=gain)
         return SimpleNamespace(outcome=outcome, duplicate=duplicate)
 
-    trials = [trial(10.0, 0.0), trial(20.0, 0.5), trial(70.0, 0.1), trial(80.0, 0.2), trial(100.0, 0.0)]
+    first, lengths = [trial(10.0, 0.0), trial(20.0, 0.5)], ((70.0, 0.1, 50.0), (80.0, 0.2, 10.0), (100.0, 0.0, 20.0))
+    trials = [*first, *(trial(ended, gain, seconds=seconds) for ended, gain, seconds in lengths)]
     said = gains([*trials, trial(99.0, 0.4, duplicate=True)])
     assert "last gained 20 s before the end" in said
     assert "the last third of the time took 28.0% off its loss" in said
     assert gains(trials[:1]) == ""
+    an_hour_later = [*first, *(trial(3600 + ended, gain, seconds=seconds) for ended, gain, seconds in lengths)]
+    assert gains(an_hour_later) == gains(trials)  # no time passes between two launches
 
 
 def test_what_an_ensemble_will_take_grows_with_what_a_score_takes_and_with_a_page(task, tmp_path, monkeypatch):

@@ -128,6 +128,34 @@ def test_one_network_is_exported_once_it_is_refitted(trio, frame, tmp_path):
     np.testing.assert_allclose(loaded.predict_proba(frame), again.predict_proba(frame), rtol=1e-5, atol=1e-6)
 
 
+def test_a_network_of_ones_own_builder_is_refitted_and_exported_where_its_family_is_given(task, frame, tmp_path):
+    import keras
+
+    def build(hp):
+        units = hp.Int("units", 2, 4)
+        model = keras.Sequential([keras.layers.Dense(units, "relu"), keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        return model
+
+    def other(hp):
+        return build(hp)
+
+    mine = tuner.keras_tuner_family(build, name="mine", training={"epochs": 2})
+    study = tuner.tune(task, [mine], trials=1, folder=tmp_path / "study", **QUIET)
+    (model,) = study.best_models()
+    with pytest.raises(ValueError, match=r"save writes a folder, got the name of a file, 'net\.keras'"):
+        model.save("net.keras")
+    with pytest.raises(StudyError, match=r"model\.refit\(\[family\]\)\.export\('net\.keras'\)"):
+        model.export(tmp_path / "net.keras")
+    with pytest.raises(StudyError, match=r"not stored, so hand it over: refit\(\[family\]\)"):
+        model.refit()
+    with pytest.raises(StudyError, match="'mine' is not the one that was tuned in study: its builder differs"):
+        model.refit([tuner.keras_tuner_family(other, name="mine")])
+    again = model.refit([mine])
+    assert keras.saving.load_model(again.export(tmp_path / "net.keras")).output_shape == (None, 1)
+    assert again.predict_proba(frame.head(3)).shape == (3, 2)
+
+
 def combined_folder(study, member):
     return study.attempt_folder(next(trial for trial in study.trials if trial.name == member.trial))
 
