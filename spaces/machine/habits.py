@@ -54,6 +54,8 @@ STUDY = {
     "oracle": "study.trials and study.leaderboard()",
     "hypermodel": "study.families",
     "best_trial": "study.best",
+    "best_value": "study.best.value",
+    "best_params": "study.best.params",
     "trials_dataframe": "study.leaderboard()",
 }
 
@@ -68,13 +70,19 @@ def no_attribute(owner: str, name: str, known: Iterable[str], habits: dict[str, 
     return f"{owner} has no attribute {name!r}{_hint(name, list(known), habits)}"
 
 
-def no_argument(complaint: str, known: Iterable[str]) -> str | None:
-    """Word Python's complaint about an argument that does not exist anew; None where it complains of something else."""
-    if not (found := re.match(r"(.*\(\)) got an unexpected keyword argument '(\w+)'", complaint)):
+def no_argument(complaint: str, called: str, known: Iterable[str]) -> str | None:
+    """Word Python's complaint about an argument that does not exist anew; None where it complains of something else.
+
+    Args:
+        complaint: What Python says.
+        called: What was called, as the user knows it.
+        known: The names of its arguments.
+    """
+    if not (found := re.match(r".*\(\) got an unexpected keyword argument '(\w+)'", complaint)):
         return None
     names = [name for name in known if name != "self"]
-    hint = _hint(found[2], names, ARGUMENTS) or f" (right names: {', '.join(names)})"
-    return f"{found[1].replace('.__init__', '')} has no argument {found[2]!r}{hint}"
+    hint = _hint(found[1], names, ARGUMENTS) or f" (right names: {', '.join(names)})"
+    return f"{called}() has no argument {found[1]!r}{hint}"
 
 
 def _hint(name: str, known: list[str], habits: dict[str, str]) -> str:

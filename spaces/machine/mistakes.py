@@ -33,7 +33,8 @@ def briefly(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
         except (TypeError, ValueError) as error:
             if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # of the call itself
-                error.args = (no_argument(str(error), inspect.signature(function).parameters) or str(error),)
+                name = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+                error.args = (no_argument(str(error), name, inspect.signature(function).parameters) or str(error),)
             if "IPython" in sys.modules and _is_ours(error) and (error.__cause__ is None or _is_ours(error.__cause__)):
                 error._render_traceback_ = functools.partial(_brief, error)  # type: ignore[union-attr]
             raise

@@ -117,7 +117,8 @@ class Launch:
             if limit is not None and not self._running and (self._ends or not self._again):
                 return limit
             if limit is None and slots.free() and not self._running and not self._again:
-                return f"ended {self._left():.0f} s early, as no trial would end in time"
+                left = self._left()
+                return f"ended {left:.0f} s early, as no trial would end in time" if left >= 1 else "time used up"
             if self._asked_to_stop():
                 self._interrupt()
             if self._display.live:

@@ -9,6 +9,9 @@ Of a study, those of an ensemble show the last one that was made of it.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+from spaces.machine.habits import no_attribute
 from tuner.plots.of_ensembles import error_correlations as error_correlations
 from tuner.plots.of_ensembles import importances as importances
 from tuner.plots.of_ensembles import predictions as predictions
@@ -32,3 +35,11 @@ __all__ = [
     "reliability",
     "weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(no_attribute("module 'tuner.plots'", name, __all__, {}))

@@ -46,7 +46,7 @@ class Turn(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trial:
     """One configuration and what became of it.
 
@@ -67,6 +67,9 @@ class Trial:
     outcome: Outcome | None
     turn: Turn
     outside: Config | None = None
+
+    def __repr__(self) -> str:
+        return f"Trial {self.name}: {self.state}, value {self.value}, {self.params}"
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 import tuner
+import tuner.plots
 from spaces.machine.habits import ARGUMENTS, MODEL, NAMES, STUDY
 from tuner.ensembling.study_model import StudyModel
 from tuner.study import Study
@@ -27,7 +28,7 @@ def test_a_misspelt_argument_is_answered_with_the_nearest_one(task: tuner.Task) 
         tuner.tune(task, ["linear"], tirals=3)
     with pytest.raises(TypeError, match=r"^Task\(\) has no argument 'metrik', did you mean 'metric'\?$"):
         tuner.Task(frame, "target", metrik="accuracy")
-    with pytest.raises(TypeError, match=r"has no argument 'familys', did you mean 'families'\?$"):
+    with pytest.raises(TypeError, match=r"^TunedClassifier\(\) has no argument 'familys', did you mean 'families'\?$"):
         tuner.TunedClassifier(familys=["linear"])
     with pytest.raises(TypeError, match=r"has no argument 'zzz' \(right names: build, name, training\)$"):
         tuner.keras_tuner_family(lambda hp: None, name="mine", zzz=3)
@@ -78,3 +79,9 @@ def test_what_is_no_task_or_no_list_is_a_sentence(task: tuner.Task) -> None:
     assert repr(family) == "Family mine of your own (keras)"
     with pytest.raises(ValueError, match=r"families must be a list such as .*, got Family mine of your own"):
         tuner.tune(task, family)  # type: ignore[arg-type]
+
+
+def test_plots_show_and_suggest_their_own_names():
+    assert "of_trials" not in dir(tuner.plots)
+    with pytest.raises(AttributeError, match="'wieghts', did you mean 'weights'"):
+        getattr(tuner.plots, "wieghts")  # noqa: B009

@@ -10,7 +10,7 @@ import pytest
 
 from spaces import Choice, Float, Int
 from spaces.language.space import defaults, flatten
-from tuner.search.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger
+from tuner.search.ledger import DUPLICATES_BEFORE_EXHAUSTED, Ledger, Trial, Turn
 from tuner.search.ledger_file import LedgerError, begin_anew, is_whole
 from tuner.search.samplers import SAMPLERS, make_pruner, sampler_maker
 from tuner.trials.outcome import Outcome
@@ -244,3 +244,9 @@ def test_unknown_samplers_and_pruners_name_the_right_ones():
         sampler_maker("optuna.tpee", SPACE)
     with pytest.raises(ValueError, match="did you mean 'median'"):
         make_pruner("medium")
+
+
+def test_a_trial_is_one_line():
+    outcome = Outcome("complete", value=0.0, seconds=1.0)
+    said = repr(Trial("linear", 3, "complete", {"alpha": 1.0}, outcome, Turn(0, "first")))
+    assert said == "Trial linear-000003: complete, value 0.0, {'alpha': 1.0}"
