@@ -128,6 +128,7 @@ def test_one_network_is_exported_once_it_is_refitted(trio, frame, tmp_path):
     np.testing.assert_allclose(loaded.predict_proba(frame), again.predict_proba(frame), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_builder_is_refitted_and_exported_where_its_family_is_given(task, frame, tmp_path):
     import keras
 
