@@ -103,7 +103,7 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         from spaces.machine.habits import NAMES, no_attribute
 
-        raise AttributeError(no_attribute("module 'tuner'", name, _WHERE, NAMES))
+        raise AttributeError(no_attribute("module 'tuner'", name, _WHERE, habits=NAMES))
     return getattr(importlib.import_module(_WHERE[name]), name)
 
 

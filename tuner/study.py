@@ -58,7 +58,7 @@ class Study(Archive):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(no_attribute("'Study' object", name, dir(type(self)), STUDY))
+            raise AttributeError(no_attribute("'Study' object", name, dir(type(self)), habits=STUDY))
 
     def leaderboard(self, rows: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
         """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters.

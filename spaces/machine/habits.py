@@ -65,7 +65,7 @@ MODEL = {
 }
 
 
-def no_attribute(owner: str, name: str, known: Iterable[str], habits: dict[str, str]) -> str:
+def no_attribute(owner: str, name: str, known: Iterable[str], *, habits: dict[str, str]) -> str:
     """Word the complaint about an attribute that does not exist, with what stands in its place."""
     return f"{owner} has no attribute {name!r}{_hint(name, list(known), habits)}"
 

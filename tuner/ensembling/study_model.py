@@ -50,7 +50,7 @@ class StudyModel(Predictor):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(no_attribute("'StudyModel' object", name, dir(type(self)), MODEL))
+            raise AttributeError(no_attribute("'StudyModel' object", name, dir(type(self)), habits=MODEL))
 
     @property
     def name(self) -> str:

@@ -42,4 +42,4 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> NoReturn:
-    raise AttributeError(no_attribute("module 'tuner.plots'", name, __all__, {}))
+    raise AttributeError(no_attribute("module 'tuner.plots'", name, __all__, habits={}))
