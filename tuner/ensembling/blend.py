@@ -104,17 +104,22 @@ class Blend:
     def _loss_of(self, rows: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
         """Return the mean loss of the folds that are scored; infinite where it is undefined."""
         self._scores += 1
-        each = [folds == k for k in self._scored]
-        target, group, score = self._task.rows.target, self._task.rows.group, self._task.score
+        task, each = self._task, [rows[folds == k] for k in self._scored]
+
+        def of(values: NDArray[Any] | None, some: NDArray[Any]) -> NDArray[Any] | None:
+            return None if values is None else values[some]
+
         try:
-            found = float(
-                np.mean(
-                    [
-                        score.loss(target[rows[of]], predictions[of], group=None if group is None else group[rows[of]])
-                        for of in each
-                    ]
+            losses = [
+                task.score.loss(
+                    task.rows.target[some],
+                    predictions[folds == k],
+                    of(task.rows.weight, some),
+                    group=of(task.rows.group, some),
                 )
-            )
+                for k, some in zip(self._scored, each, strict=True)
+            ]
         except Undefined:
             return float("inf")
+        found = float(np.mean(losses))
         return found if np.isfinite(found) else float("inf")

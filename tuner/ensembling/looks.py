@@ -95,7 +95,8 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         contenders: Ensembles by name.
 
     Raises:
-        StudyError: The task has no test rows, or the deciding metric says nothing of them: that is no look.
+        StudyError: The task has no test rows, or the deciding metric says nothing of them: that is no look. Or it says
+            nothing of what was predicted of them, which is known after a look only.
     """
     task = study.task
     if task.test is None:
@@ -113,7 +114,18 @@ def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Teste
         decided = ensemble.decisions(predicted)
         outputs[name] = decided if task.score.metric.needs == "label" else predicted
         scores[name] = scored_rows(task.scores, task.test, predicted, decisions=decided)
+        if task.score.name not in scores[name]:
+            raise StudyError(_nothing_said(task, task.test, outputs[name], of=name))
     return Tested(study, outputs, scores)
+
+
+def _nothing_said(task: Task, rows: Rows, outputs: NDArray[Any], *, of: str) -> str:
+    """Say why the deciding metric, which is defined on some rows, says nothing of these predictions of them."""
+    try:
+        task.score.of(rows, outputs)
+    except Undefined as error:
+        return f"{task.score.name} says nothing of what {of!r} predicts of the test rows: {error}. The look was counted"
+    raise AssertionError("a score that is defined was left out")
 
 
 def check_defined(task: Task, rows: Rows) -> None:

@@ -31,10 +31,13 @@ def metric_named(metric: str | Metric) -> Metric:
     """Return the metric of that name, or the metric itself.
 
     Raises:
-        ValueError: There is no such metric; the right names are listed.
+        ValueError: There is no such metric; the right names are listed. Or one of the user's own has the name of ours,
+            by which studies know it.
         TypeError: It is neither a name nor a metric.
     """
     if isinstance(metric, Metric):
+        if METRICS.get(metric.name, metric) != metric:
+            raise ValueError(f"{metric.name!r} is the name of a metric that comes with us: call yours otherwise")
         return metric
     if not isinstance(metric, str):
         raise TypeError(
@@ -127,41 +130,35 @@ def _sklearn(name: str, **fixed: Any) -> Callable[..., float]:
 
 
 def _ranking(name: str, metric: Callable[..., float]) -> Callable[..., float]:
-    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise.
-
-    Args:
-        name: That of scikit-learn's function, which counts rows by weights.
-        metric: The same for rows that all count alike, quicker.
-    """
-    weighed = _sklearn(f"{name}_score")
+    """Return a ranking metric: of the second class when there are two, averaged one-against-rest otherwise."""
 
     def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
         if len(np.unique(y_true)) < y_pred.shape[1]:
             raise Undefined(f"{name} is undefined: a class does not occur in the held-out rows")
 
         def of(k: int) -> float:
-            if sample_weight is None:
-                return metric(y_true == k, y_pred[:, k])
-            return weighed(y_true == k, y_pred[:, k], sample_weight)
+            return metric(y_true == k, y_pred[:, k], sample_weight)
 
         return of(1) if y_pred.shape[1] == 2 else float(np.mean([of(k) for k in range(y_pred.shape[1])]))
 
     return function
 
 
-def _roc_auc(positive: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+def _roc_auc(positive: NDArray[np.bool_], scores: NDArray[Any], sample_weight: SampleWeight) -> float:
     """Return scikit-learn's area under the ROC curve: how often a positive row ranks above a negative one."""
+    each = np.ones(len(scores)) if sample_weight is None else sample_weight
     places, counts = np.unique(scores, return_inverse=True, return_counts=True)[1:]
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    found, others = (np.bincount(places, each * of, minlength=len(counts)) for of in (positive, ~positive))
+    below = np.cumsum(others) - others / 2  # equal scores are half below
+    return float(found @ below / (found.sum() * others.sum()))
 
 
-def _average_precision(positive: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+def _average_precision(positive: NDArray[np.bool_], scores: NDArray[Any], sample_weight: SampleWeight) -> float:
     """Return scikit-learn's average precision: the precision at each score, weighted by the recall gained there."""
-    places, counts = np.unique(-scores, return_inverse=True, return_counts=True)[1:]
-    found = np.bincount(places, weights=positive, minlength=len(counts))
-    return float(np.sum(found * np.cumsum(found) / np.cumsum(counts)) / positive.sum())
+    each = np.ones(len(scores)) if sample_weight is None else sample_weight
+    places = np.unique(-scores, return_inverse=True)[1]
+    found, both = np.bincount(places, each * positive), np.bincount(places, each)
+    return float(np.sum(found * np.cumsum(found) / np.cumsum(both)) / found.sum())
 
 
 def _log_loss(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:

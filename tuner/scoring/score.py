@@ -6,6 +6,7 @@ promises (accuracy grows, RMSE shrinks); `Score.loss` turns it so that lower is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,7 +39,9 @@ class Metric:
         name: What it is called in studies, tables and MLflow.
         function: `(y_true, y_pred) -> float`. `y_true` holds labels as the user gave them, or float values. Where it
             says nothing of some rows, whatever is predicted, it raises `tuner.Undefined`: a fold of such rows is left
-            out of the mean. Where rows have weights it is called with `sample_weight=`, float64 `(rows,)`.
+            out of the mean. Where it raises anything else, or returns NaN, on a whole fold, the study is refused; of
+            fewer rows it then says nothing. Where rows have weights it is called with `sample_weight=`, float64
+            `(rows,)`.
         greater_is_better: Whether a larger number is better.
         needs: What `y_pred` holds: `"value"` floats `(rows,)`; `"label"` predicted labels `(rows,)`;
             `"probability"` the second class's probability `(rows,)` of two classes, else `(rows, classes)` with
@@ -91,6 +94,23 @@ class Metric:
                     f"Metric {self.name!r}: no model trains on {self.loss!r} where the target is {kind!r}: "
                     f"loss may be {' or '.join(map(repr, _LOSSES[kind]))}, or left out"
                 )
+
+
+class Unanswered(Undefined):
+    """A metric's function raised, or returned NaN, in place of a number.
+
+    Of a whole fold that is a fault, which is refused before the first trial. Of a part of one (rows that are watched, a
+    resample) it says that the metric is undefined there, as scikit-learn's functions do where a class is missing.
+
+    Args:
+        name: The metric's name.
+        cause: What the function raised; None where it returned NaN.
+    """
+
+    def __init__(self, name: str, cause: Exception | None = None) -> None:
+        self.cause = cause
+        what = "is nan" if cause is None else f"failed with {type(cause).__name__}: {cause}"
+        super().__init__(f"{name} {what}")
 
 
 @dataclass(frozen=True)
@@ -159,8 +179,23 @@ class Score:
             return _mean_over_groups(self.name, self.of_groups(target, predictions, group))
         if self.of_targets:
             return self._sum(target, predictions, sample_weight)
-        weighed = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(self.metric.function(self._truth(target), self._predicted(predictions), **weighed))
+        return self._answer(target, predictions, sample_weight)
+
+    def _answer(
+        self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None
+    ) -> float:
+        """Return what the function says, which may change the arrays that it is given: they are copies."""
+        truth, predicted = self._truth(target), self._predicted(predictions)
+        weighed = {} if sample_weight is None else {"sample_weight": sample_weight.copy()}
+        try:
+            found = float(self.metric.function(truth, predicted, **weighed))
+        except (Undefined, MemoryError):
+            raise
+        except Exception as error:  # whatever a function of the user's raises
+            raise Unanswered(self.name, error) from error
+        if math.isnan(found):
+            raise Unanswered(self.name)
+        return found
 
     def _sum(self, target: NDArray[Any], predictions: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> float:
         """Return the sum over the targets. The others count for a target whose score is undefined."""
@@ -169,6 +204,8 @@ class Score:
             true = column_of(target, part.place, classes=bool(part.score.classes))
             try:
                 scores.append(part.factor * part.score(true, predictions[:, part.columns], sample_weight))
+            except Unanswered:
+                raise
             except Undefined:
                 continue
             factors.append(abs(part.factor))
@@ -214,7 +251,9 @@ class Score:
     def _truth(self, target: NDArray[Any]) -> NDArray[Any]:
         if self.kind == "several":
             return target.astype(np.int64)
-        return target if self.kind in (*VALUES, ITSELF) or self.metric.takes_codes else np.array(self.classes)[target]
+        if self.metric.takes_codes:  # ours, which change nothing
+            return target
+        return target.copy() if self.kind in (*VALUES, ITSELF) else np.array(self.classes)[target]
 
     def _predicted(self, predictions: NDArray[Any]) -> NDArray[Any]:
         if self.kind == "several":  # of two classes each

@@ -49,6 +49,7 @@ def scores_of(
         ValueError: A metric is unknown or does not fit.
     """
     extra = [metric_named(one) for one in metrics]
+    _check_names([one for one in (metric, *extra) if isinstance(one, Metric)])
     if not target.parts:
         if isinstance(metric, Mapping):
             raise ValueError(f"metric: {target.name!r} is the only target, so name one metric, not one for each target")
@@ -81,6 +82,14 @@ def scores_of(
             name = _name(replace(part, name=f"{part.name}_{its.place}"), its.score)
         alone[name] = Score(replace(its.score.metric, name=name), "several", of_targets=(replace(its, factor=1.0),))
     return replace(target, parts=tuple(kept)), (deciding, *alone.values(), *(_mean(one, target) for one in extra))
+
+
+def _check_names(own: Sequence[Metric]) -> None:
+    """Refuse two metrics of one name, as scores are kept by name."""
+    known: dict[str, Metric] = {}
+    for one in own:
+        if known.setdefault(one.name, one) != one:
+            raise ValueError(f"two metrics are called {one.name!r}: give each a name of its own")
 
 
 def score_to_json(score: Score) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.rows.target import Target
 from tuner.scoring.constant import constant_prediction
-from tuner.scoring.score import Score, Undefined
+from tuner.scoring.score import Score, Unanswered, Undefined
 from tuner.task.task import Task
 
 _FEWEST = 2
@@ -101,6 +101,8 @@ def _constant_score(task: Task, score: Score, fold: int) -> float | None:
             None if weight is None else weight[held_out],
             group=None if group is None else group[held_out],
         )
+    except Unanswered:
+        raise
     except Undefined:
         return None
 
@@ -112,7 +114,12 @@ def _check_number(task: Task, score: Score, fold: int) -> None:
     )
     try:
         found = _constant_score(task, score, fold)
-    except Exception as error:  # whatever a function of the user's raises
+    except Unanswered as error:
+        if error.cause is None:
+            raise ValueError(f"metric {score.name!r} is nan on fold {fold}. {expected}") from error
+        text = f"{type(error.cause).__name__}: {error.cause}"
+        raise ValueError(f"metric {score.name!r} failed on fold {fold} with {text}. {expected}") from error
+    except Exception as error:  # of groups, whatever a function of the user's raises
         text = f"{type(error).__name__}: {error}"
         raise ValueError(f"metric {score.name!r} failed on fold {fold} with {text}. {expected}") from error
     if found is not None and not math.isfinite(found):

@@ -198,7 +198,9 @@ def _scored(fitted: Fitted, task: Task, rows: tuple[Fold, Rows], *, scores: bool
     found = _scores_of(task, held_out, predictions)
     seen = _some_of(of.full, task)
     train = _scores_of(task, seen, _checked(fitted, seen, "training rows"))
-    value = _value(task.score, found, fold) if scores else None
+    if scores and task.score.name not in found:
+        _refuse_undefined(task.score, held_out, predictions, fold=fold)
+    value = _finite(task.score, found, fold) if scores else None
     return SealedFold(predictions, value, found, train, curves=[])
 
 
@@ -276,10 +278,15 @@ class _Watch:
         return MetricCurves(self._task.scores, _some_of(fold.train, self._task), fold.inner)
 
 
-def _value(score: Score, found: Mapping[str, float], fold: int) -> float:
-    """Return the deciding metric of a fold that scores all trials."""
-    if score.name not in found:
-        raise Undefined(f"{score.name} is undefined in fold {fold} for these predictions")
+def _refuse_undefined(score: Score, rows: Rows, predictions: NDArray[Any], *, fold: int) -> None:
+    """Say why the deciding metric says nothing of a fold that scores all trials."""
+    try:
+        score.of(rows, predictions)
+    except Undefined as error:
+        raise Undefined(f"{score.name} is undefined in fold {fold} for these predictions: {error}") from error
+
+
+def _finite(score: Score, found: Mapping[str, float], fold: int) -> float:
     if not math.isfinite(found[score.name]):
         raise NotFinite(f"{score.name} of fold {fold} is {found[score.name]}")
     return found[score.name]

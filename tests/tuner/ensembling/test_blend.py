@@ -1,5 +1,7 @@
 """What trials gain for the ensemble, and what is said of it."""
 
+import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -64,3 +66,17 @@ def test_what_an_ensemble_will_take_grows_with_what_a_score_takes_and_with_a_pag
     few = blend.seconds_to_combine(shown=False)
     blend._mixed += 20  # stacked trees read each of them
     assert blend.seconds_to_combine(shown=False) > few
+
+
+def test_a_gain_counts_rows_by_their_weights(task, tmp_path):
+    """The second trial is right where rows weigh much, and wrong on as many that weigh little."""
+    heavy = np.arange(len(task.rows)) % 2 == 0
+    sure = np.where(task.rows.target == 1, 0.9, 0.1)
+    said = [np.full(len(heavy), 0.5), np.where(heavy, sure, 1 - sure)]
+    folders = [write(tmp_path / str(i), task, np.stack([1 - p, p], axis=1)) for i, p in enumerate(said)]
+    rows = replace(task.rows, weight=np.where(heavy, 9.0, 1.0))
+    weighed = copy.copy(task)
+    object.__setattr__(weighed, "rows", rows)
+    alike, counted = Blend(task), Blend(weighed)
+    assert [alike.add(folder) for folder in folders][1] < 0.01
+    assert [counted.add(folder) for folder in folders][1] > 0.1

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics
 
@@ -98,8 +99,10 @@ def test_metrics_that_do_not_fit_are_refused(name, kind):
 @pytest.mark.parametrize("digits", [1, 12])
 def test_ranking_metrics_are_scikit_learns_with_and_without_ties(name, digits):
     p = np.random.default_rng(1).random(200).round(digits)
-    expected = getattr(sklearn.metrics, f"{name}_score")(BINARY, p)
-    assert METRICS[name].function(BINARY, np.stack([1 - p, p], axis=1)) == pytest.approx(expected, abs=1e-12)
+    for weight in (None, np.random.default_rng(2).uniform(0.1, 9, 200)):
+        expected = getattr(sklearn.metrics, f"{name}_score")(BINARY, p, sample_weight=weight)
+        found = METRICS[name].function(BINARY, np.stack([1 - p, p], axis=1), sample_weight=weight)
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_probability_of_zero_counts_as_it_does_in_scikit_learn():
@@ -113,3 +116,34 @@ def test_a_probability_of_zero_counts_as_it_does_in_scikit_learn():
 def test_a_loss_on_which_no_model_trains_is_refused(loss, needs):
     with pytest.raises(ValueError, match=f"no model trains on '{loss}'"):
         Metric("own", lambda true, predicted: 0.0, False, needs, loss=loss)
+
+
+def test_a_metric_of_ones_own_has_a_name_of_its_own():
+    frame = pd.DataFrame({"a": np.arange(40.0), "y": np.arange(40) % 2})
+    mine, other = (tuner.Metric(name, lambda y, p: 0.5, True, "label") for name in ("accuracy", "mine"))
+    for given in ({"metric": mine}, {"metrics": [mine]}):
+        with pytest.raises(ValueError, match="'accuracy' is the name of a metric that comes with us"):
+            tuner.Task(frame, "y", **given)
+    with pytest.raises(ValueError, match="two metrics are called 'mine'"):
+        tuner.Task(frame, "y", metric=other, metrics=[tuner.Metric("mine", lambda y, p: 0.1, True, "label")])
+    assert tuner.Task(frame, "y", metric=other, metrics=[other, "accuracy"]).score.metric is other
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_a_metric_of_ones_own_may_change_what_it_is_given(weighed):
+    def greedy(y_true, y_pred, sample_weight=None):
+        y_true -= y_true.mean()
+        y_pred -= y_pred.mean()
+        if sample_weight is not None:
+            sample_weight /= sample_weight.sum()
+        return float(np.average((y_true - y_pred) ** 2, weights=sample_weight))
+
+    score = Score(tuner.Metric("greedy", greedy, False, "value"), "regression")
+    target, weight = np.arange(9.0), np.arange(1.0, 10.0)
+    given = (target.copy(), (target**2)[:, None], weight.copy() if weighed else None)
+    first = score(*given)
+    assert score(*given) == first
+    assert given[0].tolist() == target.tolist()
+    assert given[1][:, 0].tolist() == (target**2).tolist()
+    if weighed:
+        assert given[2].tolist() == weight.tolist()

@@ -140,3 +140,56 @@ def test_the_metric_itself_says_so():
     task = tuner.Task(few(60, 3), "y", metric="roc_auc", split={"kind": "kfold", "folds": 5})
     with pytest.raises(Undefined, match="a class does not occur"):
         task.score(np.zeros(4, dtype=int), np.full((4, 2), 0.5))
+
+
+def of_two_classes(how):
+    """A metric that says nothing of rows of one class, in another way than by raising Undefined."""
+
+    def function(y_true, y_pred):
+        if len(set(y_true)) == 1:
+            return float("nan") if how == "nan" else 1 / 0
+        return float(y_pred[y_true == 1].mean() - y_pred[y_true == 0].mean())
+
+    return own(function)
+
+
+@pytest.mark.parametrize("how", ["nan", "raises"])
+def test_an_own_metric_that_says_nothing_of_few_rows_makes_an_ensemble(tmp_path, how):
+    """Resamples of ten positives in five folds often lack them; so do inner rows in time order."""
+    task = tuner.Task(few(150, 10), "y", metric=of_two_classes(how))
+    study = tuner.tune(task, {"linear": {}, "xgboost": {"n_estimators": 10}}, trials=2, folder=tmp_path / "s", **QUIET)
+    assert [trial.state for trial in study.trials] == ["complete"] * 3
+    for method in ("uniform", "auto"):
+        assert np.isfinite(study.ensemble(method).scores["difference"]["standard_error"])
+    frame = few(120, 1).assign(y=(np.arange(120) % 20 == 0).astype(int))
+    task = tuner.Task(frame, "y", metric=of_two_classes(how), split={"kind": "time", "folds": 3})
+    study = tuner.tune(task, {"xgboost": {"n_estimators": 16}}, trials=1, folder=tmp_path / "t", **QUIET)
+    assert {trial.family for trial in study.complete} == {"xgboost", "baseline"}
+
+
+def test_a_trial_that_an_own_metric_cannot_score_says_why(tmp_path):
+    def of_the_baseline(y_true, y_pred):
+        if np.ptp(y_pred) > 0:
+            raise KeyError("surprised")
+        return 0.5
+
+    task = tuner.Task(few(60, 30), "y", metric=own(of_the_baseline))
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    (failed,) = [trial for trial in study.trials if trial.state == "failed"]
+    assert "mine is undefined in fold 0 for these predictions: mine failed with KeyError: 'surprised'" in (
+        failed.outcome.error
+    )
+
+
+def test_predictions_of_test_rows_that_cannot_be_scored_are_said(tmp_path):
+    def of_near_rows(y_true, y_pred):
+        return float("nan") if np.abs(y_pred).max() > 100 else float(np.abs(y_true - y_pred).mean())
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60)}).assign(y=lambda rows: rows["a"] * 2)
+    metric = tuner.Metric("near", of_near_rows, greater_is_better=False, needs="value")
+    task = tuner.Task(frame, "y", metric=metric, test=pd.DataFrame({"a": [1e3, 0.5], "y": [0.0, 1.0]}))
+    study = tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", **QUIET)
+    with pytest.raises(StudyError, match="near says nothing of what 'ensemble' predicts of the test rows: near is nan"):
+        study.ensemble("uniform").test()
+    assert looks_at(study.folder) == 1
