@@ -12,14 +12,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import numpy as np
+from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, ShippingError
-from spaces.engines.engine import environment_of, hand_over
+from spaces.engines.engine import KERAS, environment_of, hand_over
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.space import defaults
@@ -70,7 +72,8 @@ def build(folder: Path, setup: Setup) -> None:
         config["epochs"] = 1
     few = _head(held_out)
     with restored_state(family.engines):
-        (fitted,) = family.build(config, task.signature).fit([small], lambda step, steps, curves, predict: None)
+        model = family.build(config, task.signature)
+        *_, fitted = model.fit([small, replace(small, seed=1)], lambda step, steps, curves, predict: None)
     expected = fitted.predict(few.table)
     if expected.shape != (len(few), task.target.outputs):
         raise ShippingError(
@@ -79,6 +82,11 @@ def build(folder: Path, setup: Setup) -> None:
         )
     if np.isfinite(expected).all() and (complaint := no_probabilities(expected, task.target)):
         raise ShippingError(complaint)
+    if KERAS in family.engines and task.target.of_classes and (said := _always(expected)) is not None:
+        raise ShippingError(
+            f"the model predicts a probability of exactly {said:g} for every row, as a softmax over one column does: "
+            "end it with a sigmoid of one column, or a softmax over all classes"
+        )
     fitted.save(folder)
     texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
     rows: dict[str, Any] = {
@@ -89,6 +97,12 @@ def build(folder: Path, setup: Setup) -> None:
     }
     rows |= {f"array_{i}": np.asarray(array) for i, array in enumerate(few.table.arrays)}
     np.savez(folder / "expected.npz", allow_pickle=False, **rows)
+
+
+def _always(outputs: NDArray[Any]) -> float | None:
+    """Return the certain probability of the last class that is the same for all rows, None where there is none."""
+    alike = np.isin(outputs, (0, 1)).all() and (outputs == outputs[0]).all()
+    return float(outputs[0, -1]) if alike else None
 
 
 def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()) -> None:

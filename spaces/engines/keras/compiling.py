@@ -43,6 +43,26 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     return model
 
 
+def never_built_before(model: Any) -> Any:
+    """Return what a builder made, each time anew.
+
+    A network that it keeps outside of itself has been trained before, on rows that are held out of the next fold.
+
+    Raises:
+        ShippingError: It shares weights that can be trained with what the builder made before.
+    """
+    weights = model.trainable_variables if isinstance(model, keras.Model) else []
+    for weight in weights:
+        if getattr(weight, _BUILT, False):
+            raise ShippingError(
+                f"build returned a model whose weights {weight.path!r} it has returned before, trained on other rows "
+                "since: make all layers inside of build, or freeze those that are to be shared, layer.trainable = False"
+            )
+        setattr(weight, _BUILT, True)
+    return model
+
+
+_BUILT = "_built_for_a_fold"
 _WANTED = (
     "give it its inputs and outputs: keras.Model(inputs, outputs) with inputs = keras.Input(signature.input.shape)"
 )

@@ -13,15 +13,17 @@ from keras.src.backend.common import global_state  # Keras 3.15 has no public wa
 from tensorflow.python.eager import context  # nor has TensorFlow 2.21
 
 _SEED, _GENERATOR = "global_random_seed", "global_seed_generator"
+# Whether files may hold code, whether tracebacks are short, whether progress is drawn, how attention is computed.
+_SWITCHES = ("safe_mode_saving", "traceback_filtering", "interactive_logging", "flash_attention")
 
 
 @contextmanager
 def restored_keras() -> Iterator[None]:
-    """Restore precision policy, float type, epsilon, data format, eager functions and seeds at the end."""
+    """Restore precision policy, float type, epsilon, data format, eager functions, switches and seeds at the end."""
     config = keras.config
     policy, floatx, epsilon = config.dtype_policy(), config.floatx(), config.epsilon()
     data_format, eager = config.image_data_format(), tf.config.functions_run_eagerly()
-    seeds = _seeds()
+    switches, seeds = {name: global_state.get_global_attribute(name) for name in _SWITCHES}, _seeds()
     try:
         yield
     finally:
@@ -30,6 +32,8 @@ def restored_keras() -> Iterator[None]:
         config.set_image_data_format(data_format)
         config.set_dtype_policy(policy)
         tf.config.run_functions_eagerly(eager)
+        for name, value in switches.items():
+            global_state.set_global_attribute(name, value)
         _set_seeds(*seeds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ import keras
 
 from spaces.engines.contract import Fold, Watch, looking
 from spaces.engines.folds import named, with_dropped_features, without_rungs
-from spaces.engines.keras.compiling import compiled, stops_on_training_loss
+from spaces.engines.keras.compiling import compiled, never_built_before, stops_on_training_loss
 from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
@@ -62,7 +63,9 @@ class KerasModel:
         signature, folds = self.signature.with_widths(widths), folds[done:]
 
         def built(fold: Fold) -> keras.Model:
-            fresh = compiled(self.builder(self.config, signature), self.config, signature.target)
+            # A builder may change its config, which the other folds are to be built of too.
+            model = self.builder(copy.deepcopy(self.config), signature)
+            fresh = compiled(never_built_before(model), self.config, signature.target)
             words = [recipe for recipe, _ in reading.of_texts if isinstance(recipe, Tokens) and recipe.unit == "word"]
             for text in signature.texts[:1] if words else ():  # texts share a vocabulary, and so their vectors
                 if vectors := text.details.vectors:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,14 +102,16 @@ class PreparedTable:
         rows = (table.only(self.columns) if self.columns else table).joined()
         if len(rows) == 1:
             return _float32(self._of_one_row(rows[0])[None])
-        parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
+        with _arrays_come_out():
+            parts = [step.transform(rows[:, columns]) for _, step, columns in self.transformer.transformers_ if columns]
         return _float32(np.hstack(parts))
 
     @cached_property
     def _of_one_row(self) -> OfRow:
         from spaces.inputs.table.one_row import of_one_row
 
-        return of_one_row(self.transformer)
+        with _arrays_come_out():
+            return of_one_row(self.transformer)
 
     def save(self, folder: Path, file: str = _FILE) -> dict[str, Any]:
         """Write `preprocess.skops`, without pickle, and return what else loading needs, as JSON values."""
@@ -185,8 +188,16 @@ def _learn(
         target = target[:, 0]
     n_classes = 0 if target_kind in ("regression", "several") else len(np.unique(target))
     transformer = _transformer(recipe, train, n_classes)
-    matrix = _float32(transformer.fit_transform(train.joined(), target))
+    with _arrays_come_out():
+        matrix = _float32(transformer.fit_transform(train.joined(), target))
     return PreparedTable(transformer, matrix.shape[1], key, recipe.columns), matrix
+
+
+def _arrays_come_out() -> AbstractContextManager[None]:
+    """Return a context in which scikit-learn's transformers return arrays, whatever the user's process prefers."""
+    from sklearn import config_context
+
+    return config_context(transform_output="default")  # type: ignore[no-any-return]
 
 
 def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.saving.serialization_lib import in_safe_mode
 from sklearn.linear_model import LogisticRegression
 
 import tuner
@@ -29,6 +30,9 @@ def rude(config, signature):
     """Build a model as some guides do, and turn every knob of the process on the way."""
     keras.config.set_floatx("float16")
     keras.config.set_epsilon(1e-3)
+    keras.config.enable_unsafe_deserialization()
+    keras.config.disable_traceback_filtering()
+    keras.config.disable_interactive_logging()
     keras.config.set_image_data_format("channels_first")
     keras.mixed_precision.set_global_policy("mixed_float16")
     keras.utils.set_random_seed(1)
@@ -53,6 +57,9 @@ def process() -> dict[str, object]:
         "policy": keras.config.dtype_policy().name,
         "floatx": keras.config.floatx(),
         "epsilon": keras.config.epsilon(),
+        "code in files": not in_safe_mode(),
+        "tracebacks": keras.config.is_traceback_filtering_enabled(),
+        "progress": keras.config.is_interactive_logging_enabled(),
         "data format": keras.config.image_data_format(),
         "eager": tf.config.functions_run_eagerly(),
         "warnings": list(warnings.filters),

@@ -118,3 +118,43 @@ def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
     outcome = run_trial(job, task, make_folds(task), family=sigmoids, report=lambda *_: False, log=lambda *_: None)
     assert outcome.reason == "error"
     assert "rows do not add up to 1" in outcome.error
+
+
+@pytest.mark.parametrize("kept", ["model", "layer"])
+def test_weights_that_are_kept_outside_of_build_are_refused(task, tmp_path, kept):
+    """They would have been trained on rows that the next fold holds out."""
+    made = {}
+
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        if "layer" not in made:
+            made["layer"] = keras.layers.Dense(3, activation="relu")
+            made["model"] = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(made["layer"](inputs)))
+        return made["model"] if kept == "model" else keras.Model(inputs, head(made["layer"](inputs)))
+
+    def head(x):
+        return keras.layers.Dense(1, activation="sigmoid")(x)
+
+    with pytest.raises(ShippingError, match=r"build returned a model whose weights .* it has returned before"):
+        ship(tuner.family(build, {"epochs": 1}, name="own"), task, tmp_path)
+
+
+def test_layers_that_are_frozen_may_be_kept_outside_of_build_and_configs_may_be_changed(task, tmp_path):
+    made = {}
+
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        made.setdefault("base", keras.layers.Dense(config.pop("units"), trainable=False))
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(made["base"](inputs)))
+
+    ship(tuner.family(build, {"epochs": 1, "units": 3}, name="own"), task, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning")
+def test_a_softmax_over_one_column_is_refused(task, tmp_path):
+    def build(config, signature):
+        inputs = keras.Input(signature.input.shape)
+        return keras.Model(inputs, keras.layers.Dense(1, activation="softmax")(inputs))
+
+    with pytest.raises(ShippingError, match=r"exactly 1 for every row, as a softmax over one column does: end it with"):
+        ship(tuner.family(build, {"epochs": 1}, name="own"), task, tmp_path)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn import config_context
 
 from spaces.inputs.table.matrix import (
     FREQUENT_VALUE_ROWS,
@@ -228,3 +229,22 @@ def test_what_was_learned_survives_saving(tmp_path):
                 again = PreparedTable.load(tmp_path, prepared.save(tmp_path))
                 np.testing.assert_array_equal(again.matrix(train), prepared.matrix(train))
                 assert again.width == prepared.matrix(train).shape[1]
+
+
+@pytest.mark.parametrize("crosses", [0, 8])
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+def test_what_scikit_learn_is_told_to_make_of_matrices_changes_none(scaling, crosses):
+    rng = np.random.default_rng(0)
+    rows = Table(rng.normal(size=(60, 2)), rng.integers(0, 40, (60, 1)).astype(np.int32))
+    recipe = Recipe(scaling, "onehot", (40,), crosses)
+
+    def matrices() -> list[NDArray[np.float32]]:
+        prepared, matrix = training_matrix(recipe, rows, target(rows), target_kind="regression")
+        return [matrix, prepared.matrix(rows), prepared.matrix(rows.take(np.arange(1)))]
+
+    expected = matrices()
+    with config_context(transform_output="pandas"):
+        found = matrices()
+    for one, other in zip(found, expected, strict=True):
+        assert isinstance(one, np.ndarray)
+        np.testing.assert_array_equal(one, other)
