@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spaces.inputs.columns import check_named_once, with_columns
 from spaces.inputs.given import read_given
 from spaces.inputs.kinds import KINDS, array_kinds, arrays_of, kind_named
 from spaces.inputs.table.categories import codes_of_categories
@@ -52,11 +53,8 @@ def learn_schema(
     Raises:
         TableError: A name is used twice or not at all, or a column mixes numbers and text.
     """
+    check_named_once(frame)
     names = [str(name) for name in frame.columns]
-    if duplicates := sorted({name for name in names if names.count(name) > 1}):
-        raise TableError(
-            f"column name {duplicates[0]!r} is used {names.count(duplicates[0])} times; rename the columns"
-        )
     for what, given in (("categories", categories), ("text", text)):
         for name in given:
             if name not in names:
@@ -136,7 +134,7 @@ def table_of(schema: Schema, data: Any) -> Table:
     frame = given.frame
     for column in schema.arrays:
         if arrays_of(column.kind).files is not None and column.name in frame.columns:
-            frame = frame.assign(**{column.name: given.files_of(column.name)})
+            frame = with_columns(frame, {column.name: given.files_of(column.name)})
     return encode(schema, frame, given.arrays)
 
 

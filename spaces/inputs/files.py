@@ -111,7 +111,7 @@ def knows_no_types(path: Path) -> bool:
 
 def _kind(path: Path) -> str:
     """Return what a file's name says it is, compressed or not."""
-    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
+    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix not in COMPRESSIONS]
     return suffixes[-1] if suffixes else ""
 
 

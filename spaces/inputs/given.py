@@ -105,7 +105,7 @@ def frame_of(data: Any) -> pd.DataFrame | None:
                 f"columns have names on {data.columns.nlevels} levels, {data.columns[0]!r} first: join them, "
                 "data.columns = ['_'.join(map(str, names)) for names in data.columns]"
             )
-        return _without_dictionaries(data)
+        return _plain_arrow(data)
     if isinstance(data, np.ndarray):
         return pd.DataFrame.from_records(data) if data.dtype.names else None
     if isinstance(data, list | tuple):
@@ -117,14 +117,21 @@ def frame_of(data: Any) -> pd.DataFrame | None:
     return arrow_frame(foreign.to_arrow()) if isinstance(foreign, nw.DataFrame) else None
 
 
-def _without_dictionaries(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return Arrow's dictionaries as the values that they stand for: pandas 3.1 takes them for numbers."""
-    dictionaries = [
-        name
-        for name, dtype in frame.dtypes.items()
-        if isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype).startswith("dictionary")
+_AS_OBJECTS = ("dictionary", "list", "large_list", "fixed_size_list", "struct", "map")
+
+
+def _plain_arrow(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return Arrow's dictionaries, lists and structs as what they stand for: pandas takes them for what they are not.
+
+    Dictionaries are numbers to pandas 3.1, and lists cannot be told apart.
+    """
+    odd = [
+        isinstance(dtype, pd.ArrowDtype) and str(dtype.pyarrow_dtype).startswith(_AS_OBJECTS) for dtype in frame.dtypes
     ]
-    return frame.astype(dict.fromkeys(dictionaries, object)) if dictionaries else frame
+    if not any(odd):
+        return frame
+    names = [name for name, is_odd in zip(frame.columns, odd, strict=True) if is_odd]
+    return frame.astype(dict.fromkeys(names, object))
 
 
 def _words(schema: Schema | None) -> dict[str, Collection[str] | None]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from spaces.inputs.columns import with_columns
+
 _FOLDS = 5
 
 
@@ -50,7 +52,7 @@ def with_column(frame: pd.DataFrame, name: str, values: Any) -> tuple[pd.DataFra
     """Return the frame with one more column, and the column's name, which no other has."""
     while name in frame.columns:
         name += "_"
-    return frame.assign(**{name: np.asarray(values)}), name
+    return with_columns(frame, {name: np.asarray(values)}), name
 
 
 def usual_split(labels: NDArray[Any], *, classes: bool) -> dict[str, Any] | None:

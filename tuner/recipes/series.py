@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
+from spaces.inputs.columns import check_named_once, with_columns
 from spaces.inputs.series.border import Series
 from spaces.inputs.series.reading import carried_forward
 from spaces.language.complaints import unknown_name
@@ -285,6 +286,7 @@ def _division(split: Split | Mapping[str, Any] | str | None, gap: int) -> Split:
 def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, _Step | None]:
     """Return the steps in order, missing ones filled in with nothing, and how long a step is."""
     frame = frame.rename(columns=str)
+    check_named_once(frame)
     if time is None:
         return frame.reset_index(drop=True), None
     if time not in frame.columns:
@@ -298,7 +300,7 @@ def _steps(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, _Step |
         raise DataError(f"a series needs more than {len(stamps)} rows")
     even, step = _even(stamps, time)
     flags = {name: frame[name].astype(float) for name in frame.columns if frame[name].dtype == bool}
-    filled = frame.assign(**flags, **{time: stamps}).set_index(time).reindex(even)
+    filled = with_columns(frame, {**flags, time: stamps}).set_index(time).reindex(even)
     return filled.rename_axis(time).reset_index(), step
 
 

@@ -6,6 +6,7 @@ Rows are divided before they are encoded, as what a schema knows must not come f
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from spaces.inputs.border import encode as encoded
 from spaces.inputs.border import learn_schema
+from spaces.inputs.columns import check_named_once, with_columns
 from spaces.inputs.given import Given, read_given
 from spaces.inputs.kind import Options
 from spaces.inputs.table.kind import Category
@@ -145,8 +147,9 @@ def read(data: Any, target: Any, roles: Roles) -> Given:
     names = [str(one) for one in ([target] if is_name(target) else _listed(target)) if is_name(one)]
     verbatim = [*roles.columns, *(one for one in (roles.group, roles.sequence) if one), *names]
     given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim), said=roles.arrays)
+    check_named_once(given.frame, but=roles.drop)
     written = {name: written_labels(given.frame[name]) for name in names if name in given.written}
-    given = given._replace(frame=given.frame.assign(**written))
+    given = given._replace(frame=with_columns(given.frame, written))
     return read_said_files(given, roles.columns, roles.image_size, target=target)
 
 
@@ -268,7 +271,7 @@ def share_of(test: Any) -> float | None:
     Raises:
         ValueError: It is a number that is no share.
     """
-    if not isinstance(test, int | float) or isinstance(test, bool):
+    if not isinstance(test, numbers.Real) or isinstance(test, bool):
         return None
     if not 0 < test < 1:
         raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")

@@ -17,6 +17,7 @@ from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
 from tuner.scoring.score import Score
 from tuner.task.splits import Split
+from tuner.task.times import written_dates
 
 _WIDTH, _INDENT, _NAMES, _CLASSES = 110, " " * 10, 6, 6
 
@@ -146,6 +147,10 @@ def _category_hints(task: Known) -> Iterator[str]:
         if are_written_numbers(column.categories):
             mended = as_numbers(column.categories, f"data[{column.name!r}]")
             yield f"{column.name!r} was taken for a category and holds numbers, {column.categories[0]!r}: {mended}"
+            continue
+        if how := written_dates(column.categories):
+            mended = f"data[{column.name!r}] = pd.to_datetime(data[{column.name!r}], {how})"
+            yield f"{column.name!r} was taken for a category and holds dates, {column.categories[0]!r}: {mended}"
             continue
         words = np.mean([len(name.split()) for name in column.categories])
         if words >= _WORDS:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.inputs.border import encode
+from spaces.inputs.columns import check_named_once, with_columns
 from spaces.inputs.given import read_given
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Array, take
@@ -54,10 +55,11 @@ def labelled_rows(
     given = read_given(inputs, schema=schema, missing=missing, texts=verbatim)
     given = with_files(given, {one.name: one for one in schema.arrays if one.name in given.frame.columns})
     frame = given.frame.rename(columns=str)
+    check_named_once(frame, f"{of}: ", only=[*verbatim, *(one for one in (sample_weight, time) if one)])
     if not len(frame) and not given.arrays:
         raise DataError(f"{of}: there are no rows: hand over a data frame, a path or arrays with some")
     if isinstance(data, tuple):  # (inputs, target), as of arrays, which have no columns of targets
-        frame = frame.assign(**_values_of_pair(values, target, len(frame), of=of))
+        frame = with_columns(frame, _values_of_pair(values, target, len(frame), of=of))
     if sample_weight is not None:
         if sample_weight not in frame.columns:
             raise DataError(f"{of}: {unknown_name(sample_weight, list(frame.columns))}; metrics count rows by it")
@@ -70,7 +72,7 @@ def labelled_rows(
     if lists is not None:
         flags = label_columns(lists).reindex(columns=[part.name for part in target.each], fill_value=0)
         frame = pd.concat([frame, flags], axis=1)
-    frame = frame.assign(**{part.name: _labels(frame, part, of) for part in target.each})
+    frame = with_columns(frame, {part.name: _labels(frame, part, of) for part in target.each})
     return Rows(encode(schema, frame, arrays), codes_of(frame, target, of), weight, its_group)
 
 
@@ -90,9 +92,10 @@ def check_weights(column: pd.Series[Any], name: str, of: str = "") -> None:
     Raises:
         DataError: They cannot be used; the message names column and row.
     """
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    counts = column.dtype.kind not in "bmM"  # truth values, durations and dates are numbers to pandas
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan) if counts else np.zeros(1)
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-    if len(wrong) or pd.api.types.is_bool_dtype(column):
+    if len(wrong):
         row = int(wrong[0]) if len(wrong) else 0
         value, _ = first_of(column, np.arange(len(column)) == row)
         raise DataError(

@@ -56,6 +56,9 @@ class Split:
     first: float = 0.5
 
     def __post_init__(self) -> None:
+        for name in ("folds", "gap"):
+            if isinstance(number := getattr(self, name), np.integer):
+                object.__setattr__(self, name, int(number))
         if self.kind not in KINDS:
             raise ValueError(f"split kind: {unknown_name(str(self.kind), list(KINDS))}")
         if self.kind == "holdout":

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.columns import with_columns
 from spaces.inputs.table.written import are_written_numbers, as_numbers
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Follows, Target, TargetKind
@@ -57,7 +58,7 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
     _check_names(frame, names)
     lists = [name for name in names if _of_lists(frame[name])]
     if not lists:
-        frame = frame.assign(**{name: labels_of(frame[name], name) for name in names})
+        frame = with_columns(frame, {name: labels_of(frame[name], name) for name in names})
         _refuse_one_hot(frame[names], kind)
         return frame, names
     if len(names) > 1:
@@ -71,11 +72,16 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
 def _check_names(frame: pd.DataFrame, names: list[str]) -> None:
     for name in names:
         if name not in frame.columns:
-            raise DataError(f"target: {unknown_name(name, list(frame.columns))}")
-        if isinstance(frame[name], pd.DataFrame):
-            raise DataError(f"column name {name!r} is used {frame[name].shape[1]} times; rename the columns")
+            raise DataError(f"target: {_no_column(name, frame)}")
         if names.count(name) > 1:
             raise DataError(f"target {name!r} is named twice")
+
+
+def _no_column(name: str, frame: pd.DataFrame) -> str:
+    """Say that there is no such column, and where it is the index, how it becomes one."""
+    if name in frame.index.names:
+        return f"{name!r} is the name of the index and of no column: pass data.reset_index()"
+    return unknown_name(name, list(frame.columns))
 
 
 def _names(target: Any, frame: pd.DataFrame) -> list[str] | None:
@@ -201,7 +207,7 @@ def check_columns(
             raise DataError(f"column {target!r} is the target, it cannot be an input too")
     for name in names:
         if name not in frame.columns:
-            raise DataError(unknown_name(name, list(frame.columns)))
+            raise DataError(_no_column(name, frame))
         if name in targets:
             raise DataError(f"column {name!r} is the target, it cannot be dropped, group or order rows")
 
@@ -231,7 +237,8 @@ def check_target(labels: pd.Series[Any], name: str) -> None:
             "leave those rows out"
         )
     if labels.nunique() < 2:
-        raise DataError(f"target {name!r} has only one value, {labels.iloc[0]!r}: there is nothing to predict")
+        value, _ = first_of(labels, np.ones(len(labels), dtype=bool))
+        raise DataError(f"target {name!r} has only one value, {value!r}: there is nothing to predict")
 
 
 def targets_of(
@@ -321,7 +328,8 @@ def _refuse_strays(labels: pd.Series[Any], name: str, kind: Any, *, metric: Metr
 
 
 def _says_something(text: str) -> bool:
-    return text not in MARKERS and any(letter.isalnum() for letter in text)
+    infinite = text.strip().lstrip("+-").casefold() in ("inf", "infinity")
+    return text not in MARKERS and not infinite and any(letter.isalnum() for letter in text)
 
 
 def continuing(target: Target, follows: Mapping[str, Follows]) -> Target:

@@ -129,6 +129,24 @@ def time_stamps(values: pd.Series[Any], name: str) -> pd.Series[Any]:
     return pd.Series(pd.to_datetime(micros, utc=moments[0][1]), index=values.index)
 
 
+def written_dates(texts: Sequence[str]) -> str:
+    """Say how pandas reads texts that are dates in another form than `2020-01-31`: its arguments; "" if one is none.
+
+    >>> written_dates(["31/01/2020", "01/02/2020"])
+    "format='mixed', dayfirst=True"
+    """
+    plain = [text.strip() for text in texts]
+    slashed = [text for text in plain if _SLASHED.fullmatch(text)]
+    if not all(_SLASHED.fullmatch(text) or _read_one(text) for text in plain):
+        return ""
+    fits = {order: all(_in_order(text, letters) for text in slashed) for order, letters in _ORDERS.items()}
+    if not any(fits.values()):
+        return ""
+    day = fits["day first"] and bool(slashed)
+    first = ", dayfirst=..." if day and fits["month first"] else ", dayfirst=True" if day else ""
+    return f"format='mixed'{first}"
+
+
 def _check_there(values: pd.Series[Any], name: str) -> None:
     missing = values.isna()
     if missing.any():

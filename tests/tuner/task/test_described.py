@@ -62,6 +62,21 @@ HINTS = {
     "id": ({"id": range(ROWS)}, "'id' numbers the rows, as an id does: drop=['id'] leaves it out"),
     "key": ({"key": [f"k{i}" for i in range(ROWS)]}, "'key' has nearly a category a row, as an id has: drop=['key']"),
     "note": ({"note": [f"this is note {i % 40}" for i in range(ROWS)]}, "reads like a text: text=['note']"),
+    "days first": (
+        {"when": pd.date_range("2026", periods=ROWS).strftime("%d/%m/%Y")},
+        "'when' was taken for a category and holds dates, '01/01/2026': data['when'] = "
+        "pd.to_datetime(data['when'], format='mixed', dayfirst=True)",
+    ),
+    "months by name": (
+        {"when": pd.date_range("2026", periods=ROWS).strftime("%b %d, %Y")},
+        "'when' was taken for a category and holds dates, 'Apr 01, 2026': data['when'] = "
+        "pd.to_datetime(data['when'], format='mixed')",
+    ),
+    "either first": (
+        {"when": [f"{i % 12 + 1:02}/{i % 11 + 1:02}/2026" for i in range(ROWS)]},
+        "'when' was taken for a category and holds dates, '01/01/2026': data['when'] = "
+        "pd.to_datetime(data['when'], format='mixed', dayfirst=...)",
+    ),
     "date": ({"when": pd.date_range("2026", periods=ROWS)}, "'when' is a date, and the stratified split trains on"),
 }
 

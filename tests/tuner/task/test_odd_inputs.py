@@ -146,3 +146,52 @@ def test_names_that_differ_by_capitals_or_spaces_are_said():
     said = str(tuner.Task(frame, "y"))
     assert "target 'y' holds 'no' and 'no ': make them one" in said
     assert "column 'town' holds 'Oslo' and 'oslo': make them one" in said
+
+
+@pytest.mark.parametrize("role", ["group", "sample_weight", "time", "sequence"])
+def test_a_column_that_is_there_twice_is_refused_whatever_it_is(role, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(40.0), "c": 1 + np.arange(40) // 4, "y": np.arange(40) % 2})
+    twice = pd.concat([frame, frame[["c"]]], axis=1)
+    with pytest.raises(TableError, match="column name 'c' is used 2 times; rename the columns"):
+        tuner.Task(twice, "y", **{role: "c"})
+    if role != "sequence":
+        with pytest.raises(TableError, match="test: column name 'c' is used 2 times"):
+            tuner.Task(frame, "y", test=twice, **{role: "c"})
+    assert tuner.Task(twice, "y", drop=["c"]).schema.names == ["a"]
+
+
+def test_a_column_of_a_series_that_is_there_twice_is_refused():
+    frame = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=40), "load": np.arange(40.0)})
+    with pytest.raises(TableError, match="column name 'load' is used 2 times"):
+        tuner.series_task(pd.concat([frame, frame[["load"]]], axis=1), "load", window=4, horizon=1, time="t")
+
+
+def test_a_column_may_have_any_name():
+    frame = pd.DataFrame({"other": np.arange(40.0), "self": np.arange(40) % 2})
+    task = tuner.Task(frame, "self", test=frame.head(10))
+    assert (task.target.name, task.target.classes) == ("self", (0, 1))
+    assert task.test.target.tolist() == task.rows.target[:10].tolist()
+
+
+@pytest.mark.parametrize("role", ["target", "group", "time"])
+def test_the_name_of_the_index_is_no_column_and_said_how_to_become_one(role):
+    frame = pd.DataFrame({"a": np.arange(40.0), "c": 1 + np.arange(40) // 4, "y": np.arange(40) % 2}).set_index("c")
+    with pytest.raises(DataError, match=r"'c' is the name of the index and of no column: pass data.reset_index\(\)"):
+        tuner.Task(frame, "c" if role == "target" else "y", **({} if role == "target" else {role: "c"}))
+
+
+@pytest.mark.parametrize("name", ["ROWS.CSV", "rows.Csv.GZ", "rows.TSV"])
+def test_a_file_may_be_named_in_capitals(name, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(40), "y": np.arange(40) % 2})
+    compressed = "gzip" if name.endswith("GZ") else None
+    frame.to_csv(tmp_path / name, index=False, sep="\t" if "TSV" in name else ",", compression=compressed)
+    assert tuner.Task(tmp_path / name, "y").digest == tuner.Task(frame, "y").digest
+
+
+def test_a_share_may_be_a_number_of_numpy():
+    frame = pd.DataFrame({"a": np.arange(40), "y": np.arange(40) % 2})
+    task = tuner.Task(frame, "y", test=np.float32(0.25), split={"kind": "kfold", "folds": np.int64(3)})
+    assert len(task.test) == 10
+    assert task.split.to_json()["folds"] == 3
+    with pytest.raises(ValueError, match="test must be a share between 0 and 1"):
+        tuner.Task(frame, "y", test=np.int64(10))

@@ -168,6 +168,13 @@ def test_a_weight_that_is_no_number_above_zero_is_refused_with_its_row(wrong, sh
         tuner.Task(whole, "label", sample_weight="w", test=frame)
 
 
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "timedelta64[s]", "datetime64[ns, UTC]", bool, "boolean"])
+def test_weights_that_are_numbers_to_pandas_alone_are_refused(kind):
+    weights = pd.Series(np.ones(len(frame_of()), dtype=np.int64)).astype(kind)
+    with pytest.raises(DataError, match=r"column 'w' holds .* in row 0; a weight is a finite number above zero"):
+        tuner.Task(frame_of().assign(w=weights), "label", sample_weight="w")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

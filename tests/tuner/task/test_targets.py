@@ -257,6 +257,13 @@ def test_a_cell_of_a_file_that_is_no_number(cell, message, tmp_path):
         tuner.Task(tmp_path / "rows.csv", "y")
 
 
+@pytest.mark.parametrize("cell", ["inf", "-Infinity"])
+def test_infinity_is_no_label_beside_numbers_in_a_file(cell, tmp_path):
+    X.assign(y=at(3, cell, np.where(TWO == 1, "1.0", "2.0"))).to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(DataError, match=f"must hold finite numbers, .* the first '{cell}' in row 3"):
+        tuner.Task(tmp_path / "rows.csv", "y")
+
+
 def test_named_tables_from_files_keep_labels_too(tmp_path):
     X.assign(y=np.array(["01", "1"])[TWO]).to_csv(tmp_path / "left.csv", index=False)
     X.to_csv(tmp_path / "right.csv", index=False)

@@ -7,6 +7,7 @@ import decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,6 +204,10 @@ GROUPS = {
     "nullable": (pd.Series(pd.array([None if i == 9 else i // 4 for i in range(80)], "Int64")), "first is row 9"),
     "category": (pd.Series(pd.Categorical([None if i == 3 else "a" for i in range(80)])), "first is row 3"),
     "lists": (pd.Series([[i // 4] for i in range(80)]), r"\[0\] in row 0 is no name"),
+    "lists of Arrow": (
+        pd.Series([[i // 4] for i in range(80)]).astype(pd.ArrowDtype(pa.list_(pa.int64()))),
+        r"\[0\].* in row 0 is no name",
+    ),
     "all": (pd.Series([None] * 80, dtype=object), "missing in 80 rows"),
 }
 
