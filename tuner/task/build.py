@@ -6,7 +6,6 @@ Rows are divided before they are encoded, as what a schema knows must not come f
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -271,7 +270,7 @@ def share_of(test: Any) -> float | None:
     Raises:
         ValueError: It is a number that is no share.
     """
-    if not isinstance(test, numbers.Real) or isinstance(test, bool):
+    if not isinstance(test, int | float | np.integer | np.floating) or isinstance(test, bool):
         return None
     if not 0 < test < 1:
         raise ValueError(f"test must be a share between 0 and 1, a data frame or a path, got {test!r}")

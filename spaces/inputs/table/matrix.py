@@ -197,7 +197,8 @@ def _arrays_come_out() -> AbstractContextManager[None]:
     """Return a context in which scikit-learn's transformers return arrays, whatever the user's process prefers."""
     from sklearn import config_context
 
-    return config_context(transform_output="default")  # type: ignore[no-any-return]
+    context: AbstractContextManager[None] = config_context(transform_output="default")
+    return context
 
 
 def _float32(matrix: NDArray[Any]) -> NDArray[np.float32]:
