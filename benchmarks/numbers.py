@@ -56,7 +56,7 @@ def main() -> int:
     numbers: dict[str, NDArray[Any]] = {}
     for case, task in tasks():
         for name, family in FAMILIES.items():
-            if given.only not in f"{case}/{name}" or family.unfit(task.signature):
+            if given.only not in f"{case}/{name}" or family.asked_for or family.unfit(task.signature):
                 continue
             print(f"{case}/{name}", file=sys.stderr, flush=True)
             numbers |= {f"{case}/{name}/{key}": value for key, value in numbers_of(task, name).items()}

@@ -13,7 +13,7 @@ from ensembles.combiners.registry import combiner_from_json
 from ensembles.ensemble import Ensemble, Member
 from ensembles.manifest import COMBINER, DESCRIPTION, DISTANCES, BundleError, only_bundle_errors, read_manifest
 from ensembles.requirements import engines_of
-from spaces.engines.engine import Engine, hand_over
+from spaces.engines.engine import Engine, check_installed, hand_over
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.inputs.kinds import kinds_of
 from spaces.machine.strange import read_json
@@ -42,7 +42,7 @@ def load(
 
     Raises:
         BundleError: There is none, a file is missing or was changed, or the format is newer.
-        EngineError: A model is of an engine that is neither ours nor imported, or an engine is not there.
+        EngineError: A model is of an engine that is neither ours nor imported, or an engine or an extra is not there.
         TableError: An input is of a kind that is neither ours nor imported, or a kind is not there.
     """
     hand_over(engines)
@@ -60,7 +60,7 @@ def load(
     )
     with only_bundle_errors(folder):
         for member in members:  # refuse an unknown engine now, and not at the first prediction
-            engines_of(member.folders)
+            check_installed(engines_of(member.folders))
         target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
         kinds_of(schema.kinds)  # refuse an unknown kind now, too
         off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)

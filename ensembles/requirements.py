@@ -18,15 +18,20 @@ def versions(folders: Iterable[Path]) -> dict[str, str]:
     Args:
         folders: Where the models lie.
     """
-    own = engines_of(folders)
-    engines = ENGINES | {engine.name: engine for engine in own}
+    always = [engine for engine in ENGINES.values() if not engine.extra]
+    engines = {engine.name: engine for engine in (*always, *engines_of(folders))}
     packages = dict.fromkeys([*_PACKAGES, *(package for one in engines.values() for package in one.packages)])
     return {name: metadata.version(name) for name in packages if _installed(name)}
 
 
 def engines_of(folders: Iterable[Path]) -> list[Engine]:
-    """Return the engines that do not come with us."""
-    names = {name for folder in folders for name in made_of(folder) if ":" in name}
+    """Return the engines that are not always there: a user's own, and extras.
+
+    Raises:
+        EngineError: One of a user's own is not imported.
+    """
+    extras = {name for name, engine in ENGINES.items() if engine.extra}
+    names = {name for folder in folders for name in made_of(folder) if ":" in name or name in extras}
     return [engine_named(name) for name in sorted(names)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spaces.engines.contract import Fitted
-from spaces.engines.engine import ENGINES, at, engine_named
+from spaces.engines.engine import ENGINES, at, check_installed, engine_named
 from spaces.inputs.prepared import Prepared
 from spaces.machine.strange import StrangeFile, inside, read_json
 
@@ -41,6 +41,8 @@ class _Store:
     def fitted(self, folder: Path) -> Fitted:
         settings = _settings(folder)
         name = settings["library"]
+        if name in ENGINES:
+            check_installed([ENGINES[name]])
         where = engine_named(name).fitted if ":" in name else _known(FITTED, name, folder)
         loaded: Fitted = at(where).load(folder, settings, self)
         return loaded
@@ -58,7 +60,7 @@ def load_fitted(folder: Path) -> Fitted:
 
     Raises:
         ValueError: The folder is of a library that this version does not know.
-        EngineError: It is of a user's own engine, whose module is not imported.
+        EngineError: It is of a user's own engine, whose module is not imported, or of an extra that is not installed.
     """
     return STORE.fitted(folder)
 

@@ -43,6 +43,7 @@ class Engine:
         restored: A context that restores at its end what the library keeps for the whole process.
         environment: What must stand in the environment of a process before it starts.
         packages: Distributions whose versions a bundle notes.
+        extra: The extra of ours that installs it; nothing where it always comes with us.
         cost: A rule of thumb for the seconds of a training, relative to other engines.
         weighs_rows: Whether its models count rows by `Rows.weight`; families that do not are refused where rows have
             weights.
@@ -61,6 +62,7 @@ class Engine:
     restored: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    extra: str = ""
     cost: float = 5.0
     weighs_rows: bool = False
 
@@ -93,7 +95,16 @@ SKLEARN = Engine(
     cost=1.0,
     weighs_rows=True,
 )
-ENGINES = {engine.name: engine for engine in (KERAS, XGBOOST, SKLEARN)}
+LIGHTGBM = Engine(
+    "lightgbm",
+    "spaces.engines.lightgbm:LightGBMFitted",
+    modules=("lightgbm",),
+    packages=("lightgbm",),
+    extra="lightgbm",
+    cost=2.0,
+    weighs_rows=True,
+)
+ENGINES = {engine.name: engine for engine in (KERAS, XGBOOST, SKLEARN, LIGHTGBM)}
 
 
 def at(where: str) -> Any:
@@ -122,6 +133,26 @@ def engine_named(name: str) -> Engine:
     if not isinstance(found, Engine) or found.name != name:
         raise EngineError(f"{name} must be an Engine of that name, got {found!r}")
     return found
+
+
+def check_installed(engines: Iterable[Engine]) -> None:
+    """Import the libraries of engines that are extras: one may be there and not load, as without OpenMP.
+
+    Raises:
+        EngineError: One of them is not installed, or does not load; the message says what to do.
+    """
+    for engine in engines:
+        for module in engine.modules if engine.extra else ():
+            try:
+                import_module(module)
+            except ModuleNotFoundError as error:
+                if error.name != module:
+                    raise EngineError(f"{module} is installed, and lacks a module here: {error}") from error
+                raise EngineError(
+                    f"{module} is an extra, and not installed here: pip install 'tuned-ensembles[{engine.extra}]'"
+                ) from error
+            except (ImportError, OSError) as error:
+                raise EngineError(f"{module} is installed, and cannot be loaded here: {error}") from error
 
 
 def hand_over(engines: Iterable[str | Engine]) -> None:

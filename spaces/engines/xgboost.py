@@ -12,27 +12,28 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from spaces.engines.centre import centre_of
+from spaces.engines.boosting import (
+    FEWEST_ROUNDS,
+    LOOK_EVERY,
+    boosted_rows,
+    expand,
+    learn_columns,
+    patience_at,
+    searched,
+    with_types,
+)
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch, reading
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import XGBOOST
-from spaces.engines.row_weights import row_weights
-from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
-from spaces.inputs.table.matrix import Recipe, category_columns
-from spaces.inputs.text.vocabulary import text_recipe
-from spaces.language.optional import chosen
+from spaces.inputs.prepared import Columns, Prepared
 from spaces.language.space import Config
 from spaces.machine.cores import threads_for
-from spaces.probabilities import summing_to_one
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
-_OURS = ("n_estimators", "patience", "text", "series", "class_weight", "grow_policy")
-_LOOK_EVERY = 10
-_FEWEST_ROUNDS = 10
 
 
 @dataclass(eq=False)
@@ -68,7 +69,7 @@ class XGBoostFitted(InSteps):
         if (threads := threads_for(*matrix.shape)) != self._threads:  # XGBoost then configures itself, in .5 ms
             self.booster.set_param({"nthread": threads})
             self._threads = threads
-        return _expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
+        return expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
 
     def save(self, folder: Path) -> None:
         """Write `model.ubj`, `preprocess.skops` and `model.json`."""
@@ -105,14 +106,8 @@ class XGBoostModel:
             yield self._fit_fold(fold, watch)
 
     def _fit_fold(self, fold: Fold, watch: Watch) -> XGBoostFitted:
-        table = fold.train.table
-        recipe = Recipe("none", "codes", self.signature.cardinalities)
-        text = text_recipe(self.config) if self.signature.texts else None
-        reading = joined_reading(recipe, text, self.signature, config=self.config, by="trees")
-        prepared, matrix = learn(reading, table, fold.train.target, target_kind=self.signature.target.kind)
-        return self.fit_columns(
-            fold, prepared, matrix, watch=watch, types=category_columns(recipe, table.numbers.shape[1])
-        )
+        prepared, matrix, types = learn_columns(self.config, self.signature, fold)
+        return self.fit_columns(fold, prepared, matrix, watch=watch, types=types)
 
     def fit_columns(
         self, fold: Fold, prepared: Prepared, matrix: Columns, *, watch: Watch, types: Sequence[str] = ()
@@ -127,37 +122,27 @@ class XGBoostModel:
             types: XGBoost's types of the first columns; the others are numbers.
         """
         target, inner = self.signature.target, prepared.matrix(fold.inner.table)
-        read, types = reading((prepared,), (inner,)), [*types, *["q"] * (matrix.shape[1] - len(types))]
-        watched_rows, classes = fold.inner, tuple[int, ...]()
-        centre = centre_of(fold.train.target, target)
-        labels, inner_labels = (
-            rows.target if target.kind != "regression" else rows.target - centre for rows in (fold.train, fold.inner)
-        )
-        if target.kind != "regression":  # XGBoost wants classes 0, 1, ... without holes
-            present = np.unique(labels)
-            known = np.flatnonzero(np.isin(inner_labels, present))
-            classes, inner, inner_labels = tuple(present.tolist()), inner[known], inner_labels[known]
-            watched_rows = watched_rows.take(known)
-            labels, inner_labels = np.searchsorted(present, labels), np.searchsorted(present, inner_labels)
-        weight, nthread = row_weights(self.config, fold.train), threads_for(*matrix.shape)
+        read, types = reading((prepared,), (inner,)), with_types(list(types), matrix)
+        rows, nthread = boosted_rows(self.config, fold, inner, target=target), threads_for(*matrix.shape)
         train_rows = xgboost.QuantileDMatrix(
-            matrix, labels, weight=weight, feature_types=types, enable_categorical=True, nthread=nthread
+            matrix, rows.labels, weight=rows.weight, feature_types=types, enable_categorical=True, nthread=nthread
         )
         inner_rows = xgboost.QuantileDMatrix(
-            inner,
-            inner_labels,
-            weight=row_weights(self.config, watched_rows),
+            rows.inner,
+            rows.inner_labels,
+            weight=rows.inner_weight,
             feature_types=types,
             enable_categorical=True,
             nthread=nthread,
             ref=train_rows,
         )
+        classes, centre = rows.classes, rows.centre
         rounds, watched = fold.steps or self.config["n_estimators"], fold.steps is None
         listener = _Watcher(
             watch,
             fold.clock,
             rounds=rounds,
-            look=lambda booster, table: _expand(_raw(booster, read(table)[0]), classes, target.outputs, centre=centre),
+            look=lambda booster, table: expand(_raw(booster, read(table)[0]), classes, target.outputs, centre=centre),
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
@@ -174,29 +159,26 @@ class XGBoostModel:
 
     def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
         loss = self.signature.target.loss
-        searched = {key: chosen(value) for key, value in self.config.items() if key not in _OURS}
+        given = searched(self.config, "grow_policy")
         for policy, limits in self.config.get("grow_policy", {}).items():
-            searched |= {"grow_policy": policy, **limits}
+            given |= {"grow_policy": policy, **limits}
         if n_classes > 2:
             task = {"objective": "multi:softprob", "num_class": n_classes, "eval_metric": "mlogloss"}
         elif n_classes:
             task = {"objective": "binary:logistic", "eval_metric": "logloss"}
         else:
             task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
-        return {**searched, **task, "tree_method": "hist", "seed": seed % 2**31, "verbosity": 0}
+        return {**given, **task, "tree_method": "hist", "seed": seed % 2**31, "verbosity": 0}
 
 
 class _Patience(xgboost.callback.EarlyStopping):
-    """Waits for a better round, and the longer the later the best one was: small steps improve slowly.
-
-    After AutoGluon 1.4, which waits three tenths of the best round and ten more.
-    """
+    """Waits for a better round as `spaces.engines.boosting.patience_at` says."""
 
     rounds: int
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         if epoch:
-            self.rounds = max(self.rounds, 10 + model.best_iteration * 3 // 10)
+            self.rounds = patience_at(self.rounds, model.best_iteration)
         return bool(super().after_iteration(model, epoch, evals_log))
 
 
@@ -211,10 +193,10 @@ class _Watcher(xgboost.callback.TrainingCallback):
         self._watch, self._rounds, self._look = watch, rounds, look
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        if (epoch + 1) % _LOOK_EVERY == 0:
+        if (epoch + 1) % LOOK_EVERY == 0:
             logs = {_curve(name, "validation"): float(of[-1]) for name, of in evals_log["validation"].items()}
             self._watch(epoch, self._rounds, logs, lambda table=None: self._look(model, table))
-        return self._clock.over(epoch + 1, least=_FEWEST_ROUNDS)
+        return self._clock.over(epoch + 1, least=FEWEST_ROUNDS)
 
 
 def _curve(metric: str, part: Literal["train", "validation"]) -> Curve:
@@ -224,14 +206,3 @@ def _curve(metric: str, part: Literal["train", "validation"]) -> Curve:
 def _raw(booster: xgboost.Booster, matrix: Columns) -> NDArray[np.float32]:
     outputs: NDArray[np.float32] = booster.inplace_predict(matrix, validate_features=False)
     return outputs.reshape(matrix.shape[0], -1)
-
-
-def _expand(outputs: NDArray[np.float32], classes: tuple[int, ...], n_outputs: int, *, centre: float) -> NDArray[Any]:
-    if not classes:
-        return outputs.astype(np.float64) + centre
-    probabilities = summing_to_one(outputs)
-    if len(classes) == n_outputs:
-        return probabilities
-    expanded = np.zeros((len(outputs), n_outputs))
-    expanded[:, list(classes)] = probabilities[:, : len(classes)]
-    return expanded

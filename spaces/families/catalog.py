@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spaces.engines.engine import KERAS, SKLEARN, XGBOOST, at
+from spaces.engines.engine import KERAS, LIGHTGBM, SKLEARN, XGBOOST, at
 from spaces.families import fits, starts
 from spaces.families.branches.space import functional_space, kind_space, siamese_space
 from spaces.families.dense.space import dense_space, wide_and_deep_space
@@ -17,6 +17,7 @@ from spaces.families.estimators.builders import (
     build_baseline,
     build_extra_trees,
     build_hist_gradient_boosting,
+    build_lightgbm,
     build_linear,
     build_random_forest,
     build_xgboost,
@@ -24,6 +25,7 @@ from spaces.families.estimators.builders import (
 from spaces.families.estimators.spaces import (
     extra_trees_space,
     hist_gradient_boosting_space,
+    lightgbm_space,
     linear_space,
     random_forest_space,
     trees_space,
@@ -59,11 +61,13 @@ STARTS = {
     "dense": starts.DENSE,
     "extra_trees": starts.EXTRA_TREES,
     "image_conv": starts.IMAGE_CONV,
+    "lightgbm": starts.LIGHTGBM,
     "random_forest": starts.RANDOM_FOREST,
     "xgboost": starts.XGBOOST,
 }
 _GROWING = ("image_conv",)
 _KIN = {"random_forest": "forests", "extra_trees": "forests"}
+_ASKED_FOR = ("lightgbm",)  # what happens to be installed must not change a study
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -206,6 +210,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
             starts=tuple(STARTS.get(one.name, {}).values())[: starts.MOST],
             grows=one.name in _GROWING,
             kin=_KIN.get(one.name, ""),
+            asked_for=one.name in _ASKED_FOR,
         )
         for one in families
     }
@@ -246,6 +251,7 @@ _SUPERVISED: dict[str, Family] = _supervised(
             for name, space, build, engines, unfit in (
                 ("deep_trees", _deep_trees_space, _build_deep_trees, (KERAS, XGBOOST), lambda signature: ""),
                 ("xgboost", xgboost_space, build_xgboost, (XGBOOST,), partial(fits.lines_of_numbers, "trees")),
+                ("lightgbm", lightgbm_space, build_lightgbm, (LIGHTGBM,), partial(fits.lines_of_numbers, "trees")),
                 (
                     "random_forest",
                     random_forest_space,
@@ -311,7 +317,8 @@ def family_named(name: str, signature: Signature) -> Family:
 
 
 def fitting(signature: Signature) -> list[str]:
-    """Return the names of the families that can be used for a task as they are, the baseline included."""
-    known = {name: one for name, one in families_for(signature).items() if one.weighs_rows or not signature.weighted}
+    """Return the names of the default families: all that can be used for a task as they are, the baseline included."""
+    defaults = {name: one for name, one in families_for(signature).items() if not one.asked_for}
+    known = {name: one for name, one in defaults.items() if one.weighs_rows or not signature.weighted}
     fit = {name: family for name, family in known.items() if not family.unfit(signature)}
     return [name for name, family in fit.items() if not family.lacking(family.space(signature), signature)]

@@ -32,6 +32,7 @@ class Family:
         starts: Points that are known to be good, the most helpful first (see `spaces/families/starts.py`).
         grows: Whether each start is larger than the default, and better the longer it trains.
         kin: What it is called together with families that learn alike, as forests do; nothing where there are none.
+        asked_for: Whether it is tried only where somebody names it, and is none of the default families.
         ignores_weights: Whether its models count all rows alike, although its engines could weigh them.
         callbacks: What a user adds while its networks train, as `tuner.tune` takes it.
         reads: Says which files its models are made of, by a narrowed space: as the user named them, and where they are.
@@ -49,6 +50,7 @@ class Family:
     starts: tuple[Mapping[str, Any], ...] = ()
     grows: bool = False
     kin: str = ""
+    asked_for: bool = False
     ignores_weights: bool = False
     apart: bool = False
     callbacks: tuple[Any, ...] = ()

@@ -211,7 +211,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
     study lies in a temporary folder, and no line is printed. A pickle holds the ensemble, not the study.
 
     Args:
-        families: Families, or changes of their spaces by name; all that fit when left out.
+        families: Families, or changes of their spaces by name; all that fit when left out, but extras.
         metric: What decides, as `tuner.Task` takes it; log loss when left out.
         split: How rows are divided; stratified 5 folds when left out, fewer where a class has fewer rows.
         categories: Columns that are read as categories whatever their values look like.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from spaces.engines.engine import ENGINES, KERAS, at, hand_over
+from spaces.engines.engine import ENGINES, KERAS, EngineError, at, check_installed, hand_over
 from spaces.families.catalog import BASELINE, FAMILIES, UNSUPERVISED, families_for, family_named, fitting
 from spaces.families.family import Family
 from spaces.language.complaints import unknown_name
@@ -184,6 +184,7 @@ def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, 
         if family.name in families_for(task.signature) and family.source is not None:
             raise ValueError(f"{family.name!r} is the name of a family that comes with us: choose another name")
         hand_over(engine for engine in family.engines if engine.name not in ENGINES)
+        _check_installed(family)
         if task.signature.weighted and not family.weighs_rows:
             raise ValueError(
                 f"family {family.name!r} counts all rows alike: leave it out, or leave sample_weight out of the task"
@@ -223,6 +224,13 @@ def _check_family(one: Any) -> None:
             f"name='mine') makes a family of build(hp), tuner.family({name}, space, name='mine') of build(config, "
             "signature)"
         )
+
+
+def _check_installed(family: Family) -> None:
+    try:
+        check_installed(family.engines)
+    except EngineError as error:
+        raise EngineError(f"family {family.name!r}: {error}") from error
 
 
 def _with_callbacks(families: dict[str, Family], callbacks: Sequence[Any]) -> dict[str, Family]:

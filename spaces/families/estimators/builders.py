@@ -21,6 +21,13 @@ def build_xgboost(config: Config, signature: Signature) -> Any:
     return XGBoostModel(config, signature)
 
 
+def build_lightgbm(config: Config, signature: Signature) -> Any:
+    """Build LightGBM's boosted trees with early stopping on the inner rows."""
+    from spaces.engines.lightgbm import LightGBMModel
+
+    return LightGBMModel(config, signature)
+
+
 def build_random_forest(config: Config, signature: Signature) -> Any:
     """Build a random forest on unscaled columns, missing values left to its splits, or on n-grams of texts too."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spaces.families.shared_spaces import class_weights
 from spaces.inputs.series.reading import flat_width
 from spaces.inputs.series.spaces import convolvable, joined_series
+from spaces.inputs.table.matrix import ONE_HOT_LIMIT
 from spaces.inputs.table.spaces import scalings
 from spaces.inputs.text.spaces import joined_texts
 from spaces.language.leaves import Choice, Float, Int
@@ -48,6 +49,48 @@ def xgboost_space(signature: Signature) -> Space:
         "gamma": Float(1e-4, 5.0, log=True, default=1e-3),
         "n_estimators": rounds,
         "patience": 20 if texts else 50,
+    }
+
+
+def lightgbm_space(signature: Signature) -> Space:
+    """Return the space of LightGBM's boosted trees, by the names that LightGBM gives; rounds as of `xgboost`.
+
+    Ranges hold the published points of AutoGluon's portfolio of December 2025: very small and very large trees stand
+    there side by side, and half of them draw their thresholds (`extra_trees`).
+    """
+    texts = bool(signature.texts)
+    rounds = 300 if texts else _rounds(signature)
+    smallest = min(0.1, max(0.005, 30 / rounds))
+    largest = max(0.1, 3 * smallest)
+    trees = max(target.outputs for target in signature.targets)
+    usual = min(largest, max(smallest, 0.05, 0.0125 * trees))
+    return {
+        **joined_texts(signature, 3_000),
+        **joined_series(signature, 1_008),
+        **class_weights(signature),
+        "learning_rate": Float(smallest, largest, log=True, default=usual),
+        "num_leaves": Int(2, 180, log=True, default=31),
+        "min_data_in_leaf": Int(1, 100, log=True, default=max(1, min(20, signature.rows // 50))),
+        "extra_trees": Choice([False, True]),
+        "feature_fraction": Float(0.3, 1.0, default=0.8),
+        "bagging_fraction": Float(0.6, 1.0, default=0.9),
+        "lambda_l1": none_or(Float(1e-3, 10.0, log=True, default=0.1), default="none"),
+        "lambda_l2": none_or(Float(1e-3, 100.0, log=True, default=1.0)),
+        **_native_categories(signature),
+        "n_estimators": rounds,
+        "patience": 20 if texts else 50,
+    }
+
+
+def _native_categories(signature: Signature) -> Space:
+    """Return how LightGBM divides the categories of a column, where there are columns that it is told of as such."""
+    if not any(size <= ONE_HOT_LIMIT for size in signature.cardinalities):
+        return {}
+    return {
+        "max_cat_to_onehot": Int(2, ONE_HOT_LIMIT, log=True, default=4),
+        "min_data_per_group": Int(2, 100, log=True, default=max(2, min(100, signature.rows // 50))),
+        "cat_smooth": Float(0.01, 100.0, log=True, default=10.0),
+        "cat_l2": Float(0.01, 10.0, log=True, default=10.0),
     }
 
 

@@ -90,6 +90,8 @@ def test_a_family_whose_engine_is_not_called_by_where_it_stands_is_refused(name)
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=list(ENGINES))
 def test_what_an_engine_names_is_there(engine):
+    if engine.extra:
+        pytest.importorskip(engine.modules[0], reason=f"pip install 'tuned-ensembles[{engine.extra}]'")
     assert at(engine.fitted).library == engine.name
     for where in filter(None, (engine.model, engine.begin, engine.restored)):
         assert callable(at(where))

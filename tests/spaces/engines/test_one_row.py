@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import where_installed
 
 from spaces import FAMILIES, defaults, narrow
 
 QUICK: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 10},
     "random_forest": {"n_estimators": 30},
     "extra_trees": {"n_estimators": 30},
 }
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", where_installed(QUICK))
 def test_a_row_alone_is_predicted_as_among_others(data, name, kind):
     given = data(kind)
     config = defaults(narrow(FAMILIES[name].space(given.signature), QUICK[name]))

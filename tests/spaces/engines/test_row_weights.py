@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from extras import where_installed
 
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
 from spaces.engines.row_weights import row_weights
@@ -16,6 +17,7 @@ QUICK = {
     "dense": {"epochs": 4, "scaling": ["standard"], "depth": 1},
     "wide_and_deep": {"epochs": 4, "scaling": ["standard"], "depth": 1, "crosses": [64]},
     "xgboost": {"n_estimators": 20},
+    "lightgbm": {"n_estimators": 20},
     "random_forest": {"n_estimators": 20},
     "extra_trees": {"n_estimators": 20},
     "hist_gradient_boosting": {"max_iter": 50},
@@ -26,7 +28,7 @@ QUICK = {
 TARGET = Target("y", "binary", ("no", "yes"), "log_loss", weigh_classes=True)
 
 
-@pytest.mark.parametrize("name", list(QUICK))
+@pytest.mark.parametrize("name", where_installed(QUICK))
 def test_balanced_weights_make_a_rare_class_likelier(name):
     rng = np.random.default_rng(0)
     target = (rng.random(400) < 0.1).astype(np.int64)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from extras import where_installed
 
 import tuner
 from spaces import FAMILIES, defaults, narrow
@@ -54,7 +55,7 @@ def test_what_two_models_read_alike_is_read_once(series):
     assert len(Together([change, other])._readers) == 2  # the scaled series, and the last values
 
 
-@pytest.mark.parametrize("name", ["xgboost", "linear", "random_forest"])
+@pytest.mark.parametrize("name", where_installed(["xgboost", "lightgbm", "linear", "random_forest"]))
 def test_probabilities_are_in_the_order_of_the_classes(name):
     rng = np.random.default_rng(0)
     x = rng.normal(size=200)
@@ -65,13 +66,13 @@ def test_probabilities_are_in_the_order_of_the_classes(name):
     assert said[held_out.target == 1, 1].mean() > 0.7
 
 
-@pytest.mark.parametrize("name", ["dense", "xgboost", "deep_trees"])
+@pytest.mark.parametrize("name", where_installed(["dense", "xgboost", "lightgbm", "deep_trees"]))
 def test_fitted_models_of_several_folds_are_independent(name):
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"x": rng.normal(size=150), "z": rng.normal(size=150)}).assign(y=rng.normal(size=150))
     task = tuner.Task(frame, "y", split={"folds": 3})
     short = {"network": {"epochs": 2}, "trees": {"n_estimators": 5}} if name == "deep_trees" else {}
-    short = {"epochs": 2} if name == "dense" else {"n_estimators": 5} if name == "xgboost" else short
+    short = {"epochs": 2} if name == "dense" else {"n_estimators": 5} if name in ("xgboost", "lightgbm") else short
     model = FAMILIES[name].build(defaults(narrow(FAMILIES[name].space(task.signature), short)), task.signature)
     folds = [fold for fold, _ in make_folds(task)]
     at_once, rows = [], task.rows.table

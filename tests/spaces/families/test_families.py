@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import lacking, where_installed
 from numpy.typing import NDArray
 
 from spaces import FAMILIES, Input, Signature, Target, defaults, narrow, sample
@@ -36,6 +37,7 @@ QUICK = {
     "dense": {"epochs": 8, "learning_rate": 9e-3},
     "wide_and_deep": {"epochs": 8, "deep.learning_rate": {"low": 8e-3}, "crosses": [64]},
     "xgboost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 10},
     "random_forest": {"n_estimators": 20},
     "extra_trees": {"n_estimators": 20},
     "hist_gradient_boosting": {"max_iter": 50},
@@ -73,7 +75,7 @@ A_TABLE = Signature((Input("table", "table", (4,)),), (Target("y", "regression")
 _STEPS = ("sequence_labels", "language_model", "seq2seq")
 _ITSELF = ("autoencoder", "variational_autoencoder", "gan")
 _ELSEWHERE = (*_STEPS, "series_baseline", "image_pretrained", "series_anomaly", *_ITSELF)
-WITHOUT_STEPS = [name for name in FAMILIES if name not in _ELSEWHERE]
+WITHOUT_STEPS = [name for name in FAMILIES if name not in _ELSEWHERE and not lacking(name)]
 NETWORKS = [name for name in WITHOUT_STEPS if KERAS in FAMILIES[name].engines and name != "deep_trees"]
 READS = {
     name: next((kind for kind in ("series", "image") if name.startswith(f"{kind}_")), "text")
@@ -251,7 +253,15 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(run, name, 
     first, other_fold, again, other_seed = run(name, kind, 0).new
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other_fold)
-    random = name in (*NETWORKS, "deep_trees", "xgboost", "random_forest", "extra_trees", "hist_gradient_boosting")
+    random = name in (
+        *NETWORKS,
+        "deep_trees",
+        "xgboost",
+        "lightgbm",
+        "random_forest",
+        "extra_trees",
+        "hist_gradient_boosting",
+    )
     assert np.allclose(first, other_seed) != random
 
 
@@ -304,7 +314,7 @@ def test_nothing_on_disk_is_pickled(run, saved, name, kind):
     prepared = set() if name == "baseline" else {columns}  # which looks at no column
     assert {path.name for path in files} >= {"model.json"} | learned | prepared
     for path in files:
-        assert path.suffix in (".json", ".skops", ".keras", ".ubj", ".npz")
+        assert path.suffix in (".json", ".skops", ".keras", ".ubj", ".npz", ".txt")
         assert not path.read_bytes().startswith(b"\x80")
 
 
@@ -313,10 +323,10 @@ def test_every_family_has_a_rule_of_thumb_for_its_cost(name):
     assert 0 <= FAMILIES[name].expected_cost < 1000
 
 
-@pytest.mark.parametrize("name", ["dense", "xgboost"])
+@pytest.mark.parametrize("name", where_installed(["dense", "xgboost", "lightgbm"]))
 def test_an_exception_from_the_watch_ends_the_training(data, name):
     d = data("binary")
-    space = narrow(FAMILIES[name].space(d.signature), {"n_estimators": 100} if name == "xgboost" else {"depth": 1})
+    space = narrow(FAMILIES[name].space(d.signature), {"depth": 1} if name == "dense" else {"n_estimators": 100})
     seen: list[int] = []
 
     def watch(step: int, *shown: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from extras import where_installed
 from small import make_frame
 from toys.network import FAMILY
 
@@ -116,7 +117,7 @@ def test_a_model_of_weighted_rows_is_that_of_repeated_rows(label, family, change
     assert not np.allclose(said[0], said[2], rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("family", ["dense", "random_forest", "deep_trees"])
+@pytest.mark.parametrize("family", where_installed(["dense", "random_forest", "deep_trees", "lightgbm"]))
 def test_every_family_of_tables_learns_from_weights(task, family):
     """Rows of one label weigh a thousand times what the others do: it becomes likelier everywhere."""
     quick = {"epochs": 8, "n_estimators": 20, "depth": 1, "network.epochs": 4, "trees.n_estimators": 10}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from extras import where_installed
 
 import tuner
 from spaces import FAMILIES, Fold, Rows, Signature, Target, defaults, narrow
@@ -24,6 +25,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "extra_trees": {"n_estimators": 5},
     "hist_gradient_boosting": {"max_iter": 50},
     "xgboost": {"n_estimators": 20},
+    "lightgbm": {"n_estimators": 20},
     "dense": {"epochs": 2, "units": 16},
     "wide_and_deep": {"epochs": 2},
     "deep_trees": {"network.epochs": 2, "network.depth": 1, "trees.n_estimators": 10},
@@ -45,7 +47,7 @@ def moved(fold: Fold, by: Any) -> Fold:
     return replace(fold, full=full, train=train, inner=inner)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", where_installed(QUICK))
 def test_a_constant_added_to_the_target_is_added_to_predictions(name, data, tmp_path):
     given = data("regression")
     model, fold = model_of(name, given.signature), given.folds[0]
@@ -61,7 +63,7 @@ def test_a_constant_added_to_the_target_is_added_to_predictions(name, data, tmp_
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
-@pytest.mark.parametrize("name", ["xgboost", "baseline"])
+@pytest.mark.parametrize("name", where_installed(["xgboost", "lightgbm", "baseline"]))
 def test_whatever_is_minimised(name, loss, data):
     given = data("regression")
     signature = replace(given.signature, targets=(replace(given.signature.target, loss=loss),))

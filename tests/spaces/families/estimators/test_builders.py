@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import where_installed
 
 from spaces import FAMILIES, Target, defaults, narrow
 
 QUICK: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 10},
     "random_forest": {"n_estimators": 5},
     "extra_trees": {"n_estimators": 5},
     "hist_gradient_boosting": {"max_iter": 50},
@@ -24,6 +26,13 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("xgboost", {"colsample_bynode": 0.3}),
     ("xgboost", {"reg_lambda": "none"}),
     ("xgboost", {"reg_lambda.some": 200.0}),
+    ("lightgbm", {"num_leaves": 2}),
+    ("lightgbm", {"min_data_in_leaf": 30}),
+    ("lightgbm", {"extra_trees": [True]}),
+    ("lightgbm", {"feature_fraction": 0.3}),
+    ("lightgbm", {"bagging_fraction": 0.6}),
+    ("lightgbm", {"lambda_l1": ["some"], "lambda_l1.some": 10.0}),
+    ("lightgbm", {"lambda_l2": "none"}),
     ("random_forest", {"max_samples": 0.4}),
     ("random_forest", {"max_features": "sqrt"}),
     ("random_forest", {"max_leaf_nodes": ["some"], "max_leaf_nodes.some": 8}),
@@ -45,7 +54,7 @@ def fitted_with(name: str, given: Any, changes: dict[str, Any]) -> Any:
     return next(iter(family.build(config, given.signature).fit(given.folds[:1], lambda *_: None)))
 
 
-@pytest.mark.parametrize(("name", "changes"), CHANGES)
+@pytest.mark.parametrize(("name", "changes"), where_installed(CHANGES))
 def test_a_parameter_changes_predictions(data, name, changes):
     given = data("regression")
     usual, changed = (fitted_with(name, given, some).predict(given.new) for some in ({}, changes))
@@ -72,6 +81,8 @@ def test_many_classes_get_fewer_rounds_of_larger_steps(data, classes, searched, 
     assert FAMILIES["hist_gradient_boosting"].space(signature)["max_iter"].high == searched
     space = FAMILIES["xgboost"].space(signature)
     assert (space["n_estimators"], space["learning_rate"].low) == (stopped, pytest.approx(smallest))
+    space = FAMILIES["lightgbm"].space(signature)
+    assert (space["n_estimators"], space["learning_rate"].low) == (stopped, pytest.approx(max(0.005, smallest)))
 
 
 def test_a_large_table_gets_fewer_rounds(data):
@@ -79,9 +90,10 @@ def test_a_large_table_gets_fewer_rounds(data):
     assert FAMILIES["xgboost"].space(signature)["n_estimators"] < 1_000
 
 
-def test_boosting_waits_longer_where_the_best_round_came_late(data):
+@pytest.mark.parametrize("name", where_installed(["xgboost", "lightgbm"]))
+def test_boosting_waits_longer_where_the_best_round_came_late(data, name):
     settings = {"n_estimators": 2_000, "patience": 2, "learning_rate": 0.05}
-    fitted = fitted_with("xgboost", data("regression"), settings)
+    fitted = fitted_with(name, data("regression"), settings)
     (losses,) = [losses for curve, losses in fitted.curves.items() if curve.part == "validation"]
     best = int(np.argmin(losses))
     assert len(losses) - 1 - best == 10 + best * 3 // 10 > 2
