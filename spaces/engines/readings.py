@@ -22,11 +22,21 @@ def network_reading(signature: Signature, config: Config, *, twins: bool = False
         twins: Whether one branch reads the last two tables, so that their columns mean the same.
     """
     scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
+    above = embedding_of(config).get("above", 0)
     tables = tuple(
-        Recipe(scaling, "onehot", one.cardinalities, crosses, one.places) for one in map(columns_of, signature.tables)
+        Recipe(scaling, "onehot", one.cardinalities, crosses, one.places, embedded_above=above)
+        for one in map(columns_of, signature.tables)
     )
     arrays = array_recipes(signature, config, "network")
     return Reading(tables, None, joined=False, arrays=arrays, twins=twins, each_text=_of_texts(signature, config))
+
+
+def embedding_of(config: Config) -> Config:
+    """Return how a network embeds categories of a table: `above` how many values, and its `units`; empty where not."""
+    match config.get("categories"):
+        case {"embedded": settings}:
+            return dict(settings)
+    return {}
 
 
 def _of_texts(signature: Signature, config: Config) -> tuple[tuple[TextRecipe, int | None], ...]:

@@ -35,6 +35,7 @@ from spaces.families.family import Family
 from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
+from spaces.families.real_mlp.space import numbers_of, real_mlp_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
 from spaces.inputs.kind import InputKind
@@ -50,6 +51,7 @@ _COSTS = {
     "extra_trees": 2.0,
     "hist_gradient_boosting": 2.0,
     "random_forest": 3.0,
+    "real_mlp": 8.0,
     "wide_and_deep": 6.0,
     "functional": 8.0,
     "deep_trees": 10.0,
@@ -63,11 +65,12 @@ STARTS = {
     "image_conv": starts.IMAGE_CONV,
     "lightgbm": starts.LIGHTGBM,
     "random_forest": starts.RANDOM_FOREST,
+    "real_mlp": starts.REAL_MLP,
     "xgboost": starts.XGBOOST,
 }
 _GROWING = ("image_conv",)
 _KIN = {"random_forest": "forests", "extra_trees": "forests"}
-_ASKED_FOR = ("lightgbm",)  # what happens to be installed must not change a study
+_ASKED_FOR = ("lightgbm", "real_mlp")  # what happens to be installed must not change a study; dearer than its like
 _FUNCTIONAL = "spaces.families.branches.network:build_functional"
 
 
@@ -143,6 +146,14 @@ def _build_deep_trees(config: Config, signature: Signature) -> Any:
     else:
         network = KerasModel(build_dense, config["network"], signature.joined)
     return DeepTreesModel(network, config["trees"], signature)
+
+
+def _build_real_mlp(config: Config, signature: Signature) -> Any:
+    from spaces.engines.keras.model import KerasModel
+    from spaces.families.real_mlp.network import build_real_mlp, start_from_rows
+
+    table = signature.joined
+    return KerasModel(partial(build_real_mlp, numbers=numbers_of(table)), config, table, start=start_from_rows)
 
 
 def _build_pretrained(config: Config, signature: Signature) -> Any:
@@ -249,6 +260,7 @@ _SUPERVISED: dict[str, Family] = _supervised(
         *(
             forecasting(Family(name, space, each_target(build), engines, unfit=unfit))
             for name, space, build, engines, unfit in (
+                ("real_mlp", real_mlp_space, _build_real_mlp, (KERAS,), fits.tables_only),
                 ("deep_trees", _deep_trees_space, _build_deep_trees, (KERAS, XGBOOST), lambda signature: ""),
                 ("xgboost", xgboost_space, build_xgboost, (XGBOOST,), partial(fits.lines_of_numbers, "trees")),
                 ("lightgbm", lightgbm_space, build_lightgbm, (LIGHTGBM,), partial(fits.lines_of_numbers, "trees")),

@@ -8,7 +8,7 @@ nearest point is tried.
 Sources: `ag23` are XGBoost, random forest and extra trees configurations of AutoGluon's portfolio of 2023, `ag25` its
 networks and LightGBM configurations of December 2025, `fastai` its FastAI networks; `flaml` those of FLAML 2.7
 (`default/xgb_limitdepth`, `default/xgboost`); `pytabkit` the tuned defaults of Holzmüller, Grinsztajn, Steinwart:
-"Better by Default", 2024.
+"Better by Default", 2024; `ag26` is the RealMLP of AutoGluon's portfolio of August 2026.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def _leaves(leaves: int, rows: int, drawn: bool, *, rate: float, columns: float,
 
 
 _NORMAL: dict[str, Any] = {"batch_normalization": True}
+_SMALL: dict[str, Any] = {
+    "periodic": "none", "start": "normal", "blended": False, "dropout": "none", "optimizer": "adam",
+}  # fmt: skip
 _CYCLE: dict[str, Any] = {"shape": "funnel", "schedule": "cosine", **_NORMAL}
 
 XGBOOST: dict[str, Start] = {
@@ -85,6 +88,17 @@ RANDOM_FOREST: dict[str, Start] = {
     "ag23-5": {"max_features": "log2", "max_leaf_nodes.some": 42_644, "min_samples_leaf": 1},
     "ag23-2": {"max_features.share": 0.75, "max_leaf_nodes.some": 28_310, "min_samples_leaf": 2},
     "ag23-4": {"max_features.share": 0.75, "max_leaf_nodes.some": 18_242, "min_samples_leaf": 40},
+}  # fmt: skip
+
+REAL_MLP: dict[str, Start] = {
+    "ag26": {
+        "depth": 4, "activation": "mish", "dropout.some": 0.465, "first_rate": 0.553, "front_scale.some": 4.97,
+        "learning_rate": 0.0283, "optimizer.adamw.weight_decay": 0.0413, "optimizer.adamw.beta_2": 0.9556,
+        "periodic.pbld.frequencies": 64, "periodic.pbld.units": 7, "periodic.pbld.rate": 0.0718,
+        "periodic.pbld.sigma": 0.108,
+    },
+    "pytabkit-small-numbers": {**_SMALL, "learning_rate": 0.07, "activation": "mish"},
+    "pytabkit-small-classes": {**_SMALL, "learning_rate": 0.04, "activation": "selu"},
 }  # fmt: skip
 
 EXTRA_TREES: dict[str, Start] = {

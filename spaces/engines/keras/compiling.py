@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import keras
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Look, ShippingError, Watch
 from spaces.engines.curves import Curve
+from spaces.engines.keras.schedules import Scheduled, cosine, coslog4, flat_cosine, learning_rate, regularisation
 from spaces.language.space import Config
 from spaces.layers.heads import loss_for
 from spaces.rows.target import Target
@@ -145,15 +145,20 @@ def callbacks(
     if average_steps(config):  # first, so that what is watched and kept are the averaged weights
         found.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     loss = "val_loss" if watched else "loss"
+    run = {"epochs": epochs, "clock": clock or Clock()}
     if watched or stops_on_training_loss(config):
         found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
     match setting(config, "schedule"):
         case "cosine" | {"cosine": _}:
-            found.append(_Cosine(epochs, clock or Clock()))
+            found.append(Scheduled(learning_rate, cosine, **run))
+        case "coslog4" | {"coslog4": _}:
+            found.append(Scheduled(learning_rate, coslog4, **run, middle=True))
         case "reduce_on_plateau":
             found.append(_lower_on_plateau(loss, patience, {}))
         case {"reduce_on_plateau": settings}:
             found.append(_lower_on_plateau(loss, patience, settings))
+    if config.get("fading") == "flat_cosine":
+        found.append(Scheduled(regularisation, flat_cosine, **run, middle=True))
     return found
 
 
@@ -217,24 +222,3 @@ class Listener(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Show the epoch."""
         self._watch(epoch, self._epochs, named_curves(logs or {}), self._look)
-
-
-class _Cosine(keras.callbacks.Callback):
-    """Lowers the initial learning rate to nothing, along a half cosine, by the last epoch or the end of the time.
-
-    A training that the clock stops has gone through all of it as well (Li, Yumer, Ramanan, "Budgeted training", ICLR
-    2020); one that is repeated ends with as many epochs as it had.
-    """
-
-    def __init__(self, epochs: int, clock: Clock) -> None:
-        super().__init__()
-        self._epochs, self._clock, self._initial = epochs, clock, 0.0
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._epochs = min(self._epochs, self._clock.most or self._epochs)
-        self._initial, self._seconds = float(self.model.optimizer.learning_rate), max(self._clock.left, 1e-9)
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        spent = 1 - self._clock.left / self._seconds if math.isfinite(self._seconds) else 0.0
-        done = min(1.0, max(epoch / self._epochs, spent))
-        self.model.optimizer.learning_rate = self._initial * (1 + math.cos(math.pi * done)) / 2

@@ -36,12 +36,14 @@ class KerasModel:
         config: The configuration.
         signature: The task's; its tables are made one where the builder reads a single matrix.
         twins: Whether one branch reads the last two tables, so that their columns mean the same.
+        start: Changes a network before it is trained, by what it is trained on and a seed.
     """
 
     builder: Builder
     config: Config
     signature: Signature
     twins: bool = False
+    start: Callable[[keras.Model, TrainingArrays, int], None] | None = None
 
     @property
     def stops_early(self) -> bool:
@@ -91,9 +93,12 @@ class KerasModel:
         scale = TargetScale.of(fold.train.target, self.signature.target)
         fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
         inner = padded(prepared.matrix(fold.inner.table), widths)
+        train = self._arrays(padded(matrix, widths), fold.train, scale, model=trainer.model)
+        if self.start is not None:
+            self.start(trainer.model, train, fold.seed)
         fitted.curves = fit_network(
             trainer,
-            self._arrays(padded(matrix, widths), fold.train, scale, model=trainer.model),
+            train,
             self._arrays(inner, fold.inner, scale, model=trainer.model) if self.stops_early else None,
             fold=fold,
             config=self.config,

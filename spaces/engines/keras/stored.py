@@ -30,7 +30,9 @@ _MODULES = (
 )
 """Where classes stand that a network may be made of; whatever stands below them, too."""
 _OF_KERAS = ("DTypePolicy", "FloatDTypePolicy", "Functional", "Model", "Sequential")
-_OURS = {"sampling": "spaces.layers.sampling", "at_rest": "spaces.layers.at_rest", "members": "spaces.layers.members"}
+_OURS = [
+    f"spaces.layers.{name}" for name in ("at_rest", "each_column", "members", "rated", "sampling", "while_training")
+]
 _RUN_CODE = ("FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__")
 _VALUES = ("__bytes__", "__complex__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__")
 _CONFIG = "config.json"
@@ -44,7 +46,7 @@ def open_network(path: Path) -> keras.Model:
         ShippingError: It names another class, one that runs code or reads other files, or Keras cannot open it.
     """
     check_network(path)
-    for module in _OURS.values():  # importing registers them
+    for module in _OURS:  # importing registers them
         importlib.import_module(module)
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -106,7 +108,7 @@ def _complaint(node: dict[str, Any]) -> str:
 def _known(name: str, module: Any, registered: Any) -> bool:
     if name == "function":
         return module in (None, "builtins") or _below(module)
-    if module in _OURS.values():
+    if module in _OURS:
         return registered == f"spaces>{name}"
     if registered not in (None, name):
         return False

@@ -7,7 +7,8 @@ A `Recipe` says what to do, `prepare` learns it from the training rows of one fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from spaces.rows.table import Table
 if TYPE_CHECKING:
     from spaces.inputs.table.one_row import OfRow
 
-Scaling = Literal["standard", "quantile", "piecewise", "none"]
+Scaling = Literal["standard", "quantile", "robust", "piecewise", "none"]
 ONE_HOT_LIMIT = 32
 FREQUENT_VALUE_ROWS, FREQUENT_VALUE_LIMIT = 20, 96
 _FILE = "preprocess.skops"
@@ -37,8 +38,9 @@ class Recipe:
     """How a table becomes a matrix.
 
     Attributes:
-        scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), both with the
-            median in place of missing values and an indicator column beside; `"piecewise"`: standardised, with a
+        scaling: Numbers: `"standard"` (mean 0, deviation 1), `"quantile"` (to a normal distribution), `"robust"`
+            (by quartiles, see `spaces.inputs.table.robust`), all with the median in place of missing values and an
+            indicator column beside, behind all numbers; `"piecewise"`: standardised, with a
             piecewise linear encoding and a column for each frequent value beside, which lets a network see steps and
             single values as trees do; or `"none"`: as they are, NaN included, those far
             from zero less their median (see `spaces.inputs.table.centred`).
@@ -48,6 +50,8 @@ class Recipe:
         crosses: So many columns of hashed crosses come first (see `spaces.inputs.table.crosses`); none when 0.
         columns: Of `Table.joined()` only these; all when empty.
         twins: Whether the second half of the training rows are the first half's partners, with the same targets.
+        embedded_above: Columns of more categories than this come first, as whole numbers, -1 for a category that no
+            training row has, in place of one-hot columns; none do when 0.
     """
 
     scaling: Scaling
@@ -56,11 +60,18 @@ class Recipe:
     crosses: int = 0
     columns: tuple[int, ...] = ()
     twins: bool = False
+    embedded_above: int = 0
 
     @property
     def wide(self) -> tuple[int, ...]:
         """Indices of the category columns with too many categories for one-hot columns or codes alone."""
         return tuple(i for i, size in enumerate(self.cardinalities) if size > ONE_HOT_LIMIT)
+
+    @property
+    def embedded(self) -> tuple[int, ...]:
+        """Indices of the category columns that a network embeds."""
+        above = self.embedded_above or math.inf
+        return tuple(i for i, size in enumerate(self.cardinalities) if size > above)
 
     @property
     def learns_target(self) -> bool:
@@ -211,7 +222,7 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
     from spaces.inputs.table.crosses import HashedCrosses
 
@@ -228,21 +239,34 @@ def _transformer(recipe: Recipe, train: Table, n_classes: int) -> Any:
     parts: list[tuple[str, Any, list[int]]] = []
     if recipe.crosses:  # first, where a network finds them whatever the width of the rest
         parts.append(("crosses", HashedCrosses(recipe.crosses, n_numbers), numbers + sorted(wide + narrow)))
+    embedded = [n_numbers + i for i in recipe.embedded]
+    if embedded:
+        parts.append(("embedded", _codes(train, recipe.embedded, unknown=-1), embedded))
     parts.append(("numbers", _scaler(recipe.scaling, len(train)), numbers))
     if recipe.categories == "codes":
-        codes = OrdinalEncoder(
-            handle_unknown="use_encoded_value",
-            unknown_value=np.nan,
-            categories=[np.unique(train.codes[:, i - n_numbers]).astype(np.float64) for i in narrow],
-        )
+        codes = _codes(train, [i - n_numbers for i in narrow], unknown=np.nan)
         parts += [("codes", codes, narrow), ("wide", encoder, wide)]
     else:
         onehot = OneHotEncoder(
             max_categories=ONE_HOT_LIMIT, handle_unknown="infrequent_if_exist", sparse_output=False, dtype=np.float32
         )
         scale = [StandardScaler()] if recipe.scaling != "none" else []
-        parts += [("onehot", onehot, narrow + wide), ("wide", make_pipeline(encoder, *scale), wide)]
+        parts += [
+            ("onehot", onehot, [i for i in narrow + wide if i not in embedded]),
+            ("wide", make_pipeline(encoder, *scale), wide),
+        ]
     return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+def _codes(train: Table, columns: Sequence[int], *, unknown: float) -> Any:
+    """Return what counts the categories of each column that occur in training rows, from 0."""
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=unknown,
+        categories=[np.unique(train.codes[:, i]).astype(np.float64) for i in columns],
+    )
 
 
 def _partners_together(rows: int) -> Any:
@@ -259,10 +283,13 @@ def _scaler(scaling: Scaling, rows: int) -> Any:
 
     from spaces.inputs.table.centred import Centred
     from spaces.inputs.table.piecewise import PiecewiseLinear
+    from spaces.inputs.table.robust import SmoothlyClipped
 
     if scaling == "none":
         return Centred()
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    if scaling == "robust":
+        return make_pipeline(imputer, SmoothlyClipped())
     if scaling == "quantile":
         quantiles = QuantileTransformer(
             n_quantiles=min(1000, rows), output_distribution="normal", subsample=100_000, random_state=0

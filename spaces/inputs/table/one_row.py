@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, QuantileTransfo
 
 from spaces.inputs.table.centred import Centred
 from spaces.inputs.table.piecewise import PiecewiseLinear
+from spaces.inputs.table.robust import SmoothlyClipped, smoothly_clipped
 
 Row = NDArray[Any]
 OfRow = Callable[[Row], Row]
@@ -105,6 +106,11 @@ def _centred(transformer: Centred) -> OfRow:
     return lambda row: row - centres
 
 
+def _clipped(transformer: SmoothlyClipped) -> OfRow:
+    centres, factors = transformer.centres_, transformer.factors_
+    return lambda row: smoothly_clipped((row - centres) * factors)
+
+
 def _pieces(transformer: PiecewiseLinear) -> OfRow:
     ends = np.cumsum(transformer.sizes_)
     begins = np.ones(len(transformer.knots_), dtype=bool)
@@ -149,6 +155,7 @@ _KNOWN: dict[type, Callable[[Any], OfRow]] = {
     QuantileTransformer: _normal,
     Centred: _centred,
     PiecewiseLinear: _pieces,
+    SmoothlyClipped: _clipped,
     OneHotEncoder: _encoder,
     OrdinalEncoder: _encoder,
     TargetEncoder: _encoder,

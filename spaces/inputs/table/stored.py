@@ -18,6 +18,7 @@ PINNED = {
     "spaces.centred": "spaces.inputs.table.centred",
     "spaces.crosses": "spaces.inputs.table.crosses",
     "spaces.piecewise": "spaces.inputs.table.piecewise",
+    "spaces.robust": "spaces.inputs.table.robust",
 }
 """The module that a file names, and the one that it is."""
 _TRUSTED = [
@@ -28,6 +29,7 @@ _TRUSTED = [
     "spaces.inputs.table.centred.Centred",
     "spaces.inputs.table.crosses.HashedCrosses",
     "spaces.inputs.table.piecewise.PiecewiseLinear",
+    "spaces.inputs.table.robust.SmoothlyClipped",
 ]
 _SCHEMA = "schema.json"
 

@@ -33,6 +33,7 @@ VECTORS = Vectors(("a", "b"), np.ones((2, 12), np.float32))
 TABLE = Input("table", "table", (6,), details=TableColumns(cardinalities=(3,)))
 INPUTS: dict[str, tuple[Input, ...]] = {
     "table": (TABLE,),
+    "categories": (Input("table", "table", (6,), details=TableColumns(cardinalities=(3, 12))),),
     "tables": (
         Input("a", "table", (4,), details=TableColumns(places=(0, 1, 2, 3))),
         Input("b", "table", (4,), details=TableColumns(places=(4, 5, 6, 7))),
@@ -46,6 +47,7 @@ INPUTS: dict[str, tuple[Input, ...]] = {
 FITS = {
     "dense": ("table",),
     "wide_and_deep": ("table",),
+    "real_mlp": ("table", "categories"),
     "text_ngrams": ("text",),
     "text_embedding": ("text", "vectors"),
     "text_conv": ("text", "vectors"),

@@ -36,6 +36,7 @@ def one_layer(place: str) -> dict[str, Any]:
 QUICK = {
     "dense": {"epochs": 8, "learning_rate": 9e-3},
     "wide_and_deep": {"epochs": 8, "deep.learning_rate": {"low": 8e-3}, "crosses": [64]},
+    "real_mlp": {"epochs": 16, "units": 64},
     "xgboost": {"n_estimators": 10},
     "lightgbm": {"n_estimators": 10},
     "random_forest": {"n_estimators": 20},

@@ -28,6 +28,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_estimators": 20},
     "dense": {"epochs": 2, "units": 16},
     "wide_and_deep": {"epochs": 2},
+    "real_mlp": {"epochs": 2, "units": 16},
     "deep_trees": {"network.epochs": 2, "network.depth": 1, "trees.n_estimators": 10},
 }
 OFFSETS = (1e6, 1e8, -1e9, 1.7e9, 1e12)

@@ -58,7 +58,7 @@ def test_numbers_are_standardised_with_the_training_rows_own_mean_and_deviation(
     assert prepared.width == 1
 
 
-@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "robust", "piecewise", "none"])
 @pytest.mark.parametrize("categories", ["onehot", "codes"])
 def test_no_row_depends_on_the_rows_beside_it(scaling, categories):
     """Transforming other rows together with a row, however odd they are, changes nothing about it."""
@@ -131,7 +131,7 @@ def test_piecewise_gives_frequent_values_columns_of_their_own():
     np.testing.assert_array_equal(values, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
 
 
-@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "robust", "piecewise", "none"])
 def test_numbers_too_large_for_float32_stay_finite(scaling):
     """Some tables write 1.8e308 for a missing value; models refuse the infinity that it would become."""
     largest = float(np.finfo(np.float64).max)
@@ -153,6 +153,16 @@ def test_few_categories_become_one_column_each_and_unseen_ones_nothing():
     matrix = prepared.matrix(codes([0, 1, 2, MISSING, UNSEEN]))
     np.testing.assert_array_equal(matrix.sum(axis=1), [1, 1, 1, 1, 0])
     assert len(np.unique(matrix, axis=0)) == 5
+
+
+def test_categories_that_a_network_embeds_come_first_as_whole_numbers():
+    train = Table(np.arange(6.0)[:, None], np.array([[4, 0], [7, 1], [4, 0], [9, 1], [MISSING, 0], [7, 1]], np.int32))
+    prepared = learned(Recipe("robust", "onehot", (12, 2), embedded_above=9), train)
+    new = Table(np.zeros((5, 1)), np.array([[MISSING, 0], [4, 1], [9, 0], [5, 1], [UNSEEN, 0]], np.int32))
+    matrix = prepared.matrix(new)
+    assert matrix[:, 0].tolist() == [0, 1, 3, -1, -1]
+    assert matrix[:, 2:].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]]
+    assert Recipe("robust", "onehot", (12, 2)).embedded == ()
 
 
 def test_many_categories_are_capped_with_their_mean_target_beside():
@@ -189,7 +199,7 @@ def test_codes_are_whole_numbers_and_unseen_ones_missing():
 # The cache.
 
 
-@pytest.mark.parametrize("scaling", ["standard", "quantile", "piecewise", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "quantile", "robust", "piecewise", "none"])
 def test_cached_and_uncached_results_are_equal(scaling):
     rng = np.random.default_rng(0)
     table = Table(rng.normal(size=(150, 2)), rng.integers(0, 40, (150, 1)))

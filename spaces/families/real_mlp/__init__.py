@@ -1,0 +1,1 @@
+"""A network for tables whose many small tricks were tuned together: RealMLP."""

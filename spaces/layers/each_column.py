@@ -1,0 +1,92 @@
+"""Layers that turn each column of a table into several: numbers into waves, categories into vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("spaces")
+class Periodic(keras.layers.Layer):
+    """Reads each number as waves of learned frequencies, which a dense layer of its own mixes; the number stays beside.
+
+    PBLD of Holzmüller, Grinsztajn and Steinwart, "Better by Default", NeurIPS 2024, after Gorishniy, Rubachev and
+    Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022.
+
+    Args:
+        frequencies: How many waves.
+        units: How many columns they are mixed to: `(rows, numbers)` become `(rows, numbers x (1 + units))`.
+        sigma: Deviation of the frequencies at first.
+        rate: How fast its weights learn, relative to the optimizer's rate (see `spaces.layers.rated`).
+        settings: Those of every layer.
+    """
+
+    def __init__(
+        self, frequencies: int = 16, *, units: int = 3, sigma: float = 0.1, rate: float = 0.1, **settings: Any
+    ) -> None:
+        super().__init__(**settings)
+        self.frequencies, self.units, self.sigma, self.rate = frequencies, units, sigma, rate
+
+    def build(self, input_shape: Any) -> None:
+        """Draw frequencies, phases and mixtures."""
+        numbers, waves, rate = input_shape[-1], self.frequencies, self.rate
+
+        def drawn(name: str, shape: tuple[int, ...], bound: float) -> Any:
+            uniform = keras.initializers.RandomUniform(-bound / rate, bound / rate)
+            return self.add_weight(shape=shape, initializer=uniform, name=name)
+
+        normal = keras.initializers.RandomNormal(stddev=self.sigma / rate)
+        self.speeds = self.add_weight(shape=(numbers, waves), initializer=normal, name="speeds")
+        self.phases = drawn("phases", (numbers, waves), math.pi)
+        self.mixture = drawn("mixture", (numbers, waves, self.units), waves**-0.5)
+        self.levels = drawn("levels", (numbers, self.units), waves**-0.5)
+
+    def call(self, inputs: Any) -> Any:
+        """Return all columns, those of a number side by side."""
+        numbers = ops.expand_dims(inputs, -1)
+        waves = ops.cos(self.rate * (2 * math.pi * numbers * self.speeds + self.phases))
+        mixed = self.rate * (ops.einsum("rnw,nwu->rnu", waves, self.mixture) + self.levels)
+        both = ops.concatenate([mixed, numbers], axis=-1)
+        return ops.reshape(both, (-1, inputs.shape[-1] * (1 + self.units)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` reads."""
+        own = {"frequencies": self.frequencies, "units": self.units, "sigma": self.sigma, "rate": self.rate}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("spaces")
+class CategoryVectors(keras.layers.Layer):
+    """Reads columns of codes as learned vectors, side by side; a code below zero, which no row had, as zeros.
+
+    Args:
+        sizes: How many codes each column has at most.
+        units: Length of the vectors.
+        settings: Those of every layer.
+    """
+
+    def __init__(self, sizes: Sequence[int], units: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.sizes, self.units = list(sizes), units
+
+    def build(self, input_shape: Any) -> None:
+        """Draw the vectors."""
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.vectors = self.add_weight(shape=(sum(self.sizes), self.units), initializer=normal, name="vectors")
+        self._begins = np.cumsum([0, *self.sizes[:-1]]).astype("int32")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the vectors, `(rows, columns x units)`."""
+        codes = ops.cast(inputs, "int32")
+        vectors = ops.take(self.vectors, ops.maximum(codes, 0) + self._begins, axis=0)
+        known = ops.cast(ops.expand_dims(codes >= 0, -1), vectors.dtype)
+        return ops.reshape(vectors * known, (-1, len(self.sizes) * self.units))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` reads."""
+        return {**super().get_config(), "sizes": self.sizes, "units": self.units}

@@ -1,0 +1,43 @@
+"""Numbers as waves, and categories as vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spaces.layers.each_column import CategoryVectors, Periodic
+
+
+def test_each_number_becomes_its_mixed_waves_and_itself():
+    layer = Periodic(5, units=2, sigma=0.7, rate=0.2)
+    rows = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    found = np.asarray(layer(rows))
+    speeds, phases, mixture, levels = (0.2 * np.asarray(one) for one in layer.get_weights())
+    waves = np.cos(2 * np.pi * rows[:, :, None] * speeds + phases)
+    mixed = np.stack([waves[:, i] @ mixture[i] + levels[i] for i in range(3)], axis=1)
+    expected = np.concatenate([mixed, rows[:, :, None]], axis=2).reshape(6, 9)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_waves_begin_in_the_published_ranges():
+    layer = Periodic(16, units=3, sigma=0.1, rate=0.1)
+    layer.build((None, 400))
+    speeds, phases, mixture, levels = (0.1 * np.asarray(one) for one in layer.get_weights())
+    assert abs(speeds.std() - 0.1) < 0.005
+    assert 3.0 < np.abs(phases).max() <= np.pi * 1.0001
+    for one in (mixture, levels):
+        assert 0.24 < np.abs(one).max() <= 0.2501
+
+
+def test_each_category_of_each_column_has_a_vector_and_an_unknown_one_zeros():
+    layer = CategoryVectors([3, 2], 4)
+    found = np.asarray(layer(np.array([[0, 0], [2, 1], [-1, 1]], np.float32)))
+    (vectors,) = map(np.asarray, layer.get_weights())
+    assert vectors.shape == (5, 4)
+    np.testing.assert_array_equal(found[0], np.concatenate([vectors[0], vectors[3]]))
+    np.testing.assert_array_equal(found[1], np.concatenate([vectors[2], vectors[4]]))
+    np.testing.assert_array_equal(found[2], np.concatenate([np.zeros(4), vectors[4]]))
+
+
+def test_layers_are_made_again_of_their_configs():
+    for layer in (Periodic(5, units=2, sigma=0.7, rate=0.2), CategoryVectors([3, 2], 4)):
+        assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
