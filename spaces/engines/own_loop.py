@@ -6,6 +6,7 @@ user's class by the class's own `predict`, `save` and `load`.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.contract import Fitted, Fold, InSteps, Read, Store, Watch, looking
+from spaces.engines.contract import Fitted, Fold, InSteps, Read, ShippingError, Store, Watch, looking
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import Engine, at, engine_named
 from spaces.engines.keras.scale import TargetScale, finished, scaled
@@ -128,16 +129,17 @@ class LoopModel:
 
     def fit(self, folds: Sequence[Fold], watch: Watch) -> Iterator[Fitted]:
         """Let the loop train on each fold in turn."""
+        before: list[Any] = []
         for fold in folds:
-            yield self._fit_fold(fold, watch)
+            yield self._fit_fold(fold, watch, before)
 
-    def _fit_fold(self, fold: Fold, watch: Watch) -> Fitted:
+    def _fit_fold(self, fold: Fold, watch: Watch, before: list[Any]) -> Fitted:
         target, loop = self.signature.target, at(self.engine.loop)
         reading = network_reading(self.signature, self.config)
         prepared, x = learn(reading, fold.train.table, fold.train.target, target_kind=target.kind)
         scale = TargetScale.of(fold.train.target, target)
         loop.begin(fold.seed)
-        model = self.build(self.config, self.signature.with_widths(prepared.widths))
+        model = self.build(copy.deepcopy(self.config), self.signature.with_widths(prepared.widths))
         outputs = loop.outputs(model, target)
         inner_x, curves = prepared.matrix(fold.inner.table), Curves()
         epochs = int(fold.steps or self.config.get("epochs", EPOCHS))
@@ -161,8 +163,13 @@ class LoopModel:
             fold.seed % 2**32,
             told,
         )
-        returned = self.train(model, given, self.config)
+        returned = self.train(model, given, copy.deepcopy(self.config))
         trained = model if returned is None else returned
+        if any(trained is one for one in before):
+            raise ShippingError(
+                "the same model was trained for two folds, so on held-out rows too: make it anew inside of build"
+            )
+        before.append(trained)
         fitted: Fitted = loop.fitted(trained, prepared, target, scale=scale, engine=self.engine.name)
         fitted.curves.update(curves)
         return fitted

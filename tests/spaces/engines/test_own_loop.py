@@ -7,10 +7,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from toys import lines
 from toys.lines import ENGINE, FAMILY, Line
 
 from spaces import defaults, family, own_engine
 from spaces.engines.clock import Clock
+from spaces.engines.contract import ShippingError
 from spaces.engines.curves import Curve
 from spaces.engines.engine import KERAS, XGBOOST
 from spaces.store import load_fitted, made_of
@@ -149,3 +151,18 @@ def test_a_class_that_cannot_be_stored_is_refused():
         own_engine("toys.lines:ENGINE", Forgetful)
     with pytest.raises(ValueError, match=r"Line stands in toys.*, and the engine is called by 'other:ENGINE'"):
         own_engine("other:ENGINE", Line)
+
+
+def test_a_model_that_is_kept_outside_of_build_is_refused(data):
+    d, kept, made = data("binary"), [], {}
+
+    def build(config, signature):
+        kept.append(config.pop("epochs"))  # a builder may do what it likes to its config
+        return made.setdefault("line", lines.build(config, signature))
+
+    own = family(build, {"epochs": 2}, name="kept", engine=ENGINE, fit=lines.fit)
+    fitted = own.build({"epochs": 2}, d.signature).fit(d.folds, lambda *shown: None)
+    next(fitted)
+    with pytest.raises(ShippingError, match=r"the same model was trained for two folds.*make it anew inside of build"):
+        next(fitted)
+    assert kept == [2, 2]
