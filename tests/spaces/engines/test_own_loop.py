@@ -161,7 +161,7 @@ def test_a_model_that_is_kept_outside_of_build_is_refused(data):
         return made.setdefault("line", lines.build(config, signature))
 
     own = family(build, {"epochs": 2}, name="kept", engine=ENGINE, fit=lines.fit)
-    fitted = own.build({"epochs": 2}, d.signature).fit(d.folds, lambda *shown: None)
+    fitted = own.build({"epochs": 2}, d.signature).fit([d.folds[0]] * 2, lambda *shown: None)
     next(fitted)
     with pytest.raises(ShippingError, match=r"the same model was trained for two folds.*make it anew inside of build"):
         next(fitted)
