@@ -73,6 +73,8 @@ class Roles:
         short = {name: given.pop(name) for name in ("categories", "text", "image")}
         said = said_of_columns(given.pop("columns"), **short, image_size=given["image_size"])
         drop = column_names(given["drop"], "drop")
+        if isinstance(given["missing"], str):
+            raise DataError(f"missing must be a list of texts: missing=[{given['missing']!r}]")
         return cls(**{**given, **one, "columns": said, "drop": drop, "inputs": given["inputs"] or {}})
 
     @property

@@ -104,8 +104,13 @@ def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | N
     """Refuse a split that shuffles rows that the user says are in time order.
 
     Raises:
-        ValueError: It is another one than `"time"`, or `"grouped"` beside a group column and not written out.
+        ValueError: It is another one than `"time"`, or `"grouped"` beside a group column and not written out, or none
+            at all.
     """
+    if not (given is None or isinstance(given, Split | Mapping | str)):
+        raise ValueError(
+            f"split must be a tuner.Split, a kind, or a mapping such as {{'kind': 'kfold', 'folds': 3}}, got {given!r}"
+        )
     if time is None:
         return
     kind = given.kind if isinstance(given, Split) else given if isinstance(given, str) else (given or {}).get("kind")
@@ -119,6 +124,17 @@ def check_order(given: Split | Mapping[str, Any] | str | None, *, group: str | N
             f"time={time!r} says that rows are in time order, and a {kind} split trains on what came later: leave out "
             "time, or use split='time' ({'kind': 'time', 'folds': 1} holds out the last rows)"
         )
+
+
+def checked_seed(seed: Any) -> int:
+    """Return a seed as Python's whole number.
+
+    Raises:
+        ValueError: It is none that scikit-learn's splitters take.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {seed!r}")
+    return int(seed)
 
 
 def fold_indices(

@@ -167,9 +167,9 @@ def _as_array(target: Any) -> Any:
 
 def _refuse_one_hot(values: pd.DataFrame, kind: Any) -> None:
     """Refuse one-hot labels, one a row as Keras wants classes: they are one target, not several."""
-    if values.shape[1] < 2 or kind is not None or not all(dtype.kind in "biuf" for dtype in values.dtypes):
+    if values.shape[1] < 2 or kind is not None:
         return
-    numbers = values.to_numpy(np.float64)
+    numbers = values.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     if np.isin(numbers, (0, 1)).all() and (numbers.sum(axis=1) == 1).all() and (numbers.sum(axis=0) > 0).all():
         raise DataError(
             f"target: every row has a single 1 in {', '.join(values.columns[:4])}{', ...' * (values.shape[1] > 4)}, as "

@@ -44,7 +44,7 @@ from tuner.task.build import (
 )
 from tuner.task.described import Known, described, hints
 from tuner.task.reading import DataError
-from tuner.task.splits import Split, blocks, fold_indices
+from tuner.task.splits import Split, blocks, checked_seed, fold_indices
 from tuner.task.storage import load_rows, save_rows, stored_arrays
 from tuner.task.targets import check_target
 
@@ -172,6 +172,7 @@ class Task:
             missing=missing,
         )
         check_split(split, roles)
+        seed = checked_seed(seed)
         given = read(data, target, roles)
         labelled = label(given, target, roles, kind=kind, metric=metric, continues=continues or {})
         share = share_of(test)
@@ -220,7 +221,7 @@ class Task:
             groups=groups,
             text_sizes=_measured(rows.table, made.schema),
             vectors=_vectors(vectors, rows.table),
-            seed=int(seed),
+            seed=seed,
         )
         self._set(digest=_digest(self))
         self._set(rows=with_corpus(rows, self.digest))

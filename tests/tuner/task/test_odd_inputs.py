@@ -188,6 +188,22 @@ def test_a_file_may_be_named_in_capitals(name, tmp_path):
     assert tuner.Task(tmp_path / name, "y").digest == tuner.Task(frame, "y").digest
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"split": 5}, "split must be a tuner.Split, a kind, or a mapping such as .*, got 5"),
+        ({"split": 5, "time": "a"}, "split must be a tuner.Split, a kind, or a mapping such as .*, got 5"),
+        ({"seed": None}, r"seed must be a whole number from 0 to 2\*\*32 - 1, got None"),
+        ({"seed": -1}, r"seed must be a whole number from 0 to 2\*\*32 - 1, got -1"),
+        ({"missing": "NA?"}, r"missing must be a list of texts: missing=\['NA\?'\]"),
+    ],
+    ids=str,
+)
+def test_arguments_of_another_kind_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        tuner.Task(pd.DataFrame({"a": np.arange(40), "y": np.arange(40) % 2}), "y", **given)
+
+
 def test_a_share_may_be_a_number_of_numpy():
     frame = pd.DataFrame({"a": np.arange(40), "y": np.arange(40) % 2})
     task = tuner.Task(frame, "y", test=np.float32(0.25), split={"kind": "kfold", "folds": np.int64(3)})

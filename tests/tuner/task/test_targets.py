@@ -167,7 +167,16 @@ HOT = np.eye(3)[np.arange(ROWS) % 3]
 
 
 @pytest.mark.parametrize(
-    "hot", [HOT, HOT.astype(int), HOT.astype(bool), HOT.astype(object), pd.DataFrame(HOT), np.eye(2)[TWO]]
+    "hot",
+    [
+        HOT,
+        HOT.astype(int),
+        HOT.astype(bool),
+        HOT.astype(object),
+        HOT.astype(int).astype(str),
+        pd.DataFrame(HOT),
+        np.eye(2)[TWO],
+    ],
 )
 def test_one_hot_labels_are_refused_with_advice(hot):
     with pytest.raises(DataError, match=r"one-hot labels have: pass the classes, target.argmax\(axis=1\)"):
