@@ -188,7 +188,10 @@ class Score:
         truth, predicted = self._truth(target), self._predicted(predictions)
         weighed = {} if sample_weight is None else {"sample_weight": sample_weight.copy()}
         try:
-            found = float(self.metric.function(truth, predicted, **weighed))
+            said: Any = self.metric.function(truth, predicted, **weighed)
+            if isinstance(said, str | bytes):
+                raise TypeError(f"it returned a text, {said!r}")
+            found = float(said)
         except (Undefined, MemoryError):
             raise
         except Exception as error:  # whatever a function of the user's raises

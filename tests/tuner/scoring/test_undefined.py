@@ -93,7 +93,7 @@ FAULTY = {
     "nan": (lambda y_true, y_pred: float("nan"), "is nan on fold 0"),
     "infinite": (lambda y_true, y_pred: np.inf, "is inf on fold 0"),
     "nothing": (lambda y_true, y_pred: None, "failed on fold 0 with TypeError"),
-    "a text": (lambda y_true, y_pred: "good", "failed on fold 0 with ValueError"),
+    "a text": (lambda y_true, y_pred: "0.7", "failed on fold 0 with TypeError: it returned a text, '0.7'"),
     "many": (lambda y_true, y_pred: y_pred, "failed on fold 0 with TypeError"),
 }
 
