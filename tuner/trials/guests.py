@@ -8,7 +8,7 @@ import random
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,13 @@ def restored_state(engines: Iterable[Engine]) -> Iterator[None]:
     """Restore the state of the process after a trial, however the trial ends.
 
     Kept are the working directory, the environment, warning filters, the recursion limit, the seeds of Python and
-    NumPy, NumPy's reactions to floating point errors, what engines keep for the whole process, and MLflow's active
-    runs and autologging, which is off in the meantime.
+    NumPy, NumPy's reactions to floating point errors, scikit-learn's configuration, what engines keep for the whole
+    process, and MLflow's active runs and autologging, which is off in the meantime.
 
     Args:
         engines: The trial's. They are imported first, so that what an import sets stays.
     """
-    with restored(engines), warnings.catch_warnings(), _restored_process(), restored_mlflow():
+    with restored(engines), warnings.catch_warnings(), _restored_process(), _restored_sklearn(), restored_mlflow():
         yield
 
 
@@ -48,6 +48,12 @@ def _restored_process() -> Iterator[None]:
         np.seterr(**errors)
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _restored_sklearn() -> AbstractContextManager[None]:
+    """Restore scikit-learn's configuration, if somebody has imported it."""
+    sklearn = _loaded("sklearn")
+    return nullcontext() if sklearn is None else sklearn.config_context()
 
 
 def _working_directory() -> str | None:

@@ -12,6 +12,7 @@ import keras
 import mlflow
 import numpy as np
 import pytest
+import sklearn
 import tensorflow as tf
 from keras.src.saving.serialization_lib import in_safe_mode
 from sklearn.linear_model import LogisticRegression
@@ -40,6 +41,7 @@ def rude(config, signature):
     warnings.simplefilter("ignore")
     sys.setrecursionlimit(12_345)
     np.seterr(all="raise")
+    sklearn.set_config(transform_output="pandas")
     os.environ["RUDE"] = "yes"
     os.environ.pop("POLITE", None)
     os.chdir("/")
@@ -65,6 +67,7 @@ def process() -> dict[str, object]:
         "warnings": list(warnings.filters),
         "recursion": sys.getrecursionlimit(),
         "errors": np.geterr(),
+        "scikit-learn": sklearn.get_config(),
         "environment": dict(os.environ),
         "folder": os.getcwd(),
         "python": random.getstate(),
