@@ -276,9 +276,8 @@ def begun_or_continued(
         differences = [*differences_of(stored, task, families, seed=seed), *moved_ledger(stored, ledger)]
         differences += changed_files(stored, files)
         if differences:
-            raise StudyError(
-                f"{folder} holds another study: {'; '.join(differences)}. Choose another folder or restore it"
-            )
+            said = "; ".join(dict.fromkeys(differences))  # the seed of the task and of the study may both differ
+            raise StudyError(f"{folder} holds another study: {said}. Choose another folder or restore it")
     else:
         delete_parts(folder / "study.json")  # of a launch that was killed as it began
         if folder.exists() and any(path for path in folder.iterdir() if path.name not in (".lock", "data")):

@@ -139,11 +139,13 @@ def raw_study_toml(path: Path, **given: Any) -> dict[str, Any]:
         StudyFileError: There is none, or it is no TOML.
     """
     if not path.is_file():
-        raise StudyFileError(f"there is no file {path}")
+        goes_on = f"; go on with the study in this folder by tuner run {path / 'study.toml'} --folder {path}"
+        hint = goes_on if (path / "study.toml").exists() else ""
+        raise StudyFileError(f"there is no file {path}{hint}")
     try:
         raw = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
-        raise StudyFileError(f"{path} is not valid TOML: {error}") from None
+        raise StudyFileError(f'{path} is not valid TOML: {error}. Texts stand in quotes, target = "income"') from None
     for name, value in given.items():
         raw.setdefault("budget" if name in _BUDGET else "study", {})[name] = value
     return raw

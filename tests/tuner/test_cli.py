@@ -145,6 +145,7 @@ CHANGES = {
     "missing file": ("train.csv.gz", "trian.csv.gz", "there is no file"),
     "wrong target": ('"label"', '"lable"', "did you mean 'label'"),
     "not TOML": ("[study]", "[study", "not valid TOML"),
+    "no quotes": ('target = "label"', "target = label", "Texts stand in quotes"),
     "missing key": ('target = "label"', "", "target is missing"),
     "module not found": ("[families.linear]", '[families.mine]\nbuild = "nowhere:f"\nspace = "nowhere:s"', "nowhere"),
 }

@@ -10,6 +10,8 @@ import click
 from tuner.commands.common import FAILED, format_option, own_code, say, with_exit_codes
 from tuner.commands.output import show_frame
 
+_SHOWN = 60  # rows of curves in a terminal
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -87,7 +89,12 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
         extra = "" if find_spec("tensorboard") else "  (needs pip install 'tuned-ensembles[tensorboard]')"
         say(f"Look at it: tensorboard --logdir {tensorboard}{extra}")
         return
-    show_frame(curves_of(study, chosen), chosen.name, form)
+    steps = curves_of(study, chosen)
+    if form == "table" and len(steps) > _SHOWN:
+        every = -(-len(steps) // _SHOWN)
+        steps = steps.iloc[::every]
+        say(f"One row in {every}: --format csv writes them all")
+    show_frame(steps, chosen.name, form)
 
 
 @click.command()

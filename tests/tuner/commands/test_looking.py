@@ -159,3 +159,17 @@ def test_the_dashboard_of_optuna_is_named_where_it_is_not_installed(study):
     shown = run("ui", study.folder, "--optuna", "--port", 5999)
     assert shown.exit_code == 2
     assert "pip install optuna-dashboard" in shown.output
+
+
+def test_long_curves_are_thinned_in_a_table_and_whole_as_csv(study):
+    name = next(trial.name for trial in study.complete if trial.family == "xgboost")
+    whole = run("curves", study.folder, name, "--format", "csv").stdout.splitlines()[1:]
+    table = [line for line in run("curves", study.folder, name).stdout.splitlines() if line.startswith("│")]
+    assert len(table) == len(whole[:: -(-len(whole) // 60)])
+
+
+def test_the_folder_of_a_study_in_place_of_its_file_is_told_how_to_go_on(study, tmp_path):
+    (tmp_path / "study.toml").write_text("")
+    said = run("run", tmp_path)
+    assert said.exit_code == 2
+    assert f"tuner run {tmp_path / 'study.toml'} --folder {tmp_path}" in said.output
