@@ -107,10 +107,9 @@ class Launch:
     def _loop(self, slots: Slots) -> str:
         while True:
             self._study.must_be_there()
-            limit = self._limit()
-            while slots.free() and (job := self._next(asking=limit is None)) is not None:
+            while slots.free() and (job := self._next()) is not None:
                 slots.submit(job)
-                limit = self._limit()
+            limit = self._limit()  # after that: a trial that is taken up may be a duplicate, which does not count
             if self._interrupts > 1:
                 slots.kill()
                 return "interrupted"
@@ -157,9 +156,9 @@ class Launch:
         """Return for how many trials of this launch nothing was gained; a later call goes on as long again."""
         return stands_still(self._gains, rows=len(self._study.task.rows), families=len(self._plan.families) - 1)
 
-    def _next(self, *, asking: bool) -> Job | None:
+    def _next(self) -> Job | None:
         """Return the next job: an interrupted trial, or a new one of the family whose turn it is."""
-        while (proposed := self._proposed(asking=asking)) is not None:
+        while (proposed := self._proposed()) is not None:
             trial, config = proposed
             same = self._ledger.equal(trial)
             self._keep_asked(trial, config, same.number if same else None)
@@ -169,12 +168,12 @@ class Launch:
             self._show(self._ledger.tell_duplicate(trial, same))
         return None
 
-    def _proposed(self, *, asking: bool) -> tuple[Trial, Config] | None:
+    def _proposed(self) -> tuple[Trial, Config] | None:
         """Return the next trial and its configuration; None where there is none now."""
         if self._again and not self._ends:
             job = self._again.popleft()
             return self._ledger.resume(job.family, job.number)
-        if not asking or self._limit() is not None:
+        if self._limit() is not None:
             return None
         turn = self._whose_turn()
         return None if turn is None else self._ledger.ask(*turn)

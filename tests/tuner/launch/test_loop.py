@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from small import SMALL_XGBOOST
 
 import tuner
+from tuner.search.ledger import Ledger
 
 
 @pytest.mark.slow
@@ -25,3 +27,27 @@ def test_a_study_with_a_time_ends_where_nothing_is_gained_and_says_so(
     said = capsys.readouterr()
     assert ("trials gained nothing for the ensemble" in said.out + said.err) is ended
     assert (len(study.trials) - 1 < 9) is ended
+
+
+def test_a_duplicate_that_was_cut_off_takes_no_place_of_a_trial(tmp_path, task, monkeypatch):
+    def launch(trials):
+        few = {"scaling": ["standard", "quantile"], "alpha": 1.0}
+        return tuner.tune(
+            task, {"xgboost": SMALL_XGBOOST, "linear": few}, trials=trials, sampler="optuna.random", turns="trials",
+            workers=0, folder=tmp_path / "s", tracking=None, progress=False,
+        )  # fmt: skip
+
+    def run(study):
+        return [trial for trial in study.trials if trial.value is not None and trial.family != "baseline"]
+
+    def cut_off(*_):
+        raise RuntimeError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "tell_duplicate", cut_off)
+        with pytest.raises(RuntimeError, match="cut off"):
+            launch(50)
+    before = tuner.load_study(tmp_path / "s")
+    study = launch(len(run(before)) + 1)
+    assert len([trial for trial in run(study) if not trial.duplicate]) == len(run(before)) + 1
+    assert any(trial.duplicate for trial in study.trials)

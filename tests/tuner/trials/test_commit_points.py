@@ -121,7 +121,6 @@ def undisturbed(drivers, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.evening
 @pytest.mark.parametrize("part", range(PARTS))
 def test_kills_at_every_commit_point_lose_and_repeat_nothing(drivers, undisturbed, tmp_path, part):
     straight, points = undisturbed(1)
