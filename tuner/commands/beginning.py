@@ -28,6 +28,7 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     Example: tuner init adult.csv --target income
     """
     from spaces.families.catalog import BASELINE, fitting
+    from tuner.task.described import like_texts
     from tuner.task.reading import read_frame
     from tuner.task.task import Task
 
@@ -35,11 +36,16 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     if output.exists():
         raise ValueError(f"{output} is there already: choose another with --output")
     chosen = target or str(read_frame(table).columns[-1])
-    task = Task(table, chosen)
+    guessed = "" if target else f"The last column is taken as the target, {chosen}: --target NAME says otherwise.\n"
+    try:
+        task = Task(table, chosen)
+        if texts := like_texts(task):
+            task = Task(table, chosen, text=texts)
+    except ValueError as error:
+        raise ValueError(f"{guessed}{error}") from error
     families = [name for name in fitting(task.signature) if name != BASELINE]
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(_study_file(table, chosen, task, families=families, beside=output.parent))
-    guessed = "" if target else f"The last column is taken as the target, {chosen}: --target NAME says otherwise.\n"
     say(f"{task}\n\n{guessed}Written: {output}. Run it: tuner run {output}")
 
 
@@ -52,6 +58,8 @@ def _study_file(table: Path, target: str, task: Task, *, families: list[str], be
     train = table.resolve().relative_to(beside.resolve()) if table.resolve().is_relative_to(beside.resolve()) else table
     columns = "".join(f"#   {column.kind:<9} {column.name}\n" for column in task.schema.columns)
     chosen = "".join(f"# [families.{family}]\n" for family in families)
+    texts = ", ".join(_quoted(column.name) for column in task.schema.columns if column.kind == "text")
+    said = f"text = [{texts}]\n" if texts else ""
     return f"""\
 # Run it: tuner run {name}.toml. Run it again to go on. Paths are relative to this file.
 [study]
@@ -66,6 +74,7 @@ train = {_quoted(train.as_posix())}
 target = {_quoted(target)}
 metric = {_quoted(task.score.name)}  # or {", ".join(one for one in others if one != task.score.name)}
 test = 0.2          # set aside, and read when you ask for it alone
+{said}\
 # split = {{ kind = {_quoted(task.split.kind)}, folds = {task.split.folds} }}
 # What the columns are, by their values:
 {columns}\

@@ -140,6 +140,17 @@ def _number_hints(task: Known) -> Iterator[str]:
             yield f"{column.name!r} numbers the rows, as an id does: drop=[{column.name!r}] leaves it out"
 
 
+def like_texts(task: Known) -> list[str]:
+    """Return the categories that read like texts."""
+    columns = [one for one in task.schema.columns if one.kind == "category" and len(one.categories) >= _FEWEST]
+    written = [one for one in columns if not are_written_numbers(one.categories)]
+    return [one.name for one in written if _reads_like_a_text(one.categories)]
+
+
+def _reads_like_a_text(categories: Sequence[str]) -> bool:
+    return bool(np.mean([len(name.split()) for name in categories]) >= _WORDS)
+
+
 def _category_hints(task: Known) -> Iterator[str]:
     for column in task.schema.columns:
         if column.kind != "category" or len(column.categories) < _FEWEST:
@@ -152,8 +163,7 @@ def _category_hints(task: Known) -> Iterator[str]:
             mended = f"data[{column.name!r}] = pd.to_datetime(data[{column.name!r}], {how})"
             yield f"{column.name!r} was taken for a category and holds dates, {column.categories[0]!r}: {mended}"
             continue
-        words = np.mean([len(name.split()) for name in column.categories])
-        if words >= _WORDS:
+        if _reads_like_a_text(column.categories):
             yield f"{column.name!r} was taken for a category and reads like a text: text=[{column.name!r}]"
         elif len(column.categories) >= _ID_SHARE * len(task.rows):
             yield f"{column.name!r} has nearly a category a row, as an id has: drop=[{column.name!r}] leaves it out"

@@ -72,3 +72,14 @@ def test_doctor_says_versions_and_places():
     assert found.exit_code == 0
     for what in ("Python", "keras", "cores", "disk here", "cache"):
         assert what in found.output
+
+
+def test_init_says_of_texts_that_they_are_texts_and_of_a_guessed_target_that_it_is_guessed(tmp_path):
+    lines = [f"{i % 2},a sentence of some words with number {i} in it" for i in range(60)]
+    (tmp_path / "sms.csv").write_text("\n".join(["label,text", *lines]) + "\n")
+    made = run("init", tmp_path / "sms.csv", "--target", "label")
+    assert made.exit_code == 0, made.output
+    assert read_study_toml(tmp_path / "sms.toml").data["text"] == ["text"]
+    guessed = run("init", tmp_path / "sms.csv", "-o", tmp_path / "other.toml")
+    assert guessed.exit_code == 2
+    assert "The last column is taken as the target, text: --target NAME says otherwise." in guessed.output
