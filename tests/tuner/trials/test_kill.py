@@ -114,22 +114,27 @@ def test_ctrl_c_drains_says_how_to_go_on_and_the_same_call_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_closed_terminal_ends_a_study_as_ctrl_c_does_but_not_under_nohup(tmp_path):
-    driver = start(tmp_path / "closed", 1, "none", 200)
+    driver = _start_under(signal.SIG_DFL, tmp_path / "closed", 200)
     assert wait_for(lambda: len(list((tmp_path / "closed" / "trials").glob("*/1/result.json"))) >= 1)
     driver.send_signal(signal.SIGHUP)
     _, said = driver.communicate(timeout=120)
     assert "To continue: the same call or command again" in said.decode()
     assert all(trial.state != "running" for trial in tuner.load_study(tmp_path / "closed").trials)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child takes it over
-    try:
-        driver = start(tmp_path / "nohup", 1, "none", 3)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    driver = _start_under(signal.SIG_IGN, tmp_path / "nohup", 3)
     assert wait_for(lambda: len(list((tmp_path / "nohup" / "trials").glob("*/1/result.json"))) >= 1)
     driver.send_signal(signal.SIGHUP)
     _, said = driver.communicate(timeout=120)
     assert driver.returncode == 0, said.decode()
     check_whole(tmp_path / "nohup", "none", 3)
+
+
+def _start_under(handler, folder, trials):
+    """Start a driver that takes over how SIGHUP is handled: ignored, as under nohup, or not."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        return start(folder, 1, "none", trials)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_trial_whose_time_is_over_keeps_what_every_fold_has_learned(tmp_path, task):
