@@ -28,7 +28,7 @@ from PIL import Image
 import tuner
 from tuner.demo import ALIAS, MODEL
 from tuner.demo import main as run_demo
-from tuner.tracking.addresses import leaderboard_page, model_page, run_page
+from tuner.tracking.addresses import NOTE, leaderboard_page, model_page, run_page
 from tuner.tracking.client import default_uri, open_client
 
 PICTURES = Path(__file__).resolve().parent / "images"
@@ -65,6 +65,8 @@ def pages(client: Any, address: str, study: Path) -> Iterator[tuple[str, str, tu
     experiment = client.get_experiment_by_name(study.name).experiment_id
     runs = client.search_runs([experiment], order_by=["metrics.log_loss ASC"])
     parent = next(run.info.run_id for run in runs if "tuner.study" in run.data.tags)
+    above = client.get_run(parent).data.tags[NOTE].replace(str(Path.cwd()), "/home/ann")
+    client.set_tag(parent, NOTE, above)  # it names a folder of this machine
     networks = [run.info.run_id for run in runs if run.data.params.get("family") == "dense"]
     curves = run_page(experiment, networks[0]).replace("?", "/model-metrics?")
     several = f'runs={json.dumps(networks)}&experiments=["{experiment}"]'
@@ -73,7 +75,7 @@ def pages(client: Any, address: str, study: Path) -> Iterator[tuple[str, str, tu
     yield "study", f"{address}/{run_page(experiment, parent)}", (1400, 1400)
     yield "trial", f"{address}/{curves}", (1400, 900)
     made = client.get_model_version_by_alias(MODEL, ALIAS)
-    said = made.description.replace(str(Path.cwd()), "/home/ann")  # it names a folder of this machine
+    said = made.description.replace(str(Path.cwd()), "/home/ann")
     client.update_model_version(MODEL, made.version, said)
     yield "model", f"{address}/{model_page(MODEL, made.version)}", (1400, 1000)
     yield "compare", f"{address}/#/compare-runs?{quote(several, safe='=&')}&workflowType=machine_learning", (1400, 900)

@@ -142,8 +142,13 @@ def run_name(trial: Trial) -> str:
     fractions = [name for name, value in trial.params.items() if isinstance(value, float)]
     counts = [name for name, value in trial.params.items() if isinstance(value, int) and value > 1]
     shown = {*fractions[:1], *counts[:1]}
-    told = [f"{name.rpartition('.')[2]}={_short(value)}" for name, value in trial.params.items() if name in shown]
+    told = [f"{_leaf(name)}={_short(value)}" for name, value in trial.params.items() if name in shown]
     return " ".join([trial.name, *told])
+
+
+def _leaf(name: str) -> str:
+    """Return the last part of a parameter's name that says something: `dropout` of `dropout.some`."""
+    return name.removesuffix(".some").rpartition(".")[2]
 
 
 def trial_points(trial: Trial, metric: str) -> list[Point]:

@@ -47,8 +47,8 @@ def test_a_trial_shows_each_score_once():
 
 def test_a_run_is_named_by_family_number_and_two_parameters():
     assert run_name(trial()) == "dense-000003 units=64 learning_rate=0.0123"
-    params = {"members": 1, "nested": True, "depth": 2, "units": 64}
-    assert run_name(replace(trial(), params=params)) == "dense-000003 depth=2"
+    params = {"members": 1, "nested": True, "depth": 2, "units": 64, "dropout.some": 0.1}
+    assert run_name(replace(trial(), params=params)) == "dense-000003 depth=2 dropout=0.1"
 
 
 LOSS, WATCHED, RATE = Curve("loss"), Curve("loss", "validation"), Curve("learning_rate")
