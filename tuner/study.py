@@ -287,13 +287,13 @@ def begun_or_continued(
     if ledger is not None:
         stored["ledger"] = ledger
     with writing(store := store_of(folder, stored)):
-        said = []
+        changes: list[str] = []
         for name, space in spaces.items():
             points = list(starts.get(name, ()))
             known = stored["families"].get(name, {"starts": points, "changes": [], "digest": digest(space)})
             if known["digest"] != digest(space):
                 known, what = _changed(store, name, known, space=space, starts=points)
-                said.append(what)
+                changes.append(what)
             about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
             about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
             about |= {"files": {**known.get("files", {}), **files[name]}} if files[name] else {}
@@ -301,7 +301,7 @@ def begun_or_continued(
         write_text(folder / "study.json", json.dumps(stored, indent=1))  # from here on, pages that were turned count
         study = open_study(folder, task, stored, sampler=sampler, pruner=pruner)
         _must_hold_all(study)
-        yield study, said
+        yield study, changes
 
 
 def _must_hold_all(study: Study) -> None:

@@ -83,9 +83,9 @@ def boosted_rows(config: Config, fold: Fold, inner: Columns, *, target: Target) 
     present = np.unique(fold.train.target)
     known = np.flatnonzero(np.isin(fold.inner.target, present))
     watched = fold.inner.take(known)
-    labels, inner_labels = (np.searchsorted(present, rows.target) for rows in (fold.train, watched))
+    places, inner_places = (np.searchsorted(present, rows.target) for rows in (fold.train, watched))
     classes = tuple(present.tolist())
-    return BoostedRows(labels, weight, inner[known], inner_labels, row_weights(config, watched), classes, centre)
+    return BoostedRows(places, weight, inner[known], inner_places, row_weights(config, watched), classes, centre)
 
 
 def searched(config: Config, *ours: str) -> dict[str, Any]:

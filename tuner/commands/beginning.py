@@ -39,7 +39,7 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     guessed = "" if target else f"The last column is taken as the target, {chosen}: --target NAME says otherwise.\n"
     try:
         task = Task(table, chosen)
-        if texts := like_texts(task):
+        if texts := like_texts(task.schema):
             task = Task(table, chosen, text=texts)
     except ValueError as error:
         raise ValueError(f"{guessed}{error}") from error

@@ -140,9 +140,9 @@ def _number_hints(task: Known) -> Iterator[str]:
             yield f"{column.name!r} numbers the rows, as an id does: drop=[{column.name!r}] leaves it out"
 
 
-def like_texts(task: Known) -> list[str]:
+def like_texts(schema: Schema) -> list[str]:
     """Return the categories that read like texts."""
-    columns = [one for one in task.schema.columns if one.kind == "category" and len(one.categories) >= _FEWEST]
+    columns = [one for one in schema.columns if one.kind == "category" and len(one.categories) >= _FEWEST]
     written = [one for one in columns if not are_written_numbers(one.categories)]
     return [one.name for one in written if _reads_like_a_text(one.categories)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import keras
@@ -145,20 +146,20 @@ def callbacks(
     if average_steps(config):  # first, so that what is watched and kept are the averaged weights
         found.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     loss = "val_loss" if watched else "loss"
-    run = {"epochs": epochs, "clock": clock or Clock()}
+    scheduled = partial(Scheduled, epochs=epochs, clock=clock or Clock())
     if watched or stops_on_training_loss(config):
         found.append(keras.callbacks.EarlyStopping(loss, patience=patience, restore_best_weights=True))
     match setting(config, "schedule"):
         case "cosine" | {"cosine": _}:
-            found.append(Scheduled(learning_rate, cosine, **run))
+            found.append(scheduled(learning_rate, cosine))
         case "coslog4" | {"coslog4": _}:
-            found.append(Scheduled(learning_rate, coslog4, **run, middle=True))
+            found.append(scheduled(learning_rate, coslog4, middle=True))
         case "reduce_on_plateau":
             found.append(_lower_on_plateau(loss, patience, {}))
         case {"reduce_on_plateau": settings}:
             found.append(_lower_on_plateau(loss, patience, settings))
     if config.get("fading") == "flat_cosine":
-        found.append(Scheduled(regularisation, flat_cosine, **run, middle=True))
+        found.append(scheduled(regularisation, flat_cosine, middle=True))
     return found
 
 
