@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import where_installed
 from golden.make import BUNDLES, STUDIES, said_by_bundle, said_by_study
 
 from ensembles.combiners.registry import COMBINERS
@@ -19,7 +20,7 @@ GOLDEN = Path(__file__).parent / "golden"
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # processors round differently
 
 
-@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize("name", where_installed(BUNDLES))
 def test_a_bundle_says_what_it_said(name):
     folder = GOLDEN / "bundles" / name
     np.testing.assert_allclose(said_by_bundle(folder), np.load(folder / "expected.npy"), **CLOSE)

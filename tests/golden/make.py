@@ -199,6 +199,7 @@ def steps(folder: Path) -> Made:
 
 BUNDLES: dict[str, Callable[[Path], Made]] = {
     "pooled": of_table({"dense": NETWORK, "wide_and_deep": WIDE, "random_forest": {"n_estimators": 5}}),
+    "lightgbm": of_table({"lightgbm": {"n_estimators": 5}}),
     "forests": of_table({"random_forest": {"n_estimators": 5}, "extra_trees": {"n_estimators": 5}}),
     "deep_trees": of_table({"deep_trees": {"network.epochs": 1, "network.depth": 1, "trees.n_estimators": 5}}, "price"),
     "joint": of_table({"dense": NETWORK, "xgboost": TREES}, "price", "joint"),

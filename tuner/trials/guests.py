@@ -52,8 +52,8 @@ def _restored_process() -> Iterator[None]:
 
 def _restored_sklearn() -> AbstractContextManager[None]:
     """Restore scikit-learn's configuration, if somebody has imported it."""
-    sklearn = _loaded("sklearn")
-    return nullcontext() if sklearn is None else sklearn.config_context()
+    configuration = _loaded("sklearn._config")
+    return nullcontext() if configuration is None else configuration.config_context()
 
 
 def _working_directory() -> str | None:

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 import ensembles
 import spaces
 from ensembles.requirements import versions
+from spaces.engines.engine import ENGINES
 from tuner.tracking.models import requirements
 
 
@@ -57,4 +58,4 @@ def test_all_that_our_code_imports_is_installed_with_what_a_model_lists():
         for name in imported(spaces) | imported(ensembles)
         if not {canonical(one) for one in known.get(name, [])} & there
     }
-    assert missing == set()
+    assert missing == {module for engine in ENGINES.values() if engine.extra for module in engine.modules}
