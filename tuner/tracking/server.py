@@ -200,6 +200,9 @@ def _answers(page: str, server: subprocess.Popen[str]) -> bool:
         try:
             with urllib.request.urlopen(page, timeout=5):
                 return True
-        except (urllib.error.URLError, OSError):
+        except urllib.error.HTTPError as error:  # it holds the connection
+            error.close()
+            time.sleep(0.1)
+        except OSError:
             time.sleep(0.1)
     return False

@@ -90,6 +90,7 @@ def test_three_hundred_changed_study_files(tmp_path, monkeypatch, study):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:column .* has no name:UserWarning")  # which a terminal shows
 @settings(SHARED, max_examples=100)
 @given(table=changed(TABLE))
 def test_a_hundred_changed_tables(tmp_path, monkeypatch, table):

@@ -126,7 +126,8 @@ def served(elsewhere, made, name):
                 with urllib.request.urlopen(request, timeout=120) as answer:
                     return json.load(answer)["predictions"]
             except urllib.error.HTTPError as error:
-                return json.load(error)["message"]
+                with error:
+                    return json.load(error)["message"]
 
         try:
             until = time.monotonic() + 240

@@ -76,7 +76,7 @@ def test_a_mistake_is_shown_without_our_lines(outputs):
     assert len(told.splitlines()) < 8
     told = error(outputs[3])
     assert "return tuner.tune(task, **more)" in told
-    assert "unexpected keyword argument 'trails'" in told
+    assert "tune() has no argument 'trails', did you mean 'trials'?" in told
     assert ".py" not in told
 
 

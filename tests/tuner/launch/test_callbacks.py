@@ -48,5 +48,5 @@ def test_a_study_file_names_callbacks_and_workers_call_them(tmp_path):
         assert sorted(path.name for path in written.iterdir()) == ["best.keras", "epoch-0.json", "epoch-1.json"]
         keras.models.load_model(written / "best.keras")
     study = tuner.load_study(tmp_path / "runs" / "told")
-    with pytest.raises(StudyError, match="without callbacks of your own"):
+    with pytest.raises(StudyError, match="had no callbacks of your own"):
         study.ensemble("uniform").refit()

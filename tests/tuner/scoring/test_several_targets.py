@@ -272,7 +272,7 @@ def test_mlflow_takes_the_names(tmp_path):
     runs = client.search_runs([experiment.experiment_id])
     assert {run.info.status for run in runs} == {"FINISHED"}
     (run,) = [run for run in runs if run.data.params.get("family") == "dense"]
-    assert run.data.params[accepted("loss_weights.tags (€)=x")] == "1.0"
+    assert float(run.data.params[accepted("loss_weights.tags (€)=x")]) == 1.0
     assert "tags ____x/log_loss" in run.data.metrics
 
 

@@ -64,6 +64,7 @@ def test_it_shows_the_database_to_this_computer_only(database, tmp_path):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 asked(f"{address}/ajax-api/2.0/mlflow/experiments/get?experiment_id={experiment}", host=stranger)
             assert refused.value.code == 403
+            refused.value.close()
     finally:
         server.terminate()
         server.communicate(timeout=30)
