@@ -18,10 +18,9 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-from numpy.typing import NDArray
 
 from spaces.engines.contract import Fold, ShippingError
-from spaces.engines.engine import KERAS, environment_of, hand_over
+from spaces.engines.engine import environment_of, hand_over
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.space import defaults
@@ -82,11 +81,6 @@ def build(folder: Path, setup: Setup) -> None:
         )
     if np.isfinite(expected).all() and (complaint := no_probabilities(expected, task.target)):
         raise ShippingError(complaint)
-    if KERAS in family.engines and task.target.of_classes and (said := _always(expected)) is not None:
-        raise ShippingError(
-            f"the model predicts a probability of exactly {said:g} for every row, as a softmax over one column does: "
-            "end it with a sigmoid of one column, or a softmax over all classes"
-        )
     fitted.save(folder)
     texts = np.empty((len(few), 0)) if few.table.texts is None else few.table.texts
     rows: dict[str, Any] = {
@@ -97,12 +91,6 @@ def build(folder: Path, setup: Setup) -> None:
     }
     rows |= {f"array_{i}": np.asarray(array) for i, array in enumerate(few.table.arrays)}
     np.savez(folder / "expected.npz", allow_pickle=False, **rows)
-
-
-def _always(outputs: NDArray[Any]) -> float | None:
-    """Return the certain probability of the last class that is the same for all rows, None where there is none."""
-    alike = np.isin(outputs, (0, 1)).all() and (outputs == outputs[0]).all()
-    return float(outputs[0, -1]) if alike else None
 
 
 def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()) -> None:

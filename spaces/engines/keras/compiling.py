@@ -27,7 +27,7 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     Raises:
         ShippingError: What the builder returned cannot be trained; the message says what was found and what is wanted.
     """
-    if found := _no_model(model) or _no_single_output(model):
+    if found := _no_model(model) or _no_single_output(model) or _always_one(model):
         raise ShippingError(found)
     if target.parts and model.output_shape[-1] != target.outputs:
         raise ShippingError(
@@ -83,6 +83,18 @@ def _no_model(model: Any) -> str:
             f"the model is of a class of its own ({type(model).__name__}), which no fresh process could load: {_WANTED}"
         )
     return ""
+
+
+def _always_one(model: keras.Model) -> str:
+    """Say why every probability that a model predicts is 1, or nothing."""
+    last = model.outputs[0]._keras_history.operation
+    softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
+    if not softmax or model.output_shape[-1] != 1:
+        return ""
+    return (
+        "the model ends with a softmax over one column, whose probability is exactly 1 for every row: end it with a "
+        "sigmoid of one column, or a softmax over all classes"
+    )
 
 
 def _no_single_output(model: keras.Model) -> str:

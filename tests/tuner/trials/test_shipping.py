@@ -150,11 +150,24 @@ def test_layers_that_are_frozen_may_be_kept_outside_of_build_and_configs_may_be_
     ship(tuner.family(build, {"epochs": 1, "units": 3}, name="own"), task, tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore:You are using a softmax:UserWarning")
-def test_a_softmax_over_one_column_is_refused(task, tmp_path):
+@pytest.mark.parametrize(
+    "ends", [[keras.layers.Dense(1, activation="softmax")], [keras.layers.Dense(1), keras.layers.Softmax()]]
+)
+def test_a_softmax_over_one_column_is_refused(task, tmp_path, ends):
+    def build(config, signature):
+        made = keras.Sequential([keras.Input(signature.input.shape)])
+        for layer in ends:
+            made.add(type(layer).from_config(layer.get_config()))
+        return made
+
+    with pytest.raises(ShippingError, match=r"exactly 1 for every row: end it with a sigmoid of one column"):
+        ship(tuner.family(build, {"epochs": 1}, name="own"), task, tmp_path)
+
+
+def test_a_sigmoid_that_is_sure_of_every_row_is_none(task, tmp_path):
     def build(config, signature):
         inputs = keras.Input(signature.input.shape)
-        return keras.Model(inputs, keras.layers.Dense(1, activation="softmax")(inputs))
+        sure = keras.initializers.Constant(1e3)
+        return keras.Model(inputs, keras.layers.Dense(1, bias_initializer=sure, activation="sigmoid")(inputs))
 
-    with pytest.raises(ShippingError, match=r"exactly 1 for every row, as a softmax over one column does: end it with"):
-        ship(tuner.family(build, {"epochs": 1}, name="own"), task, tmp_path)
+    ship(tuner.family(build, {"epochs": 1}, name="own"), task, tmp_path)
