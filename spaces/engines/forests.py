@@ -41,8 +41,11 @@ def write_trees(forest: Any, path: Path) -> None:
     nodes = np.concatenate([state["nodes"] for state in states])
     values = np.concatenate([state["values"] for state in states])
     arrays = {name: nodes[name].astype(kind) for name, kind in _STORED.items()}
-    arrays |= {"values": values[nodes["left_child"] == _LEAF], "counts": np.array([len(s["nodes"]) for s in states])}
-    arrays["depths"] = np.array([state["max_depth"] for state in states])
+    arrays |= {
+        "values": values[nodes["left_child"] == _LEAF],
+        "counts": np.array([len(s["nodes"]) for s in states], np.int64),
+    }
+    arrays["depths"] = np.array([state["max_depth"] for state in states], np.int64)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -57,29 +60,39 @@ def read_trees(forest: Any, path: Path) -> None:
     """
     check_archive(path)
     with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in (*_STORED, "values", "counts", "depths")}
+        arrays = dict(stored)
     (first,) = forest.estimators_
-    _check(arrays, path, features=forest.n_features_in_, shape=first.tree_.value.shape[1:])
+    if not _are_arrays(arrays) or not _lead_on(arrays, forest.n_features_in_, shape=first.tree_.value.shape[1:]):
+        raise StrangeFile(f"{path} holds no trees as we write them")
     forest.estimators_ = [_with_tree(first, state) for state in _states(arrays)]
 
 
-def _check(arrays: dict[str, NDArray[Any]], path: Path, *, features: int, shape: tuple[int, ...]) -> None:
-    """Refuse trees that lead out of their arrays, or round in a circle."""
-    left, right, counts = arrays["left_child"], arrays["right_child"], arrays["counts"]
-    leaf = left == _LEAF
-    place = np.concatenate([np.arange(count) for count in counts]) if len(counts) else np.array([])
-    size = np.repeat(counts, counts) if (counts > 0).all() else counts
-    inner = ~leaf
-    sound = (
-        len(counts) > 0
-        and all(len(arrays[name]) == len(place) == len(size) for name in _STORED)
-        and arrays["values"].shape == (leaf.sum(), *shape)
-        and len(arrays["depths"]) == len(counts)
-        and all(((place < child) & (child < size))[inner].all() for child in (left, right))
-        and ((arrays["feature"] >= 0) & (arrays["feature"] < features))[inner].all()
+def _are_arrays(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Tell whether arrays are of the names and types that we write, and of as many nodes as there are in all trees."""
+    kinds = {**_STORED, "values": np.float64, "counts": np.int64, "depths": np.int64}
+    if arrays.keys() != kinds.keys() or any(arrays[name].dtype != kind for name, kind in kinds.items()):
+        return False
+    counts = arrays["counts"]
+    return (
+        counts.ndim == 1
+        and len(counts) > 0
+        and bool((counts > 0).all())
+        and arrays["depths"].shape == counts.shape
+        and all(arrays[name].shape == (counts.sum(),) for name in _STORED)
     )
-    if not sound:
-        raise StrangeFile(f"{path} holds no trees as we write them")
+
+
+def _lead_on(arrays: dict[str, NDArray[Any]], features: int, *, shape: tuple[int, ...]) -> bool:
+    """Tell whether every node leads to later ones of its tree, by a column that is there, or is a leaf with values."""
+    counts, leaf = arrays["counts"], arrays["left_child"] == _LEAF
+    place = np.concatenate([np.arange(count) for count in counts])
+    size = np.repeat(counts, counts)
+    children = [arrays[name] for name in ("left_child", "right_child")]
+    return (
+        arrays["values"].shape == (leaf.sum(), *shape)
+        and all(bool(((place < child) & (child < size))[~leaf].all()) for child in children)
+        and bool(((arrays["feature"] >= 0) & (arrays["feature"] < features))[~leaf].all())
+    )
 
 
 def _states(arrays: dict[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:

@@ -80,6 +80,20 @@ def test_trees_that_lead_out_of_their_arrays_are_refused(tmp_path, name, at, val
         read_trees(without_trees(forest), tmp_path / "trees.npz")
 
 
+def test_trees_of_other_types_are_refused_as_half_a_place_would_lead_round_in_a_circle(tmp_path):
+    forest = fitted(RandomForestRegressor(3, random_state=0))
+    write_trees(forest, tmp_path / "trees.npz")
+    with np.load(tmp_path / "trees.npz") as stored:
+        arrays = dict(stored)
+    halves = np.where(arrays["left_child"] > 0, arrays["left_child"] - 0.5, arrays["left_child"])
+    np.savez(tmp_path / "trees.npz", **(arrays | {"left_child": halves}))
+    with pytest.raises(StrangeFile, match="holds no trees as we write them"):
+        read_trees(without_trees(forest), tmp_path / "trees.npz")
+    np.savez(tmp_path / "trees.npz", **{name: array for name, array in arrays.items() if name != "depths"})
+    with pytest.raises(StrangeFile, match="holds no trees as we write them"):
+        read_trees(without_trees(forest), tmp_path / "trees.npz")
+
+
 @pytest.mark.parametrize("name", ["values", "depths", "threshold", "counts"])
 def test_trees_with_too_few_numbers_are_refused(tmp_path, name):
     forest = fitted(RandomForestRegressor(3, random_state=0))
