@@ -1,15 +1,20 @@
-"""What libraries of boosted trees have in common: the rows they are handed, how long they wait, how outputs end."""
+"""What libraries of boosted trees have in common: what is stored, the rows they are handed, how long they wait."""
 
 from __future__ import annotations
 
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.centre import centre_of
-from spaces.engines.contract import Fold
+from spaces.engines.contract import Fold, InSteps, Output, Read, Store
+from spaces.engines.curves import Curves
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe, category_columns
@@ -23,6 +28,68 @@ from spaces.rows.target import Target
 LOOK_EVERY = 10  # rounds after which the trial is shown a model in training
 FEWEST_ROUNDS = 10  # before time may stop a training
 _OURS = ("n_estimators", "patience", "text", "series", "class_weight")
+
+
+@dataclass(eq=False)
+class BoostedFitted(InSteps):
+    """Trees trained on one fold.
+
+    Attributes:
+        booster: The trees, cut after the best round.
+        prepared: The preprocessing.
+        classes: Indices of the classes that occur in the fold; empty for regression.
+        outputs: 1, or the number of classes of the task.
+        curves: One number a round.
+        centre: What was subtracted from values to be predicted, before they became float32.
+    """
+
+    library: ClassVar[str]
+    file: ClassVar[str]
+    """What the trees are stored as."""
+    booster: Any
+    prepared: Prepared
+    classes: tuple[int, ...]
+    outputs: int
+    curves: Curves
+    centre: float = 0.0
+
+    @property
+    def readers(self) -> tuple[Prepared]:
+        """Its preprocessing."""
+        return (self.prepared,)
+
+    def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
+        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
+        (matrix,) = read
+        return expand(self.predicted(matrix), self.classes, self.outputs, centre=self.centre)
+
+    def save(self, folder: Path) -> None:
+        """Write the trees, `preprocess.skops` and `model.json`."""
+        self.booster.save_model(folder / self.file)
+        settings = {
+            "library": self.library,
+            "classes": self.classes,
+            "outputs": self.outputs,
+            "centre": self.centre,
+            "prepared": self.prepared.save(folder),
+        }
+        (folder / "model.json").write_text(json.dumps(settings))
+
+    @classmethod
+    def load(cls, folder: Path, settings: Mapping[str, Any], store: Store) -> Self:
+        """Read what `save` wrote."""
+        prepared = store.prepared(folder, settings["prepared"])
+        classes, centre = tuple(settings["classes"]), settings["centre"]
+        return cls(cls.opened(folder / cls.file), prepared, classes, settings["outputs"], {}, centre)
+
+    @staticmethod
+    @abstractmethod
+    def opened(path: Path) -> Any:
+        """Read the trees."""
+
+    @abstractmethod
+    def predicted(self, matrix: Columns) -> NDArray[Any]:
+        """Return what the trees say, `(rows, 1)` or `(rows, classes of the fold)`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from spaces.engines.boosting import (
     FEWEST_ROUNDS,
     LOOK_EVERY,
+    BoostedFitted,
     BoostedRows,
     boosted_rows,
     expand,
@@ -22,10 +22,10 @@ from spaces.engines.boosting import (
     patience_at,
     searched,
 )
-from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch, reading
+from spaces.engines.contract import Fold, Watch, reading
 from spaces.engines.curves import Curve, Curves
 from spaces.engines.engine import LIGHTGBM
-from spaces.inputs.prepared import Columns, Prepared
+from spaces.inputs.prepared import Columns
 from spaces.language.space import Config
 from spaces.machine.cores import threads_for
 from spaces.rows.signature import Signature
@@ -45,55 +45,20 @@ _ALWAYS = {
 
 
 @dataclass(eq=False)
-class LightGBMFitted(InSteps):
-    """Trees trained on one fold.
-
-    Attributes:
-        booster: The trees, cut after the best round.
-        prepared: The preprocessing.
-        classes: Indices of the classes that occur in the fold; empty for regression.
-        outputs: 1, or the number of classes of the task.
-        curves: One number a round.
-        centre: What was subtracted from values to be predicted, before they became float32.
-    """
+class LightGBMFitted(BoostedFitted):
+    """Trees of LightGBM, stored as text."""
 
     library: ClassVar[str] = LIGHTGBM.name
-    booster: lightgbm.Booster
-    prepared: Prepared
-    classes: tuple[int, ...]
-    outputs: int
-    curves: Curves
-    centre: float = 0.0
-
-    @property
-    def readers(self) -> tuple[Prepared]:
-        """Its preprocessing."""
-        return (self.prepared,)
-
-    def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        (matrix,) = read
-        return expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
-
-    def save(self, folder: Path) -> None:
-        """Write `model.txt`, `preprocess.skops` and `model.json`."""
-        self.booster.save_model(folder / "model.txt")
-        settings = {
-            "library": self.library,
-            "classes": self.classes,
-            "outputs": self.outputs,
-            "centre": self.centre,
-            "prepared": self.prepared.save(folder),
-        }
-        (folder / "model.json").write_text(json.dumps(settings))
+    file: ClassVar[str] = "model.txt"
 
     @staticmethod
-    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> LightGBMFitted:
-        """Read what `save` wrote."""
-        booster = lightgbm.Booster(model_file=folder / "model.txt")
-        prepared = store.prepared(folder, settings["prepared"])
-        classes, centre = tuple(settings["classes"]), settings["centre"]
-        return LightGBMFitted(booster, prepared, classes, settings["outputs"], {}, centre)
+    def opened(path: Path) -> lightgbm.Booster:
+        """Read the trees."""
+        return lightgbm.Booster(model_file=path)
+
+    def predicted(self, matrix: Columns) -> NDArray[np.float64]:
+        """Return what the trees say, `(rows, 1)` or `(rows, classes of the fold)`."""
+        return _raw(self.booster, matrix)
 
 
 @dataclass(frozen=True)

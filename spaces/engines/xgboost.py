@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from spaces.engines.boosting import (
     FEWEST_ROUNDS,
     LOOK_EVERY,
+    BoostedFitted,
     boosted_rows,
     expand,
     learn_columns,
@@ -23,8 +23,8 @@ from spaces.engines.boosting import (
     with_types,
 )
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch, reading
-from spaces.engines.curves import Curve, Curves
+from spaces.engines.contract import Fold, Watch, reading
+from spaces.engines.curves import Curve
 from spaces.engines.engine import XGBOOST
 from spaces.inputs.prepared import Columns, Prepared
 from spaces.language.space import Config
@@ -37,59 +37,24 @@ _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
 
 
 @dataclass(eq=False)
-class XGBoostFitted(InSteps):
-    """Trees trained on one fold.
-
-    Attributes:
-        booster: The trees, cut after the best round.
-        prepared: The preprocessing.
-        classes: Indices of the classes that occur in the fold; empty for regression.
-        outputs: 1, or the number of classes of the task.
-        curves: One number a round.
-        centre: What was subtracted from values to be predicted, before they became float32.
-    """
+class XGBoostFitted(BoostedFitted):
+    """Trees of XGBoost, stored as UBJ."""
 
     library: ClassVar[str] = XGBOOST.name
-    booster: xgboost.Booster
-    prepared: Prepared
-    classes: tuple[int, ...]
-    outputs: int
-    curves: Curves
-    centre: float = 0.0
+    file: ClassVar[str] = "model.ubj"
     _threads: int | None = field(default=None, init=False)
 
-    @property
-    def readers(self) -> tuple[Prepared]:
-        """Its preprocessing."""
-        return (self.prepared,)
+    @staticmethod
+    def opened(path: Path) -> xgboost.Booster:
+        """Read the trees."""
+        return xgboost.Booster(model_file=path)
 
-    def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
-        """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
-        (matrix,) = read
+    def predicted(self, matrix: Columns) -> NDArray[np.float32]:
+        """Return what the trees say, `(rows, 1)` or `(rows, classes of the fold)`."""
         if (threads := threads_for(*matrix.shape)) != self._threads:  # XGBoost then configures itself, in .5 ms
             self.booster.set_param({"nthread": threads})
             self._threads = threads
-        return expand(_raw(self.booster, matrix), self.classes, self.outputs, centre=self.centre)
-
-    def save(self, folder: Path) -> None:
-        """Write `model.ubj`, `preprocess.skops` and `model.json`."""
-        self.booster.save_model(folder / "model.ubj")
-        settings = {
-            "library": self.library,
-            "classes": self.classes,
-            "outputs": self.outputs,
-            "centre": self.centre,
-            "prepared": self.prepared.save(folder),
-        }
-        (folder / "model.json").write_text(json.dumps(settings))
-
-    @staticmethod
-    def load(folder: Path, settings: Mapping[str, Any], store: Store) -> XGBoostFitted:
-        """Read what `save` wrote."""
-        booster = xgboost.Booster(model_file=folder / "model.ubj")
-        prepared = store.prepared(folder, settings["prepared"])
-        classes, centre = tuple(settings["classes"]), settings["centre"]
-        return XGBoostFitted(booster, prepared, classes, settings["outputs"], {}, centre)
+        return _raw(self.booster, matrix)
 
 
 @dataclass(frozen=True)
