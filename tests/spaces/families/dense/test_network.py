@@ -254,9 +254,10 @@ class _Subclass(keras.Model):
 
 
 def _ending(outputs, loss=None):
-    """Return a model of so many softmax columns, compiled where a loss is given."""
+    """Return a model of probabilities of so many columns, compiled where a loss is given."""
     inputs = keras.Input((2,))
-    model = keras.Model(inputs, keras.layers.Dense(outputs, activation="softmax")(inputs))
+    activation = "sigmoid" if outputs == 1 else "softmax"
+    model = keras.Model(inputs, keras.layers.Dense(outputs, activation=activation)(inputs))
     if loss is not None:
         model.compile("adam", loss)
     return model
