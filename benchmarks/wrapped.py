@@ -76,11 +76,9 @@ def _joint(times: int) -> list[dict[str, Any]]:
         def top(table: Table = table, made: Any = made) -> Any:  # its own columns, the leaves, and its network
             return alone([joint.feeds((joint.wide.prepared.matrix(table), *made[1:]))[1]])
 
-        parts = sum(_least(_caller([one], table), _few(times, rows)) for one in (tree, tower))
-        parts += _least(top, _few(times, rows))
-        found.append(
-            _row("the joint model / its parts", rows, _least(_caller([joint], table), _few(times, rows)), parts)
-        )
+        calls = [_caller([one], table) for one in (joint, tree, tower)]
+        whole, *parts = _least([*calls, top], _few(times, rows))
+        found.append(_row("the joint model / its parts", rows, whole, sum(parts)))
     return found
 
 
@@ -90,8 +88,8 @@ def _ratios(
     found = []
     for rows in ROWS:
         table = _rows(task, rows)
-        seconds = [sum(_least(_caller(some, table), _few(times, rows)) for some in side) for side in (ours, theirs)]
-        found.append(_row(what, rows, *seconds))
+        seconds = _least([_caller(some, table) for some in (*ours, *theirs)], _few(times, rows))
+        found.append(_row(what, rows, sum(seconds[: len(ours)]), sum(seconds[len(ours) :])))
     return found
 
 
@@ -116,15 +114,17 @@ def _fitted(task: tuner.Task, name: str, fold: int, **changes: Any) -> Fitted:
     return next(iter(model.fit([replace(make_folds(task)[fold][0], seed=fold)], lambda *_: None)))
 
 
-def _least(call: Callable[[], Any], times: int) -> float:
-    """Return the least seconds of several calls, the first of which traces."""
-    call()
-    seconds = []
-    for _ in range(times):
-        begun = time.perf_counter()
+def _least(calls: Sequence[Callable[[], Any]], times: int) -> list[float]:
+    """Return the least seconds of each of some calls, made in turn so that a slow moment meets all; the first trace."""
+    for call in calls:
         call()
-        seconds.append(time.perf_counter() - begun)
-    return min(seconds)
+    return [min(of) for of in zip(*([_seconds(call) for call in calls] for _ in range(times)), strict=True)]
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def _few(times: int, rows: int) -> int:
