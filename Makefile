@@ -13,10 +13,10 @@ demo: $(READY)
 test: $(READY)  ## two processes, each with its files
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(READY)  ## what takes minutes: killed drivers, all families
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not docs and not evening"
+test-slow: $(READY)  ## what takes minutes: killed drivers, all families, a cluster, a browser; says what it skips
+	$(BIN)/python -m pytest -rs -n 2 --dist loadfile -m "slow and not docs and not evening"
 
-cluster: $(READY)  ## what needs Ray or PostgreSQL, each of which is started by the tests, on loopback
+cluster: $(READY)  ## of test-slow, what needs Ray or PostgreSQL, each of which the tests start, on loopback
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "cluster and not evening"
 
 soak: $(READY)  ## eight slots whose driver, workers, nodes and servers are killed at random; MINUTES=5 for a short one
@@ -29,7 +29,7 @@ docs: $(READY)  ## the pages as a site in build/site, and their code, and the ex
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python -m pytest -n 2 --dist load -m docs
 
-browser: $(READY)  ## what a person sees in Chromium; says so where there is none
+browser: $(READY)  ## of test-slow, what a person sees in Chromium; says so where there is none
 	$(BIN)/python -m pytest -rs -m slow tests/tuner/tracking/test_browser.py
 
 pictures: $(READY)  ## the pages of the demo, for the documents
