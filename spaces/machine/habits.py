@@ -47,6 +47,16 @@ NAMES = {
     "load_model": "tuner.load(folder)",
 }
 
+_NUMBER = "hp.Int('units', 8, 64)"
+_REAL = "hp.Float('rate', 1e-4, 1e-1, sampling='log')"
+HP = {
+    **dict.fromkeys(("Integer", "suggest_int", "randint", "quniform", "uniformint"), _NUMBER),
+    **dict.fromkeys(("suggest_float", "suggest_uniform", "suggest_loguniform", "uniform", "loguniform"), _REAL),
+    **dict.fromkeys(("suggest_categorical", "choice"), "hp.Choice('activation', ['relu', 'tanh'])"),
+    "Bool": "hp.Boolean('dropout')",
+    "Constant": "hp.Fixed('units', 64)",
+}
+
 STUDY = {
     **{name: NAMES[name] for name in ("get_best_models", "get_best_hyperparameters", "results_summary")},
     "search_space_summary": NAMES["search_space_summary"],

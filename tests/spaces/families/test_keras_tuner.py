@@ -8,7 +8,9 @@ import pytest
 
 from spaces import Choice, Float, Int, configure, flatten, sample
 from spaces.engines.contract import ShippingError
-from spaces.families.keras_tuner import HyperParameters, found_space, keras_tuner_family
+from spaces.families.hyper_parameters import AskedWrongly, HyperParameters, found_space
+from spaces.families.keras_tuner import keras_tuner_family
+from spaces.families.own import source_digest
 
 
 def asks(hp):
@@ -81,10 +83,15 @@ def test_a_parent_by_name_is_a_scope():
         (lambda hp: hp.Int("a", 1, 2, max_value=3), "hp.Int: max_value is given twice"),
         (lambda hp: hp.Choice("a", [1, 2], defualt=1), "unknown name 'defualt', did you mean 'default'"),
         (lambda hp: hp.Boolean("a", True, None, None, 1), "hp.Boolean takes name, default, parent_name"),
+        (lambda hp: hp.Int("a", 9, 1), r"hp.Int\('a'\): min_value 9 is above max_value 1"),
+        (lambda hp: hp.Float("a", 0.0, 1.0, default=5.0), r"hp.Float\('a'\): default must be between 0.0 and 1.0"),
+        (lambda hp: hp.Choice("a", [1, 2], default=3), r"hp.Choice\('a'\): "),
+        (lambda hp: hp.Choice("a", []), r"hp.Choice\('a'\): "),
+        (lambda hp: hp.Int("a", "1", 3), r"hp.Int\('a'\): "),
     ],
 )
 def test_a_wrong_argument_is_refused(ask, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(AskedWrongly, match=message):
         found_space(ask)
 
 
@@ -163,3 +170,75 @@ def test_steps_on_a_logarithmic_scale_are_factors():
     hp = HyperParameters({"n": 16})
     assert hp.Int("n", 4, 70, step=2, sampling="log") == 16
     assert hp.asked[0].node == Choice([4, 8, 16, 32, 64])
+
+
+def test_a_branch_that_fails_is_searched_and_others_are_found():
+    def fails(hp):
+        if hp.Choice("depth", [1, 9]) == 9:
+            hp.Int("deep", 1, 4)
+            raise ValueError("nothing is left to pool")
+        hp.Int("shallow", 1, 4)
+
+    assert found_space(fails) == {"depth": Choice([1, 9]), "shallow": Int(1, 4), "deep": Int(1, 4)}
+    with pytest.raises(ValueError, match="nothing is left"):
+        found_space(lambda hp: fails_at_once(hp))
+    with pytest.raises(AskedWrongly, match=r"hp.Int\('units'\)"):
+        found_space(lambda hp: hp.Boolean("wide") and hp.Int("units", 9, 1))
+
+
+def fails_at_once(hp):
+    hp.Int("units", 1, 4)
+    raise ValueError("nothing is left to pool")
+
+
+def test_answers_are_looked_up_as_in_keras_tuner():
+    hp = HyperParameters({})
+    hp.Int("units", 1, 3)
+    assert hp["units"] == hp.get("units") == 2
+    assert "units" in hp
+    assert "rate" not in hp
+    with pytest.raises(KeyError, match=r"unknown name 'unit', did you mean 'units'.*: ask for it before"):
+        hp.get("unit")
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [("suggest_int", "hp.Int"), ("loguniform", "sampling='log'"), ("Integer", "hp.Int"), ("Bool", "Boolean")],
+)
+def test_a_method_of_another_tool_is_answered_with_keras_tuners(name, here):
+    with pytest.raises(AttributeError, match=f"hp has no attribute '{name}'.*{here}"):
+        getattr(HyperParameters({}), name)
+
+
+class Hyper:
+    """A hypermodel, wrapped as KerasTuner wraps those that inherit from its own."""
+
+    def __init__(self):
+        self._build, self.build = self.build, self._wrapped
+
+    def _wrapped(self, hp, *args, **kwargs):
+        return self._build(hp, *args, **kwargs)
+
+    def build(self, hp, classes=3):
+        return hp.Int("units", 1, classes)
+
+
+class Fitted(Hyper):
+    """A hypermodel that trains in its own way."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, batch_size=hp.Choice("batch_size", [16, 32]), **kwargs)
+
+
+def test_a_hypermodel_is_what_it_builds(data):
+    signature = data("binary").signature
+    assert keras_tuner_family(Hyper(), name="mine").space(signature)["units"] == Int(1, 3)
+    assert keras_tuner_family(Hyper(), name="mine").source == source_digest(Hyper.build)
+    assert keras_tuner_family(Fitted().build, name="mine").space(signature)["units"] == Int(1, 3)
+
+
+def test_what_would_not_be_called_is_refused():
+    with pytest.raises(ValueError, match=r"build is the class Hyper: hand over an object of it, Hyper\(\)"):
+        keras_tuner_family(Hyper, name="mine")
+    with pytest.raises(ValueError, match=r"Fitted.fit would not be called.*training=\{'batch_size'"):
+        keras_tuner_family(Fitted(), name="mine")
