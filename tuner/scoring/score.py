@@ -74,6 +74,12 @@ class Metric:
     of_groups: OfGroups | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ValueError(f"Metric name must be a text, got {self.name!r}")
+        if not isinstance(self.greater_is_better, bool | np.bool_):  # a text such as "lower" would count as true
+            raise ValueError(
+                f"Metric {self.name!r}: greater_is_better must be True or False, got {self.greater_is_better!r}"
+            )
         if self.needs not in ("probability", "label", "value"):
             raise ValueError(f"Metric needs must be 'probability', 'label' or 'value', got {self.needs!r}")
         if not callable(self.function):
@@ -85,7 +91,16 @@ class Metric:
         if not self.kinds:
             usual = VALUES if self.needs == "value" else CLASSES
             object.__setattr__(self, "kinds", RANKED if self.by_group else usual)
+        self._check_kinds()
         self._check_loss()
+
+    def _check_kinds(self) -> None:
+        kinds: Any = self.kinds
+        if isinstance(kinds, str) or not all(kind in _LOSSES for kind in kinds):
+            raise ValueError(
+                f"Metric {self.name!r}: kinds must be some of {', '.join(map(repr, _LOSSES))}, such as ('binary',), got "
+                f"{kinds!r}"
+            )
 
     def _check_loss(self) -> None:
         for kind in self.kinds if self.loss is not None else ():

@@ -11,6 +11,7 @@ import keras
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Look, ShippingError, Watch
 from spaces.engines.curves import Curve
+from spaces.engines.keras.own_losses import unfit_loss
 from spaces.engines.keras.schedules import Scheduled, cosine, coslog4, flat_cosine, learning_rate, regularisation
 from spaces.language.space import Config
 from spaces.layers.heads import loss_for
@@ -29,18 +30,13 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
     """
     if found := _no_model(model) or _no_single_output(model) or _always_one(model):
         raise ShippingError(found)
-    if target.parts and model.output_shape[-1] != target.outputs:
-        raise ShippingError(
-            f"the model's output has {model.output_shape[-1]} columns; these targets need {target.outputs} in a row"
-        )
+    columns, members = model.output_shape[-1], config.get("members", 1)
+    found = unfit_loss(model, target) if model.compiled else ""
+    if found or (members == 1 and (found := _unfit_output(model, target))):
+        raise ShippingError(found)
     if not model.compiled:
-        columns, members = model.output_shape[-1], config.get("members", 1)
         loss = loss_for(target, columns, config.get("loss_weights"), members=members)
         model.compile(optimizer=optimizer(config), loss=loss)
-    elif target.of_classes:
-        for loss in keras.tree.flatten(model.loss):
-            if found := _wrong_loss(loss, model.output_shape[-1]):
-                raise ShippingError(found)
     return model
 
 
@@ -112,29 +108,15 @@ def _no_single_output(model: keras.Model) -> str:
     )
 
 
-_ONE_HOT = ("categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence")
-
-
-def _wrong_loss(loss: Any, outputs: int) -> str:
-    """Say why the loss of a compiled model cannot be that of class indices and probabilities, or nothing."""
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    name = getattr(loss, "__name__", type(loss).__name__)
-    plain = name.replace("_", "").lower()
-    wanted = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
-    mended = f"compile with {wanted!r}, or leave the model uncompiled"
-    if plain in _ONE_HOT:
-        return f"the model is compiled with {name}, which reads one-hot labels; labels are class indices: {mended}"
-    if plain.startswith("sparse" if outputs == 1 else "binary"):
-        columns = "1 column" if outputs == 1 else f"{outputs} columns"
-        return f"the model is compiled with {name}, but its output has {columns}: {mended}"
-    if isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits"):
-        ending = "sigmoid" if outputs == 1 else "softmax"
-        return (
-            f"the model is compiled with {name}(from_logits=True), but predictions are to be probabilities: end the "
-            f"model with a {ending} and leave from_logits out"
-        )
-    return ""
+def _unfit_output(model: keras.Model, target: Target) -> str:
+    """Say that a model has an output of another shape than is predicted, or nothing."""
+    wanted = sorted({target.outputs, 1} if target.kind == "binary" else {target.outputs})
+    shape = tuple(model.output_shape)
+    if len(shape) == 2 and shape[1] in wanted:
+        return ""
+    what = "these targets need, side by side," if target.parts else f"a {target.kind} target needs"
+    columns = " or ".join(f"(rows, {one})" for one in wanted)
+    return f"the model's output has the shape (rows, {', '.join(map(str, shape[1:]))}); {what} {columns}"
 
 
 def stops_on_training_loss(config: Config) -> bool:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from spaces.engines.contract import Fold, Watch, looking
+from spaces.engines.contract import Fold, ShippingError, Watch, looking
 from spaces.engines.folds import named, with_dropped_features, without_rungs
 from spaces.engines.keras.compiling import compiled, never_built_before, stops_on_training_loss
 from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.fitted import KerasFitted, padded
 from spaces.engines.keras.fitting import each_fold, fit_network
+from spaces.engines.keras.own_inputs import unfit_inputs
 from spaces.engines.keras.scale import TargetScale, scaled
 from spaces.engines.keras.training import Trainer
 from spaces.engines.readings import network_reading
@@ -94,6 +95,8 @@ class KerasModel:
         fitted = KerasFitted(trainer.model, prepared, widths, kind, scale, {})
         inner = padded(prepared.matrix(fold.inner.table), widths)
         train = self._arrays(padded(matrix, widths), fold.train, scale, model=trainer.model)
+        if found := unfit_inputs(trainer.model, train.x):
+            raise ShippingError(found)
         if self.start is not None:
             self.start(trainer.model, train, fold.seed)
         fitted.curves = fit_network(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spaces import Signature, defaults, family
+from spaces.engines.contract import ShippingError
 from spaces.engines.curves import Curve
 
 
@@ -38,6 +39,34 @@ def test_a_builders_source_is_part_of_the_family():
     space = {"units": 8}
     assert family(own, space, name="mine").source == family(own, space, name="mine").source
     assert family(own, space, name="mine").source != family(other, space, name="mine").source
+
+
+def _reading(*inputs):
+    """Return a builder of a model that reads these inputs."""
+
+    def build(config, signature):
+        reads = [keras.Input(**one) for one in inputs]
+        first = keras.layers.StringLookup(vocabulary=["a"])(reads[0]) if reads[0].dtype == "string" else reads[0]
+        rows = keras.layers.Flatten()(first)
+        return keras.Model(reads, keras.layers.Dense(1, activation="sigmoid")(rows))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([{"shape": (2,)}], r"reads rows of the shape \(2,\), and is given \(\d+,\) after preprocessing: begin with"),
+        ([{"shape": (4, 3)}], r"reads rows of the shape \(4, 3\), and is given"),
+        ([{"shape": (1,), "dtype": "string"}], "the model reads texts, and is given numbers.*StringLookup"),
+        ([{"shape": (2,)}] * 2, r"has 2 inputs, and is given 1, whose rows have the shape \(\d+,\)"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(data, inputs, message):
+    d = data("binary")
+    model = family(_reading(*inputs), {"epochs": 1}, name="mine").build({"epochs": 1}, d.signature)
+    with pytest.raises(ShippingError, match=message):
+        next(iter(model.fit([d.folds[0]], lambda *_: None)))
 
 
 @pytest.mark.parametrize(

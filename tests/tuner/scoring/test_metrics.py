@@ -118,6 +118,24 @@ def test_a_loss_on_which_no_model_trains_is_refused(loss, needs):
         Metric("own", lambda true, predicted: 0.0, False, needs, loss=loss)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": 3}, "Metric name must be a text, got 3"),
+        ({"name": " "}, "Metric name must be a text, got ' '"),
+        ({"greater_is_better": "lower"}, "'own': greater_is_better must be True or False, got 'lower'"),
+        ({"greater_is_better": None}, "'own': greater_is_better must be True or False, got None"),
+        ({"kinds": "binary"}, r"'own': kinds must be some of .*'binary'.*, such as \('binary',\), got 'binary'"),
+        ({"kinds": ("bin",)}, r"'own': kinds must be some of .*, got \('bin',\)"),
+        ({"kinds": "binary", "loss": "log_loss"}, "'own': kinds must be some of"),
+    ],
+)
+def test_a_metric_that_says_no_direction_or_kind_is_refused(given, message):
+    usual = {"name": "own", "function": lambda true, predicted: 0.0, "greater_is_better": True, "needs": "label"}
+    with pytest.raises(ValueError, match=message):
+        Metric(**{**usual, **given})
+
+
 def test_a_metric_of_ones_own_has_a_name_of_its_own():
     frame = pd.DataFrame({"a": np.arange(40.0), "y": np.arange(40) % 2})
     mine, other = (tuner.Metric(name, lambda y, p: 0.5, True, "label") for name in ("accuracy", "mine"))

@@ -263,6 +263,14 @@ def _ending(outputs, loss=None):
     return model
 
 
+def _linear(outputs, loss):
+    """Return a model of numbers, of so many columns."""
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(outputs)(inputs))
+    model.compile("adam", loss)
+    return model
+
+
 def _several(make):
     inputs = keras.Input((2,))
     return keras.Model(inputs, make(keras.layers.Dense(3)(inputs), keras.layers.Dense(1)(inputs)))
@@ -286,11 +294,47 @@ def _several(make):
             lambda: _ending(3, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
             r"SparseCategoricalCrossentropy\(from_logits=True\), but predictions are to be probabilities: end the",
         ),
+        (
+            lambda: _ending(3, "mse"),
+            "mean_squared_error, which compares each of 3 columns with the label, a class index",
+        ),
+        (lambda: _ending(3, "nope"), "the loss 'nope', which Keras does not know: compile with 'sparse_cat"),
+        (lambda: _ending(3, []), "compiled without a loss: compile with 'sparse_categorical_crossentropy', or leave"),
+        (lambda: _ending(2), r"has the shape \(rows, 2\); a multiclass target needs \(rows, 3\)"),
     ],
 )
 def test_a_builder_is_told_what_was_found_and_what_is_wanted(build, message):
     with pytest.raises(ShippingError, match=message):
         compiled(build(), CONFIG, Target("y", "multiclass", ("a", "b", "c")))
+
+
+@pytest.mark.parametrize(
+    "loss", ["binary_crossentropy", keras.losses.Poisson(), "msle", "sparse_categorical_crossentropy"]
+)
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_loss_that_cannot_be_that_of_standardised_numbers_is_refused(loss, targets):
+    target = Target.of([Target(name, "regression") for name in "yz"[:targets]])
+    with pytest.raises(ShippingError, match="numbers are trained on standardised, with values below zero: "):
+        compiled(_linear(targets, loss), CONFIG, target)
+
+
+def test_losses_of_numbers_and_of_ones_own_are_kept():
+    target = Target("y", "regression")
+    for loss in ("mse", keras.losses.Huber(), "mae", lambda true, predicted: keras.ops.abs(true - predicted)):
+        assert compiled(_linear(1, loss), CONFIG, target).loss is loss
+
+
+@pytest.mark.parametrize(("columns", "shape"), [(2, r"\(rows, 2\)"), (3, r"\(rows, 3\)")])
+def test_an_output_of_another_shape_is_refused(columns, shape):
+    with pytest.raises(ShippingError, match=f"has the shape {shape}; a regression target needs \\(rows, 1\\)"):
+        compiled(_linear(columns, "mse"), CONFIG, Target("y", "regression"))
+
+
+@pytest.mark.parametrize("loss", ["mse", "sparse_categorical_crossentropy"])
+def test_one_loss_of_keras_cannot_be_that_of_numbers_and_classes_side_by_side(loss):
+    target = Target.of([Target("y", "regression"), Target("k", "binary", ("a", "b"))])
+    with pytest.raises(ShippingError, match="which reads one target, and several stand side by side: leave the model"):
+        compiled(_linear(3, loss), CONFIG, target)
 
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy()])
