@@ -151,7 +151,7 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     present = Counter(frame.columns)
     for name in [column.name for column in schema.columns if column.kind in FRAMED]:
         if not present[name]:
-            raise TableError(f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}")
+            raise TableError(_lacking(name, schema, list(frame.columns)))
         if present[name] > 1:
             raise TableError(f"column name {name!r} is used {present[name]} times; rename the columns")
     given = tuple(_array_of(column, frame, arrays or {}) for column in schema.arrays)
@@ -174,6 +174,12 @@ def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | No
     texts = [texts_of(name, frame[name]) for name in schema.text_names]
     sequence = None if schema.sequence is None else sequence_numbers(schema.sequence, frame[schema.sequence])
     return Table(numbers, codes, texts=np.stack(texts, axis=1) if texts else None, sequence=sequence, arrays=given)
+
+
+def _lacking(name: str, schema: Schema, given: list[str]) -> str:
+    alike = [one for one in given if one.strip().casefold() == name.strip().casefold()]
+    hint = f"; the rows have {alike[0]!r}: rename it" if alike else ""
+    return f"column {name!r} is missing; the model was trained on {', '.join(schema.names)}{hint}"
 
 
 def blank_row(schema: Schema) -> Table:

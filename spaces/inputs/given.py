@@ -5,7 +5,7 @@ A frame may be pandas', Polars' or Arrow's; rows may be a dict, records, a serie
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -277,12 +277,23 @@ def _of_values(
         if len(names) != array.shape[1]:
             raise TableError(f"an array of {len(names)} columns is needed, got shape {array.shape}")
         return pd.DataFrame(np.asarray(array), columns=names), {}, {}
+    if not array.ndim:
+        raise TableError(_no_rows(data))
     row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""
     if array.ndim == 1 and len(array) and isinstance(array[0], str):
         row = "; texts are a column of a data frame, pd.DataFrame({'text': data}), named in text=['text']"
     raise TableError(
         "data must be a data frame, a path, or an array (rows, columns), (rows, steps, channels) or (rows, height, "
         f"width, channels), got shape {array.shape}{row}"
+    )
+
+
+def _no_rows(data: Any) -> str:
+    """Say what was handed over in place of rows."""
+    if isinstance(data, Iterator):
+        return f"data must be rows that can be read twice, got a {type(data).__name__}: pass list(data)"
+    return (
+        f"data must be a data frame, records, a path or an array, got {str(data)[:60]!r}, of type {type(data).__name__}"
     )
 
 

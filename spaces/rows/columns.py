@@ -6,6 +6,7 @@ A new kind of column begins here: `ColumnKind`, `TABULAR`, `Column.n_numbers`. I
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -81,10 +82,9 @@ class Schema:
         return tuple(len(column.categories) for column in self.columns if column.kind == "category")
 
     @cached_property
-    def codes(self) -> dict[str, dict[str, int]]:
-        """The code of each category by its name, of each category column."""
-        named = [column for column in self.columns if column.kind == "category"]
-        return {column.name: {name: code for code, name in enumerate(column.categories)} for column in named}
+    def codes(self) -> dict[str, dict[str | int, int]]:
+        """The code of each category by its name, of each category column; see `codes_by_name`."""
+        return {one.name: codes_by_name(one.categories) for one in self.columns if one.kind == "category"}
 
     @property
     def tables(self) -> dict[str, tuple[int, ...]]:
@@ -136,3 +136,15 @@ class Schema:
         """Rebuild a schema from `to_json`."""
         tuples = ("categories", "shape", "missing")
         return Schema(tuple(Column(**{**one, **{name: tuple(one[name]) for name in tuples}}) for one in data))
+
+
+def codes_by_name(categories: Sequence[str]) -> dict[str | int, int]:
+    """Return the code of each category by its name; one such as 007 by its number too, if it is the only such one.
+
+    >>> codes_by_name(["007", "01", "1", "001"])[7]
+    0
+    """
+    found: dict[str | int, int] = {name: code for code, name in enumerate(categories)}
+    padded = [name for name in categories if name[:1] == "0" and name.isdecimal() and len(name) > 1]
+    counts = Counter(map(int, padded))
+    return found | {int(name): found[name] for name in padded if counts[int(name)] == 1}

@@ -98,8 +98,8 @@ class Metric:
         kinds: Any = self.kinds
         if isinstance(kinds, str) or not all(kind in _LOSSES for kind in kinds):
             raise ValueError(
-                f"Metric {self.name!r}: kinds must be some of {', '.join(map(repr, _LOSSES))}, such as ('binary',), got "
-                f"{kinds!r}"
+                f"Metric {self.name!r}: kinds must be some of {', '.join(map(repr, _LOSSES))}, such as ('binary',), "
+                f"got {kinds!r}"
             )
 
     def _check_loss(self) -> None:

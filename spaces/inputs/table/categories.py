@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.inputs.table.dates import DATE_TYPES
 from spaces.inputs.table.detection import NUMBER_TYPES
-from spaces.rows.columns import MISSING, UNSEEN, Column, TableError
+from spaces.rows.columns import MISSING, UNSEEN, Column, TableError, codes_by_name
 
 _NAMED = (str, bool, np.bool_, *NUMBER_TYPES, *DATE_TYPES)
 _WRITTEN_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # a whole number, as pandas writes it beside an empty cell
@@ -41,21 +41,25 @@ def codes_of_categories(column: Column, values: pd.Series[Any]) -> NDArray[np.in
     Raises:
         TableError: As for `category_names`.
     """
-    index = {name: code for code, name in enumerate(column.categories)}
+    index = codes_by_name(column.categories)
     codes = {value: code_of(index, value) for value in _distinct(column.name, values)}
     found = [MISSING if missing else codes[value] for value, missing in zip(values, values.isna(), strict=True)]
     return np.array(found, dtype=np.int32)
 
 
-def code_of(codes: Mapping[str, int], value: Any) -> int:
+def code_of(codes: Mapping[str | int, int], value: Any) -> int:
     """Return the code of a value that is not missing, `UNSEEN` where it has none.
 
     Args:
-        codes: The code of each category, by name.
+        codes: As `codes_by_name` returns them.
         value: A text, a finite number, a boolean or a date.
     """
     name = _written(value)
-    return codes.get(name, codes.get(_plain(name), UNSEEN))
+    plain = _plain(name)
+    known = codes.get(name, codes.get(plain, UNSEEN))
+    if known != UNSEEN or not isinstance(value, NUMBER_TYPES) or isinstance(value, bool | np.bool_):
+        return known
+    return codes.get(int(plain), UNSEEN) if plain.isdigit() else UNSEEN  # 7 for 007, as a number has no zeros before
 
 
 def _distinct(name: str, values: pd.Series[Any]) -> list[Any]:

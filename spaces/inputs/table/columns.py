@@ -15,6 +15,8 @@ from spaces.inputs.table.detection import NUMBER_TYPES, TRUTH, kind_of, raise_co
 from spaces.inputs.text.columns import texts_of
 from spaces.rows.columns import Column, ColumnKind, TableError
 
+_EXPECTED = {"boolean": "true or false", "number": "numbers"}
+
 
 def column_of_values(name: str, values: pd.Series[Any], forced: ColumnKind | None) -> Column:
     """Return the column of some values: of the kind that is given, or of the kind that the values tell.
@@ -66,8 +68,8 @@ def _floats(column: Column, values: pd.Series[Any]) -> NDArray[np.float64]:
     numeric = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
     if numeric and not isinstance(dtype, pd.CategoricalDtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    if dtype.kind in "mM":
-        raise TableError(f"column {column.name!r} must hold numbers, got {dtype}")
+    if dtype.kind in "mM" and not values.isna().all():
+        raise TableError(f"column {column.name!r} must hold {_EXPECTED[column.kind]}, got {dtype}")
     return _parsed(column, values)
 
 
@@ -98,8 +100,7 @@ def _float(value: Any) -> float:
 def _refuse_first(column: Column, values: pd.Series[Any], wrong: NDArray[np.bool_]) -> None:
     if wrong.any():
         row = int(wrong.argmax())
-        expected = "true or false" if column.kind == "boolean" else "numbers"
         raise TableError(
-            f"column {column.name!r} must hold {expected}, got {values.iloc[row]!r} in row {values.index[row]}; mend "
-            "it, or leave the cell empty"
+            f"column {column.name!r} must hold {_EXPECTED[column.kind]}, got {values.iloc[row]!r} in row "
+            f"{values.index[row]}; mend it, or leave the cell empty"
         )

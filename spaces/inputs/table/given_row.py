@@ -74,7 +74,7 @@ def _number(column: Column, value: Any) -> float | None:
     return None if wrong else number
 
 
-def _code(codes: Mapping[str, int], value: Any) -> int | None:
+def _code(codes: Mapping[str | int, int], value: Any) -> int | None:
     """Return the code of a category; None where the value can be none."""
     if value is None:
         return MISSING

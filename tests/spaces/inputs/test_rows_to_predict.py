@@ -9,7 +9,7 @@ import pytest
 
 from spaces.inputs.border import encode, learn_schema, table_of
 from spaces.inputs.files import DataError
-from spaces.rows.columns import MISSING, TableError
+from spaces.rows.columns import MISSING, UNSEEN, TableError
 
 TRAINED = pd.DataFrame(
     {
@@ -66,8 +66,14 @@ def test_a_row_is_the_same_row_however_it_is_handed_over(rows):
         ([[1, 2], [3]], "data is no array: bring what it holds to one shape first"),
         ({**FIRST, "n": [1, 2], "flag": [True]}, "columns must have a value for each row"),
         (pd.Series([1, 2], index=["p", "q"]), "a series is one row, and its index names columns: n, flag.* got p, q"),
-        (7, r"data must be a data frame, .* got shape \(\)"),
-        (None, r"data must be a data frame, .* got shape \(\)"),
+        (7, "data must be a data frame, records, a path or an array, got '7', of type int"),
+        (None, "data must be a data frame, records, a path or an array, got 'None', of type NoneType"),
+        ((row for row in [FIRST]), r"rows that can be read twice, got a generator: pass list\(data\)"),
+        (
+            TRAINED.rename(columns={"n": " N"}),
+            "column 'n' is missing; the model was trained on .*; the rows have ' N': ",
+        ),
+        (TRAINED.assign(flag=pd.Timestamp(0)), r"column 'flag' must hold true or false, got datetime64\["),
         ({**FIRST, "n": "much"}, "column 'n' must hold numbers, got 'much' in row 0"),
         ({**FIRST, "note": 7}, "column 'note' must hold text, got 7 in row 0"),
     ],
@@ -76,6 +82,25 @@ def test_a_row_is_the_same_row_however_it_is_handed_over(rows):
 def test_rows_that_cannot_be_used_are_refused(rows, message):
     with pytest.raises((TableError, DataError), match=message):
         table_of(SCHEMA, rows)
+
+
+@pytest.mark.parametrize("column", ["n", "flag", "code", "when", "note"])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_column_may_be_missing_altogether_in_any_way(column, missing):
+    found = table_of(SCHEMA, TRAINED.assign(**{column: missing}))
+    expected = table_of(SCHEMA, TRAINED.assign(**{column: None}))
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    assert found.texts.tolist() == expected.texts.tolist()
+
+
+def test_a_number_is_the_code_whose_zeros_it_lost_if_there_is_one():
+    schema = learn_schema(pd.DataFrame({"code": ["007", "01", "001", "12", "0"]}))  # sorted: 0, 001, 007, 01, 12
+    for type_ in (int, float):
+        rows = pd.DataFrame({"code": np.array([7, 1, 12, 0, 8], dtype=type_)})
+        assert table_of(schema, rows).codes[:, 0].tolist() == [2, UNSEEN, 4, 0, UNSEEN]
+        assert [int(table_of(schema, {"code": type_(value)}).codes[0, 0]) for value in (7, 1)] == [2, UNSEEN]
+    assert table_of(schema, {"code": "7"}).codes.tolist() == [[UNSEEN]]  # written so
 
 
 def test_records_may_lack_what_is_missing_and_masks_hide_values():
