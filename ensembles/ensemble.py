@@ -34,7 +34,7 @@ from spaces.html import facts, table
 from spaces.inputs.border import blank_row, table_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import alone, link_or_copy, replaced
-from spaces.machine.mistakes import briefly
+from spaces.machine.mistakes import all_briefly
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
 from spaces.rows.target import Target
@@ -61,6 +61,7 @@ class Member:
     folders: tuple[Path, ...]
 
 
+@all_briefly
 @dataclass(frozen=True, eq=False, repr=False)
 class Ensemble:
     """Members and weights, ready to predict.
@@ -140,7 +141,6 @@ class Ensemble:
         """The labels, sorted: the order of `predict_proba`'s columns."""
         return self.target.classes
 
-    @briefly
     def predict(self, rows: Any, *, as_frame: bool = False) -> Any:
         """Predict values, or the label of the largest probability (by the threshold, where there is one).
 

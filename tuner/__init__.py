@@ -12,7 +12,7 @@ Names are imported when they are first used, so that `import tuner` costs nothin
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tuner.in_the_way import check
 
@@ -101,10 +101,16 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(f"module 'tuner' has no attribute {name!r}")
     if name not in _WHERE:
-        from spaces.machine.habits import NAMES, no_attribute
+        from spaces.machine.mistakes import briefly
 
-        raise AttributeError(no_attribute("module 'tuner'", name, _WHERE, habits=NAMES))
+        return briefly(_absent)(name)
     return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def _absent(name: str) -> NoReturn:
+    from spaces.machine.habits import NAMES, no_attribute
+
+    raise AttributeError(no_attribute("module 'tuner'", name, _WHERE, habits=NAMES))
 
 
 def __dir__() -> list[str]:

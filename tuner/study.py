@@ -19,7 +19,7 @@ from spaces.inputs.kinds import hand_over
 from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import delete_parts, write_text
 from spaces.machine.habits import STUDY, no_attribute
-from spaces.machine.mistakes import briefly
+from spaces.machine.mistakes import all_briefly, briefly
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.asked import numbers
 from tuner.archive.continuing import changed_files, differences_of, files_of, moved_ledger
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _SHOWN = 10  # trials that a notebook shows
 
 
+@all_briefly
 class Study(Archive):
     """A study: what it left on disk, and what a person asks of it."""
 
@@ -88,7 +89,6 @@ class Study(Archive):
 
         return best_models(self, n)
 
-    @briefly
     def model(self, name: str) -> StudyModel:
         """Return the model of a trial, such as `"dense-000003"`, which predicts raw rows by the mean of its folds.
 
@@ -130,7 +130,6 @@ class Study(Archive):
             raise ValueError(f"family {family!r} has no parameters: Hyperopt has no trials of it")
         return History(self.space(family)).of(self.to_optuna(family))
 
-    @briefly
     def ensemble(
         self,
         method: str = "auto",

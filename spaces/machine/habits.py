@@ -57,7 +57,19 @@ HP = {
     "Constant": "hp.Fixed('units', 64)",
 }
 
+PLOTS = {
+    **dict.fromkeys(("plot", "plots", "plot_history", "plot_optimization_history"), "tuner.plots.history(study)"),
+    **dict.fromkeys(("plot_param_importances", "plot_importances"), "tuner.plots.parameter_importances(study)"),
+    "plot_parallel_coordinate": "tuner.plots.parallel_coordinates(study)",
+    **dict.fromkeys(("plot_intermediate_values", "plot_learning_curves"), "tuner.plots.learning_curves(study)"),
+    **dict.fromkeys(
+        ("plot_slice", "plot_contour", "plot_edf", "plot_rank", "plot_timeline"),
+        "optuna.visualization draws it of study.to_optuna('dense')",
+    ),
+}
+
 STUDY = {
+    **PLOTS,
     **{name: NAMES[name] for name in ("get_best_models", "get_best_hyperparameters", "results_summary")},
     "search_space_summary": NAMES["search_space_summary"],
     **dict.fromkeys(("search", "optimize", "reload"), "the same call of tuner.tune goes on with a study"),
@@ -67,6 +79,27 @@ STUDY = {
     "best_value": "study.best.value",
     "best_params": "study.best.params",
     "trials_dataframe": "study.leaderboard()",
+}
+
+ENSEMBLE = {
+    **dict.fromkeys(("plot", "plots", "plot_weights"), "tuner.plots.weights(ensemble)"),
+    "plot_importance": "tuner.plots.importances(ensemble), after study.ensemble(column_time='10s')",
+    "weights": "[member.weight for member in ensemble.members]",
+    "leaderboard": "study.leaderboard()",
+    "feature_importances_": "ensemble.importance(frame)",
+    "export": "ensemble.save(folder); a network alone: study.model('dense-000000').refit().export('m.keras')",
+}
+
+ESTIMATOR = {
+    "study_": "it lives with the object that was fitted; a pickle or a clone has none, folder='runs/first' keeps it",
+    "best_params_": "estimator.study_.best.params",
+    "best_score_": "estimator.study_.best.value",
+    "best_estimator_": "estimator.ensemble_",
+    "best_trial_": "estimator.study_.best",
+    "trials_": "estimator.study_.trials",
+    "cv_results_": "estimator.study_.leaderboard()",
+    "feature_importances_": "estimator.study_.ensemble().importance(frame), of rows with their labels",
+    "leaderboard": "estimator.study_.leaderboard()",
 }
 
 MODEL = {

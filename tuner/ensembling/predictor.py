@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ensembles.ensemble import Ensemble, Member
 from spaces.families.family import Family
+from spaces.machine.mistakes import all_briefly
 from tuner.amounts import Count, Natural
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.publishing import publish_saved
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _FILES = (".keras", ".h5", ".pkl", ".joblib")  # names by which other tools save a model
 
 
+@all_briefly
 @dataclass(frozen=True, repr=False)
 class Predictor:
     """What predicts, made of a study's trials.

@@ -17,6 +17,8 @@ from ensembles.measures.diversity import Diversity, diversity
 from ensembles.methods import METHODS
 from ensembles.solvers.convex import CERTIFIED, certificate
 from spaces.families.catalog import BASELINE
+from spaces.machine.habits import ENSEMBLE, no_attribute
+from spaces.machine.mistakes import all_briefly
 from tuner.ensembling.looks import score_test_rows, single_ensemble, test_looks
 from tuner.ensembling.pool import HeldOut, read_held_out
 from tuner.ensembling.predictor import Predictor
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@all_briefly
 @dataclass(frozen=True, repr=False)
 class StudyEnsemble(Predictor):
     """An ensemble of a study's trials.
@@ -49,6 +52,11 @@ class StudyEnsemble(Predictor):
 
     def _repr_html_(self) -> str:
         return self.ensemble.as_html(repr(self))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_attribute("'StudyEnsemble' object", name, dir(type(self)), habits=ENSEMBLE))
 
     @property
     def scores(self) -> Scores:

@@ -11,6 +11,7 @@ from spaces.engines.engine import KERAS
 from spaces.families.catalog import families_for
 from spaces.html import facts
 from spaces.machine.habits import MODEL, no_attribute
+from spaces.machine.mistakes import all_briefly
 from spaces.rows.target import ITSELF
 from spaces.store import made_of
 from tuner.archive.one_trial import trial_named
@@ -24,6 +25,7 @@ from tuner.trials.outcome import trial_name
 _NETWORKS = (KERAS.name, "steps")  # stored names of models that are one network, and what reads rows for it
 
 
+@all_briefly
 @dataclass(frozen=True, repr=False)
 class StudyModel(Predictor):
     """One trial's model: an ensemble of one member, which predicts raw rows.

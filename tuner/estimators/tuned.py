@@ -7,7 +7,7 @@ import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,10 @@ from sklearn.utils.validation import (
 )
 
 from ensembles.ensemble import Ensemble
-from spaces.machine.mistakes import briefly
+from spaces.machine.habits import ESTIMATOR, no_attribute
+from spaces.machine.mistakes import all_briefly, briefly
 from tuner.amounts import Count, Duration, Natural
-from tuner.ensembling.build import build_ensemble, held_out_for
+from tuner.ensembling.build import build_ensemble, check_method, held_out_for
 from tuner.estimators.bundle import Bundle, deleted_with, temporary_folder
 from tuner.estimators.rows import frame_of, usual_split, with_column
 from tuner.launch.on_trial import OnTrial
@@ -39,6 +40,7 @@ from tuner.task.task import Task
 from tuner.tracking.shown import CurvesShown, TrialsShown
 
 
+@all_briefly
 class _Tuned(BaseEstimator):
     """What both estimators share."""
 
@@ -155,6 +157,7 @@ class _Tuned(BaseEstimator):
             group=roles.get("group"),
             sample_weight=roles.get("sample_weight"),
         )
+        check_method(task, self.method)
         known = inspect.signature(tune).parameters.keys() & self.get_params(deep=False).keys()
         arguments = {name: getattr(self, name) for name in known}
         folder = temporary_folder() if self.folder is None else Path(self.folder)
@@ -192,6 +195,13 @@ class _Tuned(BaseEstimator):
         check_is_fitted(self)
         return self._bundle.ensemble.raw(frame_of(self, rows, reset=False))
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(
+                no_attribute(f"'{type(self).__name__}' object", name, dir(type(self)), habits=ESTIMATOR)
+            )
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_bundle")
 
@@ -204,6 +214,7 @@ class _Tuned(BaseEstimator):
         return {name: value for name, value in super().__getstate__().items() if name != "study_"}
 
 
+@all_briefly
 class TunedClassifier(ClassifierMixin, _Tuned):
     """A classifier that is the ensemble of a study.
 
@@ -256,6 +267,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
             raise ValueError(f"a classifier needs at least two classes, got one class: {self.classes_.tolist()}")
 
 
+@all_briefly
 class TunedRegressor(RegressorMixin, _Tuned):
     """A regressor that is the ensemble of a study; arguments and attributes are those of `TunedClassifier`.
 

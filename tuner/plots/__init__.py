@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from spaces.machine.habits import no_attribute
+from spaces.machine.habits import PLOTS, no_attribute
+from spaces.machine.mistakes import briefly
 from tuner.plots.of_ensembles import error_correlations as error_correlations
 from tuner.plots.of_ensembles import importances as importances
 from tuner.plots.of_ensembles import predictions as predictions
@@ -41,5 +42,6 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@briefly
 def __getattr__(name: str) -> NoReturn:
-    raise AttributeError(no_attribute("module 'tuner.plots'", name, __all__, habits={}))
+    raise AttributeError(no_attribute("module 'tuner.plots'", name, __all__, habits=PLOTS))

@@ -11,11 +11,13 @@ from tuner.archive.findings import read_findings
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.findings import findings
 from tuner.ensembling.study_ensemble import StudyEnsemble
+from tuner.plots.given import shows
 from tuner.plots.style import MAIN, colours, figure, text
 
 _SHOWN = 20
 
 
+@shows(Archive, StudyEnsemble)
 def weights(of: Archive | StudyEnsemble) -> go.Figure:
     """Plot how much each member counts."""
     study, found = _found(of)
@@ -32,6 +34,7 @@ def weights(of: Archive | StudyEnsemble) -> go.Figure:
     return figure([bars], x="weight", y="", height=90 + 34 * max(len(members), 1))
 
 
+@shows(Archive, StudyEnsemble)
 def error_correlations(of: Archive | StudyEnsemble) -> go.Figure:
     """Plot how alike the errors of the candidates are: models that err alike add little to each other."""
     _, found = _found(of)
@@ -54,6 +57,7 @@ def error_correlations(of: Archive | StudyEnsemble) -> go.Figure:
     return made
 
 
+@shows(Archive, StudyEnsemble)
 def reliability(of: Archive | StudyEnsemble, target: str | None = None) -> go.Figure:
     """Plot how often predictions come true, against how probable they were said to be.
 
@@ -86,6 +90,7 @@ def reliability(of: Archive | StudyEnsemble, target: str | None = None) -> go.Fi
     return made
 
 
+@shows(Archive, StudyEnsemble)
 def predictions(of: Archive | StudyEnsemble, target: str | None = None) -> go.Figure:
     """Plot what is predicted against what is true: a point a row of numbers, a confusion matrix of classes.
 
@@ -109,6 +114,7 @@ def predictions(of: Archive | StudyEnsemble, target: str | None = None) -> go.Fi
     return figure([ideal, rows], x=f"predicted {text(its['name'])}", y="true value", height=440)
 
 
+@shows(Archive, StudyEnsemble)
 def importances(of: Archive | StudyEnsemble) -> go.Figure:
     """Plot how much worse the score gets when a column of held-out rows is shuffled.
 

@@ -11,12 +11,14 @@ import plotly.graph_objects as go
 from spaces.families.catalog import BASELINE
 from spaces.language.complaints import unknown_name
 from tuner.archive.records import Records
+from tuner.plots.given import shows
 from tuner.plots.style import MAIN, figure, text
 from tuner.search.ledger import Trial
 
 _FEWEST, _SHOWN, _AXES, _TREES = 4, 12, 8, 100
 
 
+@shows(Records)
 def parameter_importances(study: Records, family: str | None = None) -> go.Figure:
     """Plot how much of the scores' variance a forest explains by each parameter; all together are one.
 
@@ -43,6 +45,7 @@ def parameter_importances(study: Records, family: str | None = None) -> go.Figur
     return made
 
 
+@shows(Records)
 def parallel_coordinates(study: Records, family: str | None = None) -> go.Figure:
     """Plot the parameters and the score of a family's trials, a line a trial; failed and pruned ones are left out.
 

@@ -9,8 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from spaces.engines.curves import Curve, Curves, loss_of, mean_of
+from spaces.language.complaints import unknown_name
 from tuner.archive.records import Records
 from tuner.archive.spending import spending
+from tuner.plots.given import shows
 from tuner.plots.style import MAIN, colours, figure, text
 from tuner.search.ledger import Trial
 
@@ -18,6 +20,7 @@ _SYMBOLS = {"pruned": "line-ns-open", "failed": "x-thin-open"}
 _BEYOND = 1.5
 
 
+@shows(Records)
 def history(study: Records) -> go.Figure:
     """Plot each trial's score by when it ended, and the best score so far.
 
@@ -87,6 +90,7 @@ def _seconds(trial: Trial, began: float) -> float:
     return round(trial.outcome.started + trial.outcome.seconds - began, 3)
 
 
+@shows(Records)
 def families(study: Records) -> go.Figure:
     """Plot the seconds that each family took, and how many trials they were."""
     table = spending(study)
@@ -106,6 +110,7 @@ def families(study: Records) -> go.Figure:
     return figure([bars], x="seconds of training", y="", height=90 + 38 * len(table))
 
 
+@shows(Records)
 def learning_curves(study: Records, best: int = 5, metric: str | None = None) -> go.Figure:
     """Plot how the best trials that have curves learned, the mean over folds: inner rows in full, training dotted.
 
@@ -113,8 +118,17 @@ def learning_curves(study: Records, best: int = 5, metric: str | None = None) ->
         study: The study.
         best: How many trials.
         metric: One of the task's metrics; each trial's own loss when left out.
+
+    Raises:
+        ValueError: There are curves, but none of that metric; or no trial is to be shown.
     """
+    if best < 1:
+        raise ValueError(f"best must be at least 1, got {best}")
     each = [(trial, folds) for trial in study.complete if _chosen(folds := study.curves(trial), "train", metric)][:best]
+    if metric is not None and not each:
+        known = {curve.name for trial in study.complete for fold in study.curves(trial) for curve in fold}
+        if known and metric not in known:
+            raise ValueError(f"metric: {unknown_name(metric, sorted(known))}")
     shades = colours([trial.name for trial, _ in each])
     traces: list[go.Scatter] = []
     for trial, folds in each:

@@ -5,7 +5,8 @@ from sklearn.datasets import load_wine
 
 import tuner
 import tuner.plots
-from spaces.machine.habits import ARGUMENTS, MODEL, NAMES, STUDY
+from spaces.machine.habits import ARGUMENTS, ENSEMBLE, MODEL, NAMES, STUDY
+from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.ensembling.study_model import StudyModel
 from tuner.study import Study
 
@@ -56,6 +57,10 @@ def test_what_a_study_and_a_model_lack_is_answered_with_what_they_have() -> None
     for name, here in MODEL.items():
         with pytest.raises(AttributeError) as caught:
             getattr(model, name)
+        assert here in str(caught.value)
+    for name, here in ENSEMBLE.items():
+        with pytest.raises(AttributeError) as caught:
+            getattr(StudyEnsemble.__new__(StudyEnsemble), name)
         assert here in str(caught.value)
     with pytest.raises(AttributeError, match="'bestmodels', did you mean 'best_models'"):
         getattr(study, "bestmodels")  # noqa: B009

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from small import make_frame
 
 import tuner
+from spaces.machine.habits import ESTIMATOR
 from tuner.estimators.tuned import TunedClassifier, TunedRegressor
 
 FEW = {"families": {"linear": {}}, "split": {"kind": "kfold", "folds": 2}, "trials": 1, "method": "uniform"}
@@ -96,3 +97,17 @@ def test_arguments_are_those_of_tune_and_a_clone_has_them():
 def test_one_class_is_refused_before_anything_starts():
     with pytest.raises(ValueError, match="one class"):
         TunedClassifier(**FEW).fit(X, ["no"] * len(X))
+
+
+def test_a_method_that_is_none_is_refused_before_anything_is_trained(tmp_path):
+    estimator = TunedClassifier(["linear"], method="gredy", trials=1, folder=tmp_path / "study")
+    with pytest.raises(ValueError, match="unknown name 'gredy', did you mean 'greedy'"):
+        estimator.fit([[1.0], [2.0], [1.0], [2.0]], [1, 2, 1, 2])
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATOR))
+def test_an_attribute_of_another_estimator_is_answered_with_ours(name):
+    with pytest.raises(AttributeError, match=f"'TunedClassifier' object has no attribute '{name}'; here: ") as caught:
+        getattr(TunedClassifier(), name)
+    assert ESTIMATOR[name] in str(caught.value)
