@@ -20,6 +20,7 @@ from ensembles.pools import Predictions
 from spaces.rows.arrays import Index
 
 _MOST_TRIED = 10
+_NOBODY = "a part has no row that chooses"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Reselected:
         counted = self._chooses * (counts * self._counts)[:, None]
         total = counted.sum(axis=0)
         if not total.all():
-            raise Undefined("a part has no row that chooses")
+            raise Undefined(_NOBODY)
         means: NDArray[np.float64] = self._row_losses @ counted / total
         return means
 
@@ -75,6 +76,8 @@ class Reselected:
         losses = np.full((len(self.predictions), len(self.parts)), np.inf)
         for p, (fit, _) in enumerate(self.parts):
             at = np.repeat(fit, counts[fit])
+            if not len(at):
+                raise Undefined(_NOBODY)
             target = drawn(self.target, at, self.loss)
             counted = None if self.sample_weight is None else self.sample_weight[at]
             for i in self._tried:

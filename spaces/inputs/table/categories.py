@@ -57,9 +57,9 @@ def code_of(codes: Mapping[str | int, int], value: Any) -> int:
     name = _written(value)
     plain = _plain(name)
     known = codes.get(name, codes.get(plain, UNSEEN))
-    if known != UNSEEN or not isinstance(value, NUMBER_TYPES) or isinstance(value, bool | np.bool_):
+    if known != UNSEEN or isinstance(value, str) or not plain.isdecimal():
         return known
-    return codes.get(int(plain), UNSEEN) if plain.isdigit() else UNSEEN  # 7 for 007, as a number has no zeros before
+    return codes.get(int(plain), UNSEEN)  # 7 for 007, as a number has no zeros before it
 
 
 def _distinct(name: str, values: pd.Series[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from problems import problem
 from ensembles import LOSSES, METHODS, Loss
 from ensembles.choosing.cross_fitting import cross_fit, paired_difference
 from ensembles.choosing.gate import ladder
+from ensembles.losses import Undefined
 
 RMSE = LOSSES["rmse"]
 
@@ -59,6 +60,18 @@ def test_a_loss_of_whole_columns_chooses_as_its_rows_do(weighted):
         np.testing.assert_array_equal(rows, columns)
         different.add(tuple(rows.argmax(axis=0)))
     assert len(different) > 3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [RMSE, Loss("rmse", RMSE.function)], ids=["rows", "columns"])
+def test_a_resample_of_one_part_only_says_nothing(loss, weighted):
+    """Of few groups one may be drawn each time: then nobody chooses for its own part."""
+    predictions, target = equals(rows=40)
+    parts = [(np.arange(20, 40), np.arange(20)), (np.arange(20), np.arange(20, 40))]
+    weight = np.ones(40) if weighted else None
+    fitted = cross_fit(METHODS["uniform"], predictions, target, loss=loss, parts=parts, sample_weight=weight)
+    with pytest.raises(Undefined, match="a part has no row that chooses"):
+        fitted.single_resampled.weights(np.arange(20))
 
 
 def test_rows_that_are_not_scored_choose_once():
