@@ -182,7 +182,7 @@ class Study(Archive):
         if remembered_uri(self.folder) is None or (uri := reachable_uri(self.folder)) is None:
             return
         metric, scores = self.task.score.name, made.scores
-        line = ensemble_line(metric, scores, len(made.members))
+        line = ensemble_line(self.task.score.sign, scores, len(made.members))
         from tuner.reporting.report import report
 
         try:

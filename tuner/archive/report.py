@@ -38,19 +38,19 @@ def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str = "") 
     return "\n\n".join([f"{found}; {combine}\n{use}", summary(study), "\n".join(lines), more])
 
 
-def ensemble_line(metric: str, scores: Mapping[str, Any], members: int) -> str:
-    """Say how good an ensemble is, in a few words.
+def ensemble_line(sign: int, scores: Mapping[str, Any], members: int) -> str:
+    """Say how good an ensemble is and what it gains, in as few words as MLflow shows of a description.
 
     Args:
-        metric: The deciding metric.
+        sign: 1 where less is better, else -1.
         scores: The ensemble's `scores`.
         members: How many models it has.
     """
-    error = scores["difference"]["standard_error"]
-    sure = f" (± {error:.2g})" if error is not None and np.isfinite(error) else ""
-    ours, one = (_cell(scores[which]["cross_fitted"]) for which in ("ensemble", "comparator"))
-    good = f"{metric} {ours} against {one} of one model{sure}"
-    return f"ensemble of {members} model{'' if members == 1 else 's'}: {good}"
+    gain, error = -sign * scores["difference"]["cross_fitted"], scores["difference"]["standard_error"]
+    sure = f" ± {error:.2g}" if error is not None and np.isfinite(error) else ""
+    models = f"{members} model{'' if members == 1 else 's'}"
+    than = f"{abs(gain):.2g}{sure} {'better' if gain >= 0 else 'worse'} than one model"
+    return f"ensemble of {models} {_cell(scores['ensemble']['cross_fitted'])}, {than}"
 
 
 def leaderboard(study: Records) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def resolved(raw: Mapping[str, Any], folder: Path) -> str:
         raw: What the file says.
         folder: Where it lay; paths in it become absolute.
     """
-    from tuner.tracking.client import without_password
+    from tuner.tracking.complaints import without_password
 
     data = {name: _path(value, folder) if name in ("train", "test", "vectors") else value
             for name, value in raw["data"].items()}  # fmt: skip

@@ -108,11 +108,11 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
     from tuner.archive.study_folder import read_study_file
     from tuner.sqlite_url import sqlite_url
     from tuner.tracking.addresses import leaderboard_page
+    from tuner.tracking.moved import follow_the_folder
     from tuner.tracking.server import (
         PortTaken,
         check_port,
         experiment_id,
-        follow_the_folder,
         serve,
         serve_optuna,
         tracked_at,

@@ -35,7 +35,7 @@ class StudyPage:
 
     @property
     def artifacts(self) -> str | None:
-        """A folder beside the study's; it moves with it (see `tuner.tracking.server.follow_the_folder`)."""
+        """A folder beside the study's; it moves with it (see `tuner.tracking.moved.follow_the_folder`)."""
         return str(self._study.folder.resolve().parent / "mlartifacts")
 
     @property
@@ -83,7 +83,7 @@ class StudyPage:
     def note(self, pages: Mapping[str, str]) -> str:
         """Return the study's description."""
         found = read_findings(self._study.folder)
-        said = "" if found is None else ensemble_line(self.metric, found["scores"], len(found["members"]))
+        said = "" if found is None else ensemble_line(self.sign, found["scores"], len(found["members"]))
         return markdown_note(self._study, pages, said)
 
     def finished(self) -> list[Trial]:

@@ -108,9 +108,9 @@ def experiment_note(note: str, experiment: str, run: str, *, model: tuple[str, s
         model: Name and version of the model that was published, if one was.
     """
     curves = f"{leaderboard_page('', experiment).removeprefix('/')}&compareRunsMode=CHART"
-    links = [f"[The study's run]({run_page(experiment, run)})", f"[curves of the best]({curves})"]
+    links = [f"[Study's run]({run_page(experiment, run)})", f"[curves]({curves})"]
     if model is not None:
-        links.append(f"[model {model[0]}, version {model[1]}]({model_page(*model)})")
+        links.append(f"[model {model[0]} v{model[1]}]({model_page(*model)})")
     return " · ".join([*links, note.partition("\n")[0]])
 
 

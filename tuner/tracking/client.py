@@ -12,18 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from spaces.machine.disk import kept
 from tuner.sqlite_url import sqlite_path, sqlite_url
+from tuner.tracking.complaints import Unusable, said_plainly, without_password
+from tuner.tracking.moved import follow_the_folder
 
 _REMEMBERED = "tracking.json"
+_TRIES = 2  # MLflow knocks for 102 seconds at a database that is not there, or that refuses the password
 RESERVED = ("mlflow.db", "mlflow.db.lock", "mlartifacts")  # what lies beside the folders of studies
 _IMPORTING = threading.Lock()  # MLflow's modules import each other: two threads at once meet halves of them
-
-
-class Unusable(RuntimeError):
-    """MLflow is there, and cannot be used as it is; the message says why."""
 
 
 def tracking_uri(tracking: str | None, folder: Path) -> str | None:
@@ -34,9 +32,15 @@ def tracking_uri(tracking: str | None, folder: Path) -> str | None:
             `"none"` is None, as a study file has no None.
         folder: The study's folder.
     """
-    if tracking != "auto":
-        return None if tracking == "none" else tracking
-    return os.environ.get("MLFLOW_TRACKING_URI") or default_uri(folder)
+    if tracking == "auto":
+        tracking = os.environ.get("MLFLOW_TRACKING_URI") or default_uri(folder)
+    return None if tracking in (None, "none") else from_anywhere(tracking)
+
+
+def from_anywhere(uri: str) -> str:
+    """Return an address that means the same in any folder: the path of a database may be relative."""
+    path = sqlite_path(uri)
+    return uri if path is None else sqlite_url(path.absolute())
 
 
 def remember(folder: Path, uri: str) -> None:
@@ -45,35 +49,27 @@ def remember(folder: Path, uri: str) -> None:
 
 
 def remembered_uri(folder: Path) -> str | None:
-    """Return where a study is tracked, or None where it is not."""
+    """Return where a study is tracked, or None where it is not; a database beside it that was moved is where it is."""
     path = folder / _REMEMBERED
-    return str(json.loads(path.read_text())["uri"]) if path.exists() else None
+    if not path.exists():
+        return None
+    uri, beside = str(json.loads(path.read_text())["uri"]), default_uri(folder)
+    its, here = sqlite_path(uri), sqlite_path(beside)
+    moved = its is not None and here is not None and not its.exists() and its.name == here.name and here.exists()
+    return beside if moved else uri
 
 
 def reachable_uri(folder: Path) -> str | None:
     """Return where a study is tracked, with the password that `$MLFLOW_TRACKING_URI` gives; None without one."""
-    uri, given = remembered_uri(folder), os.environ.get("MLFLOW_TRACKING_URI", "")
+    uri, given = remembered_uri(folder), from_anywhere(os.environ.get("MLFLOW_TRACKING_URI", ""))
     if uri is None or uri == without_password(given):
         return given or None
-    return None if ":***@" in uri else uri
+    return None if "***" in uri else uri
 
 
 def default_uri(folder: Path) -> str:
     """Return the database beside the study folders, shared by all of them."""
     return sqlite_url(folder.resolve().parent / "mlflow.db")
-
-
-def without_password(uri: str) -> str:
-    """Return an address as it may be shown.
-
-    >>> without_password("postgresql://ann:secret@db.example/mlflow")
-    'postgresql://ann:***@db.example/mlflow'
-    """
-    parts = urlsplit(uri)
-    if parts.password is None:
-        return uri
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
 
 
 def identity(uri: str) -> tuple[int, int] | None:
@@ -113,7 +109,7 @@ def open_client(uri: str) -> Any:
     """Return a client of MLflow; a database that is not there yet appears whole or not at all.
 
     Raises:
-        Unusable: The file is no database of MLflow.
+        Unusable: The file is no database of MLflow, or there is no MLflow at such an address.
     """
     quiet_environment()
     for name in ("mlflow", "alembic"):
@@ -125,7 +121,13 @@ def open_client(uri: str) -> Any:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks that we handle
     if (path := sqlite_path(uri)) is not None:
         _make_database(path)
-    return MlflowClient(tracking_uri=uri)
+        follow_the_folder(uri)
+    elif "://" in uri and not uri.startswith("http"):
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = _TRIES
+    with said_plainly(uri):
+        return MlflowClient(tracking_uri=uri)
 
 
 def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tuple[str, str | None]:
@@ -191,12 +193,10 @@ def delete_runs(uri: str, experiment: str, study: str) -> int:
         How many runs were deleted.
 
     Raises:
-        ValueError: MLflow does not answer.
+        Unusable: MLflow does not answer.
     """
     client = open_client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
+    with said_plainly(uri, also="nothing was removed"):
         found = client.get_experiment_by_name(experiment)
         parents = client.search_runs([found.experiment_id], f"tags.`tuner.study` = '{study}'") if found else []
         count = 0
@@ -208,10 +208,6 @@ def delete_runs(uri: str, experiment: str, study: str) -> int:
                 count += len(runs)
             client.delete_run(parent)
             count += 1
-    except MlflowException as error:
-        raise ValueError(
-            f"MLflow at {without_password(uri)} does not answer, and nothing was removed: {error}"
-        ) from None
     return count
 
 
@@ -242,7 +238,7 @@ def _is_database(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
             tables = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
         connection.close()
     except sqlite3.DatabaseError as error:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuner.tracking.addresses import NOTE, experiment_note, run_page
-from tuner.tracking.client import open_client, published, without_password
+from tuner.tracking.client import open_client, published
+from tuner.tracking.complaints import Unusable, complaint, without_password
 from tuner.tracking.tracker import children
 
 
@@ -60,8 +61,8 @@ def show_ensemble(
         show_model(client, found.experiment_id, run.info.run_id)
         for name, text in files.items():
             client.log_text(run.info.run_id, text, name)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise NotShown(f"MLflow at {without_password(uri)} does not answer ({type(error).__name__})") from error
+    except (MlflowException, SQLAlchemyError, OSError, Unusable) as error:
+        raise NotShown(complaint(uri, error)) from error
 
 
 def show_model(client: Any, experiment: str, run: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ensembles.ensemble import Ensemble, Member
-from tuner.tracking.client import without_password
+from tuner.tracking.complaints import without_password
 
 _PORT = 5001  # MLflow's own pages have 5000
 _LONGEST = 500  # letters of a tag

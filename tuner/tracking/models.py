@@ -21,6 +21,7 @@ import spaces
 from ensembles.ensemble import Ensemble
 from tuner.tracking.addresses import run_page
 from tuner.tracking.client import open_client, runs_of
+from tuner.tracking.complaints import said_plainly
 from tuner.tracking.ensembles import show_model
 from tuner.tracking.model_page import model_description, model_tags
 from tuner.tracking.shown import rounded
@@ -28,6 +29,24 @@ from tuner.tracking.shown import rounded
 _OURS = "tuned-ensembles"
 _IMPORTED = ("filelock", "narwhals", "pandas", "scipy")  # by our code that travels in the model
 _LONGEST = 400  # letters of a request that is shown whole
+
+
+def check_model(uri: str, name: str, alias: str | None) -> None:
+    """Refuse what could not be registered, before anything is made for it.
+
+    Raises:
+        Unusable: MLflow does not answer, has no registry, or refuses the name, the alias or who asks.
+    """
+    client = open_client(uri)
+    from mlflow.utils import validation
+
+    with said_plainly(uri):
+        validation._validate_model_name(name)
+        validation._validate_logged_model_name(name)
+        if alias is not None:
+            validation._validate_model_alias_name(alias)
+            validation._validate_model_alias_name_reserved(alias)
+        client.search_registered_models(max_results=1)
 
 
 def publish(
@@ -57,7 +76,7 @@ def publish(
         numbers: Scores that are shown on the model's page.
         example: A row that the model reads, for the model's page; None for none.
     """
-    from mlflow.entities import Metric
+    from mlflow.entities import LoggedModelOutput, Metric
     from mlflow.exceptions import MlflowException
 
     client = open_client(uri)
@@ -76,6 +95,7 @@ def publish(
         now = int(time.time() * 1000)
         shown = [Metric(key, rounded(value), now, 0, model_id=made.model_id) for key, value in numbers.items()]
         client.log_batch(run, metrics=shown)
+        client.log_outputs(run, [LoggedModelOutput(made.model_id, 0)])  # the run's page lists it
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -83,6 +103,8 @@ def publish(
             raise
     known = tags | {"tuner.model": made.model_id}  # the registry keeps no link to the model's own page
     version = client.create_model_version(name, made.artifact_location, run_id=run, tags=known).version
+    versions = json.dumps([{"name": name, "version": str(version)}])
+    client.set_logged_model_tags(made.model_id, {"mlflow.modelVersions": versions})
     pages = {trial: run_page(experiment, its) for trial, its in runs.items()}
     said = model_description(
         ensemble,

@@ -7,17 +7,17 @@ import importlib.util
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from tuner.sqlite_url import sqlite_path, sqlite_url
-from tuner.tracking.client import default_uri, remembered_uri
+from tuner.tracking.client import remembered_uri
+from tuner.tracking.moved import opened
 
 _START_SECONDS = 120.0
 
@@ -33,16 +33,17 @@ def tracked_at(folder: Path) -> str:
         ValueError: It is tracked elsewhere, or nowhere.
     """
     uri = remembered_uri(folder)
-    path = None if uri is None else sqlite_path(uri)
-    beside = sqlite_path(default_uri(folder))
     if uri is None:
         raise ValueError(f"{folder} is not tracked in MLflow: run it again without tracking=None")
+    path = sqlite_path(uri)
     if path is None:
-        raise ValueError(f"{folder} is tracked at {uri}: open its pages there")
-    found = next((one for one in (path, beside) if one is not None and one.is_file()), None)
-    if found is None:
+        where = "open its pages there"
+        if not uri.startswith("http"):
+            where = f"mlflow server --backend-store-uri {uri} shows it"
+        raise ValueError(f"{folder} is tracked at {uri}: {where}")
+    if not path.is_file():
         raise ValueError(f"there is no {path} any more: run the study again, which sends all of its trials")
-    return sqlite_url(found)
+    return sqlite_url(path)
 
 
 def check_port(port: int) -> None:
@@ -52,7 +53,8 @@ def check_port(port: int) -> None:
         PortTaken: It is in use.
     """
     if not _is_free(port):
-        free = next(other for other in range(port + 1, port + 1000) if _is_free(other))
+        after = range(port + 1, min(port + 1000, 65536))
+        free = next(other for other in (*after, *range(1024, port)) if _is_free(other))
         raise PortTaken(f"port {port} is in use by another program: --port {free} is free")
 
 
@@ -104,34 +106,6 @@ def _run(command: list[str], address: str, ready: Callable[[str], None], *, heal
     return server.wait()
 
 
-def follow_the_folder(uri: str) -> str | None:
-    """Rewrite places that MLflow stored, where the folder of a local database was moved.
-
-    Returns:
-        The old place, or None where nothing had to be done.
-    """
-    path = sqlite_path(uri)
-    if path is None:
-        return None
-    here = (path.parent / "mlartifacts").as_posix()
-    with _opened(path) as connection:
-        places = connection.execute("select artifact_location from experiments").fetchall()
-        old = next((place.rpartition("/mlartifacts")[0] for (place,) in places if _is_gone(place, here)), None)
-        if old is not None:
-            now = here.removesuffix("/mlartifacts")
-            for table, column in _PLACES:
-                connection.execute(
-                    f"update {table} set {column} = ? || substr({column}, ?) where {column} like ? || '%'",
-                    (now, len(old) + 1, f"{old}/mlartifacts"),
-                )
-            for file in ("mlflow.db", "mlartifacts"):  # in the words that say how to serve a model
-                connection.execute(
-                    "update model_versions set description = replace(description, ?, ?)",
-                    (f"{old}/{file}", f"{now}/{file}"),
-                )
-    return old
-
-
 def experiment_id(uri: str, name: str) -> str | None:
     """Return the id of an experiment in a local database, or None; read without MLflow, which takes seconds to import.
 
@@ -142,41 +116,9 @@ def experiment_id(uri: str, name: str) -> str | None:
     path = sqlite_path(uri)
     if path is None:
         return None
-    with _opened(path) as connection:
+    with opened(path) as connection:
         found = connection.execute("select experiment_id from experiments where name = ?", [name]).fetchone()
     return None if found is None else str(found[0])
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a connection to a database of MLflow, whose changes are kept at the end.
-
-    Raises:
-        ValueError: It is none.
-    """
-    connection = sqlite3.connect(path)
-    try:
-        with connection:
-            yield connection
-    except sqlite3.DatabaseError as error:
-        raise ValueError(
-            f"{path} is no database of MLflow ({error}): move it away, and run the study again, which sends all trials"
-        ) from error
-    finally:
-        connection.close()
-
-
-_PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-
-
-def _is_gone(place: str, here: str) -> bool:
-    return "/mlartifacts" in place and not place.startswith(here)
 
 
 def _environment() -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from tuner.search.ledger import Trial
 from tuner.tracking.addresses import NOTE, experiment_note, run_page, view_tags
-from tuner.tracking.client import Unusable, identity, leave, open_client, published, without_password
+from tuner.tracking.client import identity, leave, open_client, published
+from tuner.tracking.complaints import Unusable, complaint, without_password
 from tuner.tracking.shown import (
     CurvesShown,
     Point,
@@ -122,18 +123,15 @@ class Tracker:
             send()
         except Exception as error:  # a client of any server fails in ways of its own; the study must go on
             if not self._retry_at:
-                self._complain(f"{self._what(error)}; the study goes on, and what is missing in MLflow is sent later")
+                self._complain(
+                    f"{complaint(self._uri, error)}; the study goes on, and what is missing in MLflow is sent later"
+                )
             self._leave()
             self._retry_at = time.monotonic() + _RETRY_SECONDS
         else:
             if self._retry_at:
                 self._complain(f"MLflow at {without_password(self._uri)} answers again")
             self._retry_at = 0.0
-
-    def _what(self, error: Exception) -> str:
-        if isinstance(error, Unusable):
-            return str(error)
-        return f"MLflow at {without_password(self._uri)} does not answer ({type(error).__name__})"
 
     def _leave(self) -> None:
         leave(self._client)

@@ -25,8 +25,9 @@ from mlflow.exceptions import MlflowException
 from small import SMALL_XGBOOST, make_frame
 
 import tuner
+from tuner.ensembling.publishing import publish_saved
 from tuner.tracking.client import open_client
-from tuner.tracking.server import follow_the_folder
+from tuner.tracking.moved import follow_the_folder
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,8 @@ def test_versions_have_scores_tags_and_an_alias(made):
         str(len(made.members)),
     )
     model = client.get_logged_model(version.tags["tuner.model"])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "leavers", "version": "2"}]
+    assert model.model_id in {one.model_id for one in client.get_run(version.run_id).outputs.model_outputs}
     shown = {metric.key: metric.value for metric in model.metrics}
     assert shown["ensemble_log_loss"] == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-5)
     assert float(version.tags["cross_fitted"]) == pytest.approx(made.scores["ensemble"]["cross_fitted"], rel=1e-4)
@@ -58,7 +61,7 @@ def test_versions_have_scores_tags_and_an_alias(made):
         assert f"{member.trial} {member.weight:.3f}" in version.tags["weights"]
     assert 'load_model("models:/leavers/2")' in version.description
     assert "mlflow models serve -m models:/leavers/2 --env-manager local --port 5001" in version.description
-    assert "[model leavers, version 2](#/models/leavers/versions/2?" in note_of(client, model.experiment_id)
+    assert "[model leavers v2](#/models/leavers/versions/2?" in note_of(client, model.experiment_id)
     (parent,) = client.search_runs([model.experiment_id], "params.metric = 'log_loss'")
     assert version.run_id == parent.info.run_id
 
@@ -188,6 +191,39 @@ def test_one_trial_s_model_is_published_likewise(made, registry):
     frame = make_frame(5).drop(columns="label")
     found = mlflow.pyfunc.load_model("models:/single@champion").predict(frame)
     assert found["prediction"].tolist() == single.predict(frame).tolist()
+
+
+@pytest.mark.parametrize(("name", "alias"), [("a/b", None), ("a.b", None), ("refused", "latest"), ("refused", "v1")])
+def test_a_name_that_mlflow_refuses_leaves_nothing_behind(made, name, alias):
+    client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(made.study.name).experiment_id
+    before = len(client.search_logged_models([experiment]))
+    with pytest.raises(ValueError, match=r"mlflow\.db refuses: "):
+        made.publish(name, alias=alias)
+    assert len(client.search_logged_models([experiment])) == before
+    assert not client.search_model_versions(f"name = '{name}'")
+
+
+def test_a_study_of_a_moved_folder_is_published_where_it_is(made, tmp_path):
+    moved, there = tmp_path / "moved", made.study.folder.parent
+    shutil.copytree(there, tmp_path / "runs")
+    study = tmp_path / "runs" / made.study.folder.name
+    (study / "tracking.json").write_text(json.dumps({"uri": f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"}))
+    (tmp_path / "runs").rename(moved)
+    made.save(moved / study.name / "ensemble")
+    publish_saved(moved / study.name, "moved")
+    assert not (tmp_path / "runs").exists()
+    client = open_client(f"sqlite:///{moved / 'mlflow.db'}")
+    (version,) = [one for one in client.search_model_versions("name = 'moved'") if str(moved) in one.source]
+    assert str(moved / study.name) in client.get_run(version.run_id).data.tags["mlflow.note.content"]
+
+
+def test_without_the_password_nothing_is_published_elsewhere(made, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(made.study.folder / "study.json", tmp_path)
+    (tmp_path / "tracking.json").write_text('{"uri": "https://ann:***@example.org"}')
+    with pytest.raises(ValueError, match=r"tracked at https://ann:\*\*\*@example\.org: set MLFLOW_TRACKING_URI"):
+        publish_saved(tmp_path, "elsewhere")
 
 
 def test_a_folder_of_studies_that_was_moved_still_has_its_report_and_its_models(made, registry, tmp_path):

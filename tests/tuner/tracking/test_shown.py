@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from spaces.engines.curves import Curve
 from tuner.search.ledger import Trial, Turn
 from tuner.tracking.addresses import leaderboard_page, view_tags
-from tuner.tracking.client import default_uri, remember, remembered_uri, tracking_uri, without_password
+from tuner.tracking.client import default_uri, remember, remembered_uri, tracking_uri
+from tuner.tracking.complaints import without_password
 from tuner.tracking.shown import accepted, curve_points, ensemble_numbers, run_name, study_points, trial_points
 from tuner.trials.outcome import Outcome
 
@@ -177,5 +178,8 @@ def test_the_environment_says_where_unless_the_user_does(tmp_path, monkeypatch):
     assert tracking_uri("auto", tmp_path / "study") == default_uri(tmp_path / "study")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     assert tracking_uri("auto", tmp_path / "study") == "http://127.0.0.1:9"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/mlflow.db")  # of any folder from now on
+    assert tracking_uri("auto", tmp_path / "study") == f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
     assert tracking_uri(None, tmp_path / "study") is None
-    assert tracking_uri("sqlite:///x.db", tmp_path) == "sqlite:///x.db"
+    assert tracking_uri("sqlite:///x.db", tmp_path) == f"sqlite:///{tmp_path / 'x.db'}"

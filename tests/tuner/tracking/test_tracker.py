@@ -13,7 +13,8 @@ import pytest
 from tuner.search.ledger import Trial, Turn
 from tuner.tracking.client import open_client
 from tuner.tracking.ensembles import NotShown, show_ensemble
-from tuner.tracking.server import PortTaken, check_port, follow_the_folder, tracked_at
+from tuner.tracking.moved import follow_the_folder
+from tuner.tracking.server import PortTaken, check_port, tracked_at
 from tuner.tracking.tracker import Tracker
 from tuner.trials.outcome import Outcome
 
@@ -257,6 +258,19 @@ def test_a_moved_folder_is_followed(study, tmp_path):
     parent = next(run for run in client.search_runs(["1"]) if "tuner.study" in run.data.tags)
     assert parent.info.artifact_uri.startswith((there / "mlartifacts").as_posix())
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["leaderboard.csv"]
+
+
+def test_places_of_a_study_elsewhere_are_left_where_they_are(study, tmp_path):
+    study.page.folder = tmp_path / "other"
+    study.send()
+    client = open_client(study.uri)
+    bucket = client.create_experiment("on a server", artifact_location="s3://bucket/mlartifacts")
+    (tmp_path / "mlartifacts").mkdir()
+    client.create_experiment("here", artifact_location=str(tmp_path / "mlartifacts"))
+    assert follow_the_folder(study.uri) is None
+    assert client.get_experiment(bucket).artifact_location == "s3://bucket/mlartifacts"
+    parent = study.runs["parent"].info.run_id
+    assert [file.path for file in client.list_artifacts(parent)] == ["leaderboard.csv"]
 
 
 def test_a_taken_port_is_refused_with_a_free_one():
