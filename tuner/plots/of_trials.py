@@ -126,9 +126,9 @@ def learning_curves(study: Records, best: int = 5, metric: str | None = None) ->
         raise ValueError(f"best must be at least 1, got {best}")
     each = [(trial, folds) for trial in study.complete if _chosen(folds := study.curves(trial), "train", metric)][:best]
     if metric is not None and not each:
-        known = {curve.name for trial in study.complete for fold in study.curves(trial) for curve in fold}
-        if known and metric not in known:
-            raise ValueError(f"metric: {unknown_name(metric, sorted(known))}")
+        names = {curve.name for trial in study.complete for fold in study.curves(trial) for curve in fold}
+        if names and metric not in names:
+            raise ValueError(f"metric: {unknown_name(metric, sorted(names))}")
     shades = colours([trial.name for trial, _ in each])
     traces: list[go.Scatter] = []
     for trial, folds in each:
