@@ -9,6 +9,7 @@ import linecache
 import sys
 import sysconfig
 from collections.abc import Callable
+from pathlib import PurePath
 from types import FrameType, FunctionType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -54,6 +55,17 @@ def all_briefly(owner: type[_T]) -> type[_T]:
         if isinstance(value, FunctionType) and (name == "__getattr__" or not name.startswith("_")):
             setattr(owner, name, briefly(value))
     return owner
+
+
+def users_line(error: BaseException) -> str:
+    """Say which line of a user's own raised an error, or called what did, as ` (models.py, line 7: 1 / 0)`."""
+    for at in reversed(_frames(error.__traceback__)):
+        if _of_users(at.tb_frame):
+            file = at.tb_frame.f_code.co_filename
+            line = linecache.getline(file, at.tb_lineno).strip()
+            place = f"{PurePath(file).name}, line {at.tb_lineno}"
+            return f" ({place}: {line})" if line else f" (line {at.tb_lineno} of {at.tb_frame.f_code.co_name})"
+    return ""
 
 
 def _is_complaint(error: BaseException) -> bool:
@@ -133,4 +145,5 @@ def _of_users(frame: FrameType) -> bool:
 
 
 def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__"))
+    spec = frame.f_globals.get("__spec__")  # of `python -m module` the name is "__main__"
+    return str(spec.name if spec else frame.f_globals.get("__name__"))

@@ -25,6 +25,7 @@ from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.space import defaults
 from spaces.machine.disk import read_arrays
+from spaces.machine.mistakes import users_line
 from spaces.rows.columns import Schema
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
@@ -156,6 +157,6 @@ if __name__ == "__main__":
         else:
             load(Path(sys.argv[2]), **json.loads(sys.stdin.buffer.read()))
     except Exception as error:
-        text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, ShippingError) else f"{type(error).__name__}: {error}{users_line(error)}"
         print(json.dumps({"error": text}))
         raise
