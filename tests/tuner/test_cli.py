@@ -68,6 +68,8 @@ def test_run_leaves_a_study_and_an_ensemble_and_runs_again(place, folder):
     again = call("run", place / "study.toml")
     assert again.exit_code == 0
     assert "best single" in again.stdout
+    assert "Study small goes on" in again.stderr
+    assert "  trials   5: 5 complete" in again.stderr
 
 
 def test_leaderboard_in_every_format(folder):
@@ -99,6 +101,14 @@ def test_curves_are_shown_and_written_for_tensorboard(folder, tmp_path):
     wrong = call("curves", folder, "xgboost-00000")
     assert wrong.exit_code != 0
     assert "did you mean 'xgboost-00000" in wrong.stderr
+
+
+def test_a_trial_without_curves_is_a_sentence_that_names_those_with_some(folder):
+    shown = call("curves", folder, "linear-000000")
+    assert shown.exit_code == 0
+    assert shown.stdout == ""
+    assert shown.stderr.startswith("linear-000000 has no curves")
+    assert call_best_xgboost(folder) in shown.stderr
 
 
 def call_best_xgboost(folder):

@@ -24,10 +24,15 @@ def trial_named(study: Archive, name: str | None) -> Trial:
     """
     if not study.complete:
         raise StudyError(f"no trial of {study.folder} is complete yet")
-    trials = {trial.name: trial for trial in study.complete}
-    if name is not None and name not in trials:
+    if name is None:
+        return study.complete[0]
+    trials = {trial.name: trial for trial in study.trials}
+    if name not in trials:
         raise StudyError(f"trial: {unknown_name(name, list(trials))}")
-    return study.complete[0] if name is None else trials[name]
+    chosen = trials[name]
+    if chosen.duplicate or chosen.state != "complete":
+        raise StudyError(f"{name} is {'a duplicate' if chosen.duplicate else chosen.state}: it has no curves")
+    return chosen
 
 
 def curves(study: Archive, trial: Trial) -> pd.DataFrame:

@@ -67,11 +67,17 @@ def leaderboard(study: Records) -> pd.DataFrame:
             row["std"] = float(np.std(outcome.scored)) if outcome.scored else None
             row |= {k: v for k, v in outcome.scores.get("held_out", {}).items() if k != study.metric}
             row |= {f"train_{k}": v for k, v in outcome.scores.get("train", {}).items()}
-            row |= {"seconds": outcome.seconds, "gain": outcome.gain, "reason": outcome.reason}
+            row |= {"seconds": outcome.seconds, "gain": outcome.gain, "reason": _reason(trial)}
         row |= {"turn": trial.turn.number, "why": trial.turn.why}
         row |= {f"params.{name}": value for name, value in trial.params.items()}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _reason(trial: Trial) -> str | None:
+    """Return why a trial failed, in a word, or why it was pruned."""
+    assert trial.outcome is not None
+    return trial.outcome.error if trial.state == "pruned" else trial.outcome.reason
 
 
 def summary(study: Records, limit: str | None = None) -> str:
@@ -82,9 +88,16 @@ def summary(study: Records, limit: str | None = None) -> str:
     if failed:
         reasons = sorted({str(trial.outcome.reason) for trial in failed if trial.outcome})
         parts.append(f"{len(failed)} of {len(run)} failed: {', '.join(reasons)}")
-    parts += [_folds_left_out(study), gains(study.trials)]
+    parts += [_folds_left_out(study), _untried(study), gains(study.trials)]
     first, *more = [part for part in parts if part]
     return "; ".join([f"{first}, {more[0]}" if more else first, *more[1:]])
+
+
+def _untried(study: Records) -> str:
+    """Name the families that had no turn, once another one had."""
+    tried = {trial.family for trial in study.trials}
+    untried = [family for family in study.families if family not in tried]
+    return f"not tried: {', '.join(untried)}" if tried - {BASELINE} and untried else ""
 
 
 def _folds_left_out(study: Records) -> str:

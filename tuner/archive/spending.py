@@ -61,7 +61,8 @@ def gains(trials: Sequence[Trial]) -> str:
     brought = 1 - float(np.prod([1 - gain for at, gain in gained if at > end * 2 / 3]))
     since = end - max(at for at, _ in gained)
     last = "with the last trial" if since < 1 else f"{since:.0f} s before the end"
-    return f"the ensemble of all trials last gained {last}, the last third of the time took {brought:.1%} off its loss"
+    took = f"{brought:.1%}" if brought >= 0.0005 else "less than 0.1%" if brought > 0 else "nothing"
+    return f"the ensemble of all trials last gained {last}, the last third of the time took {took} off its loss"
 
 
 def elapsed(trials: Sequence[Trial]) -> float:

@@ -74,15 +74,16 @@ def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None
         predictions = predictions_table(loaded, loaded.raw(given)).set_axis(frame.index)
         for name in reversed(given.images):  # which prediction is of which file
             predictions.insert(0, name, frame[name])
+    said = f"{len(predictions)} prediction{'' if len(predictions) == 1 else 's'}"
     if output is None:
-        show_frame(predictions, f"{len(predictions)} predictions", form)
+        show_frame(predictions, said, form)
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".parquet":
         predictions.to_parquet(output, index=False)
     else:
         predictions.to_csv(output, index=False)
-    say(f"{len(predictions)} predictions in {output}")
+    say(f"{said} in {output}")
 
 
 @click.command()

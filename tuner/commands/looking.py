@@ -90,6 +90,11 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
         say(f"Look at it: tensorboard --logdir {tensorboard}{extra}")
         return
     steps = curves_of(study, chosen)
+    if steps.empty:
+        others = [one.name for one in study.best_of_each_family if any(study.curves(one))]
+        say(f"{chosen.name} has no curves, as it was trained in one go; curves have {', '.join(others) or 'none'}")
+        if form == "table":
+            return
     if form == "table" and len(steps) > _SHOWN:
         every = -(-len(steps) // _SHOWN)
         steps = steps.iloc[::every]

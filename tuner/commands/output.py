@@ -44,8 +44,9 @@ def show_report(report: dict[str, Any], form: str) -> None:
     scores, metric = report["scores"], report["metric"]
     comparator, difference = scores["comparator"], scores["difference"]
     show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
+    whole = "cross-fitted, the choice of the method too" if report["method"].startswith("auto") else "cross-fitted"
     rows = [
-        {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": "cross-fitted"},
+        {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": whole},
         {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},
         {"": f"best single, {scores['best_single']['trial']}", metric: scores["best_single"]["cross_validated"],
          "scored": "cross-validated"},
@@ -59,7 +60,8 @@ def show_report(report: dict[str, Any], form: str) -> None:
     for name in ("ensemble", "best_single"):
         for key, value in scores[name].get("test", {}).items():
             rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
-    title = f"test rows read {report['test_looks']} times" if report["test_looks"] else "test rows never read"
+    looks = report["test_looks"]
+    title = f"Scores; the test rows were read {looks} time{'' if looks == 1 else 's'} so far"
     show_frame(pd.DataFrame(rows), title, "table")
     say(f"The comparator is {comparator['why']}.")
 

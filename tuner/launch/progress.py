@@ -14,6 +14,7 @@ from rich.text import Text
 from tuner.launch.box import Box, in_kernel
 from tuner.launch.driver_log import DriverLog
 from tuner.search.ledger import Trial
+from tuner.trials.outcome import trial_name
 
 
 class _Console(Console):
@@ -151,7 +152,7 @@ class Display:
         outcome = trial.outcome
         assert outcome is not None
         if outcome.duplicate_of is not None:
-            return Text(f"the same as number {outcome.duplicate_of}, not run again", "dim")
+            return Text(f"the same as {trial_name(trial.family, outcome.duplicate_of)}, not run again", "dim")
         if trial.state == "complete":
             value = f"{self._metric} {outcome.value:.5g}"
             return Text.assemble(value, (" best so far", "green")) if is_best else Text(value)

@@ -147,7 +147,7 @@ def tune(
         ):
             display = Display(plan.budget.trials, task.score.name, silent=not progress, log=log)
             launch = Launch(study, plan, display, disk=disk, began=began)
-            display.say(*_first_words(task, plan, shown if fresh else None), *changed, *_of_the_clock(study))
+            display.say(*_first_words(study, plan, shown if fresh else None), *changed, *_of_the_clock(study))
             if fresh:
                 _check_or_forget(launch, study)
             explain(study)
@@ -187,19 +187,25 @@ def understood(task: Task, plan: Plan, folder: Path) -> str:
     """Say what was understood, before the first trial: the task, with hints, what runs on it, and where it is kept."""
     families = ", ".join(name for name in plan.families if name != BASELINE)
     trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
-    time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:g} seconds"
+    time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:,.0f} seconds"
     budget = ", or ".join(limit for limit in (trials, time) if limit)
-    where = f"{plan.workers} workers"
+    where = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}"
     if plan.cluster is not None:
         open_to_all = ", which has no tokens: whoever reaches its ports runs code there (see docs/cluster.md)"
         where = f"on a cluster of Ray{open_to_all if plan.cluster.is_open else ''}"
     return f"{task}\n  families {families}\n  budget  {budget}, {where}\n  folder  {folder}"
 
 
-def _first_words(task: Task, plan: Plan, folder: Path | None) -> Iterator[str]:
+def _first_words(study: Study, plan: Plan, folder: Path | None) -> Iterator[str]:
     """Yield what there is to say before the first trial; the folder is that of a study that begins."""
-    said = [] if folder is None else [plan.said, understood(task, plan, folder)]
-    yield from filter(None, [left_out(task), *said])
+    said = [_goes_on(study)] if folder is None else [plan.said, understood(study.task, plan, folder)]
+    yield from filter(None, [left_out(study.task), *said])
+
+
+def _goes_on(study: Study) -> str:
+    """Say what a study has so far that goes on."""
+    *_, trials, best, _ = study.brief().splitlines()
+    return f"Study {study.name} goes on; time and trials of the budget count over all launches\n{trials}\n{best}"
 
 
 def _of_the_clock(study: Study) -> Iterator[str]:

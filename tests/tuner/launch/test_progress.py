@@ -51,6 +51,15 @@ def test_a_message_is_printed_as_it_is(message, capfd):
     assert printed.count(message.replace("\x1b", "")) == 2
 
 
+def test_a_duplicate_names_the_trial_that_it_equals(capfd):
+    outcome = Outcome("complete", 0.5, (0.5,), {}, seconds=0.0, started=0.0, attempt=1, duplicate_of=3)
+    shown = Display(9, "log_loss", silent=False)
+    shown.start(0)
+    shown.told(Trial("linear", 7, "complete", {}, outcome, None), 4, None)
+    shown.stop()
+    assert "the same as linear-000003, not run again" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("name", [".", "...", "mlflow.db", "mlartifacts"])
 def test_names_that_stand_for_something_else_are_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
