@@ -38,6 +38,11 @@ class _InThisOrder(click.Group):
         """Return the names of the commands."""
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its whole first sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=999)) for name, one in self.commands.items()])
+
 
 @click.group(cls=_InThisOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tuned-ensembles")

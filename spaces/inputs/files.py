@@ -92,8 +92,8 @@ def read_file(
     except UnicodeDecodeError as error:
         encoding = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(
-            f"{path} is not encoded in UTF-8 ({error.reason} at byte {error.start}): save it so, or read it with "
-            f"pandas.read_csv(path, encoding={encoding!r}), and hand over the frame"
+            f"{path} is not encoded in UTF-8 ({error.reason} at byte {error.start}): save it so, or "
+            f"{_written_anew(path, f'encoding={encoding!r}')}"
         ) from error
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
@@ -219,12 +219,30 @@ def _header(path: Path, separator: str) -> list[str]:
     if len(header) == 1 and (others := [one for one in ",;\t|" if one != separator and one in header[0]]):
         raise DataError(
             f"{path}: the header is one name, {header[0]!r}, as of columns separated by {others[0]!r} and not by "
-            f"{separator!r}: read it with pandas.read_csv(path, sep={others[0]!r}), and hand over the frame"
+            f"{separator!r}: {_written_anew(path, _dialect(path, others[0]))}"
         )
     # pandas would rename a second "a" to "a.1" in silence.
     if duplicates := sorted({str(name) for name in header if header.count(name) > 1}):
-        raise DataError(f"{path}: column name {duplicates[0]!r} is used {header.count(duplicates[0])} times")
+        number = re.fullmatch(r"[-+\d.]+", str(duplicates[0]))
+        hint = "; if the first row is no header, write one above it" if number else ""
+        raise DataError(f"{path}: column name {duplicates[0]!r} is used {header.count(duplicates[0])} times{hint}")
     return [str(name) for name in pd.read_csv(path, nrows=0, **options).columns]
+
+
+def _dialect(path: Path, separator: str) -> str:
+    """Return how pandas reads a file with this separator: with decimal commas, where the first rows have some."""
+    rows: Any = pd.read_csv(path, sep=separator, nrows=100, dtype=str, index_col=False, on_bad_lines="skip")
+    commas = any(rows[name].str.fullmatch(r"[-+]?\d+,\d+").any() for name in rows.columns)
+    return f"sep={separator!r}" + (", decimal=','" if commas and separator != "," else "")
+
+
+def _written_anew(path: Path, options: str) -> str:
+    """Say how a file is read in Python, and how it is written as this toolkit reads it, in a terminal."""
+    new = f"{path.name.split('.')[0]}_plain.csv"
+    line = f"import pandas; pandas.read_csv({path.as_posix()!r}, {options}).to_csv({new!r}, index=False)"
+    said = f"read it with pandas.read_csv(path, {options}), and hand over the frame"
+    odd = re.search(r"[\"'$`\\!]", path.as_posix())  # a shell would read it otherwise
+    return said if odd else f'{said}; or write {new}: python -c "{line}"'
 
 
 def _absent(kept: Collection[str] | None) -> list[str]:

@@ -275,7 +275,7 @@ def _of_values(
     if array.ndim == 2:
         names = [f"x{i}" for i in range(array.shape[1])] if schema is None else [c.name for c in _framed(schema)]
         if len(names) != array.shape[1]:
-            raise TableError(f"an array of {len(names)} columns is needed, got shape {array.shape}")
+            raise TableError(f"{_needed(len(names), schema)}, got shape {array.shape}")
         return pd.DataFrame(np.asarray(array), columns=names), {}, {}
     if not array.ndim:
         raise TableError(_no_rows(data))
@@ -295,6 +295,13 @@ def _no_rows(data: Any) -> str:
     return (
         f"data must be a data frame, records, a path or an array, got {str(data)[:60]!r}, of type {type(data).__name__}"
     )
+
+
+def _needed(n_columns: int, schema: Schema | None) -> str:
+    """Say of what shape an array is to be."""
+    arrays = () if schema is None or n_columns else schema.arrays
+    shapes = [f"{one.name!r} of the shape (rows, {', '.join(map(str, one.shape))})" for one in arrays]
+    return f"an array {', and one '.join(shapes)} is needed" if shapes else f"an array of {n_columns} columns is needed"
 
 
 def _name_of_array(array: Array, schema: Schema | None) -> str | None:

@@ -32,6 +32,10 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
     from tuner.task.reading import read_frame
     from tuner.task.task import Task
 
+    if table.is_dir():
+        raise ValueError(
+            f"{table} is a folder: name a table in it (of images in folders, write the study file yourself)"
+        )
     output = output or table.with_name(f"{table.name.split('.')[0]}.toml")
     if output.exists():
         raise ValueError(f"{output} is there already: choose another with --output")
@@ -45,23 +49,24 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
         raise ValueError(f"{guessed}{error}") from error
     families = [name for name in fitting(task.signature) if name != BASELINE]
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(_study_file(table, chosen, task, families=families, beside=output.parent))
+    output.write_text(_study_file(table, chosen, task, families=families, output=output))
     say(f"{task}\n\n{guessed}Written: {output}. Run it: tuner run {output}")
 
 
-def _study_file(table: Path, target: str, task: Task, *, families: list[str], beside: Path) -> str:
+def _study_file(table: Path, target: str, task: Task, *, families: list[str], output: Path) -> str:
     """Return a study file that says what was understood, and how to say that it is otherwise."""
     from tuner.scoring.metrics import METRICS
 
     others = [name for name, metric in METRICS.items() if task.target.kind in metric.kinds and not metric.by_group]
     name = "".join(letter if letter.isalnum() else "-" for letter in table.name.split(".")[0]).strip("-") or "study"
+    beside = output.parent
     train = table.resolve().relative_to(beside.resolve()) if table.resolve().is_relative_to(beside.resolve()) else table
     columns = "".join(f"#   {column.kind:<9} {column.name}\n" for column in task.schema.columns)
     chosen = "".join(f"# [families.{family}]\n" for family in families)
     texts = ", ".join(_quoted(column.name) for column in task.schema.columns if column.kind == "text")
     said = f"text = [{texts}]\n" if texts else ""
     return f"""\
-# Run it: tuner run {name}.toml. Run it again to go on. Paths are relative to this file.
+# Run it: tuner run {output.name}. Run it again to go on. Paths are relative to this file.
 [study]
 name = {_quoted(name)}
 seed = 0

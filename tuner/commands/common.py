@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,20 @@ def say(message: str) -> None:
         pass
 
 
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning without the line of ours that gave it."""
+    say(f"Warning: {message}")
+
+
 def with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
     """Turn what went wrong into a message and an exit code."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = _say_warning
+                command(*args, **kwargs)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except (ValueError, OSError) as error:

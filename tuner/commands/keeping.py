@@ -46,6 +46,7 @@ def _studies_below(folder: Path) -> Iterator[Path]:
 def _about(place: Path, below: Path) -> dict[str, Any]:
     from datetime import datetime
 
+    from tuner.launch.tune import is_running
     from tuner.study import load_study
 
     name = str(place.relative_to(below)) if place != below else place.resolve().name
@@ -55,6 +56,7 @@ def _about(place: Path, below: Path) -> dict[str, Any]:
         return {"study": name, "target": str(error).splitlines()[0][:60]}
     best, ends = study.best, [one.outcome.started + one.outcome.seconds for one in study.trials if one.outcome]
     when = datetime.fromtimestamp(max(ends)).strftime("%Y-%m-%d %H:%M") if ends else ""
+    when = "running" if is_running(place) else when
     found = "" if best is None else f"{study.task.score.name} {best.value:.5g} by {best.name}"
     return {"study": name, "target": study.task.target.name, "trials": len(study.trials), "best": found, "ended": when}
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.rows.table import Rows
+from spaces.rows.target import ITSELF
 from tuner.archive.report import leaderboard
 from tuner.archive.study_folder import Archive
 from tuner.ensembling.costs import megabytes, milliseconds
@@ -53,6 +54,8 @@ def read_rows(study: Archive, rows: Any, y: Any = None, *, sample_weight: Any = 
             f"({{{task.schema.arrays[0].name!r}: windows, 'table': frame}}, y), or set a share of the series aside, "
             "tuner.series_task(..., test=0.2), which ensemble.test() reads"
         )
+    if y is None and isinstance(rows, np.ndarray) and task.target.kind != ITSELF:
+        raise DataError("an array has no column of the target: hand over its labels too, evaluate(array, y)")
     named = sample_weight if isinstance(sample_weight, str) else None
     given = rows if y is None else (rows, _in_order(y, [part.name for part in task.target.each]))
     check_alignment(rows, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ _PLURALS: dict[str, tuple[str, str]] = {
 
 # A category column of which nearly each row has its own value is an id; one whose values are sentences is a text.
 _ID_SHARE, _WORDS, _FEWEST = 0.9, 3, 20
+_SQUARE = 16  # steps and channels of a series that may be an image
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class Known(NamedTuple):
@@ -72,8 +75,37 @@ def described(task: Known) -> str:
 
 def hints(task: Known) -> list[str]:
     """Return what may have been understood otherwise than it is meant, each with the argument that changes it."""
-    found = [*_number_hints(task), *_category_hints(task), *_date_hints(task), *_label_hints(task), *_class_hints(task)]
+    found = [
+        *_name_hints(task),
+        *_number_hints(task),
+        *_category_hints(task),
+        *_array_hints(task),
+        *_date_hints(task),
+        *_label_hints(task),
+        *_class_hints(task),
+    ]
     return [textwrap.fill(hint, _WIDTH, initial_indent="  hint: ", subsequent_indent=_INDENT) for hint in found]
+
+
+def _name_hints(task: Known) -> Iterator[str]:
+    """Say where names of columns are values, as those of a file are whose first row is no header."""
+    names = [column.name for column in task.schema.columns if column.kind in FRAMED]
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    if 2 * len(numbers) > len(names) and any("." in name for name in numbers):
+        yield (
+            f"columns are called {_some(numbers, 3)}: if the first row of a file was taken for the header, write one "
+            "above it, or read it with pandas.read_csv(path, header=None)"
+        )
+
+
+def _array_hints(task: Known) -> Iterator[str]:
+    """Say which series has as many channels as steps, as a grey image has."""
+    for column in task.schema.columns:
+        if column.kind == "series" and not task.split.ordered and column.shape[0] == column.shape[1] >= _SQUARE:
+            yield (
+                f"{column.name!r} was taken for series of {column.shape[0]} steps: images of numbers that are no uint8 "
+                "have the shape (rows, height, width, channels), which array[..., None] makes"
+            )
 
 
 def _line(name: str, text: str) -> str:

@@ -84,6 +84,14 @@ def test_rows_that_cannot_be_used_are_refused(rows, message):
         table_of(SCHEMA, rows)
 
 
+def test_an_array_of_another_shape_is_told_the_right_one():
+    schema = learn_schema(pd.DataFrame(index=range(4)), arrays={"series": np.zeros((4, 30, 1))})
+    with pytest.raises(
+        TableError, match=r"an array 'series' of the shape \(rows, 30, 1\) is needed, got shape \(4, 30\)"
+    ):
+        table_of(schema, np.zeros((4, 30)))
+
+
 @pytest.mark.parametrize("column", ["n", "flag", "code", "when", "note"])
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
 def test_a_column_may_be_missing_altogether_in_any_way(column, missing):

@@ -29,6 +29,7 @@ def test_init_writes_a_file_that_runs(table):
     assert (file.name, file.data["target"], file.data["train"]) == ("my-rows", "label", "my rows.csv")
     assert "The last column is taken as the target, label: --target NAME says otherwise." in made.output
     text = (table.parent / "study.toml").read_text()
+    assert text.startswith("# Run it: tuner run study.toml.")
     assert "number    x" in text
     assert "# [families.xgboost]" in text
     shown = run("run", table.parent / "study.toml", "--dry-run")
@@ -83,3 +84,23 @@ def test_init_says_of_texts_that_they_are_texts_and_of_a_guessed_target_that_it_
     guessed = run("init", tmp_path / "sms.csv", "-o", tmp_path / "other.toml")
     assert guessed.exit_code == 2
     assert "The last column is taken as the target, text: --target NAME says otherwise." in guessed.output
+
+
+def test_a_folder_in_place_of_a_table_is_refused(tmp_path):
+    refused = run("init", tmp_path)
+    assert refused.exit_code == 2
+    assert f"{tmp_path} is a folder: name a table in it" in refused.output
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_without_the_code_that_gave_it(tmp_path):
+    make_frame(60).to_csv(tmp_path / "rows.csv")
+    made = run("init", tmp_path / "rows.csv", "--target", "label")
+    assert made.output.startswith("Warning: column 'Unnamed: 0' has no name")
+    assert ".py" not in made.output
+
+
+def test_the_list_of_commands_cuts_no_sentence():
+    shown = run("--help")
+    assert "..." not in shown.output.partition("Commands:")[2]
+    assert "after a look at it." in shown.output

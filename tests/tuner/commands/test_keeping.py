@@ -35,6 +35,8 @@ def test_list_names_each_study_below_a_folder(folder, study):
     (row,) = json.loads(listed.stdout)
     assert (row["study"], row["target"], row["trials"]) == ("deep/adult", "label", len(study.trials))
     assert row["best"].endswith(f"by {study.best.name}")
+    with filelock.FileLock(folder / ".lock"):
+        assert json.loads(call("list", folder.parents[1], "--format", "json").stdout)[0]["ended"] == "running"
     (folder.parent / "empty").mkdir()
     assert "no study below" in call("list", folder.parent / "empty").stderr
     assert "no folder" in call("list", folder.parent / "nothing").stderr

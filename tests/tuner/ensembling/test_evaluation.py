@@ -62,6 +62,7 @@ def test_what_cannot_be_scored_is_refused_or_is_no_number(study):
     model = study.best_models()[0]
     for given, message in [
         ((NEW.drop(columns="label"),), "rows: target: unknown name 'label'"),
+        ((NEW.drop(columns="label").to_numpy(),), r"an array has no column of the target.* evaluate\(array, y\)"),
         ((NEW.drop(columns="label"), NEW["label"][:-1]), r"rows: a pair of inputs and targets of 60 rows is needed"),
         ((NEW.assign(label="maybe"),), "rows: label 'maybe' does not occur in training"),
         ((NEW.drop(columns="label"), NEW["label"].iloc[::-1]), "its index is the data's in another order"),

@@ -33,6 +33,41 @@ def test_files_that_are_not_what_they_seem_are_refused(text, message, tmp_path):
         tuner.Task(path, "y")
 
 
+def test_a_file_of_another_dialect_is_written_anew_by_the_line_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"a": np.arange(40) / 4, "b": ["x,y", "z"] * 20, "y": np.arange(40) % 2})
+    frame.to_csv("data.csv", sep=";", decimal=",", index=False)
+    with pytest.raises(DataError) as refused:
+        tuner.Task("data.csv", "y")
+    line = str(refused.value).partition("or write data_plain.csv: python -c ")[2]
+    exec(line.strip('"'))
+    pd.testing.assert_frame_equal(pd.read_csv("data_plain.csv"), frame)
+
+
+def test_a_name_that_a_shell_would_read_otherwise_is_in_no_line(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(40), "y": np.arange(40) % 2})
+    frame.to_csv(tmp_path / "$(data).csv", sep=";", index=False)
+    with pytest.raises(DataError, match=r"sep=';'\), and hand over the frame$"):
+        tuner.Task(tmp_path / "$(data).csv", "y")
+
+
+def test_a_file_whose_first_row_is_no_header_is_told_so(tmp_path):
+    rows = pd.DataFrame({"a": np.arange(40) + 0.5, "b": np.arange(40) * 0.25, "y": ["u", "v"] * 20})
+    rows.to_csv(tmp_path / "data.csv", header=False, index=False)
+    task = tuner.Task(tmp_path / "data.csv", "u")
+    assert "columns are called 0.5, 0.0: if the first row of a file was taken for" in " ".join(str(task).split())
+    assert "hint" not in str(tuner.Task(rows.rename(columns={"a": "1.5"}), "y"))
+    rows.assign(b=rows["a"]).to_csv(tmp_path / "twice.csv", header=False, index=False)
+    with pytest.raises(DataError, match=r"column name '0\.5' is used 2 times; if the first row is no header"):
+        tuner.Task(tmp_path / "twice.csv", "u")
+
+
+def test_an_image_that_was_taken_for_a_series_is_hinted_at():
+    grey = np.random.default_rng(0).random((40, 16, 16))
+    assert "'series' was taken for series of 16 steps" in str(tuner.Task(grey, np.arange(40) % 2))
+    assert "hint" not in str(tuner.Task(grey[:, :15], np.arange(40) % 2))
+
+
 def test_no_test_rows_are_refused():
     frame = pd.DataFrame({"a": np.arange(40.0), "y": np.arange(40) % 2})
     with pytest.raises(DataError, match="test: there are no rows"):
