@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 
+from tuner.database_url import limited
 from tuner.search.ledger_file import LedgerError, open_file
 
 _ENVIRONMENT = "env:"
@@ -175,7 +176,7 @@ def _for_libpq(url: Any) -> str:
 
 
 def _url(said: str) -> Any:
-    """Return the address of a database, with the password if the environment says one."""
+    """Return the address of a database, with the password if the environment says one, and a limit for connecting."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -201,7 +202,7 @@ def _url(said: str) -> Any:
         import psycopg  # noqa: F401
     except ImportError:
         raise LedgerError("a ledger in PostgreSQL needs psycopg: pip install 'tuned-ensembles[postgres]'") from None
-    return url.set(drivername="postgresql+psycopg")
+    return limited(url.set(drivername="postgresql+psycopg"))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spaces.machine.disk import kept
+from tuner.database_url import limited
 from tuner.sqlite_url import sqlite_path, sqlite_url
 from tuner.tracking.complaints import Unusable, said_plainly, without_password
 from tuner.tracking.moved import follow_the_folder
@@ -127,7 +128,7 @@ def open_client(uri: str) -> Any:
 
         utils.MAX_RETRY_COUNT = _TRIES
     with said_plainly(uri):
-        return MlflowClient(tracking_uri=uri)
+        return MlflowClient(tracking_uri=_limited(uri))
 
 
 def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tuple[str, str | None]:
@@ -216,6 +217,15 @@ def leave(client: Any) -> None:
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
     if (engine := getattr(store, "engine", None)) is not None:
         engine.dispose()
+
+
+def _limited(uri: str) -> str:
+    """Return an address with a limit for connecting, where it is that of a database whose driver knows one."""
+    if not uri.startswith(("postgresql", "mysql")):
+        return uri
+    from sqlalchemy import make_url
+
+    return str(limited(make_url(uri)).render_as_string(hide_password=False))
 
 
 def _make_database(path: Path) -> None:

@@ -1,6 +1,7 @@
 """A ledger in PostgreSQL: one writer, many readers, and no password anywhere."""
 
 import os
+import socket
 import sys
 import uuid
 
@@ -8,11 +9,13 @@ import psycopg
 import pytest
 from postgres import PASSWORD, USER
 from small import make_frame
+from sqlalchemy.engine import make_url
 
 import tuner
 from spaces import Family
 from spaces.engines.engine import SKLEARN
 from spaces.families.catalog import FAMILIES
+from tuner import database_url
 from tuner.archive.study_folder import StudyError
 from tuner.launch.tune import is_running
 from tuner.search.ledger_file import LedgerError
@@ -74,6 +77,15 @@ def test_a_wrong_password_and_a_server_that_is_gone_are_a_sentence(server, monke
     assert "s3cret" not in str(refused.value)
     with pytest.raises(LedgerError, match="cannot be used"):
         open_storage(Database("postgresql://ann@127.0.0.1:1/studies", "a"))
+
+
+def test_a_server_that_never_answers_is_told_after_a_limit(monkeypatch):
+    monkeypatch.setattr(database_url, "_SECONDS", 2)  # the least that the driver takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgresql://ann@127.0.0.1:{silent.getsockname()[1]}/studies"
+        with pytest.raises(LedgerError, match=r"cannot be used: .*timeout"):
+            open_storage(Database(address, "a"))
+    assert database_url.limited(url := make_url(f"{address}?connect_timeout=60")) == url, "what the user says stands"
 
 
 def test_a_study_in_a_database_is_read_by_those_who_may_only_read(task, tmp_path, server, database, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from tuner import database_url
 from tuner.search.ledger import Trial, Turn
 from tuner.tracking.client import open_client
+from tuner.tracking.complaints import Unusable
 from tuner.tracking.ensembles import NotShown, show_ensemble
 from tuner.tracking.moved import follow_the_folder
 from tuner.tracking.server import PortTaken, check_port, tracked_at
@@ -140,6 +143,17 @@ def test_an_ensemble_stands_on_the_study_s_run(study):
     assert [file.path for file in files] == ["leaderboard.csv", "report.html"]
     with pytest.raises(NotShown, match="no run of oil"):
         show_ensemble(study.uri, study="another", **ask)
+    with pytest.raises(NotShown, match="does not answer"):
+        show_ensemble("postgresql://ann@127.0.0.1:9/mlflow", study="id-of-oil", **ask)
+
+
+@pytest.mark.slow  # MLflow tries twice
+def test_a_database_that_never_answers_is_told_after_a_limit(monkeypatch):
+    monkeypatch.setattr(database_url, "_SECONDS", 2)  # the least that the driver takes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}/mlflow"
+        with pytest.raises(Unusable, match=rf"postgresql://ann:\*\*\*@{address} "):
+            open_client(f"postgresql://ann:s3cret@{address}")
 
 
 @pytest.mark.parametrize(("how", "count"), [("top", 20), ("none", 0)])
@@ -233,9 +247,7 @@ def test_a_run_deleted_while_it_trains_does_not_keep_the_others_away(study):
     assert "MLflow refuses linear-000000" in said
 
 
-@pytest.mark.parametrize(
-    "kind", ["http", pytest.param("postgresql", marks=pytest.mark.slow)]
-)  # MLflow tries for minutes
+@pytest.mark.parametrize("kind", ["http", "postgresql"])
 def test_passwords_are_cut_out_of_complaints(study, kind):
     study.uri = f"{kind}://ann:s3cret@127.0.0.1:9"
     tracker = study.start()
@@ -274,8 +286,6 @@ def test_places_of_a_study_elsewhere_are_left_where_they_are(study, tmp_path):
 
 
 def test_a_taken_port_is_refused_with_a_free_one():
-    import socket
-
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
