@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from spaces.inputs.image.files import SUFFIXES, images_below
 from spaces.inputs.table.detection import is_code
+from spaces.machine import disk
 from spaces.rows.columns import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
@@ -149,9 +148,8 @@ def read_arrays(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     try:
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = disk.read_arrays(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as npz: {error}") from error
     rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if not rows or len(set(rows.values())) > 1:

@@ -6,6 +6,8 @@ import errno
 import glob
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,7 +156,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read an `.npz` file whole, and close it.
 
     Raises:
-        OSError, ValueError: It is no such file, or holds pickled objects.
+        OSError: It cannot be read.
+        ValueError: It is no such file, is damaged, or holds pickled objects.
     """
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None

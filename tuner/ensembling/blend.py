@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import resamples
 from ensembles.choosing.gate import seconds_of_trees
 from spaces.machine.cores import crowding
+from spaces.machine.disk import read_arrays
 from spaces.rows.target import ITSELF
 from tuner.scoring.score import Undefined
 from tuner.task.task import Task
@@ -84,10 +85,11 @@ class Blend:
         return gained
 
     def _gain(self, folder: Path) -> float:
-        if not (folder / "held_out.npz").exists():
+        try:
+            stored = read_arrays(folder / "held_out.npz")
+        except (OSError, ValueError):  # not there, or torn by a loss of power
             return 0.0
-        with np.load(folder / "held_out.npz") as stored:
-            predictions, rows, folds = stored["predictions"], stored["rows"], stored["folds"]
+        predictions, rows, folds = stored["predictions"], stored["rows"], stored["folds"]
         kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
         predictions, rows, folds = predictions[kept], rows[kept], folds[kept]
         if self._held is None:

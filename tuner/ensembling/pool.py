@@ -21,12 +21,12 @@ from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
 from spaces.families.catalog import BASELINE
-from spaces.machine.disk import read_arrays
 from spaces.rows.arrays import Index
 from spaces.rows.table import Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.costs import megabytes, milliseconds
+from tuner.ensembling.predicted import predicted
 from tuner.scoring.group_loss import beside, group_loss
 from tuner.scoring.score import Score, mean_scores, scored
 from tuner.search.ledger import Trial
@@ -287,18 +287,18 @@ def candidates(study: Archive, top: int) -> list[Trial]:
 
 
 def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
-    """Read what trials predicted.
+    """Read what trials predicted, as far as it can be read.
 
     Raises:
-        StudyError: A trial predicted other rows than the rest, or the same rows in another order.
+        StudyError: None can be read, or one predicted other rows than the rest, or the same rows in another order.
     """
-    task = study.task
-    loaded = [read_arrays(study.attempt_folder(trial) / "held_out.npz") for trial in trials]
-    rows, folds = loaded[0]["rows"], loaded[0]["folds"]
-    for trial, arrays in zip(trials, loaded, strict=True):
+    task, loaded = study.task, predicted(study, trials)
+    trials = [trial for trial in trials if trial.name in loaded]
+    rows, folds = loaded[trials[0].name]["rows"], loaded[trials[0].name]["folds"]
+    for name, arrays in loaded.items():
         if str(arrays["digest"]) != task.digest or not np.array_equal(arrays["rows"], rows):
-            raise StudyError(f"{trial.name} predicted other rows than {trials[0].name}: they cannot be combined")
-    predictions = np.stack([arrays["predictions"] for arrays in loaded]).astype(np.float64)
+            raise StudyError(f"{name} predicted other rows than {trials[0].name}: they cannot be combined")
+    predictions = np.stack([arrays["predictions"] for arrays in loaded.values()]).astype(np.float64)
     target = task.rows.target[rows]
     score, loss, targets = task.score, loss_of_task(task), _targets(task)
     positions = [np.flatnonzero(folds == k) for k in np.unique(folds)]
@@ -386,7 +386,7 @@ def member_of(study: Archive, trial: Trial, weight: float) -> Member:
 
 def distances_of(study: Archive, trial: Trial) -> NDArray[np.float64]:
     """Return how far a trial was off on the rows that were held out of it; see `HeldOut.distances`."""
-    stored = read_arrays(study.attempt_folder(trial) / "held_out.npz")
+    stored = predicted(study, [trial])[trial.name]
     return _distances(
         stored["predictions"].astype(np.float64), study.task.rows.target[stored["rows"]], _targets(study.task)
     )

@@ -34,7 +34,7 @@ from tuner.seeds import derive_seed
 from tuner.study import Study
 from tuner.tracking.client import remember
 from tuner.tracking.tracker import Epochs, Tracker
-from tuner.trials.outcome import Job, Outcome, ended_here, seal, sealed
+from tuner.trials.outcome import Job, Outcome, attempts, ended_here, seal, sealed
 from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
 from tuner.trials.trial import RUNGS
@@ -220,7 +220,7 @@ class Launch:
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
-        attempt = 1 + max((int(path.name) for path in folder.glob("[0-9]*")), default=0)
+        attempt = 1 + max(attempts(folder), default=0)
         (folder / str(attempt)).mkdir(parents=True)
         self._running[trial.name] = trial
         if self._tracker:
@@ -297,17 +297,17 @@ class Launch:
 
     def _settle_one(self, trial: Trial) -> None:
         folder = self._study.folder / "trials" / trial.name
-        attempts = sorted(int(path.name) for path in folder.glob("[0-9]*"))
-        outcome = sealed(folder / str(attempts[-1])) if attempts else None
+        last = folder / str(max(attempts(folder), default=0))
+        outcome = sealed(last)
         if outcome is None and (deaths := ended_here(folder)) >= _ENDS_BEFORE_FAILED:
             error = f"the process ended {deaths} times in the middle of this trial"
-            outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=attempts[-1])
-            seal(folder / str(attempts[-1]), outcome)
+            outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=int(last.name))
+            seal(last, outcome)
         if outcome is None:
             self._again.append(Job(trial.family, trial.number, 0, {}, 0, ""))
             return
         self._ledger.resume(trial.family, trial.number)
-        self._tell(trial.family, trial.number, outcome, folder=folder / str(attempts[-1]))
+        self._tell(trial.family, trial.number, outcome, folder=last)
 
     def _show(self, trial: Trial) -> None:
         if self._tracker:

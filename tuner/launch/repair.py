@@ -23,7 +23,7 @@ from tuner.search.stores import writing
 from tuner.search.told_anew import Retold, append
 from tuner.study import Study, open_study, store_of
 from tuner.task.task import Task
-from tuner.trials.outcome import Outcome, sealed, trial_name
+from tuner.trials.outcome import Outcome, attempts, sealed, trial_name
 
 _NOT_KNOWN = "its result was not sealed, and what was asked of it is not known any more"
 
@@ -114,7 +114,7 @@ def _lacking(study: Study, family: str) -> Iterator[_Files]:
     held = len(study.ledger.trials(family))
     for number in range(held, 1 + max(numbers(study.folder, family), default=-1)):
         folder = study.folder / "trials" / trial_name(family, number)
-        attempt = folder / str(max((int(path.name) for path in folder.glob("[0-9]*")), default=0))
+        attempt = folder / str(max(attempts(folder), default=0))
         yield _Files(family, number, asked_of(study.folder, family, number), sealed(attempt), attempt)
 
 

@@ -137,10 +137,18 @@ def seal(folder: Path, outcome: Outcome) -> None:
     write_text(folder / _RESULT, json.dumps(outcome.to_json()))
 
 
+def attempts(trial: Path) -> list[int]:
+    """List the numbers of the attempts at a trial, ascending; a copy that somebody put beside one is none.
+
+    Args:
+        trial: The folder of a trial.
+    """
+    return sorted(int(path.name) for path in trial.glob("[0-9]*") if path.name.isdecimal())
+
+
 def overtaken(folder: Path) -> bool:
     """Return whether a later attempt was begun, as this one was lost from sight: on a node that others cannot reach."""
-    attempts = [int(path.name) for path in folder.parent.glob("[0-9]*") if path.name.isdigit()]
-    return folder.name.isdigit() and max(attempts, default=0) > int(folder.name)
+    return folder.name.isdecimal() and max(attempts(folder.parent), default=0) > int(folder.name)
 
 
 def begin_here(folder: Path) -> None:
