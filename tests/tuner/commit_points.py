@@ -28,9 +28,9 @@ _THROUGH = ("disk", "transaction")  # modules whose callers say what it is about
 
 def install(role: str) -> None:
     """Wrap what makes changes last in this process."""
-    if not (plan := os.environ.get(PLAN)) or not Path(plan).exists():
+    if not (plan := os.environ.get(PLAN)):
         return
-    points = _Points(role, json.loads(Path(plan).read_text()))
+    points = _Points(role, Path(plan))
     for name in _OPERATIONS:
         setattr(os, name, _wrapped(getattr(os, name), name, points))
     if role == "driver":
@@ -40,10 +40,15 @@ def install(role: str) -> None:
 class _Points:
     """The operations of a process, each with a name and how often it came: `driver: study.begun: replace a.json#1`."""
 
-    def __init__(self, role: str, plan: dict[str, Any]) -> None:
-        self._role, self._plan = role, plan
+    def __init__(self, role: str, path: Path) -> None:
+        self._role, self._path = role, path
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _plan(self) -> dict[str, Any]:
+        """What is to be done; read late, as Ray starts its workers before there is a study."""
+        return dict(json.loads(self._path.read_text()))
 
     def before(self, what: str) -> str | None:
         """Return the name of an operation of ours, or kill the process if it is the one."""
@@ -91,7 +96,7 @@ def _wrapped(operation: Any, name: str, points: _Points) -> Any:
 
 
 def _shown(path: Any) -> str:
-    name = re.sub(r"[0-9a-f]{32}", "X", Path(os.fsdecode(path)).name)
+    name = re.sub(r"[0-9a-f]{32}|^tmp\w{8}$", "X", Path(os.fsdecode(path)).name)
     return re.sub(r"\d+", "N", name)
 
 

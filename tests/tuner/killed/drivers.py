@@ -110,7 +110,7 @@ def main() -> None:
             assert mlflow
 
         def act(given: dict[str, Any] = given) -> None:
-            os.environ["PGPASSWORD"] = given["password"]
+            os.environ.update(given["environment"])
             if given.get("plan"):
                 os.environ[commit_points.PLAN] = given["plan"]
                 commit_points.install("driver")

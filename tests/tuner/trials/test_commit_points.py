@@ -19,6 +19,7 @@ import tuner
 from tuner.tracking.client import open_client
 
 TRIALS, PARTS = 6, 5
+FEW = 3  # trials, where a driver takes long
 OF_A_MOMENT = ("_empty_ledger: mkdir", "_empty_ledger: unlink", "_empty_ledger: rmdir", ": unlink stop")
 
 
@@ -36,9 +37,9 @@ class Drivers:
     def drive(self, folder, *, plan=None, **given):
         """Run a driver to its end or its death, and return its exit code."""
         given = {"trials": TRIALS, "folder": str(folder), "said": str(self._place / "said.txt")} | given
-        given["password"] = os.environ.get("PGPASSWORD", "")
+        given["environment"] = {name: os.environ[name] for name in os.environ if name.startswith(("PG", "RAY_"))}
         if plan is not None:
-            given["plan"] = str(folder.with_name(f"{folder.name}.plan"))
+            given["plan"] = os.environ.get(PLAN) or str(folder.with_name(f"{folder.name}.plan"))
             Path(given["plan"]).write_text(json.dumps(plan))
         self._process.stdin.write(json.dumps(given) + "\n")
         self._process.stdin.flush()
@@ -88,6 +89,11 @@ def chosen(points, *, other=-1):
     return [one for kind in kinds.values() for one in dict.fromkeys((kind[len(kind) // 2], kind[other]))]
 
 
+def one_of(points, what, number=""):
+    """Return the first point that names an operation, of some number where one is said."""
+    return next(one for one in points if what in one and one.endswith(f"#{number}" if number else ""))
+
+
 def check(drivers, points, straight, place, *, empty=None, trials=TRIALS, **given):
     """Kill at each point, with MLflow where an empty database is given; return what went wrong."""
     wrong = {}
@@ -128,6 +134,13 @@ def test_kills_at_every_commit_point_lose_and_repeat_nothing(drivers, undisturbe
 
 
 @pytest.mark.slow
+def test_three_kills_of_a_driver_that_trains_itself(drivers, undisturbed, tmp_path):
+    straight, points = undisturbed(0)
+    three = [one_of(points, what) for what in ("sealed-N.npz", "replace result.json", "ledger.tell: commit")]
+    assert check(drivers, three, straight, tmp_path, workers=0) == {}
+
+
+@pytest.mark.slow
 @pytest.mark.evening
 @pytest.mark.parametrize("part", range(PARTS))
 def test_kills_of_a_driver_that_trains_itself(drivers, undisturbed, tmp_path, part):
@@ -146,24 +159,18 @@ def test_the_points_are_those_of_a_study_in_which_everything_happens(undisturbed
 
 
 @pytest.mark.slow
-@pytest.mark.evening
 @pytest.mark.cluster
 def test_kills_between_the_commits_of_a_database(drivers, tmp_path, database):
-    points = drivers.points(tmp_path / "straight", ledger=database)
+    given = {"ledger": database, "trials": FEW}
+    points = drivers.points(tmp_path / "straight", **given)
     straight = tuner.load_study(tmp_path / "straight")
-    three = [
-        next(one for one in points if "_stored: commit" in one),
-        *(
-            next(one for one in points if f"ledger.{what}: commit" in one and one.endswith("#5"))
-            for what in ("report", "tell")
-        ),
-    ]
-    assert check(drivers, three, straight, tmp_path / "killed", ledger=database) == {}
+    three = [one_of(points, what, 3) for what in ("_stored: commit", "ledger.report: commit", "ledger.tell: commit")]
+    assert check(drivers, three, straight, tmp_path / "killed", **given) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.evening
-def test_kills_while_mlflow_is_told(drivers, tmp_path):
+@pytest.mark.parametrize("which", ["three", pytest.param("all", marks=pytest.mark.evening)])
+def test_kills_while_mlflow_is_told(drivers, tmp_path, which):
     open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
     empty = shutil.copy(tmp_path / "mlflow.db", tmp_path / "empty.db")
     points = drivers.points(tmp_path / "straight", trials=2, tracking=f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -172,24 +179,23 @@ def test_kills_while_mlflow_is_told(drivers, tmp_path):
     straight = check_whole(tmp_path / "straight", f"sqlite:///{tmp_path / 'mlflow.db'}", 2)
     some = chosen(of_mlflow, other=0)  # how often the last ones come depends on how fast MLflow is
     assert len(some) > 5
+    if which == "three":
+        some = [one_of(some, f"tracker.{what}: commit") for what in ("_open", "_send_to", "_complete")]
     assert check(drivers, some, straight, tmp_path / "killed", empty=empty, trials=2) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.evening
 @pytest.mark.cluster
 def test_kills_with_trials_on_ray(drivers, tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'tuned-ensembles[ray]'")
     from ray_nodes import cluster_of
 
-    monkeypatch.setenv(PLAN, "")
+    monkeypatch.setenv(PLAN, str(tmp_path / "plan"))  # of the driver and of Ray's workers
     monkeypatch.setenv("PYTHONPATH", str(HERE / "killed"))
     with cluster_of(1) as cluster:
-        given = {"workers": "ray", "ray": {"address": cluster.address}}
+        given = {"workers": "ray", "ray": {"address": cluster.address}, "trials": FEW}
         points = drivers.points(tmp_path / "straight", **given)
         straight = tuner.load_study(tmp_path / "straight")
-        three = [
-            next(one for one in points if what in one and one.endswith("#5"))
-            for what in ("_begin: mkdir", "tell: commit")
-        ]
+        of_workers = "worker: outcome.seal: replace result.json"
+        three = [one_of(points, what, 3) for what in ("_begin: mkdir", "ledger.tell: commit", of_workers)]
         assert check(drivers, three, straight, tmp_path / "killed", **given) == {}
