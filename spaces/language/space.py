@@ -190,7 +190,8 @@ def check(space: Any, name: str = "") -> None:
         try:
             json.dumps(space, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}: a constant must be a JSON value, got {space!r}") from error
+            ranges = "a range is Float(0, 1), Int(1, 9) or Choice(['a', 'b'])"
+            raise ValueError(f"{name}: a constant must be a JSON value, got {space!r}; {ranges}") from error
     if not name and not isinstance(space, Mapping):
         raise ValueError(f"a space is a mapping from names to Float, Int, Choice or constants, got {space!r}")
 

@@ -122,7 +122,9 @@ def _space(given: Any) -> tuple[Space, Callable[[Config], Any]]:
         space, handed_over = given, lambda config: config
     check(space)
     if not leaves(space):
-        raise ValueError(f"there is nothing to search in this space: {given!r}")
+        raise ValueError(
+            f"there is nothing to search in this space: {given!r}; a range is Float(0, 1), Int(1, 9) or Choice([1, 2])"
+        )
     return space, handed_over
 
 
@@ -224,12 +226,25 @@ def _outcome(objective: Callable[[Any], Any], config: Any, folder: Path) -> Outc
     except Exception as error:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TRACEBACK).write_text(traceback.format_exc())
-        outcome = Outcome("failed", error=f"{type(error).__name__}: {str(error).strip()[:500]}", reason="error")
+        said = f"{type(error).__name__}: {str(error).strip()[:500]}{_instead(error)}"
+        outcome = Outcome("failed", error=said, reason="error")
     else:
         outcome = Outcome("complete", value=value, fold_values=(value,))
         if not math.isfinite(value):
             outcome = Outcome("failed", error=f"the objective returned {value}", reason="nan")
     return replace(outcome, seconds=clock.monotonic() - began, started=started)
+
+
+def _instead(error: Exception) -> str:
+    """Say what an objective that is written for Optuna's trial reads here."""
+    wanted = (
+        isinstance(error, AttributeError) and isinstance(error.obj, Mapping) and str(error.name).startswith("suggest_")
+    )
+    return (
+        "; here: the space says what is suggested, and the objective is called with a dict: config['x']"
+        if wanted
+        else ""
+    )
 
 
 def _number(returned: Any) -> float:

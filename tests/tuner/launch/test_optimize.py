@@ -86,6 +86,13 @@ def test_failures_are_data_and_on_trial_stops(tmp_path):
     assert found.best_value == 6
 
 
+def test_an_objective_of_optunas_is_told_what_it_is_called_with():
+    found = tuner.optimize(lambda trial: trial.suggest_float("x", 0, 1), {"x": Float(0.0, 1.0)}, trials=1, **QUIET)
+    assert found.trials[0].outcome.error.endswith("the objective is called with a dict: config['x']")
+    found = tuner.optimize(lambda config: config.nothing, {"x": Float(0.0, 1.0)}, trials=1, **QUIET)
+    assert found.trials[0].outcome.error == "AttributeError: 'dict' object has no attribute 'nothing'"
+
+
 def test_a_space_of_hyperopt_is_searched_and_its_objective_called_as_hyperopt_would():
     space = {
         "rate": hp.loguniform("rate", -5, 0),
@@ -134,6 +141,11 @@ def test_mlflow_shows_a_run_a_trial(tmp_path):
         ({"space": {"x": hp.lognormal("x", 0, 1)}}, r"hp.loguniform\('x', -3, 3\) has"),
         ({"space": {"x": hp.pchoice("x", [(0.1, 1), (0.9, 2)])}}, "use hp.choice"),
         ({"space": {"x": 3}}, "nothing to search"),
+        ({"space": {"x": (0, 1)}}, r"a range is Float\(0, 1\)"),
+        (
+            {"space": {"x": optuna.distributions.FloatDistribution(0, 1)}},
+            r"x: .*got FloatD.*a range is Float\(0, 1\)",
+        ),
         ({"direction": "maximise"}, "did you mean 'maximize'"),
         ({"objective": 3}, "must be a function"),
         ({"start": [{"y": 1.0}]}, "unknown name 'y'"),
