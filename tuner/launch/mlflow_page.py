@@ -94,6 +94,15 @@ class StudyPage:
         """Return a trial's curves, one mapping a fold."""
         return self._study.curves(trial)
 
+    def use(self, trial: Trial) -> str:
+        """Return how to use a trial that succeeded, and where its files lie."""
+        folder, name = self._study.folder, trial.name
+        return (
+            f"See all of it with `tuner show {folder} {name}`\n"
+            f"make it a model with `tuner publish {folder} NAME --trial {name}`\n"
+            f"files in `{self._study.attempt_folder(trial)}`"
+        )
+
     def traceback(self, trial: Trial) -> str:
         """Return where a trial raised; nothing of one that did not."""
         return traceback_of(self._study, trial)

@@ -144,7 +144,7 @@ def importances(of: Archive | StudyEnsemble) -> go.Figure:
         },
         hovertemplate="%{y}: %{x:.4g}<extra></extra>",
     )
-    worse = f"how much worse {text(found['metric'])} gets when the column is shuffled"
+    worse = f"{text(found['metric'])} gets worse by"  # of a phone's width
     return figure([bars], x=worse, y="", height=110 + 26 * max(len(columns), 2))
 
 

@@ -114,6 +114,8 @@ def families(study: Records) -> go.Figure:
 def learning_curves(study: Records, best: int = 5, metric: str | None = None) -> go.Figure:
     """Plot how the best trials that have curves learned, the mean over folds: inner rows in full, training dotted.
 
+    Where a curve begins far from all others, the plot shows where the others are.
+
     Args:
         study: The study.
         best: How many trials.
@@ -152,7 +154,20 @@ def learning_curves(study: Records, best: int = 5, metric: str | None = None) ->
             )
     made = figure(traces, x="epoch or boosting round", y=text(metric or "loss"))
     made.update_xaxes(type="log")
+    if traces:
+        made.update_yaxes(range=_where_most_are([np.array(trace.y, dtype=float) for trace in traces]))
     return made
+
+
+def _where_most_are(curves: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return least and most of an axis: where most points lie, and all ends."""
+    points, ends = np.concatenate(curves), [curve[-1] for curve in curves]
+    low, high = np.quantile(points, [0.25, 0.75])
+    beyond = _BEYOND * (high - low)
+    least = min(*ends, max(points.min(), low - beyond))
+    most = max(*ends, min(points.max(), high + beyond))
+    room = 0.05 * (most - least) or 1.0
+    return float(least - room), float(most + room)
 
 
 def _chosen(folds: Sequence[Curves], part: str, metric: str | None) -> Curve | None:

@@ -149,7 +149,7 @@ def columns_part(study: Archive, found: Mapping[str, Any] | None) -> str:
         return ""
     measured = found.get("importances")
     if not measured or not measured["columns"]:
-        return paragraph(f"Not measured. tuner ensemble {study.folder} measures them.")
+        return paragraph(f"Not measured. tuner ensemble {study.folder} --column-time 10s measures them.")
     said = (
         "Each column of held-out rows is shuffled, and the ensemble predicts once more: how much worse it gets is what "
         "the column brings. Columns that say the same share it. Thin lines: the least and the most of the folds."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -59,19 +60,28 @@ def _header(study: Archive, found: dict[str, Any] | None) -> str:
         gain, error = scores["difference"]["cross_fitted"], scores["difference"]["standard_error"]
         better = -study.task.score.sign * gain
         tiles.insert(0, ("main", cell(scores["ensemble"]["cross_fitted"]), f"{metric} of the ensemble, cross-fitted"))
-        tiles.append(("", f"{better:+.2g} ± {error:.2g}", "better than one model chosen the same way (standard error)"))
-        sure = "which is more than chance" if better > 2 * error else "which may be chance"
-        word = "better" if better >= 0 else "worse"
-        said = (
-            f"The ensemble of {members} model{'' if members == 1 else 's'} is {word} than one model by "
-            f"{abs(better):.2g}, {sure if better >= 0 else 'so take the single model'}."
-        )
+        word, by = "better" if better >= 0 else "worse", f"{abs(better):.2g}"
+        shown = by if math.isnan(error) else f"{by} ± {error:.2g}"
+        tiles.append(("", shown, f"{word} than one model chosen the same way (standard error)"))
+        models = f"{members} model{'' if members == 1 else 's'}"
+        said = f"The ensemble of {models} is {word} than one model by {by}, {_sure(better, error)}."
     tiles += [("", f"{len(ended):,}", "trials"), ("", _time(seconds), "of training")]
     shown = "".join(
         f'<div class="tile {kind}"><b>{value}</b><span>{text(what)}</span></div>' for kind, value, what in tiles
     )
     lead = f"Predicts {study.task.target.name[:60]}. The metric is {metric}: {direction}. {said}"
     return paragraph(lead, kind="soft") + f'<div class="tiles">{shown}</div>'
+
+
+def _sure(better: float, error: float) -> str:
+    """Say what a difference of scores means, given its standard error.
+
+    >>> _sure(0.3, 0.1), _sure(-0.1, 0.1)
+    ('which is more than chance', 'which may be chance: one model does as well')
+    """
+    if abs(better) > 2 * error:
+        return "which is more than chance" if better > 0 else "which is more than chance: take the single model"
+    return "which may be chance" if better >= 0 else "which may be chance: one model does as well"
 
 
 def _data(study: Archive) -> str:

@@ -85,6 +85,9 @@ class Tracked(Protocol):
     def curves(self, trial: Trial) -> list[Any]:
         """Return a trial's curves, one mapping a fold."""
 
+    def use(self, trial: Trial) -> str:
+        """Return how to use a trial that succeeded, and where its files lie."""
+
     def traceback(self, trial: Trial) -> str:
         """Return where a trial raised; nothing of one that did not."""
 
@@ -268,14 +271,17 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def trial_tags(trial: Trial, traceback: str = "") -> dict[str, str]:
-    """Return the tags of a finished trial: its state, and why it failed, as the description of its run.
+def trial_tags(trial: Trial, use: str = "", traceback: str = "") -> dict[str, str]:
+    """Return the tags of a finished trial: its state, and how to use it or why it failed, as its run's description.
 
     Args:
         trial: The trial.
+        use: How to use one that succeeded.
         traceback: Where it raised; of a long one the end is shown.
     """
     tags: dict[str, str] = {"tuner.state": trial.state}
+    if use and trial.state == "complete":
+        tags["mlflow.note.content"] = use
     outcome = trial.outcome
     if outcome is not None and (outcome.reason or outcome.error):
         where = f"\n\n```\n{traceback[-_NOTE:].rstrip()}\n```" if traceback else ""

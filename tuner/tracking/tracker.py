@@ -252,7 +252,7 @@ class Tracker:
     def _complete(self, trial: Trial) -> None:
         outcome = trial.outcome
         assert outcome is not None
-        tags, beside = trial_tags(trial, self._study.traceback(trial)), dict[str, Any]()
+        tags, beside = trial_tags(trial, self._study.use(trial), self._study.traceback(trial)), dict[str, Any]()
         if trial.name in self._runs:
             beside["tags"] = _tags(tags)
         else:

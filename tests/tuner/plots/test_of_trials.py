@@ -1,6 +1,9 @@
 """Plots of trials show those that succeeded, and mark the others."""
 
+import numpy as np
+
 from tuner import plots
+from tuner.plots.of_trials import _where_most_are
 
 
 def test_history_shows_each_score_once_and_the_best_so_far(study):
@@ -16,6 +19,16 @@ def test_curves_are_of_trials_that_have_some(study):
     made = plots.learning_curves(study)
     assert {trace.name.split("-")[0] for trace in made.data} == {"xgboost"}
     assert all(len(trace.y) for trace in made.data)
+
+
+def test_a_curve_that_begins_far_away_does_not_flatten_the_others():
+    others = [np.linspace(60, 55, 20), np.linspace(80, 50, 20)]
+    least, most = _where_most_are([np.array([1000.0, 400.0, 90.0, 58.0]), *others])
+    assert 40 < least < 50
+    assert 80 < most < 120
+    least, most = _where_most_are([np.array([60.0, 400.0]), *others])
+    assert most > 400, "an end is always shown"
+    assert _where_most_are([np.ones(3)]) == (0.0, 2.0)
 
 
 def test_seconds_of_each_family(study):

@@ -48,6 +48,9 @@ def test_children_hold_params_curves_and_each_score_once(tracked):
     runs = runs_of(client)
     for trial in study.complete:
         run = runs[trial.name]
+        said = run.data.tags["mlflow.note.content"]
+        assert f"tuner publish {study.folder} NAME --trial {trial.name}" in said
+        assert str(study.folder / "trials" / trial.name / "1") in said
         assert run.data.params == {"family": trial.family} | {k: worded(v) for k, v in trial.params.items()}
         history = client.get_metric_history(run.info.run_id, "log_loss")
         assert [point.value for point in history] == [pytest.approx(trial.value, rel=1e-5)]
