@@ -140,7 +140,7 @@ class Display:
         outcome = trial.outcome
         assert outcome is not None
         count = f"{done}/{self._total}" if self._total else str(done)
-        head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<22} {outcome.seconds:7.1f} s  ")
+        head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<29} {outcome.seconds:7.1f} s  ")
         line = head + self._what(trial, best is not None and best.name == trial.name)
         self._print(line, in_box=True)
         self._done = done

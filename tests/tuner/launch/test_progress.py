@@ -60,6 +60,17 @@ def test_a_duplicate_names_the_trial_that_it_equals(capfd):
     assert "the same as linear-000003, not run again" in capfd.readouterr().err
 
 
+def test_lines_of_short_and_long_names_stand_in_columns(capfd):
+    shown = Display(9, "log_loss", silent=False)
+    shown.start(0)
+    for family in ("linear", "hist_gradient_boosting"):
+        outcome = Outcome("complete", 0.5, (0.5,), {}, seconds=1.0, started=0.0, attempt=1)
+        shown.told(Trial(family, 0, "complete", {}, outcome, None), 1, None)
+    shown.stop()
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.index("log_loss") == second.index("log_loss")
+
+
 @pytest.mark.parametrize("name", [".", "...", "mlflow.db", "mlartifacts"])
 def test_names_that_stand_for_something_else_are_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
