@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from ensembles.losses import Loss, SampleWeight, drawn, of_true_class
+from ensembles.losses import Loss, SampleWeight, Undefined, drawn, of_true_class
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -77,21 +77,29 @@ def nelder_mead(
 def _objective(
     predictions: Predictions, target: NDArray[Any], loss: Loss, *, sample_weight: SampleWeight
 ) -> Callable[[Weights], float]:
-    """Return what the simplex minimises: the loss, or where that moves in steps its mean over resamples of the rows."""
+    """Return what the simplex minimises: the loss, or where that moves in steps its mean over resamples of the rows.
+
+    Resamples of which the loss says nothing are left out.
+    """
     everything = np.arange(len(target))
-    samples = [everything] if loss.convex else [everything, *_resamples(target, by_group=loss.by_group)]
-    targets = [drawn(target, at, loss) for at in samples]
+
+    def of(blended: NDArray[Any], at: NDArray[np.int64], true: NDArray[Any]) -> float:
+        return loss(true, blended[at], None if sample_weight is None else sample_weight[at])
+
+    def is_defined(at: NDArray[np.int64]) -> bool:
+        try:
+            for member in predictions:
+                of(member, at, drawn(target, at, loss))
+        except Undefined:
+            return False
+        return True
+
+    resamples = [] if loss.convex else filter(is_defined, _resamples(target, by_group=loss.by_group))
+    samples = [(at, drawn(target, at, loss)) for at in (everything, *resamples)]
 
     def value(weights: Weights) -> float:
         blended = blend(predictions, weights)
-        return float(
-            np.mean(
-                [
-                    loss(true, blended[at], None if sample_weight is None else sample_weight[at])
-                    for true, at in zip(targets, samples, strict=True)
-                ]
-            )
-        )
+        return float(np.mean([of(blended, at, true) for at, true in samples]))
 
     return value
 

@@ -329,9 +329,10 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     truth = held.truth
     held = replace(held, parts=[of for of in held.parts if _is_defined(loss, truth[of[0]], predictions[0, of[0]])])
     if not held.parts or not held.cross_fitted_folds:
+        rare = "groups of two rows, one of them relevant," if score.metric.by_group else "classes"
         raise StudyError(
             "no ensemble can be scored: weights are judged on other rows than those that fitted them, and there "
-            f"{score.name} is undefined, as classes are too rare. Use fewer folds, or a metric defined for any rows"
+            f"{score.name} is undefined, as {rare} are too rare. Use fewer folds, or a metric defined for any rows"
         )
     return held
 

@@ -227,6 +227,10 @@ def split_off(
             raise _too_few(len(rows), gap)
         return rows[: len(rows) - n_off - gap], rows[-n_off:]
     if groups is not None:
+        if len(np.unique(groups)) < 2:
+            raise ValueError(
+                "all rows are of one group, which cannot be divided: leave group out, or bring more groups"
+            )
         splitter = model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed)
         kept, off = next(splitter.split(rows, target, groups))
         return kept.astype(np.int64), off.astype(np.int64)

@@ -37,10 +37,16 @@ def check_metrics(task: Task) -> None:
             _check_number(task, score, k)
     folds = scored_folds(task)
     if len(folds) < min(_FEWEST, len(task.folds)):
+        advice = (
+            "Leave the rows of such a class out or join it to another, use fewer folds or split='stratified', or "
+            "choose a metric that is defined for any rows, such as log_loss"
+        )
+        if task.score.metric.by_group:
+            advice = (
+                "It says something of a group of two rows or more, one of them relevant: use fewer folds, or more data"
+            )
         raise ValueError(
-            f"{task.score.name} can be scored on {_counted(task, folds)}: {_what_lacks(task, folds)}. Leave the rows "
-            "of such a class out or join it to another, use fewer folds or split='stratified', or choose a metric that "
-            "is defined for any rows, such as log_loss"
+            f"{task.score.name} can be scored on {_counted(task, folds)}: {_what_lacks(task, folds)}. {advice}"
         )
 
 

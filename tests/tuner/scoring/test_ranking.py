@@ -216,6 +216,30 @@ def test_a_study_ranks(tmp_path):
     assert list(ensemble.importance(rows, repeats=1)["column"]) == ["x"]
 
 
+def of_sizes(sizes) -> pd.DataFrame:
+    """Return queries of so many rows each."""
+    rng, query = np.random.default_rng(0), np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.normal(size=len(query))
+    return pd.DataFrame({"x": x, "query": query, "grade": np.clip((x + 1).round(), 0, 3)})
+
+
+def test_an_ensemble_is_made_where_most_queries_have_a_single_row(tmp_path):
+    """Resamples of queries that all have a single row say nothing, and are left out."""
+    task = tuner.Task(of_sizes([1] * 12 + [4] * 8), "grade", metric="ndcg", group="query", split="holdout", test=0.2)
+    families = {"linear": {}, "extra_trees": {"n_estimators": 5}}
+    study = tuner.tune(task, families, trials=2, folder=tmp_path / "s", workers=0, tracking=None, progress=False)
+    scores = study.ensemble("nelder_mead").scores["ensemble"]
+    assert 0 <= scores["cross_fitted"] <= 1
+
+
+def test_queries_of_one_row_are_refused_before_the_first_trial(tmp_path):
+    task = tuner.Task(of_sizes([1] * 20), "grade", metric="ndcg", group="query", split={"kind": "grouped", "folds": 2})
+    with pytest.raises(
+        ValueError, match=r"on 0 of 2 folds: .* It says something of a group of two rows or more, one of"
+    ):
+        tuner.tune(task, ["linear"], trials=1, folder=tmp_path / "s", workers=0, tracking=None, progress=False)
+
+
 def test_an_estimator_ranks():
     frame = frame_of(12)
     estimator = tuner.TunedRegressor({"linear": {}}, metric="ndcg", trials=1, split={"folds": 2})

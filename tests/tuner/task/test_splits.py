@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,3 +176,10 @@ def test_many_large_arrays_are_held_out_once_unless_said_otherwise():
     (_, held_out), *_ = tuner.Task(images, labels).folds
     assert labels[held_out].mean() == 0.5
     assert len(held_out) == rows // 5
+
+
+@pytest.mark.parametrize("arguments", [{"split": "holdout"}, {"test": 0.2}])
+def test_a_single_group_cannot_be_divided(arguments):
+    frame = pd.DataFrame({"x": np.arange(20.0), "g": "only", "y": np.arange(20) % 2})
+    with pytest.raises(ValueError, match="all rows are of one group, which cannot be divided: leave group out"):
+        tuner.Task(frame, "y", group="g", **arguments)
