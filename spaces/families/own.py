@@ -56,6 +56,7 @@ def family(
     """
     if not callable(build):
         raise ValueError(f"build must be a function (config, signature) -> keras.Model, got {build!r}")
+    _check_arguments(build)
     if not name or not name.replace("_", "").isalnum():
         raise ValueError(f"a family's name is made of letters, digits and underscores, got {name!r}")
     if not callable(space):
@@ -78,6 +79,21 @@ def family(
         return model
 
     return Family(name, space_of, build_model, engines=(engine,), source=_digest(build, fit))
+
+
+def _check_arguments(build: Callable[..., Any]) -> None:
+    """Refuse a builder that does not take a config and a signature."""
+    try:
+        taken = inspect.signature(build)
+    except ValueError:  # of a function that is written in C
+        return
+    try:
+        taken.bind({}, None)
+    except TypeError as error:
+        raise ValueError(
+            f"build is called with two arguments, build(config, signature), and takes {taken}: of a builder in "
+            "KerasTuner's form, build(hp), tuner.keras_tuner_family(build, name=...) makes a family"
+        ) from error
 
 
 def _digest(build: Callable[..., Any], fit: Callable[..., Any] | None) -> str:

@@ -34,8 +34,7 @@ from tuner.task.splits import crossfit_parts
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
-FEWEST_BLOCKS = 5
-FEWEST_ROWS = 10
+FEWEST_BLOCKS, FEWEST_ROWS = 5, 10
 _MOST_MEMBERS = 30
 
 
@@ -329,9 +328,9 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     truth = held.truth
     held = replace(held, parts=[of for of in held.parts if _is_defined(loss, truth[of[0]], predictions[0, of[0]])])
     if not held.parts or not held.cross_fitted_folds:
-        rare = "groups of two rows, one of them relevant," if score.metric.by_group else "classes"
+        rare = "groups of rows to rank" if score.metric.by_group else "classes"
         raise StudyError(
-            "no ensemble can be scored: weights are judged on other rows than those that fitted them, and there "
+            "no ensemble can be scored: weights are judged on other rows than those that fitted them, where "
             f"{score.name} is undefined, as {rare} are too rare. Use fewer folds, or a metric defined for any rows"
         )
     return held

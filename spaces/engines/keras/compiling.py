@@ -46,7 +46,7 @@ def never_built_before(model: Any) -> Any:
     A network that it keeps outside of itself has been trained before, on rows that are held out of the next fold.
 
     Raises:
-        ShippingError: It shares weights that can be trained with what the builder made before.
+        ShippingError: It shares weights that can be trained, or the optimizer, with what the builder made before.
     """
     weights = model.trainable_variables if isinstance(model, keras.Model) else []
     for weight in weights:
@@ -56,6 +56,14 @@ def never_built_before(model: Any) -> Any:
                 "since: make all layers inside of build, or freeze those that are to be shared, layer.trainable = False"
             )
         setattr(weight, _BUILT, True)
+    made = getattr(model, "optimizer", None)  # which a model that is not compiled lacks
+    if isinstance(made, keras.optimizers.Optimizer):
+        if getattr(made, _BUILT, False):
+            raise ShippingError(
+                "build returned a model that is compiled with an optimizer of an earlier one, which remembers the rows "
+                "that it was trained on: make the optimizer inside of build"
+            )
+        setattr(made, _BUILT, True)
     return model
 
 

@@ -41,6 +41,20 @@ def test_a_builders_source_is_part_of_the_family():
     assert family(own, space, name="mine").source != family(other, space, name="mine").source
 
 
+def test_an_optimizer_that_trained_another_fold_is_refused(data):
+    kept = keras.optimizers.Adam()
+
+    def build(config, signature):
+        model = own(config, signature)
+        model.compile(kept, "sparse_categorical_crossentropy")
+        return model
+
+    d = data("binary")
+    model = family(build, {}, name="mine").build({"units": 4, "epochs": 1}, d.signature)
+    with pytest.raises(ShippingError, match=r"an optimizer of an earlier one, .*: make the optimizer inside of build"):
+        list(model.fit(d.folds[:2], lambda *_: None))
+
+
 def _reading(*inputs):
     """Return a builder of a model that reads these inputs."""
 
@@ -73,6 +87,14 @@ def test_inputs_that_do_not_fit_are_refused(data, inputs, message):
     ("arguments", "message"),
     [
         ({"build": None, "space": {}, "name": "mine"}, "build must be a function"),
+        (
+            {"build": lambda hp: None, "space": {}, "name": "mine"},
+            r"and takes \(hp\): of a builder in KerasTuner's form",
+        ),
+        (
+            {"build": lambda a, b, c: None, "space": {}, "name": "mine"},
+            r"build\(config, signature\), and takes \(a, b, c\)",
+        ),
         ({"build": own, "space": {}, "name": "my family"}, "letters, digits and underscores, got 'my family'"),
         ({"build": own, "space": {}, "name": ""}, "letters, digits and underscores, got ''"),
         ({"build": own, "space": {"a.b": 1}, "name": "mine"}, "without dots, got 'a.b'"),
