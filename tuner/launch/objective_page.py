@@ -53,6 +53,10 @@ class ObjectivePage:
         """Return nothing."""
         return []
 
+    def use(self, trial: Trial) -> str:
+        """Return nothing: an objective leaves no model."""
+        return ""
+
     def traceback(self, trial: Trial) -> str:
         """Return where the objective raised; nothing of a trial where it did not."""
         path = self.folder / "trials" / trial.name / TRACEBACK

@@ -159,7 +159,8 @@ def _confusion(its: dict[str, Any]) -> go.Figure:
         zmax=1,
         colorscale="Blues",
         customdata=counts,
-        texttemplate="%{customdata}" if len(names) <= 20 else None,
+        text=counts,
+        texttemplate="%{text}" if len(names) <= 20 else None,  # of customdata Plotly shows a dash
         hovertemplate="true %{y}, predicted %{x}: %{customdata} rows, %{z:.0%}<extra></extra>",
         colorbar={"title": {"text": "share of the<br>true class"}, "tickformat": ".0%"},
     )

@@ -21,3 +21,4 @@ def test_study_and_ensemble_show_the_same(kind, study, automatic):
 def test_each_held_out_row_is_in_the_confusion_once(study, automatic):
     (heat,) = plots.predictions(automatic).data
     assert sum(map(sum, heat.customdata)) == len(automatic.choice.fitted.rows)
+    assert (heat.texttemplate, [list(row) for row in heat.text]) == ("%{text}", [list(row) for row in heat.customdata])
