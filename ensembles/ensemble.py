@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.choosing.cross_fitting import error_said
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
 from ensembles.frames import frame_of_each, index_of
@@ -116,7 +117,7 @@ class Ensemble:
             return ""
         return (
             f"  score    {self.metric} {value:.5g} cross-fitted, against {one:.5g} of one model chosen the same way "
-            f"(standard error of the difference {self.scores['difference']['standard_error']:.2g})\n"
+            f"(standard error of the difference {error_said(self.scores['difference']['standard_error'])})\n"
         )
 
     @property

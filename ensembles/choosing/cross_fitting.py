@@ -8,6 +8,7 @@ resample; weights are not fitted again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,33 +202,40 @@ def standard_error(
         seed: Draws the resamples.
 
     Returns:
-        The standard error; NaN where the statistic is undefined in all resamples but one.
+        The standard error; NaN where no two resamples of which the statistic says something differ, as of two groups
+        that it needs both.
     """
     pieces = _pieces(n_rows, groups)
+    kinds = _kinds(pieces, np.zeros(n_rows) if strata is None else strata)
     rng = np.random.default_rng(seed)
+    draws: tuple[Callable[[], Index], ...] = (
+        lambda: rng.integers(len(pieces), size=len(pieces)),
+        lambda: np.concatenate([rng.choice(kind, len(kind)) for kind in kinds]),
+    )
     found: list[float] = []
+    different: set[bytes] = set()
     for _ in range(resamples(n_rows)):
-        try:
-            found.append(statistic(_rows_of(pieces, rng.integers(len(pieces), size=len(pieces)))))
-        except Undefined:
-            found += _again(statistic, pieces, np.zeros(n_rows) if strata is None else strata, rng=rng)
-    return float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
+        for draw in draws:
+            drawn = draw()
+            with suppress(Undefined):
+                found.append(statistic(_rows_of(pieces, drawn)))
+                different.add(np.bincount(drawn, minlength=len(pieces)).tobytes())
+                break
+    return float(np.std(found, ddof=1)) if len(different) > 1 else float("nan")
+
+
+def error_said(error: float) -> str:
+    """Return a standard error as people read it.
+
+    >>> error_said(0.01234), error_said(float("nan"))
+    ('0.012', 'unknown')
+    """
+    return "unknown" if np.isnan(error) else f"{error:.2g}"
 
 
 def resamples(n_rows: int) -> int:
     """Return how many resamples tell a standard error: fewer where rows are many."""
     return max(_FEWEST_RESAMPLES, min(_RESAMPLES, _ROWS_RESAMPLED // max(1, n_rows)))
-
-
-def _again(
-    statistic: Callable[[Index], float], pieces: Index | list[Index], strata: NDArray[Any], *, rng: np.random.Generator
-) -> list[float]:
-    """Return the statistic of a resample within strata, nothing where that is undefined too."""
-    drawn = [rng.choice(kind, len(kind)) for kind in _kinds(pieces, strata)]
-    try:
-        return [statistic(_rows_of(pieces, np.concatenate(drawn)))]
-    except Undefined:
-        return []
 
 
 def _pieces(n_rows: int, groups: NDArray[Any] | None) -> Index | list[Index]:

@@ -37,6 +37,8 @@ def show_report(report: dict[str, Any], form: str) -> None:
         return
     import pandas as pd
 
+    from ensembles.choosing.cross_fitting import error_said
+
     members = pd.DataFrame(report["members"])
     if form == "csv":
         click.echo(members.to_csv(index=False), nl=False)
@@ -53,7 +55,7 @@ def show_report(report: dict[str, Any], form: str) -> None:
         {"": "comparator: one model, chosen on other rows", metric: comparator["cross_fitted"],
          "scored": f"cross-fitted, {', '.join(comparator['trials'][:3])}"},
         {"": "ensemble minus comparator", metric: difference["cross_fitted"],
-         "scored": f"paired, standard error {difference['standard_error']:.2g}"},
+         "scored": f"paired, standard error {error_said(difference['standard_error'])}"},
     ]  # fmt: skip
     for key, its in scores["ensemble"].get("metrics", {}).items():
         rows.append({"": "ensemble", metric: its["cross_fitted"], "scored": f"cross-fitted, {key}"})

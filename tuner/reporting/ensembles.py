@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ensembles.choosing.cross_fitting import error_said
 from spaces.html import table, text
 from tuner import plots
 from tuner.archive.study_folder import Archive
@@ -56,7 +57,7 @@ def _step(step: Mapping[str, Any], metric: str) -> str:
     if step["against"] is None:
         return f"Begin with {what}: {metric} {step['score']:.4g}."
     better = "better" if step["gain"] >= 0 else "worse"
-    by = f"{abs(step['gain']):.2g} {better}, standard error {step['standard_error']:.2g}"
+    by = f"{abs(step['gain']):.2g} {better}, standard error {error_said(step['standard_error'])}"
     scores = f"{metric} {step['score']:.4g} against {step['held_before']:.4g} held before"
     return f"Try {what}: {scores}, {by}. {'Taken.' if step['taken'] else 'Not taken.'}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ensembles.ensemble import Ensemble, Member
 from tuner.tracking.complaints import without_password
 
@@ -24,7 +26,7 @@ def model_tags(ensemble: Ensemble) -> dict[str, str]:
     weights = ", ".join(f"{member.trial} {member.weight:.3f}" for member in _by_weight(ensemble))
     told = {"method": ensemble.method, "metric": ensemble.metric, "members": str(len(ensemble.members))}
     told["weights"] = weights if len(weights) <= _LONGEST else f"{weights[:_LONGEST]}..."
-    return told | {key: f"{value:.5g}" for key, value in numbers.items() if value is not None}
+    return told | {key: f"{value:.5g}" for key, value in numbers.items() if value is not None and np.isfinite(value)}
 
 
 def _by_weight(ensemble: Ensemble) -> list[Member]:

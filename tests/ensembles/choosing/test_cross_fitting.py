@@ -220,3 +220,18 @@ def test_a_statistic_that_is_defined_nowhere_has_no_standard_error():
         raise Undefined("none")
 
     assert np.isnan(standard_error(nothing, 20))
+
+
+@pytest.mark.parametrize("n_groups", [2, 3])
+def test_groups_that_are_needed_all_tell_no_standard_error(n_groups):
+    """Every resample of which it says something is the rows themselves: their spread of 0 would be a lie."""
+    values, groups = np.random.default_rng(0).normal(size=40), np.arange(40) % n_groups
+
+    def mean(at: NDArray[np.int64]) -> float:
+        if len(np.unique(groups[at])) < n_groups:
+            raise Undefined("a part has no row that chooses")
+        return float(values[at].mean())
+
+    assert np.isnan(standard_error(mean, 40, groups=groups))
+    assert np.isnan(standard_error(mean, 40, groups=groups, strata=groups))
+    assert standard_error(lambda at: float(values[at].mean()), 40, groups=groups) > 0

@@ -76,6 +76,17 @@ def test_steps_say_what_was_compared_with_what():
     assert second.gain > second.standard_error > 0
 
 
+def test_a_gain_that_two_groups_show_is_no_evidence():
+    """Each group chooses for the other, so that no resample of them says how sure a gain is: the simplest stays."""
+    predictions, target = noisy([0.1, 3.0], 300)
+    parts = [(np.arange(150), np.arange(150, 300)), (np.arange(150, 300), np.arange(150))]
+    choice = choose(ladder(["a", "b"], MSE), predictions, target, loss=MSE, parts=parts, groups=np.arange(300) // 150)
+    alone = next(step for step in choice.steps if step.method == "best_single")
+    assert alone.gain > 0
+    assert np.isnan(alone.standard_error)
+    assert not alone.taken
+
+
 def test_the_best_of_each_family_share_the_weight_equally():
     predictions, target = noisy([2.0, 1.0, 3.0, 0.5], 500)
     weights = family_average(["a", "a", "b", "a"])(predictions, target, MSE)
