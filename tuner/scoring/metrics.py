@@ -193,21 +193,34 @@ def _mae(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight
     return float(np.average(np.abs(y_true - y_pred), weights=sample_weight))
 
 
-def _labels(name: str, **fixed: Any) -> Callable[..., float]:
-    """Return a metric of predicted labels: the class of the largest probability."""
-    metric = _sklearn(name, **fixed)
+def _confusion(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight) -> NDArray[np.float64]:
+    """Return the weight of the rows of each class, `(classes, classes)`, by the class of the largest probability."""
+    classes = y_pred.shape[1]
+    both = y_true * classes + y_pred.argmax(axis=1)
+    counts = np.bincount(both, weights=sample_weight, minlength=classes**2)
+    return counts.reshape(classes, classes).astype(np.float64)
 
-    def function(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
-        return metric(y_true, y_pred.argmax(axis=1), sample_weight)
 
-    return function
+def _balanced_accuracy(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    """Return scikit-learn's balanced accuracy: the mean recall of the classes that occur."""
+    pairs = _confusion(y_true, y_pred, sample_weight)
+    of_class = pairs.sum(axis=1)
+    return float((np.diag(pairs)[of_class > 0] / of_class[of_class > 0]).mean())
+
+
+def _matthews(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
+    """Return scikit-learn's correlation of classes; 0 where truth or predictions are all of one class."""
+    pairs = _confusion(y_true, y_pred, sample_weight)
+    true, predicted, rows = pairs.sum(axis=1), pairs.sum(axis=0), pairs.sum()
+    if (true > 0).sum() < 2 or (predicted > 0).sum() < 2:
+        return 0.0
+    together = np.trace(pairs) * rows - true @ predicted
+    return float(together / math.sqrt((rows**2 - predicted @ predicted) * (rows**2 - true @ true)))
 
 
 def _f1(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeight = None) -> float:
     """Return scikit-learn's F1 of the second of two classes, or its macro average over the classes that occur."""
-    classes = y_pred.shape[1]
-    both = y_true * classes + y_pred.argmax(axis=1)
-    pairs = np.bincount(both, weights=sample_weight, minlength=classes**2).reshape(classes, classes)
+    classes, pairs = y_pred.shape[1], _confusion(y_true, y_pred, sample_weight)
     either = pairs.sum(axis=0) + pairs.sum(axis=1)
     scores = np.divide(2 * np.diag(pairs), either, out=np.zeros(classes), where=either > 0)
     return float(scores[1] if classes == 2 else scores[either > 0].mean())
@@ -302,9 +315,9 @@ METRICS: dict[str, Metric] = {
         _known("roc_auc", _ranking("roc_auc", _roc_auc), True, needs="probability"),
         _known("average_precision", _ranking("average_precision", _average_precision), True, needs="probability"),
         _known("accuracy", _accuracy, True, needs="label"),
-        _known("balanced_accuracy", _labels("balanced_accuracy_score"), True, needs="label", weighs_classes=True),
+        _known("balanced_accuracy", _balanced_accuracy, True, needs="label", weighs_classes=True),
         _known("f1", _f1, True, needs="label", weighs_classes=True),
-        _known("matthews_corrcoef", _labels("matthews_corrcoef"), True, needs="label", weighs_classes=True),
+        _known("matthews_corrcoef", _matthews, True, needs="label", weighs_classes=True),
         _known("cohen_kappa", _kappa, True, needs="label", weighs_classes=True),
         _known("rmse", _rmse, False, needs="value"),
         _known("mse", _mse, False, needs="value"),

@@ -1,3 +1,6 @@
+import warnings
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +8,7 @@ import sklearn.metrics
 
 import tuner
 from tuner.scoring.metrics import METRICS, check_fits, metric_named
-from tuner.scoring.score import Metric, Score
+from tuner.scoring.score import Metric, Score, Undefined
 
 rng = np.random.default_rng(0)
 BINARY = rng.integers(2, size=200)
@@ -103,6 +106,44 @@ def test_ranking_metrics_are_scikit_learns_with_and_without_ties(name, digits):
         expected = getattr(sklearn.metrics, f"{name}_score")(BINARY, p, sample_weight=weight)
         found = METRICS[name].function(BINARY, np.stack([1 - p, p], axis=1), sample_weight=weight)
         assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains", "ignore:A single label")
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("name", ["balanced_accuracy", "matthews_corrcoef"])
+def test_classes_that_lack_among_truth_or_predictions_count_as_in_scikit_learn(name, weighed):
+    codes = np.random.default_rng(3).integers(3, size=(2, 60))
+    weight = np.random.default_rng(4).uniform(0.1, 9, 60) if weighed else None
+    expected = getattr(sklearn.metrics, {"balanced_accuracy": "balanced_accuracy_score"}.get(name, name))
+    for true, said in (
+        (codes[0], codes[1]),
+        (codes[0], codes[1] % 2),
+        (codes[0] % 2, codes[1]),
+        (codes[0], 0 * codes[0]),
+    ):
+        found = METRICS[name].function(true, np.eye(3)[said], sample_weight=weight)
+        assert found == pytest.approx(expected(true, said, sample_weight=weight), abs=1e-12)
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if "multiclass" in metric.kinds])
+def test_a_resample_of_one_class_warns_nobody(name, recwarn):
+    """Standard errors score hundreds of resamples, which may lack a class; what scikit-learn says of it is noise."""
+    score = Score(METRICS[name], "multiclass", (0, 1, 2))
+    for true, said in ((0 * MULTI, 0 * MULTI), (0 * MULTI, MULTI), (MULTI % 2, MULTI), (MULTI, 0 * MULTI)):
+        with suppress(Undefined):
+            score(true, np.eye(3)[said])
+    assert [str(one.message) for one in recwarn] == []
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_metric_of_ones_own_may_warn():
+    def own(true, said):
+        warnings.warn("few rows", stacklevel=2)
+        return 0.5
+
+    with pytest.warns(UserWarning, match="few rows"):
+        Score(Metric("own", own, True, "label"), "binary", (0, 1))(BINARY, P2)
 
 
 def test_a_probability_of_zero_counts_as_it_does_in_scikit_learn():
