@@ -32,7 +32,7 @@ DEFAULT_TRIALS = 40
 _LATE_SECONDS, _LATE = 5.0, 0.05
 
 
-Families = Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
+Families = str | Family | Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,7 @@ def budget_of(trials: Any, time: Any, trial_time: Any, *, max_failures: Any, tur
 
 def _families(families: Families | None, task: Task) -> dict[str, tuple[Family, Mapping[str, Any]]]:
     given: list[tuple[str | Family, Mapping[str, Any]]]
+    families = [families] if isinstance(families, str | Family) else families
     _check_families(families)
     if isinstance(families, Mapping):
         given = [(name, changes or {}) for name, changes in families.items()]
@@ -207,11 +208,9 @@ def _check_families(families: Any) -> None:
     Raises:
         ValueError: It is none; the message says what makes a family of a builder.
     """
-    if isinstance(families, str):
-        raise ValueError(f"families must be a list of names, got the text {families!r}")
     for one in families if isinstance(families, list | tuple) else [families]:
         _check_family(one)
-    if isinstance(families, Family) or not isinstance(families, Sequence | Mapping | None):
+    if not isinstance(families, Sequence | Mapping | None):
         raise ValueError(f"families must be a list such as ['dense', 'xgboost'], got {families!r}")
 
 

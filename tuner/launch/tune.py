@@ -71,9 +71,9 @@ def tune(
 
     Args:
         task: Data, metric and split.
-        families: Names, families of your own, or a mapping from names to changes of their spaces (see
-            `spaces.narrow`). The common-sense baseline always runs, once. All that fit the data when left out,
-            but those of extras (`lightgbm`).
+        families: Names, families of your own (one alone needs no list), or a mapping from names to changes of their
+            spaces (see `spaces.narrow`). The common-sense baseline always runs, once. All that fit the data when left
+            out, but those of extras (`lightgbm`).
         sampler: A name (see `tuner.SAMPLERS`), a function `seed -> BaseSampler`, or an Optuna sampler.
         pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
         fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial

@@ -8,6 +8,7 @@ import tuner.plots
 from spaces.machine.habits import ARGUMENTS, ENSEMBLE, MODEL, NAMES, STUDY
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.ensembling.study_model import StudyModel
+from tuner.launch.tune import plan_of
 from tuner.study import Study
 
 
@@ -82,8 +83,14 @@ def test_what_is_no_task_or_no_list_is_a_sentence(task: tuner.Task) -> None:
         tuner.tune(task, 3)  # type: ignore[arg-type]
     family = tuner.family(lambda config, signature: None, {"units": 3}, name="mine")
     assert repr(family) == "Family mine of your own (keras)"
-    with pytest.raises(ValueError, match=r"families must be a list such as .*, got Family mine of your own"):
-        tuner.tune(task, family)  # type: ignore[arg-type]
+
+
+def test_one_family_needs_no_list(task: tuner.Task) -> None:
+    mine = tuner.family(lambda config, signature: None, {"units": 3}, name="mine")
+    assert list(plan_of(task, "linear").families) == ["baseline", "linear"]
+    assert list(plan_of(task, mine).families) == ["baseline", "mine"]
+    with pytest.raises(ValueError, match="unknown name 'liner', did you mean 'linear'"):
+        plan_of(task, "liner")
 
 
 def test_plots_show_and_suggest_their_own_names():
