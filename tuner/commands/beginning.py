@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tuner.task.task import Task
 
 _PACKAGES = ("tuned-ensembles", "optuna", "hyperopt", "mlflow")
+_WINDOW = 48  # rows that a forecast reads, to begin with
 
 
 @click.command()
@@ -49,11 +50,34 @@ def init(table: Path, target: str | None, output: Path | None) -> None:
         raise ValueError(f"{guessed}{error}") from error
     families = [name for name in fitting(task.signature) if name != BASELINE]
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(_study_file(table, chosen, task, families=families, output=output))
-    say(f"{task}\n\n{guessed}Written: {output}. Run it: tuner run {output}")
+    series = _series(table, chosen, task)
+    output.write_text(_study_file(table, chosen, task, families=families, series=series, output=output))
+    forecast = f"To forecast what comes next: {output} has the lines for it, remove their #.\n" if series else ""
+    say(f"{task}\n\n{guessed}{forecast}Written: {output}. Run it: tuner run {output}")
 
 
-def _study_file(table: Path, target: str, task: Task, *, families: list[str], output: Path) -> str:
+def _series(table: Path, target: str, task: Task) -> str:
+    """Return the lines of a forecast, commented; nothing where the target is no number or rows are no series."""
+    from tuner.recipes.series import series_task
+
+    kinds = ("date", "category", "text")  # 31/01/2020 is a text that a series can read
+    dates = [column.name for kind in kinds for column in task.schema.columns if column.kind == kind]
+    without = ", and leave text out" if "text" in {column.kind for column in task.schema.columns} else ""
+    window = min(_WINDOW, len(task.rows) // 10)
+    for name in dates if task.target.kind == "regression" and window else ():
+        try:
+            series_task(table, target, window=window, time=name)
+        except ValueError:  # steps of unequal length, several series in one table
+            continue
+        return f"""\
+# Is it a forecast, from the rows before? Then remove the # of these two lines{without}.
+# time = {_quoted(name)}
+# series = {{ window = {window}, horizon = 1 }}   # rows that are read, and how many rows later the target is
+"""
+    return ""
+
+
+def _study_file(table: Path, target: str, task: Task, *, families: list[str], series: str, output: Path) -> str:
     """Return a study file that says what was understood, and how to say that it is otherwise."""
     from tuner.scoring.metrics import METRICS
 
@@ -89,7 +113,7 @@ test = 0.2          # set aside, and read when you ask for it alone
 # drop = ["id"]             no features
 # group = "patient"         rows that belong together
 # time = "date"             rows in time order: never shuffled
-
+{series}
 # Every family that fits takes part. To choose, remove the # of some; a line below narrows a parameter.
 {chosen}
 [ensemble]

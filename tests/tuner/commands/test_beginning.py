@@ -86,6 +86,40 @@ def test_init_says_of_texts_that_they_are_texts_and_of_a_guessed_target_that_it_
     assert "The last column is taken as the target, text: --target NAME says otherwise." in guessed.output
 
 
+def hourly(rows=200, written="%Y-%m-%d %H:%M:%S"):
+    times = pd.date_range("2026-01-20", periods=rows, freq="h").strftime(written)
+    return pd.DataFrame({"when": times, "wind": range(rows), "load": [0.5 * k % 7 for k in range(rows)]})
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M"])
+def test_init_shows_how_a_forecast_is_said_where_there_is_a_time_column(tmp_path, written):
+    hourly(written=written).to_csv(tmp_path / "load.csv", index=False)
+    made = run("init", tmp_path / "load.csv", "--target", "load")
+    assert made.exit_code == 0, made.output
+    assert f"To forecast what comes next: {tmp_path / 'load.toml'} has the lines for it" in made.output
+    path = tmp_path / "load.toml"
+    assert "series" not in read_study_toml(path).data
+    text = path.read_text()
+    assert "# series = { window = 20, horizon = 1 }" in text
+    path.write_text(text.replace("# series", "series").replace('# time = "when"', 'time = "when"'))
+    shown = run("run", path, "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "load+1, regression" in shown.output
+    assert "series_baseline" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("frame", "target"),
+    [(pd.concat([hourly(), hourly()]), "load"), (hourly().assign(load=["up", "down"] * 100), "load")],
+    ids=["two series in one table", "classes"],
+)
+def test_init_speaks_of_no_forecast_where_rows_are_no_series_of_numbers(tmp_path, frame, target):
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    made = run("init", tmp_path / "rows.csv", "--target", target)
+    assert made.exit_code == 0, made.output
+    assert "series" not in (tmp_path / "rows.toml").read_text().partition("# Every family")[0]
+
+
 def test_a_folder_in_place_of_a_table_is_refused(tmp_path):
     refused = run("init", tmp_path)
     assert refused.exit_code == 2
