@@ -22,8 +22,14 @@ DEFAULT_LEARNING_RATE = 1e-3
 _DESCENT_STEP = 10.0
 
 
-def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
+def compiled(model: keras.Model, config: Config, target: Target, *, steps: bool = False) -> keras.Model:
     """Compile a model that its builder left uncompiled, with the task's loss and the config's optimizer.
+
+    Args:
+        model: What the builder returned.
+        config: The configuration.
+        target: What is predicted.
+        steps: Whether it is predicted of every step of a sequence.
 
     Raises:
         ShippingError: What the builder returned cannot be trained; the message says what was found and what is wanted.
@@ -32,7 +38,7 @@ def compiled(model: keras.Model, config: Config, target: Target) -> keras.Model:
         raise ShippingError(found)
     columns, members = model.output_shape[-1], config.get("members", 1)
     found = unfit_loss(model, target) if model.compiled else ""
-    if found or (members == 1 and (found := _unfit_output(model, target))):
+    if found or (members == 1 and (found := _unfit_output(model, target, steps=steps))):
         raise ShippingError(found)
     if not model.compiled:
         loss = loss_for(target, columns, config.get("loss_weights"), members=members)
@@ -116,11 +122,11 @@ def _no_single_output(model: keras.Model) -> str:
     )
 
 
-def _unfit_output(model: keras.Model, target: Target) -> str:
+def _unfit_output(model: keras.Model, target: Target, *, steps: bool) -> str:
     """Say that a model has an output of another shape than is predicted, or nothing."""
     wanted = sorted({target.outputs, 1} if target.kind == "binary" else {target.outputs})
     shape = tuple(model.output_shape)
-    if len(shape) == 2 and shape[1] in wanted:
+    if len(shape) == 2 + steps and shape[-1] in wanted:
         return ""
     what = "these targets need, side by side," if target.parts else f"a {target.kind} target needs"
     columns = " or ".join(f"(rows, {one})" for one in wanted)

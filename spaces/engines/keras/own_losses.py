@@ -70,7 +70,7 @@ def _unfit_for_target(plain: str, outputs: int, target: Target) -> str:
 
 def _is_keras(loss: Any) -> bool:
     module = getattr(loss, "__module__", None) or type(loss).__module__
-    return module.split(".")[0] == "keras"
+    return bool(module.split(".")[0] == keras.__name__)
 
 
 def _mended(outputs: int, target: Target) -> str:

@@ -121,7 +121,8 @@ class StepModel:
         width = max(one.width for one in prepared)
 
         def built(one: PreparedWindows) -> keras.Model:
-            return compiled(self.builder(self.config, self.signature, width), self.config, self.signature.target)
+            built = self.builder(self.config, self.signature, width)
+            return compiled(built, self.config, self.signature.target, steps=True)
 
         def fit(trainer: Trainer, fold: Fold, one: PreparedWindows) -> StepFitted:
             return self._fit_fold(trainer, replace(one, width=width), fold, watch=watch)
