@@ -8,6 +8,7 @@ much alike. Wolpert, "Stacked generalization", Neural Networks, 1992; Breiman, "
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from spaces.machine.cores import threads_for
 from spaces.probabilities import SMALLEST, scores_of
 
 _MOST_MEMBERS = 10
+_MOST_STEPS = 300
 _ALPHAS = np.logspace(-2, 5, 15)
 _ROUNDS, _PATIENCE, _HELD_OUT = 300, 20, 0.2
 _TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_weight": 5.0, "tree_method": "hist"}
@@ -121,10 +123,26 @@ class Stacking(Unpooled):
         return replace(stack, booster=booster)
 
 
+def _logistic(
+    columns: NDArray[np.float64], target: NDArray[Any], *, sample_weight: SampleWeight
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return coefficients and intercepts of a logistic regression, learned of columns that are centred."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean = columns.mean(axis=0)
+    # C = 1 is a standard normal prior on coefficients of log odds, which are of that size.
+    model = LogisticRegression(C=1.0, max_iter=_MOST_STEPS)
+    with warnings.catch_warnings():  # after so many steps it is close enough
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(columns - mean, target, sample_weight=sample_weight)
+    return model.coef_, model.intercept_ - model.coef_ @ mean
+
+
 def _linear(
     predictions: Predictions, target: NDArray[Any], used: NDArray[np.int64], *, sample_weight: SampleWeight
 ) -> LinearStack:
-    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.linear_model import RidgeCV
 
     inputs = scores_of(predictions[used])
     members, rows, width = inputs.shape
@@ -143,9 +161,7 @@ def _linear(
             intercept[:] = np.log(SMALLEST) if classes > 2 or present[0] == 0 else -np.log(SMALLEST)
             intercept[present if classes > 2 else []] = 0.0
         else:
-            # C = 1 is a standard normal prior on coefficients of log odds, which are of that size.
-            model = LogisticRegression(C=1.0, max_iter=2000).fit(columns, target, sample_weight=sample_weight)
-            learned, offsets = model.coef_, model.intercept_
+            learned, offsets = _logistic(columns, target, sample_weight=sample_weight)
             if classes > 2 and len(present) == 2:  # two of several classes occur: scikit-learn then has one output
                 learned, offsets = np.vstack([-learned / 2, learned / 2]), np.hstack([-offsets / 2, offsets / 2])
             at = [0] if classes == 2 else present

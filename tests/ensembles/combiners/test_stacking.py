@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 from problems import probabilities, problem, values
+from sklearn.linear_model import LogisticRegression
 
 from ensembles import LOSSES, STACKS, blend
 from ensembles.combiners.registry import combiner_from_json
+from spaces.probabilities import scores_of
 
 every_stack = pytest.mark.parametrize("stack", ["stack_linear", "stack_trees", "stack_trees_on_rows"])
 MSE, LOG_LOSS = LOSSES["mse"], LOSSES["log_loss"]
@@ -88,6 +90,18 @@ def test_written_down_and_read_again_it_says_the_same(stack, classes):
     assert weights.sum() == pytest.approx(1)
     kept = np.argsort(-weights)[: (weights > 0).sum()]
     np.testing.assert_allclose(combiner.only(kept)(predictions[kept], rows), combiner(predictions, rows), rtol=1e-6)
+
+
+def test_rare_classes_do_not_keep_it_from_its_optimum():
+    rng, shares = np.random.default_rng(0), np.array([0.5, 0.43, 0.05, 0.015, 0.004, 0.001])
+    target = np.concatenate([np.arange(6), rng.choice(6, 3994, p=shares)])
+    logits = 0.7 * rng.normal(size=(4, 4000, 6)) + np.log(shares) + np.eye(6)[target]
+    members = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    said = STACKS["stack_linear"].fit(members, target, LOG_LOSS)(members)
+    columns = scores_of(members).transpose(1, 0, 2).reshape(4000, -1)
+    columns -= columns.mean(axis=0)
+    optimum = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8).fit(columns, target).predict_proba(columns)
+    np.testing.assert_allclose(said, optimum, atol=2e-3)
 
 
 @every_stack
