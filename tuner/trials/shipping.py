@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from spaces.engines.contract import Fold, ShippingError
 from spaces.engines.engine import environment_of, hand_over
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
-from spaces.language.space import defaults
+from spaces.language.complaints import unknown_name
+from spaces.language.space import Config, defaults
 from spaces.machine.disk import read_arrays
 from spaces.machine.mistakes import users_line
 from spaces.rows.columns import Schema
@@ -71,7 +73,7 @@ def build(folder: Path, setup: Setup) -> None:
     if "epochs" in config:
         config["epochs"] = 1
     few = _head(held_out)
-    with restored_state(family.engines):
+    with restored_state(family.engines), _names_of(config):
         model = family.build(config, task.signature)
         *_, fitted = model.fit([small, replace(small, seed=1)], lambda step, steps, curves, predict: None)
     expected = fitted.predict(few.table)
@@ -92,6 +94,25 @@ def build(folder: Path, setup: Setup) -> None:
     }
     rows |= {f"array_{i}": np.asarray(array) for i, array in enumerate(few.table.arrays)}
     np.savez(folder / "expected.npz", allow_pickle=False, **rows)
+
+
+@contextmanager
+def _names_of(config: Config) -> Iterator[None]:
+    """Answer a name that a builder reads, and the config does not have, with the nearest that it has."""
+    try:
+        yield
+    except KeyError as error:
+        known = _names_within(config)
+        name = error.args[0] if error.args else None
+        if not isinstance(name, str) or name in known or not (line := users_line(error)):
+            raise
+        raise ShippingError(f"the config has no {name!r}{line}: {unknown_name(name, known)}") from error
+
+
+def _names_within(config: Config) -> list[str]:
+    """Return the names of a config, and then those of the configs within it."""
+    within = [_names_within(value) for value in config.values() if isinstance(value, dict)]
+    return [*config, *(name for names in within for name in names)]
 
 
 def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()) -> None:

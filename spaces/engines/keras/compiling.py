@@ -11,7 +11,7 @@ import keras
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Look, ShippingError, Watch
 from spaces.engines.curves import Curve
-from spaces.engines.keras.own_losses import unfit_loss
+from spaces.engines.keras.own_losses import check_metrics, unfit_loss
 from spaces.engines.keras.schedules import Scheduled, cosine, coslog4, flat_cosine, learning_rate, regularisation
 from spaces.language.space import Config
 from spaces.layers.heads import loss_for
@@ -40,6 +40,7 @@ def compiled(model: keras.Model, config: Config, target: Target, *, steps: bool 
     found = unfit_loss(model, target) if model.compiled else ""
     if found or (members == 1 and (found := _unfit_output(model, target, steps=steps))):
         raise ShippingError(found)
+    check_metrics(model, target)
     if not model.compiled:
         loss = loss_for(target, columns, config.get("loss_weights"), members=members)
         model.compile(optimizer=optimizer(config), loss=loss)

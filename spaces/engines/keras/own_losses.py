@@ -1,11 +1,14 @@
-"""Whether the loss that a builder compiles its model with fits what the model is trained on."""
+"""Whether the loss and the metrics that a builder compiles its model with fit what the model is trained on."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import keras
+import numpy as np
 
+from spaces.engines.contract import ShippingError
 from spaces.layers.heads import loss_for
 from spaces.rows.target import Target
 
@@ -22,6 +25,35 @@ def unfit_loss(model: keras.Model, target: Target) -> str:
     if not losses:
         return _without_loss(model, target)
     return next(filter(None, (_unfit(loss, model.output_shape[-1], target) for loss in losses)), "")
+
+
+def check_metrics(model: keras.Model, target: Target) -> None:
+    """Refuse metrics of a compiled model that cannot be computed of class indices.
+
+    Raises:
+        ShippingError: There are some.
+    """
+    metrics: Any = getattr(model, "_compile_metrics", None)
+    if metrics is None or target.parts or not target.of_classes or len(model.output_shape) != 2:
+        return
+    outputs = model.output_shape[-1]
+    rows = outputs + 2  # as many as outputs would be taken for them
+    try:
+        metrics.update_state(np.zeros(rows, dtype=np.int32), np.full((rows, outputs), 1 / outputs, dtype=np.float32))
+    except Exception as error:  # whatever a metric of Keras's or of the user's raises
+        names = [getattr(one, "name", None) or getattr(one, "__name__", one) for one in _given(metrics)]
+        said = re.sub(r"{{.*?}} *| *\[Op:.*", "", str(error)).strip() or type(error).__name__
+        raise ShippingError(
+            f"the model is compiled with the metrics {', '.join(map(str, names))}, which cannot be computed of labels "
+            f"(rows,), class indices, and predictions (rows, {outputs}): {said.splitlines()[0].rstrip('.')}. Leave "
+            "them out of compile: the task's own metrics are shown, Task(..., metrics=[...])"
+        ) from error
+    metrics.reset_state()
+
+
+def _given(metrics: Any) -> list[Any]:
+    both = (metrics._user_metrics, metrics._user_weighted_metrics)
+    return [one for one in keras.tree.flatten(both) if one is not None]
 
 
 def _without_loss(model: keras.Model, target: Target) -> str:

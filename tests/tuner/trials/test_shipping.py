@@ -108,6 +108,23 @@ def test_a_builder_that_raises_fails_before_the_first_trial(task, tmp_path):
     assert not list((tmp_path / "s").glob("trials/*"))
 
 
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        (
+            lambda config: config["unit"],
+            r"no 'unit' \(test_shipping.py, line .*: unknown name 'unit', did you mean 'units'",
+        ),
+        (lambda config: config["top"]["dropout"]["rat"], r"no 'rat' \(test_shipping.py, .* did you mean 'rate'\?"),
+        (lambda config: {"units": 3}[config["units"]], "^8$"),  # a dictionary of the user's own
+    ],
+)
+def test_a_misspelt_name_of_the_config_is_answered_with_the_nearest(task, tmp_path, read, says):
+    space = {"units": 8, "top": Choice({"dropout": {"rate": 0.5}}), "epochs": 1}
+    with pytest.raises((ShippingError, KeyError), match=says):
+        ship(tuner.family(lambda config, signature: read(config), space, name="own"), task, tmp_path)
+
+
 def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
     def build(config, signature):
         inputs = keras.Input(signature.input.shape)

@@ -342,6 +342,39 @@ def test_a_builders_own_loss_of_class_indices_is_kept(loss):
     assert compiled(_ending(3, loss), CONFIG, Target("y", "multiclass", ("a", "b", "c"))).loss is loss
 
 
+def _measured(ends, metrics):
+    model = _ending(ends)
+    model.compile("adam", "sparse_categorical_crossentropy" if ends > 1 else "binary_crossentropy", metrics=metrics)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("metrics", "named"),
+    [
+        (["accuracy", "AUC"], "accuracy, AUC"),
+        ([keras.metrics.Precision(name="sure")], "sure"),
+        ([keras.metrics.F1Score()], "f1_score"),
+        (["acuracy"], "acuracy"),
+    ],
+)
+def test_metrics_that_cannot_be_computed_of_class_indices_are_refused(metrics, named):
+    says = rf"the metrics {named}, which cannot be computed of labels \(rows,\), class indices, .* Leave them out"
+    with pytest.raises(ShippingError, match=says):
+        compiled(_measured(3, metrics), CONFIG, Target("y", "multiclass", ("a", "b", "c")))
+
+
+def test_metrics_that_can_be_computed_begin_at_nothing():
+    def own(true, predicted):
+        return keras.ops.mean(predicted)
+
+    target = Target("y", "binary", ("a", "b"))
+    model = compiled(_measured(1, ["accuracy", "AUC", keras.metrics.Precision(), own]), CONFIG, target)
+    assert [float(value) for value in model.get_metrics_result().values()] == [0.0] * 5
+    model = compiled(_measured(3, ["accuracy"]), CONFIG, Target("y", "multiclass", ("a", "b", "c")))
+    model.fit(np.eye(2), np.array([0, 1]), verbose=0)
+    assert set(model.history.history) == {"accuracy", "loss"}
+
+
 def test_a_network_that_met_dropped_features_knows_what_to_do_without_one():
     """Two columns say nearly the same, and one of them is missing only when it comes to predicting."""
     rng = np.random.default_rng(0)
