@@ -53,7 +53,7 @@ def option_named(name: str, option: Option) -> click.Option | None:
     """
     kinds = [one for one in _alternatives(option.type) if one is not type(None)]
     flag = f"--{name.replace('_', '-')}"
-    shown = "" if option.default in (None, ...) or kinds == [bool] else f"  [default: {option.default}]"
+    shown = "" if option.default in (None, ...) or kinds == [bool] else f"  [default: {_written(option.default)}]"
     words = re.split(r"(?<=[.:;]) ", option.words)[0].rstrip(".:;").replace("`", "").replace('"', "") + "." + shown
     if kinds == [bool]:
         both = f"{flag}/--no-{flag[2:]}" if option.default else flag
@@ -62,6 +62,15 @@ def option_named(name: str, option: Option) -> click.Option | None:
     if not types or None in types:
         return None
     return click.Option([flag], type=types[0] if len(types) == 1 else _NumberOrText(), help=words)
+
+
+def _written(default: Any) -> str:
+    """Return a default as people write it.
+
+    >>> _written(8e9), _written(0.5), _written("auto")
+    ('8,000,000,000', '0.5', 'auto')
+    """
+    return f"{default:,.0f}" if isinstance(default, float) and default.is_integer() else str(default)
 
 
 def _alternatives(hint: Any) -> list[Any]:

@@ -124,6 +124,14 @@ def test_the_study_file_takes_every_argument_of_tune_and_of_the_ensemble():
     assert {"disk", "seeds", "max_mb"} <= {*launch, *EnsembleSection.model_fields}
 
 
+def test_the_help_of_run_speaks_of_what_a_terminal_can_say():
+    words = " ".join(CliRunner().invoke(running.run, ["--help"]).output.split())
+    assert "The name of a sampler, such as hyperopt.tpe. [default: optuna.tpe]" in words
+    assert "[default: 8,000,000,000]" in words
+    for python in ("->", "Optuna sampler", "study.ensemble()", "or None."):
+        assert python not in words
+
+
 def with_one_more(function):
     """Return a copy of a function that takes `patience` too, as if it had been written there."""
     signature = inspect.signature(function)

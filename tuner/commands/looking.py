@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuner.commands.common import FAILED, format_option, own_code, say, with_exit_codes
 from tuner.commands.output import show_frame
+
+if TYPE_CHECKING:
+    from tuner.study import Study
 
 _SHOWN = 60  # rows of curves in a terminal
 
@@ -182,7 +187,31 @@ def status(folder: Path) -> None:
 
     study = load_study(folder)
     click.echo(study.brief())
+    click.echo("\n".join(_standing(study)))
     click.echo(f"  now      {'running' if is_running(folder) else 'not running'}")
+
+
+def _standing(study: Study) -> Iterator[str]:
+    """Yield the time that a study took, the budget of its study file, and its last ensemble."""
+    import tomllib
+
+    from spaces.rows.target import ITSELF
+    from tuner.archive.findings import read_findings
+    from tuner.archive.report import ensemble_line
+    from tuner.archive.spending import elapsed
+    from tuner.commands.kept_file import NAME
+    from tuner.launch.progress import in_words
+
+    yield f"  time     {in_words(elapsed(study.trials))} in which trials ran, over all launches"
+    if (kept := study.folder / NAME).exists():
+        budget = tomllib.loads(kept.read_text()).get("budget", {})
+        yield f"  budget   {', '.join(f'{name} {value}' for name, value in budget.items()) or 'none'}, in {NAME}"
+    found = read_findings(study.folder)
+    if found is not None:
+        line = ensemble_line(study.task.score.sign, found["scores"], len(found["members"]))
+        yield f"  ensemble {found['method']}: {line}"
+    elif study.task.target.kind != ITSELF:
+        yield f"  ensemble none yet: tuner ensemble {study.folder}"
 
 
 @click.command()

@@ -101,7 +101,7 @@ class Launch:
             self._close_tracking("KILLED" if self._interrupts else "FAILED" if limit == "failed" else "FINISHED")
         self._display.say(self._study.summary(limit))
         if self._interrupts:
-            self._display.say(f"To continue: {self._display.again} again ({self._study.folder} has everything so far)")
+            self._display.say(self._display.to_go_on(self._study.folder))
             raise Interrupted(limit)
 
     def _loop(self, slots: Slots) -> str:

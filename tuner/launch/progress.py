@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from tuner.launch.box import Box, in_kernel
@@ -53,6 +54,15 @@ class _Bar(Progress):
             yield Text(line, "dim", no_wrap=True, overflow="ellipsis")
 
 
+class _Count(ProgressColumn):
+    """How many trials ended, of how many; where only time limits them, nobody knows of how many."""
+
+    def render(self, task: Task) -> Text:
+        """Return `3/40`, or `3 trials`."""
+        done = int(task.completed)
+        return Text(f"{done} trial{'' if done == 1 else 's'}" if task.total is None else f"{done}/{int(task.total)}")
+
+
 class Display:
     """Prints to standard error, in a notebook below the cell with a box; silent when told so. The log has every line.
 
@@ -78,7 +88,7 @@ class Display:
         self._bar = _Bar(
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
@@ -93,10 +103,12 @@ class Display:
         """Whether somebody sees the bar, or the box."""
         return self._box is not None or not self._bar.disable
 
-    @property
-    def again(self) -> str:
-        """What is to be repeated so that the study goes on."""
-        return "run this cell" if self._notebook else "the same call or command"
+    def to_go_on(self, folder: Path) -> str:
+        """Say how an interrupted study goes on; in a notebook, where the call returned nothing, how it opens too."""
+        has = f"{folder} has everything so far"
+        if not self._notebook:
+            return f"To continue: the same call or command again ({has})"
+        return f"To continue: run this cell again ({has}; study = tuner.load_study({str(folder)!r}) opens it)"
 
     def start(self, done: int) -> None:
         """Show the bar, or the box."""
@@ -113,7 +125,7 @@ class Display:
             elapsed=time.monotonic() - self._began,
             left=standing.left,
         )
-        when = "" if math.isinf(end) else f"about {_in_words(end)} left"
+        when = "" if math.isinf(end) else f"about {in_words(end)} left"
         self._bar.lines = [
             ", ".join(self._where(name) for name in standing.running),
             "  ".join(filter(None, [_counts(standing), self._best(standing.best)])),
@@ -199,10 +211,10 @@ def seconds_left(trials: int | None, *, done: int, elapsed: float, left: float) 
     return max(0.0, min(by_trials, left))
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """Return a time as one says it.
 
-    >>> _in_words(42), _in_words(150), _in_words(7500)
+    >>> in_words(42), in_words(150), in_words(7500)
     ('42 s', '3 min', '2 h 5 min')
     """
     minutes = math.ceil(seconds / 60)

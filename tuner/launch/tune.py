@@ -74,19 +74,21 @@ def tune(
         families: Names, families of your own (one alone needs no list), or a mapping from names to changes of their
             spaces (see `spaces.narrow`). The common-sense baseline always runs, once. All that fit the data when left
             out, but those of extras (`lightgbm`).
-        sampler: A name (see `tuner.SAMPLERS`), a function `seed -> BaseSampler`, or an Optuna sampler.
-        pruner: A name (see `tuner.PRUNERS`), an Optuna pruner, or None.
+        sampler: The name of a sampler, such as `"hyperopt.tpe"`; see `tuner.SAMPLERS`. In Python also a function
+            `seed -> BaseSampler`, or an Optuna sampler.
+        pruner: The name of a pruner, such as `"median"`, or `"none"`; see `tuner.PRUNERS`. In Python also an Optuna
+            pruner, or None.
         fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial
             of its family, on inner rows; from three complete trials of the family on.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.
-        like: An earlier study, its folder, or a study of Optuna's whose parameters are called as ours: of each family
-            its five best trials come next, where they are points of these spaces.
+        like: The folder of an earlier study, of which the five best trials of each family come next, where they are
+            points of these spaces; in Python also the study, or one of Optuna's whose parameters are called as ours.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
-        time: End so early that `study.ensemble()`, called at once, is done after so long, over all launches: seconds,
-            or text such as `"20m"`. Trials that run then stop training and keep the best so far.
+        time: End so early that the ensemble, made at once, is done after so long, over all launches: seconds, or text
+            such as `"20m"`. Trials that run then stop training and keep the best so far.
         trial_time: Stop the training of a trial after so long, and keep the best so far of every fold. Only what hangs
             is killed, 30 seconds later or half as much again.
         max_failures: Stop after so many failed trials.
@@ -98,8 +100,8 @@ def tune(
         ledger: A PostgreSQL database that keeps what was asked and told, in place of a file in the folder: its address
             without a password, such as `"postgresql://ann@db.example/studies"`, or `"env:NAME"`, where the variable
             `NAME` of the environment holds the address. A study that goes on keeps its ledger.
-        tracking: An MLflow tracking URI, or None for no MLflow. `"auto"` is `$MLFLOW_TRACKING_URI` where that is set,
-            else `mlflow.db` beside the folder.
+        tracking: An MLflow tracking URI, or None (`"none"` in a terminal) for no MLflow. `"auto"` is
+            `$MLFLOW_TRACKING_URI` where that is set, else `mlflow.db` beside the folder.
         log_curves: Curves in MLflow: `"mean"` over the folds, `"folds"` for each while it trains, or `"none"`.
         log_trials: Trials that have a run of their own in MLflow: `"all"`, `"top"` for those that are among the twenty
             best when they end, or `"none"`. The study's run shows all of them in its leaderboard and its numbers.

@@ -31,6 +31,24 @@ def test_status_says_how_a_study_stands(study):
     assert "not running" in shown.output
 
 
+def test_status_names_the_budget_the_time_and_the_ensemble(tmp_path):
+    make_frame(90).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "s.toml").write_text(
+        '[study]\nname = "s"\nworkers = 0\ntracking = "none"\n[budget]\ntrials = 2\ntrial_time = "1m"\n'
+        '[data]\ntrain = "rows.csv"\ntarget = "label"\nsplit = "holdout"\n[families.linear]\n'
+        '[ensemble]\nmethod = "uniform"\n'
+    )
+    ran = run("run", tmp_path / "s.toml", "-q")
+    assert ran.exit_code == 0, ran.output
+    folder = tmp_path / "runs" / "s"
+    shown = run("status", folder).output
+    assert re.search(r"\n  time     \d+ s in which trials ran, over all launches\n", shown)
+    assert "\n  budget   trials 2, trial_time 1m, in study.toml\n" in shown
+    assert re.search(r"\n  ensemble uniform: ensemble of 1 model 0?\.\d+, .* than one model\n", shown)
+    (folder / "findings.json").unlink()
+    assert f"  ensemble none yet: tuner ensemble {folder}\n" in run("status", folder).output
+
+
 def test_show_tells_one_trial_whole(study):
     shown = run("show", study.folder, study.best.name)
     assert shown.exit_code == 0, shown.output

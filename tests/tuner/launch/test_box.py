@@ -117,4 +117,5 @@ def test_an_interrupt_ends_the_study_and_says_how_to_go_on(outputs):
     assert error(outputs[-2]).startswith("Interrupted: ")
     assert len(error(outputs[-2]).splitlines()) == 1
     assert "To continue: run this cell again" in printed(outputs[-2])
+    assert re.search(r"study = tuner\.load_study\('.*study'\) opens it", printed(outputs[-2]))
     assert "trials used up" in printed(outputs[-1])

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import small
 from click.testing import CliRunner
+from rich.progress import Progress
 from small import make_frame
 
 import tuner
 from tuner.cli import main
-from tuner.launch.progress import Display, Standing
+from tuner.launch.progress import Display, Standing, _Count
 from tuner.search.ledger import Trial
 from tuner.studyfile import StudyFileError, checked
 from tuner.trials.outcome import Outcome
@@ -69,6 +70,16 @@ def test_lines_of_short_and_long_names_stand_in_columns(capfd):
     shown.stop()
     first, second = capfd.readouterr().err.splitlines()
     assert first.index("log_loss") == second.index("log_loss")
+
+
+@pytest.mark.parametrize(("total", "shown"), [(None, ["0 trials", "1 trial", "7 trials"]), (9, ["0/9", "1/9", "7/9"])])
+def test_the_bar_counts_trials_also_where_only_time_limits_them(total, shown):
+    bar = Progress()
+    bar.add_task("", total=total)
+    (task,) = bar.tasks
+    for done, text in zip((0, 1, 7), shown, strict=True):
+        task.completed = done
+        assert _Count().render(task).plain == text
 
 
 @pytest.mark.parametrize("name", [".", "...", "mlflow.db", "mlartifacts"])
