@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from spaces.inputs.apart import APART, settings_of
 from spaces.inputs.arrays import array_recipes
 from spaces.inputs.prepared import Reading
-from spaces.inputs.table.matrix import Recipe
+from spaces.inputs.table.matrix import Recipe, Scaling
 from spaces.inputs.text.vocabulary import TextRecipe, Tokens, text_recipe
 from spaces.language.space import Config
 from spaces.rows.signature import Signature, columns_of
@@ -21,7 +23,7 @@ def network_reading(signature: Signature, config: Config, *, twins: bool = False
         config: Says how numbers are scaled, and how arrays and texts are read.
         twins: Whether one branch reads the last two tables, so that their columns mean the same.
     """
-    scaling, crosses = config.get("scaling", "standard"), config.get("crosses", 0)
+    scaling, crosses = scaling_of(config), config.get("crosses", 0)
     above = embedding_of(config).get("above", 0)
     tables = tuple(
         Recipe(scaling, "onehot", one.cardinalities, crosses, one.places, embedded_above=above)
@@ -29,6 +31,13 @@ def network_reading(signature: Signature, config: Config, *, twins: bool = False
     )
     arrays = array_recipes(signature, config, "network")
     return Reading(tables, None, joined=False, arrays=arrays, twins=twins, each_text=_of_texts(signature, config))
+
+
+def scaling_of(config: Config) -> Scaling:
+    """Return how numbers are scaled; those that a network embeds by a layer of its own are standardised."""
+    given = config.get("scaling", "standard")
+    name: Any = given if isinstance(given, str) else next(iter(given))
+    return "standard" if name == "embedded" else name
 
 
 def embedding_of(config: Config) -> Config:

@@ -35,11 +35,12 @@ from spaces.families.family import Family
 from spaces.families.forecasts.change import forecasting
 from spaces.families.forecasts.naive import NaiveModel, naive_space
 from spaces.families.pretrained.space import pretrained_space
-from spaces.families.real_mlp.space import numbers_of, real_mlp_space
+from spaces.families.real_mlp.space import real_mlp_space
 from spaces.families.sequences.space import language_model_space, seq2seq_space, sequence_labels_space
 from spaces.families.unsupervised.space import anomaly_space, autoencoder_space, gan_space, variational_space
 from spaces.inputs.kind import InputKind
 from spaces.inputs.kinds import KINDS, kinds_of
+from spaces.inputs.table.spaces import numbers_of
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config, Space
 from spaces.rows.signature import Signature
@@ -135,16 +136,23 @@ def _deep_trees_space(signature: Signature) -> Space:
     return {"network": network, "trees": trees_space()}
 
 
+def _build_dense(config: Config, signature: Signature) -> Any:
+    from spaces.engines.keras.model import KerasModel
+    from spaces.families.dense.network import build_dense, start_from_rows
+
+    table = signature.joined
+    return KerasModel(partial(build_dense, numbers=numbers_of(table)), config, table, start=start_from_rows)
+
+
 def _build_deep_trees(config: Config, signature: Signature) -> Any:
     from spaces.engines.keras.model import KerasModel
     from spaces.families.branches.network import build_functional
     from spaces.families.deep_trees import DeepTreesModel
-    from spaces.families.dense.network import build_dense
 
     if signature.texts or signature.arrays:
         network = KerasModel(build_functional, config["network"], signature)
     else:
-        network = KerasModel(build_dense, config["network"], signature.joined)
+        network = _build_dense(config["network"], signature)
     return DeepTreesModel(network, config["trees"], signature)
 
 
@@ -229,9 +237,7 @@ def _supervised(*families: Family) -> dict[str, Family]:
 
 _SUPERVISED: dict[str, Family] = _supervised(
     *(
-        _network(
-            "dense", dense_space, "spaces.families.dense.network:build_dense", unfit=fits.tables_only, joined=True
-        ),
+        forecasting(Family("dense", dense_space, _build_dense, (KERAS,), unfit=fits.tables_only)),
         _network(
             "wide_and_deep",
             wide_and_deep_space,

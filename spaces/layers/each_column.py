@@ -9,6 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
+
+_FAR = 1e6  # deviations
 
 
 @keras.saving.register_keras_serializable("spaces")
@@ -58,6 +61,57 @@ class Periodic(keras.layers.Layer):
         """Return what `from_config` reads."""
         own = {"frequencies": self.frequencies, "units": self.units, "sigma": self.sigma, "rate": self.rate}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("spaces")
+class Pieces(keras.layers.Layer):
+    """Reads each number by how far it is through each of some pieces of its range, which become a vector of its own.
+
+    Piecewise linear encoding with a linear layer for each column, as in TabM of Gorishniy, Kotelnikov and Babenko, ICLR
+    2025: at first only the number itself counts.
+
+    Args:
+        pieces: How many.
+        units: Length of the vectors: `(rows, numbers)` become `(rows, numbers x units)`.
+        settings: Those of every layer.
+    """
+
+    def __init__(self, pieces: int, units: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.pieces, self.units = pieces, units
+
+    def build(self, input_shape: Any) -> None:
+        """Draw the vectors; the ends of the pieces are given later, by `begin`."""
+        numbers, uniform = input_shape[-1], keras.initializers.RandomUniform(-1.0, 1.0)
+        ends = self.pieces + 1
+        self.ends = self.add_weight(shape=(numbers, ends), initializer="zeros", trainable=False, name="ends")
+        self.kernels = self.add_weight(shape=(numbers, self.pieces, self.units), initializer="zeros", name="kernels")
+        self.slopes = self.add_weight(shape=(numbers, self.units), initializer=uniform, name="slopes")
+        self.levels = self.add_weight(shape=(numbers, self.units), initializer=uniform, name="levels")
+
+    def begin(self, numbers: NDArray[Any]) -> None:
+        """Take the ends of the pieces from training rows, `(rows, numbers)`: quantiles of what differs.
+
+        What no number reaches lies far above all of them.
+        """
+        ends = np.empty(self.ends.shape, np.float32)
+        for column, of in zip(numbers.T, ends, strict=True):
+            found = np.unique(np.quantile(np.unique(column), np.linspace(0, 1, len(of))))
+            of[: len(found)] = found
+            of[len(found) :] = _FAR * np.arange(1, 1 + len(of) - len(found))
+        self.ends.assign(ends)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the vectors side by side."""
+        numbers = ops.expand_dims(inputs, -1)
+        low, high = self.ends[:, :-1], self.ends[:, 1:]
+        through = ops.clip((numbers - low) / (high - low), 0.0, 1.0)
+        vectors = numbers * self.slopes + self.levels + ops.einsum("rnp,npu->rnu", through, self.kernels)
+        return ops.reshape(vectors, (-1, inputs.shape[-1] * self.units))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` reads."""
+        return {**super().get_config(), "pieces": self.pieces, "units": self.units}
 
 
 @keras.saving.register_keras_serializable("spaces")

@@ -16,30 +16,41 @@ import keras
 class Members(keras.layers.Layer):
     """Multiplies each column by a number of each member, a random sign at first: `(rows, members, columns)`.
 
+    The columns of one vector share their number, which is drawn from a normal distribution.
+
     Args:
         members: How many.
+        vectors: How many vectors come first.
+        units: Their length.
         settings: Those of every layer.
     """
 
-    def __init__(self, members: int, **settings: Any) -> None:
+    def __init__(self, members: int, *, vectors: int = 0, units: int = 1, **settings: Any) -> None:
         super().__init__(**settings)
-        self.members = members
+        self.members, self.vectors, self.units = members, vectors, units
 
     def build(self, input_shape: Any) -> None:
         """Draw the signs."""
+        numbers = input_shape[-1] - self.vectors * (self.units - 1)
 
-        def signs(shape: Any, dtype: Any = None) -> Any:
-            return keras.ops.sign(keras.random.normal(shape, dtype=dtype))
+        def drawn(shape: Any, dtype: Any = None) -> Any:
+            normal = keras.random.normal(shape, dtype=dtype)
+            return keras.ops.concatenate([normal[:, : self.vectors], keras.ops.sign(normal[:, self.vectors :])], axis=1)
 
-        self.factors = self.add_weight(shape=(self.members, input_shape[-1]), initializer=signs, name="factors")
+        self.factors = self.add_weight(shape=(self.members, numbers), initializer=drawn, name="factors")
 
     def call(self, inputs: Any) -> Any:
         """Return what each member reads."""
-        return keras.ops.expand_dims(inputs, 1) * self.factors
+        factors = self.factors
+        if self.vectors:
+            shared = keras.ops.repeat(factors[:, : self.vectors], self.units, axis=1)
+            factors = keras.ops.concatenate([shared, factors[:, self.vectors :]], axis=1)
+        return keras.ops.expand_dims(inputs, 1) * factors
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` reads."""
-        return {**super().get_config(), "members": self.members}
+        own = {"members": self.members, "vectors": self.vectors, "units": self.units}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("spaces")

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-import keras
+from typing import Any
 
+import keras
+import numpy as np
+
+from spaces.engines.keras.device import TrainingArrays
 from spaces.inputs.text.networks import text_encoder, text_inputs
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.layers.blocks import hidden, regularizer
+from spaces.layers.each_column import Pieces
 from spaces.layers.heads import activated, head, loss_for, member_heads
 from spaces.layers.members import Members
 from spaces.rows.signature import Signature
 
 
-def build_dense(config: Config, signature: Signature) -> keras.Model:
-    """Build the network of one configuration, uncompiled."""
+def build_dense(config: Config, signature: Signature, *, numbers: int = 0) -> keras.Model:
+    """Build the network of one configuration, uncompiled.
+
+    Args:
+        config: The configuration.
+        signature: The task's.
+        numbers: How many columns are numbers, which come first.
+    """
     assert signature.table is not None
     inputs = keras.Input(signature.table.shape, name="table")
     members = config.get("members", 1)
-    read = Members(members)(inputs) if members > 1 else inputs
+    read, vectors = _columns(inputs, config, numbers=numbers)
+    read = Members(members, **vectors)(read) if members > 1 else read
     x = hidden(read, config, regularizer(config["penalty"]), shortcuts=config["residual"])
     outputs = member_heads(x, signature.target, members) if members > 1 else head(x, signature.target)
     return keras.Model(inputs, outputs, name="dense")
+
+
+def start_from_rows(model: keras.Model, train: TrainingArrays, seed: int) -> None:
+    """Let the pieces in which numbers are read be those of training rows.
+
+    Args:
+        model: The network.
+        train: Its training rows.
+        seed: Of no use here.
+    """
+    for layer in model.layers:
+        if isinstance(layer, Pieces):
+            layer.begin(np.asarray(train.x)[:, : layer.ends.shape[0]])
+
+
+def _columns(inputs: Any, config: Config, *, numbers: int) -> tuple[Any, dict[str, int]]:
+    """Return what the first layer reads, and how many vectors of which length come first: those of numbers, if any."""
+    match config.get("scaling"):
+        case {"embedded": {"pieces": pieces, "units": units}}:
+            read = Pieces(pieces, units)(inputs[:, :numbers])
+            if inputs.shape[-1] > numbers:
+                read = keras.layers.Concatenate()([read, inputs[:, numbers:]])
+            return read, {"vectors": numbers, "units": units}
+    return inputs, {}
 
 
 def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights, loss_weights, schedules
-from spaces.inputs.table.spaces import scalings
+from spaces.inputs.table.spaces import numbers_of, scalings
 from spaces.inputs.text.spaces import branch, ngrams_space
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.optional import none_or
@@ -11,6 +11,7 @@ from spaces.language.space import Space
 from spaces.rows.signature import Signature
 
 _WIDE_TERMS = 20_000
+_MOST_EMBEDDED = 500  # numbers
 
 
 def dense_space(signature: Signature) -> Space:
@@ -22,7 +23,7 @@ def dense_space(signature: Signature) -> Space:
     largest = max(32, min(1024, signature.rows // 10))
     smallest = max(16, min(largest // 4, signature.rows // 500))
     return {
-        "scaling": Choice(scalings(signature)),
+        "scaling": _scaling(signature),
         "members": 1 if signature.target.parts else Choice([1, 4, 8]),
         "depth": Int(1, 5, default=2),
         "units": Int(16, 1024, log=True, default=128),
@@ -59,6 +60,14 @@ def dense_space(signature: Signature) -> Space:
     }
 
 
+def _scaling(signature: Signature) -> Choice:
+    """Return how numbers are read: each as a vector of its own, or scaled, or as the columns of its pieces."""
+    if not 0 < numbers_of(signature) <= _MOST_EMBEDDED:
+        return Choice(scalings(signature))
+    vectors = {"pieces": Choice([16, 8, 32, 64]), "units": Choice([8, 4, 16])}
+    return Choice({"embedded": vectors, **{name: {} for name in scalings(signature)}})
+
+
 def wide_and_deep_space(signature: Signature) -> Space:
     """Return the space: how many crosses the wide part sees and how sparse it is, and a smaller deep part.
 
@@ -71,8 +80,9 @@ def wide_and_deep_space(signature: Signature) -> Space:
             "text": {"embedding": branch("embedding", signature)},
             "wide_text": {"ngrams": ngrams_space(signature, _WIDE_TERMS)},
         }
-    names = ("scaling", "depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
+    names = ("depth", "units", "shape", "activation", "batch_normalization", "dropout", "batch_size")
     return {
+        "scaling": Choice(scalings(signature)),
         **{name: deep[name] for name in names},
         **class_weights(signature),
         **texts,

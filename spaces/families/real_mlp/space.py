@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spaces.families.shared_spaces import class_weights
+from spaces.inputs.table.spaces import numbers_of
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.optional import none_or
 from spaces.language.space import Space
@@ -46,11 +47,6 @@ def real_mlp_space(signature: Signature) -> Space:
         "epochs": _EPOCHS,
         "patience": _EPOCHS,
     }
-
-
-def numbers_of(signature: Signature) -> int:
-    """Return how many columns of a table are numbers."""
-    return 0 if signature.table is None else signature.table.shape[0] - len(signature.cardinalities)
 
 
 def _numbers(signature: Signature) -> Space:
