@@ -90,15 +90,15 @@ class Pieces(keras.layers.Layer):
         self.levels = self.add_weight(shape=(numbers, self.units), initializer=uniform, name="levels")
 
     def begin(self, numbers: NDArray[Any]) -> None:
-        """Take the ends of the pieces from training rows, `(rows, numbers)`: quantiles of what differs.
+        """Take the ends of the pieces from training rows, `(rows, numbers)`: quantiles of the distinct values.
 
-        What no number reaches lies far above all of them.
+        Where these are few, so are the pieces; the others lie far above all numbers.
         """
-        ends = np.empty(self.ends.shape, np.float32)
+        ends = np.tile(_FAR * np.arange(1, self.pieces + 2), (numbers.shape[1], 1))
         for column, of in zip(numbers.T, ends, strict=True):
-            found = np.unique(np.quantile(np.unique(column), np.linspace(0, 1, len(of))))
-            of[: len(found)] = found
-            of[len(found) :] = _FAR * np.arange(1, 1 + len(of) - len(found))
+            distinct = np.unique(column)
+            pieces = min(self.pieces, len(distinct) - 1)
+            of[: pieces + 1] = np.quantile(distinct, np.linspace(0, 1, pieces + 1))
         self.ends.assign(ends)
 
     def call(self, inputs: Any) -> Any:

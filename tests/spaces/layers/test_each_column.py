@@ -1,10 +1,11 @@
-"""Numbers as waves, and categories as vectors."""
+"""Numbers as waves or by pieces of their range, and categories as vectors."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from spaces.layers.each_column import CategoryVectors, Periodic
+from spaces.inputs.table.piecewise import PiecewiseLinear
+from spaces.layers.each_column import CategoryVectors, Periodic, Pieces
 
 
 def test_each_number_becomes_its_mixed_waves_and_itself():
@@ -28,6 +29,32 @@ def test_waves_begin_in_the_published_ranges():
         assert 0.24 < np.abs(one).max() <= 0.2501
 
 
+def test_each_number_becomes_a_vector_by_how_far_it_is_through_its_pieces():
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.normal(size=300), rng.integers(0, 3, 300), np.full(300, 0.5)], axis=1).astype(np.float32)
+    layer = Pieces(4, 2)
+    layer(rows)
+    layer.begin(rows)
+    layer.kernels.assign(rng.normal(size=layer.kernels.shape))
+    kernels, slopes, levels = (np.asarray(one) for one in (layer.kernels, layer.slopes, layer.levels))
+    for new in (rows[:20], rows[:20] - 10, rows[:20] + 10):  # a constant column has no piece, three values have two
+        expected = new[:, :, None] * slopes + levels
+        for column, pieces in ((0, 4), (1, 2)):
+            through = PiecewiseLinear(pieces).fit(rows[:, [column]]).transform(new[:, [column]])
+            expected[:, column] += through @ kernels[column, :pieces]
+        np.testing.assert_allclose(np.asarray(layer(new)), expected.reshape(20, 6), rtol=1e-4, atol=1e-4)
+
+
+def test_before_it_learns_only_the_number_itself_counts():
+    layer, rows = Pieces(4, 2), np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
+    layer(rows)
+    layer.begin(rows)
+    said = np.asarray(layer(rows))
+    np.testing.assert_allclose(
+        np.diff(said[:, 0]) / np.diff(rows[:, 0]), float(np.asarray(layer.slopes)[0, 0]), rtol=1e-2
+    )
+
+
 def test_each_category_of_each_column_has_a_vector_and_an_unknown_one_zeros():
     layer = CategoryVectors([3, 2], 4)
     found = np.asarray(layer(np.array([[0, 0], [2, 1], [-1, 1]], np.float32)))
@@ -39,5 +66,5 @@ def test_each_category_of_each_column_has_a_vector_and_an_unknown_one_zeros():
 
 
 def test_layers_are_made_again_of_their_configs():
-    for layer in (Periodic(5, units=2, sigma=0.7, rate=0.2), CategoryVectors([3, 2], 4)):
+    for layer in (Periodic(5, units=2, sigma=0.7, rate=0.2), CategoryVectors([3, 2], 4), Pieces(8, 3)):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()

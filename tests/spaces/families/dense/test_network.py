@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from spaces import Input, Signature, Target
+from spaces import FAMILIES, Input, Signature, Target, defaults
 from spaces.engines.contract import Fold, ShippingError
 from spaces.engines.curves import Curve
 from spaces.engines.folds import with_dropped_features
@@ -18,6 +18,7 @@ from spaces.engines.keras.model import KerasModel
 from spaces.engines.keras.prediction import predict
 from spaces.families.dense.network import build_dense
 from spaces.families.dense.space import dense_space
+from spaces.rows.signature import TableColumns
 from spaces.rows.table import Rows, Table
 from spaces.store import load_fitted
 
@@ -199,6 +200,43 @@ def test_members_share_their_hidden_layers():
     signs = four.layers[1].factors.numpy()
     assert set(np.unique(signs)) == {-1.0, 1.0}
     assert len(np.unique(signs, axis=0)) == 4
+
+
+def test_members_give_the_columns_of_a_vector_the_same_number():
+    embedded = {"scaling": {"embedded": {"pieces": 4, "units": 3}}, "members": 4}
+    model = build_dense(CONFIG | embedded, SIGNATURE, numbers=7)
+    (members,) = layers(model, "Members")
+    factors = np.asarray(members.factors)
+    assert factors.shape == (4, 7 + 3)
+    assert set(np.unique(factors[:, 7:])) == {-1.0, 1.0}
+    assert len(np.unique(factors[:, :7])) == 4 * 7
+    said = np.asarray(members(np.ones((1, 7 * 3 + 3), np.float32)))[0]
+    np.testing.assert_allclose(said, np.concatenate([np.repeat(factors[:, :7], 3, axis=1), factors[:, 7:]], axis=1))
+
+
+def test_pieces_of_numbers_are_those_of_the_rows_that_train(data, tmp_path):
+    d = data("regression")
+    config = CONFIG | {"scaling": {"embedded": {"pieces": 4, "units": 3}}, "members": 4}
+    (fitted,) = FAMILIES["dense"].build(config, d.signature).fit([d.folds[0]], lambda *shown: None)
+    (pieces,) = layers(fitted.model, "Pieces")
+    train = d.folds[0].train.table
+    columns = fitted.prepared.matrix(train).T[: train.numbers.shape[1]]
+    several = [len(np.unique(column)) > 4 for column in columns]
+    assert any(several)
+    for column, ends in zip(columns[several], np.asarray(pieces.ends)[several], strict=True):
+        np.testing.assert_allclose(ends, np.quantile(np.unique(column), np.linspace(0, 1, 5)), rtol=1e-4, atol=1e-5)
+    fitted.save(tmp_path)
+    np.testing.assert_allclose(load_fitted(tmp_path).predict(d.new), fitted.predict(d.new), rtol=1e-5)
+
+
+def test_numbers_are_embedded_by_default_unless_there_are_none_or_very_many():
+    def default(columns: int, *, categories: tuple[int, ...] = ()) -> Any:
+        table = Input("table", "table", (columns,), details=TableColumns(cardinalities=categories))
+        return defaults(dense_space(replace(SIGNATURE, inputs=(table,))))["scaling"]
+
+    assert default(3, categories=(5, 9)) == {"embedded": {"pieces": 16, "units": 8}}
+    assert default(2, categories=(5, 9)) == "standard"
+    assert default(501) in ("standard", "piecewise")
 
 
 def trained(data: Any, **changes: Any) -> Any:

@@ -17,7 +17,8 @@ from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.prediction import predict
 from spaces.families.catalog import family_named, fitting
 from spaces.families.real_mlp.network import build_real_mlp, start_from_rows
-from spaces.families.real_mlp.space import numbers_of, real_mlp_space
+from spaces.families.real_mlp.space import real_mlp_space
+from spaces.inputs.table.spaces import numbers_of
 from spaces.rows.signature import TableColumns
 from spaces.rows.table import Table
 from spaces.store import load_fitted
