@@ -106,7 +106,8 @@ class Signature:
         sizes: dict[int, int] = {}
         for one in map(columns_of, tables):  # categories stand behind numbers, counted through all tables in order
             sizes |= zip(one.places[len(one.places) - len(one.cardinalities) :], one.cardinalities, strict=True)
-        together = TableColumns(cardinalities=tuple(sizes[place] for place in sorted(sizes)))
+        kinds = tuple(kind for one in tables for kind in columns_of(one).kinds)
+        together = TableColumns(kinds, tuple(sizes[place] for place in sorted(sizes)))
         return Input("table", "table", (sum(one.shape[0] for one in tables),), details=together)
 
     @property

@@ -79,7 +79,8 @@ def make_data(kind: str) -> Data:
     new.loc[:2, "city"] = "Nowhere"
     new.loc[3:6, "street"] = "a new street"
     new.loc[5:8, "price"] = np.nan  # missing where no training row is
-    table = Input("table", "table", (len(schema.columns),), details=TableColumns(cardinalities=schema.cardinalities))
+    details = TableColumns(tuple(column.kind for column in schema.columns), schema.cardinalities)
+    table = Input("table", "table", (len(schema.columns),), details=details)
     rows = Rows(encode(schema, frame), make_target(frame, kind))
     data = Data(Signature((table,), (TARGETS[kind],), rows=110), rows, (), encode(schema, new))
     folds = (data.fold(np.arange(110), seed=1), data.fold(np.arange(110, 230), seed=2))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spaces.rows.signature import Signature
+from spaces.rows.columns import DATE_PARTS
+from spaces.rows.signature import Signature, columns_of
 
 # Piecewise encoding makes up to 96 pieces and 97 columns of values of a number; two float32 copies must fit a worker.
 _PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
@@ -15,5 +16,9 @@ def scalings(signature: Signature) -> list[str]:
 
 
 def numbers_of(signature: Signature) -> int:
-    """Return how many columns of a table are numbers."""
-    return 0 if signature.table is None else signature.table.shape[0] - len(signature.cardinalities)
+    """Return how many columns of a table's matrix are numbers before they are scaled: a date makes several."""
+    if signature.table is None:
+        return 0
+    known = columns_of(signature.table)
+    parts = (len(DATE_PARTS) - 1) * known.kinds.count("date")
+    return signature.table.shape[0] - len(known.cardinalities) + parts

@@ -220,7 +220,7 @@ def test_pieces_of_numbers_are_those_of_the_rows_that_train(data, tmp_path):
     (fitted,) = FAMILIES["dense"].build(config, d.signature).fit([d.folds[0]], lambda *shown: None)
     (pieces,) = layers(fitted.model, "Pieces")
     train = d.folds[0].train.table
-    columns = fitted.prepared.matrix(train).T[: train.numbers.shape[1]]
+    columns = fitted.prepared.matrix(train).T[: train.numbers.shape[1]]  # those of a date are numbers too
     several = [len(np.unique(column)) > 4 for column in columns]
     assert any(several)
     for column, ends in zip(columns[several], np.asarray(pieces.ends)[several], strict=True):
