@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from spaces.language.space import Params, Space, digest, from_json, to_json
 from spaces.machine.disk import delete_parts, write_text
 from spaces.machine.habits import STUDY, no_attribute
 from spaces.machine.mistakes import all_briefly, briefly
+from spaces.machine.torn import Torn
 from tuner.amounts import Count, Duration, Positive
 from tuner.archive.asked import numbers
 from tuner.archive.continuing import changed_files, differences_of, files_of, moved_ledger
@@ -270,13 +272,14 @@ def begun_or_continued(
         LedgerError: Another process runs the study, or its database cannot be used.
     """
     files = {name: files_of(families[name], space) for name, space in spaces.items()}
-    if (folder / "study.json").exists():
+    if (folder / "study.json").exists() or (folder / "trials").is_dir():
         stored = read_study_file(folder)
         differences = [*differences_of(stored, task, families, seed=seed), *moved_ledger(stored, ledger)]
         differences += changed_files(stored, files)
         if differences:
             said = "; ".join(dict.fromkeys(differences))  # the seed of the task and of the study may both differ
             raise StudyError(f"{folder} holds another study: {said}. Choose another folder or restore it")
+        _keep(task, folder / "data")
     else:
         delete_parts(folder / "study.json")  # of a launch that was killed as it began
         if folder.exists() and any(path for path in folder.iterdir() if path.name not in (".lock", "data")):
@@ -301,6 +304,17 @@ def begun_or_continued(
         study = open_study(folder, task, stored, sampler=sampler, pruner=pruner)
         _must_hold_all(study)
         yield study, changes
+
+
+def _keep(task: Task, folder: Path) -> None:
+    """Store a task once more where one of its files is damaged or gone."""
+    metrics = [one.metric for score in task.scores for one in (score, *(part.score for part in score.of_targets))]
+    try:
+        Task.open(folder, metrics)
+    except Torn as error:
+        shutil.rmtree(folder, ignore_errors=True)  # other processes may still map what is there
+        task.save(folder)
+        logging.getLogger("tuner").warning(f"{error}: this was done now")
 
 
 def _must_hold_all(study: Study) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from spaces.inputs.image.files import SUFFIXES, images_below
 from spaces.inputs.table.detection import is_code
-from spaces.machine import disk
+from spaces.machine import torn
 from spaces.rows.columns import TABLE
 
 READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
@@ -148,7 +148,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     try:
-        arrays = disk.read_arrays(path)
+        arrays = torn.read_arrays(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as npz: {error}") from error
     rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}

@@ -6,16 +6,10 @@ import errno
 import glob
 import os
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-import numpy as np
-from numpy.typing import NDArray
 
 _FULL = (os.strerror(errno.ENOSPC), "disk is full")  # Keras and XGBoost hand on the first, SQLite says the second
 
@@ -150,17 +144,3 @@ def _is_in_cache(folder: Path) -> bool:
         return folder.is_relative_to(cache_folder())
     except NotWritable:
         return False
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read an `.npz` file whole, and close it.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is no such file, is damaged, or holds pickled objects.
-    """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None

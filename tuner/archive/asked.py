@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spaces.language.space import Config, Params
 from spaces.machine.disk import write_text
+from spaces.machine.torn import read_record
 from tuner.search.ledger import Trial, Turn
 from tuner.trials.outcome import trial_name
 
@@ -59,9 +60,9 @@ def is_kept(study: Path, trial: Trial) -> bool:
 def asked_of(study: Path, family: str, number: int) -> Asked | None:
     """Return what was asked of a trial; None where no file says it, or a damaged one."""
     try:
-        said = json.loads(_file(study, trial_name(family, number)).read_text())
+        said = read_record(_file(study, trial_name(family, number)), {"turn": list, "config": dict, "params": dict})
         return Asked(**{**said, "turn": Turn(*said["turn"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

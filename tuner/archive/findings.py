@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from spaces.machine.disk import write_text
+from spaces.machine.torn import read_record
 
 _FINDINGS = "findings.json"
+_HOLDS = {"warnings": list, "steps": list, "candidates": list, "metric": str}
 
 
 def write_findings(folder: Path, found: dict[str, Any]) -> None:
@@ -17,6 +19,12 @@ def write_findings(folder: Path, found: dict[str, Any]) -> None:
 
 
 def read_findings(folder: Path) -> dict[str, Any] | None:
-    """Return what was found of a study's last ensemble, or None where none was made."""
+    """Return what was found of a study's last ensemble, or None where none was made.
+
+    Raises:
+        Torn: The file is damaged.
+    """
     path = folder / _FINDINGS
-    return dict(json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    return read_record(path, _HOLDS, instead=f"tuner ensemble {folder} writes it anew, or delete it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ from spaces.engines.curves import Curves, curves_from_json
 from spaces.language.complaints import unknown_name
 from spaces.language.shown import Shown
 from spaces.language.space import Config, configure, from_json
+from spaces.machine.torn import Torn, check_record, read_list, read_record, reading
 from spaces.store import made_of
 from tuner.archive.records import Records
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
 
 FORMAT = 5
+_HOLDS = {"id": str, "seed": int, "task": dict, "families": dict}
 
 
 class StudyError(ValueError):
@@ -107,11 +109,19 @@ class Archive(Records):
         return made_of(self.attempt_folder(trial) / "fold-0")
 
     def curves(self, trial: Trial) -> list[Curves]:
-        """Return a trial's curves, one mapping a fold; nothing of a trial that did not finish."""
+        """Return a trial's curves, one mapping a fold; nothing of a trial that did not finish.
+
+        Nor of one whose file is damaged, which the log says.
+        """
         if trial.outcome is None or trial.duplicate:
             return []
         path = self.attempt_folder(trial) / "curves.json"
-        return [curves_from_json(fold) for fold in json.loads(path.read_text())] if path.exists() else []
+        try:
+            with reading(path):
+                return [curves_from_json(fold) for fold in read_list(path)] if path.exists() else []
+        except Torn as error:
+            logging.getLogger("tuner").warning(f"{trial.name} is shown without curves: {error}")
+            return []
 
 
 def read_study_file(folder: Path) -> dict[str, Any]:
@@ -121,32 +131,29 @@ def read_study_file(folder: Path) -> dict[str, Any]:
         StudyError: There is none, or it is damaged or of another format.
     """
     path = folder / "study.json"
-    if not path.is_file():
+    restore = (
+        f"restore it from a backup, or run the study in another folder; its trials are in {path.parent / 'trials'}"
+    )
+    if not path.exists():
+        if (folder / "trials").is_dir():
+            raise StudyError(f"{path} is gone: {restore}")
         near = sorted(p.parent.name for p in folder.parent.glob("*/study.json")) if folder.parent.is_dir() else []
         hint = f"; in {folder.parent} there are {', '.join(near)}" if near else ""
         raise StudyError(f"{folder} holds no study{hint}")
-    stored = _json(path)
-    if stored["format"] > FORMAT:
-        raise StudyError(
-            f"{folder} was written by a newer version (format {stored['format']}, this one reads {FORMAT})"
-        )
-    if stored["format"] < FORMAT:
-        raise StudyError(
-            f"{folder} was written by an earlier version (format {stored['format']}, this one reads {FORMAT}): run the "
-            "study again in another folder"
-        )
-    return stored
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return what a file says that `study.json` may be."""
     try:
-        stored = json.loads(path.read_text())
-    except (ValueError, RecursionError):
-        stored = None
-    if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
-        raise StudyError(
-            f"{path} is damaged: restore it from a backup, or run the study in another folder; its trials are in "
-            f"{path.parent / 'trials'}"
-        )
+        stored = read_record(path, {"format": int}, instead=restore)
+        _check_format(folder, stored["format"])
+        check_record(path, stored, _HOLDS, instead=restore)
+    except Torn as error:
+        raise StudyError(str(error)) from None
     return stored
+
+
+def _check_format(folder: Path, stored: int) -> None:
+    if stored > FORMAT:
+        raise StudyError(f"{folder} was written by a newer version (format {stored}, this one reads {FORMAT})")
+    if stored < FORMAT:
+        raise StudyError(
+            f"{folder} was written by an earlier version (format {stored}, this one reads {FORMAT}): run the study "
+            "again in another folder"
+        )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import resamples
 from ensembles.choosing.gate import seconds_of_trees
 from spaces.machine.cores import crowding
-from spaces.machine.disk import read_arrays
+from spaces.machine.torn import read_arrays
 from spaces.rows.target import ITSELF
 from tuner.scoring.score import Undefined
 from tuner.task.task import Task

@@ -32,7 +32,8 @@ from spaces.families.joint.fit import EPOCHS, PENALTIES, CannotJoin, fit_joint
 from spaces.families.joint.fitted import JointFitted
 from spaces.families.joint.one_target import of_target
 from spaces.families.sequences.model import StepFitted
-from spaces.machine.disk import alone, read_arrays, replaced
+from spaces.machine.disk import alone, replaced
+from spaces.machine.torn import read_arrays
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError

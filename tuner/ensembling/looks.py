@@ -17,6 +17,7 @@ from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
 from ensembles.losses import copies
 from spaces.machine.disk import alone, write_text
+from spaces.machine.torn import read_list
 from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
@@ -27,12 +28,12 @@ from tuner.task.task import Task
 from tuner.trials.scored_folds import absent_classes
 
 _LOOKS = "test_looks.json"
+_UNCOUNTED = "restore it, or delete it, and the looks at the test rows so far are not counted"
 
 
 def test_looks(folder: Path) -> int:
     """Return how often the test rows have been read."""
-    path = folder / _LOOKS
-    return len(json.loads(path.read_text())) if path.exists() else 0
+    return len(_looks(folder / _LOOKS))
 
 
 def single_ensemble(study: Archive, trial: Trial) -> Ensemble:
@@ -169,7 +170,11 @@ def count_look(folder: Path, what: str) -> int:
     """
     path = folder / _LOOKS
     with alone(path):
-        looks = json.loads(path.read_text()) if path.exists() else []
+        looks = _looks(path)
         looks.append({"when": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "what": what})
         write_text(path, json.dumps(looks))
     return len(looks)
+
+
+def _looks(path: Path) -> list[Any]:
+    return read_list(path, instead=_UNCOUNTED) if path.exists() else []

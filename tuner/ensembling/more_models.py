@@ -24,7 +24,8 @@ from spaces.engines.contract import Fold
 from spaces.engines.curves import loss_of
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
-from spaces.machine.disk import alone, read_arrays, replaced
+from spaces.machine.disk import alone, replaced
+from spaces.machine.torn import read_arrays
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial

@@ -285,6 +285,27 @@ def candidates(study: Archive, top: int) -> list[Trial]:
     return chosen[:_MOST_MEMBERS]
 
 
+def best_readable(study: Archive) -> list[Trial]:
+    """Return of each family the best usable trial whose predictions can be read, best first.
+
+    Raises:
+        NoModels: No trial is usable.
+        StudyError: Of none what it predicted can be read.
+    """
+    found: dict[str, Trial] = {}
+    wrong: StudyError | None = None
+    for trial in usable(study):
+        if trial.family not in found:
+            try:
+                predicted(study, [trial])
+                found[trial.family] = trial
+            except StudyError as error:
+                wrong = error
+    if wrong and not found:
+        raise wrong
+    return list(found.values())
+
+
 def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     """Read what trials predicted, as far as it can be read.
 

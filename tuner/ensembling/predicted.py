@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spaces.machine.disk import read_arrays
+from spaces.machine.torn import read_arrays
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
 

@@ -22,6 +22,7 @@ from spaces.language.points import point
 from spaces.language.space import Config, Space, check, defaults, digest, flatten, leaves, to_json
 from spaces.machine.disk import delete_parts, write_text
 from spaces.machine.mistakes import briefly
+from spaces.machine.torn import read_record
 from tuner.amounts import Count, Duration, Natural
 from tuner.archive.optimization import OBJECTIVE, Optimization
 from tuner.archive.records import STOP_REQUEST
@@ -41,6 +42,7 @@ from tuner.trials.trial import TRACEBACK
 
 Direction = Literal["minimize", "maximize"]
 _FILE = "objective.json"
+_RESTORE = "restore it from a backup, or search in another folder"
 
 
 @briefly
@@ -144,7 +146,7 @@ def _begun(place: Path, about: dict[str, Any], space: Space) -> dict[str, Any]:
     """
     path = place / _FILE
     if path.exists():
-        stored: dict[str, Any] = json.loads(path.read_text())
+        stored = read_record(path, {"id": str, **dict.fromkeys(about, object)}, instead=_RESTORE)
         if differing := [name for name, value in about.items() if stored[name] != value]:
             raise StudyError(
                 f"{place} holds another search: its {', '.join(differing)} differ. Choose another folder or restore it"

@@ -45,7 +45,7 @@ from tuner.task.build import (
 from tuner.task.described import Known, described, hints
 from tuner.task.reading import DataError
 from tuner.task.splits import Split, blocks, checked_seed, fold_indices
-from tuner.task.storage import load_rows, save_rows, stored_arrays
+from tuner.task.storage import load_rows, read_description, save_rows, stored_array, stored_arrays, write_description
 from tuner.task.targets import check_target
 
 _VECTORS = "vectors.npz"
@@ -292,7 +292,7 @@ class Task:
             np.save(folder / "groups.npy", self.groups.astype(str), allow_pickle=False)
         if self.vectors is not None:
             self.vectors.save(folder / _VECTORS)
-        (folder / "task.json").write_text(json.dumps(self.describe(), indent=1))
+        write_description(folder, self.describe())
 
     def describe(self) -> dict[str, Any]:
         """Return everything but the rows, as JSON values."""
@@ -320,9 +320,10 @@ class Task:
             metrics: The user's own metrics, which are functions and so are not stored.
 
         Raises:
+            Torn: A file is damaged or gone; the call that runs the study writes it anew.
             ValueError: One of the user's own metrics is needed and not given.
         """
-        stored = json.loads((folder / "task.json").read_text())
+        stored = read_description(folder)
         own = {metric.name: metric for metric in metrics}
         target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
         for name in {name for score in stored["metrics"] for name in metric_names(score)}:
@@ -330,7 +331,7 @@ class Task:
                 raise ValueError(f"the study uses your own metric {name!r}: pass it, as metrics=[tuner.Metric(...)]")
         scores = tuple(score_from_json(score, target, {**METRICS, **own}) for score in stored["metrics"])
         task: Task = object.__new__(Task)
-        groups = np.load(folder / "groups.npy") if (folder / "groups.npy").exists() else None
+        groups = stored_array(path) if (path := folder / "groups.npy").exists() else None
         rows = with_corpus(load_rows(folder, "train", schema), stored["digest"], folder / "texts" / stored["digest"])
         split = Split(**stored["split"])
         folds = fold_indices(split, rows.target, classes=target.of_classes, groups=groups, seed=stored["seed"])

@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spaces.machine.disk import kept
+from spaces.machine.disk import kept, write_text
+from spaces.machine.torn import read_record
 from tuner.database_url import limited
 from tuner.sqlite_url import sqlite_path, sqlite_url
 from tuner.tracking.complaints import Unusable, said_plainly, without_password
 from tuner.tracking.moved import follow_the_folder
 
 _REMEMBERED = "tracking.json"
+_TOLD_ANEW = "the call that runs the study writes it anew, or delete it"
 _TRIES = 2  # MLflow knocks for 102 seconds at a database that is not there, or that refuses the password
 RESERVED = ("mlflow.db", "mlflow.db.lock", "mlartifacts")  # what lies beside the folders of studies
 _IMPORTING = threading.Lock()  # MLflow's modules import each other: two threads at once meet halves of them
@@ -46,7 +48,7 @@ def from_anywhere(uri: str) -> str:
 
 def remember(folder: Path, uri: str) -> None:
     """Keep beside a study where it is tracked, without passwords."""
-    (folder / _REMEMBERED).write_text(json.dumps({"uri": without_password(uri)}))
+    write_text(folder / _REMEMBERED, json.dumps({"uri": without_password(uri)}))
 
 
 def remembered_uri(folder: Path) -> str | None:
@@ -54,7 +56,7 @@ def remembered_uri(folder: Path) -> str | None:
     path = folder / _REMEMBERED
     if not path.exists():
         return None
-    uri, beside = str(json.loads(path.read_text())["uri"]), default_uri(folder)
+    uri, beside = read_record(path, {"uri": str}, instead=_TOLD_ANEW)["uri"], default_uri(folder)
     its, here = sqlite_path(uri), sqlite_path(beside)
     moved = its is not None and here is not None and not its.exists() and its.name == here.name and here.exists()
     return beside if moved else uri

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spaces.machine.disk import write_text
+from spaces.machine.torn import read_record
 
 State = Literal["complete", "pruned", "failed", "running"]
 
@@ -191,6 +192,6 @@ def _folds_done(trial: Path) -> int:
 def sealed(folder: Path) -> Outcome | None:
     """Return the sealed result of an attempt's folder, or None when the attempt did not finish."""
     try:
-        return Outcome.from_json(json.loads((folder / _RESULT).read_text()))
+        return Outcome.from_json(read_record(folder / _RESULT, {"state": str}))
     except (FileNotFoundError, TypeError, ValueError):  # not there, or torn by a loss of power
         return None

@@ -26,13 +26,14 @@ from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.language.complaints import unknown_name
 from spaces.language.space import Config, defaults
-from spaces.machine.disk import read_arrays
 from spaces.machine.mistakes import users_line
+from spaces.machine.torn import read_arrays
 from spaces.rows.columns import Schema
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
 from tuner.task.folds import make_folds
+from tuner.task.storage import read_description
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
 from tuner.trials.worker import Setup
@@ -54,7 +55,7 @@ def check_shipping(family: Family, data: Path, *, hidden: Collection[str] = ()) 
     """
     with tempfile.TemporaryDirectory() as folder:
         path = [path for path in sys.path if path] + [os.getcwd()]
-        kinds = Schema.from_json(json.loads((data / "task.json").read_text())["schema"]).kinds
+        kinds = Schema.from_json(read_description(data)["schema"]).kinds
         setup = Setup(path, str(data), kinds, cloudpickle.dumps(family), 1)
         _run("build", folder, family, given=cloudpickle.dumps(setup), hidden=hidden)
         needed = {"engines": [engine.name for engine in family.engines], "kinds": list(kinds)}
@@ -157,7 +158,7 @@ def _task_without_own_metrics(data: Path) -> Task:
     from tuner.scoring.score import Metric
     from tuner.scoring.several_targets import metric_names
 
-    stored = json.loads((data / "task.json").read_text())
+    stored = read_description(data)
     own = [name for score in stored["metrics"] for name in metric_names(score) if name not in METRICS]
     needs = "value" if stored["target"]["kind"] == "regression" else "probability"
     return Task.open(data, [Metric(name, lambda y, p: 0.0, False, needs) for name in own])  # type: ignore[arg-type]

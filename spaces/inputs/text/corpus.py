@@ -16,6 +16,7 @@ from scipy import sparse
 
 from spaces.machine.disk import kept
 from spaces.machine.memory import cached
+from spaces.machine.torn import Torn, read_arrays, reading
 
 Unit = Literal["word", "character"]
 _WORDS = r"(?u)\w+(?:'\w+)?|[!?]"
@@ -117,8 +118,11 @@ class Corpus:
         path = kept(self._folder / f"{name}.npz", write)
         if made:
             return made[0]
-        with np.load(path, allow_pickle=False) as stored:
-            return Read(pd.read_parquet(terms)["term"], _from_arrays(stored))
+        try:
+            with reading(path):
+                return Read(pd.read_parquet(terms)["term"], _from_arrays(read_arrays(path)))
+        except (FileNotFoundError, Torn):  # it can be made again
+            return make()
 
 
 def vectorizer(unit: Unit, ngrams: int, **settings: Any) -> Any:

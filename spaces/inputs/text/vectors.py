@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.machine.disk import read_arrays
+from spaces.machine.torn import read_arrays
 
 
 class VectorsError(ValueError):

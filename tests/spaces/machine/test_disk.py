@@ -9,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from spaces.machine.disk import (
@@ -18,7 +17,6 @@ from spaces.machine.disk import (
     can_take,
     kept,
     link_or_copy,
-    read_arrays,
     replaced,
     write_text,
 )
@@ -170,17 +168,3 @@ def test_a_user_without_a_home_is_told_what_to_set():
     code = "from spaces.machine.disk import cache_folder; cache_folder()"
     done = subprocess.run([*unknown, sys.executable, "-c", code], capture_output=True, text=True)
     assert "NotWritable: this user has no home folder for a cache: set $TUNER_CACHE to a folder" in done.stderr
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_damaged_arrays_are_told_by_the_name_of_their_file(tmp_path, save):
-    path = tmp_path / "a.npz"
-    save(path, values=np.random.default_rng(0).normal(size=100))
-    whole = path.read_bytes()
-    np.testing.assert_array_equal(read_arrays(path)["values"], np.random.default_rng(0).normal(size=100))
-    middle = len(whole) // 2
-    changed = whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 40]) + whole[middle + 40 :]
-    for damaged in (b"", whole[:middle], b"\0" * len(whole), changed):
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=re.escape(f"{path} ")):
-            read_arrays(path)
