@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_ARCHIVES = (".npz", ".skops", ".keras")
 _TORN = (  # what readers raise of files that are cut off, overwritten, or a folder
     ArithmeticError,
     AttributeError,
@@ -134,3 +135,16 @@ def map_array(path: Path, *, instead: str = "") -> NDArray[Any]:
     with reading(path, instead):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
+
+
+def check_whole(path: Path) -> None:
+    """Refuse one of a model's files that was emptied or cut off, as far as its end tells; other files are taken.
+
+    Raises:
+        Torn: It was.
+    """
+    if path.suffix in _ARCHIVES:
+        with reading(path), zipfile.ZipFile(path):
+            pass
+    elif path.name == "model.json":
+        read_record(path, {"library": str})

@@ -19,9 +19,10 @@ from ensembles.methods import METHODS
 from spaces.families.catalog import BASELINE
 from spaces.rows.target import ITSELF
 from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.candidates import candidates
 from tuner.ensembling.looks import score_test_rows, single_ensemble
 from tuner.ensembling.method_names import KNOWN, check_method_name
-from tuner.ensembling.pool import HeldOut, best_readable, candidates, loss_of_task, read_held_out
+from tuner.ensembling.pool import HeldOut, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
@@ -73,8 +74,7 @@ def held_out_for(study: Archive, method: str, top: int = 5) -> HeldOut:
         ValueError: The method is none, or cannot minimise the metric.
     """
     check_method(study.task, method)
-    trials = best_readable(study) if method == "uniform" else candidates(study, top)
-    return read_held_out(study, trials).without_duplicates()
+    return read_held_out(study, candidates(study, 1 if method == "uniform" else top)).without_duplicates()
 
 
 def check_ensemble(task: Task, method: str, *, joint: bool, seeds: int, limited: bool) -> None:

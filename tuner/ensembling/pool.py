@@ -20,7 +20,6 @@ from ensembles.losses import LOSSES, Loss, Undefined, copies, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
-from spaces.families.catalog import BASELINE
 from spaces.rows.arrays import Index
 from spaces.rows.table import Table
 from spaces.store import load_fitted
@@ -35,7 +34,6 @@ from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
 FEWEST_BLOCKS, FEWEST_ROWS = 5, 10
-_MOST_MEMBERS = 30
 
 
 def _wrong(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
@@ -45,10 +43,6 @@ def _wrong(target: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float6
 
 # Metrics that rank predictions as the mean of these over rows does.
 _BY_ROW = {"accuracy": _wrong, "r2": squares, "perplexity": surprise}
-
-
-class NoModels(StudyError):
-    """No trial beside the baseline succeeded with its models still on disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,55 +249,6 @@ class HeldOut:
         """Return the milliseconds that a member needs for one row."""
         together = Together([load_fitted(folder) for folder in member.folders])
         return milliseconds(lambda: together(self.row))
-
-
-def usable(study: Archive) -> list[Trial]:
-    """Return the trials whose models are still on disk, best first, the baseline left out.
-
-    Raises:
-        NoModels: There are none.
-    """
-    found = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
-    if not found:
-        failed = sum(trial.state == "failed" for trial in study.trials)
-        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
-    return found
-
-
-def candidates(study: Archive, top: int) -> list[Trial]:
-    """Return the best trials of each family that are usable, best first.
-
-    Raises:
-        NoModels: There are none.
-    """
-    counts: dict[str, int] = {}
-    chosen = []
-    for trial in usable(study):
-        counts[trial.family] = counts.get(trial.family, 0) + 1
-        if counts[trial.family] <= top:
-            chosen.append(trial)
-    return chosen[:_MOST_MEMBERS]
-
-
-def best_readable(study: Archive) -> list[Trial]:
-    """Return of each family the best usable trial whose predictions can be read, best first.
-
-    Raises:
-        NoModels: No trial is usable.
-        StudyError: Of none what it predicted can be read.
-    """
-    found: dict[str, Trial] = {}
-    wrong: StudyError | None = None
-    for trial in usable(study):
-        if trial.family not in found:
-            try:
-                predicted(study, [trial])
-                found[trial.family] = trial
-            except StudyError as error:
-                wrong = error
-    if wrong and not found:
-        raise wrong
-    return list(found.values())
 
 
 def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:

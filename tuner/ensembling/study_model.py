@@ -16,8 +16,9 @@ from spaces.rows.target import ITSELF
 from spaces.store import made_of
 from tuner.archive.one_trial import trial_named
 from tuner.archive.study_folder import Archive, StudyError
+from tuner.ensembling.candidates import usable
 from tuner.ensembling.looks import single_ensemble
-from tuner.ensembling.pool import distances_of, usable
+from tuner.ensembling.pool import distances_of
 from tuner.ensembling.predictor import Predictor
 from tuner.search.ledger import Trial
 from tuner.trials.outcome import trial_name

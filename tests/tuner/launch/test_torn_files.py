@@ -166,12 +166,15 @@ def test_what_was_asked_is_unknown_where_its_file_is_torn(finished, tmp_path, ha
     assert asked_of(folder, "linear", 0) is None
 
 
-def test_of_a_family_whose_best_predictions_are_torn_the_next_trial_is_averaged(finished, tmp_path, caplog):
+@pytest.mark.parametrize("file", ["held_out.npz", "fold-1/model.json", "fold-1/model.skops", "fold-1/preprocess.skops"])
+@pytest.mark.parametrize("harm", ["empty", "half", "bytes", "a folder"])
+def test_the_next_trial_of_a_family_takes_the_place_of_one_that_is_damaged(finished, tmp_path, caplog, file, harm):
     study = tuner.load_study(shutil.copytree(finished, tmp_path / "s"))
     best, second = (trial for trial in study.complete if trial.family == "linear")
-    HARM["half"](study.attempt_folder(best) / "held_out.npz")
+    HARM[harm](study.attempt_folder(best) / file)
     assert [member.trial for member in held_out_for(study, "uniform").members] == [second.name]
     assert f"{best.name} is left out" in caplog.text
-    HARM["half"](study.attempt_folder(second) / "held_out.npz")
+    assert str(study.attempt_folder(best) / file) in caplog.text
+    HARM[harm](study.attempt_folder(second) / file)
     with pytest.raises(StudyError, match=f"{second.name} is left out"):
         held_out_for(study, "uniform")
