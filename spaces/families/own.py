@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from spaces.engines.contract import Model
@@ -72,13 +74,21 @@ def family(
     def space_of(signature: Signature) -> Space:
         return space(signature) if callable(space) else space
 
+    alone = partial(_alone, build)
+
     def build_model(config: Config, signature: Signature) -> Model:
         if fit is not None:
-            return LoopModel(build, fit, engine, config, signature)
-        model: Model = at(engine.model)(build, config, signature)
+            return LoopModel(alone, fit, engine, config, signature)
+        model: Model = at(engine.model)(alone, config, signature)
         return model
 
     return Family(name, space_of, build_model, engines=(engine,), source=_digest(build, fit))
+
+
+def _alone(build: Callable[..., Any], config: Config, signature: Signature) -> Any:
+    """Call a builder. Its warning filters end with it: by its "error", what libraries say would end the training."""
+    with warnings.catch_warnings():
+        return build(config, signature)
 
 
 def _check_arguments(build: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import keras
@@ -123,6 +124,27 @@ def test_a_misspelt_name_of_the_config_is_answered_with_the_nearest(task, tmp_pa
     space = {"units": 8, "top": Choice({"dropout": {"rate": 0.5}}), "epochs": 1}
     with pytest.raises((ShippingError, KeyError), match=says):
         ship(tuner.family(lambda config, signature: read(config), space, name="own"), task, tmp_path)
+
+
+def test_warning_filters_of_a_builder_do_not_rule_the_training(task, tmp_path):
+    def build(config, signature):
+        def loss(true, predicted):
+            warnings.warn("libraries say so while they train", DeprecationWarning, stacklevel=1)
+            return keras.losses.binary_crossentropy(true, predicted)
+
+        warnings.simplefilter("error")
+        inputs = keras.Input(signature.input.shape)
+        model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+        model.compile("sgd", loss)
+        return model
+
+    strict = tuner.family(build, {"epochs": 1}, name="strict")
+    job = Job("strict", 0, 1, {"epochs": 1}, 7, str(tmp_path / "trial"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcome = run_trial(job, task, make_folds(task), family=strict, report=lambda *_: False, log=lambda *_: None)
+    assert outcome.error is None
+    assert outcome.state == "complete"
 
 
 def test_a_trial_whose_outputs_are_no_probabilities_fails(task, tmp_path):
