@@ -6,6 +6,7 @@ called. Statistics are learned later, fold by fold, in `spaces.inputs.table.matr
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -135,7 +136,21 @@ def table_of(schema: Schema, data: Any) -> Table:
     for column in schema.arrays:
         if arrays_of(column.kind).files is not None and column.name in frame.columns:
             frame = with_columns(frame, {column.name: given.files_of(column.name)})
-    return encode(schema, frame, given.arrays)
+    table = encode(schema, frame, given.arrays)
+    _warn_of_unknown(schema, table)
+    return table
+
+
+def _warn_of_unknown(schema: Schema, table: Table) -> None:
+    """Warn of columns of categories in which no value of several rows is known: they may be written otherwise."""
+    columns = [column for column in schema.columns if column.kind == "category"]
+    for column, codes in zip(columns, table.codes.T, strict=True):
+        if (codes != MISSING).sum() > 1 and not (codes >= 0).any():
+            warnings.warn(
+                f"column {column.name!r}: no value of these rows was there in training, where it held such as "
+                f"{', '.join(map(repr, column.categories[:3]))}; all count as unknown",
+                stacklevel=3,
+            )
 
 
 def encode(schema: Schema, frame: pd.DataFrame, arrays: Mapping[str, Array] | None = None) -> Table:

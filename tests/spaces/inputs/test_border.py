@@ -267,3 +267,12 @@ def test_what_is_no_category_is_refused_by_row(wrong):
 def test_a_named_category_may_be_missing_altogether(dtype):
     frame = column(pd.Series([None, None], dtype=dtype))
     assert read(frame, categories=["a"]).codes.tolist() == [[MISSING], [MISSING]]
+
+
+def test_a_column_of_which_no_value_is_known_is_warned_of():
+    schema = learn_schema(pd.DataFrame({"town": ["Rom", "Ulm"] * 5, "size": range(10)}))
+    with pytest.warns(UserWarning, match="'town': no value of these rows was there in training, .* 'Rom', 'Ulm'; all"):
+        table_of(schema, pd.DataFrame({"town": ["rom", "ulm", None], "size": 3}))
+    table_of(schema, pd.DataFrame({"town": ["rom", "Ulm", None], "size": 3}))
+    table_of(schema, pd.DataFrame({"town": [None, None], "size": 3}))
+    table_of(schema, {"town": "Bonn", "size": 3})  # one new value is no surprise

@@ -116,6 +116,7 @@ ROWS_TO_PREDICT = {
 
 
 @pytest.mark.parametrize("which", ROWS_TO_PREDICT)
+@pytest.mark.filterwarnings("ignore:.*no value of these rows was there")
 def test_every_kind_of_column_is_predicted_the_same_from_a_file(study, tmp_path, which):
     rows = ROWS_TO_PREDICT[which](every_kind(12, 2).drop(columns="y")).reset_index(drop=True)
     ensemble = tuner.load(study.folder)
