@@ -80,6 +80,8 @@ def _code(codes: Mapping[str | int, int], value: Any) -> int | None:
         return MISSING
     if isinstance(value, str):
         return code_of(codes, value)
-    if not isinstance(value, _NUMBERS) or math.isinf(value):
-        return None
-    return MISSING if math.isnan(value) else code_of(codes, value)
+    try:
+        wrong = not isinstance(value, _NUMBERS) or math.isinf(value)
+    except OverflowError:
+        wrong = True
+    return None if wrong else MISSING if math.isnan(value) else code_of(codes, value)
