@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,12 +29,25 @@ def show_steps(steps: pd.DataFrame) -> None:
         say("Held before: in each part of the rows the method chosen on the others. The ensemble is scored so too.")
 
 
+def strict(value: Any) -> Any:
+    """Return JSON values with `null` for what is not known: strict readers refuse NaN.
+
+    >>> strict({"standard_error": float("nan"), "each": [0.5, float("inf")]})
+    {'standard_error': None, 'each': [0.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: strict(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def show_report(report: dict[str, Any], form: str) -> None:
     """Show the members and the scores of an ensemble."""
     import json
 
     if form == "json":
-        click.echo(json.dumps(report))
+        click.echo(json.dumps(strict(report), allow_nan=False))
         return
     import pandas as pd
 
