@@ -120,7 +120,7 @@ def test_a_model_of_weighted_rows_is_that_of_repeated_rows(label, family, change
 @pytest.mark.parametrize("family", where_installed(["dense", "random_forest", "deep_trees", "lightgbm"]))
 def test_every_family_of_tables_learns_from_weights(task, family):
     """Rows of one label weigh a thousand times what the others do: it becomes likelier everywhere."""
-    quick = {"epochs": 8, "n_estimators": 20, "depth": 1, "network.epochs": 4, "trees.n_estimators": 10}
+    quick = {"epochs": 40, "n_estimators": 20, "depth": 1, "network.epochs": 4, "trees.n_estimators": 10}
     space = FAMILIES[family].space(task.signature)
     config = defaults(narrow(space, {name: value for name, value in quick.items() if name.split(".")[0] in space}))
     fold = make_folds(task)[0][0]
