@@ -77,7 +77,6 @@ def test_a_row_is_the_same_row_however_it_is_handed_over(rows):
         ({**FIRST, "n": "much"}, "column 'n' must hold numbers, got 'much' in row 0"),
         ({**FIRST, "note": 7}, "column 'note' must hold text, got 7 in row 0"),
     ],
-    ids=str,
 )
 def test_rows_that_cannot_be_used_are_refused(rows, message):
     with pytest.raises((TableError, DataError), match=message):
