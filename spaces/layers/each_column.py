@@ -72,17 +72,18 @@ class Pieces(keras.layers.Layer):
 
     Args:
         pieces: How many.
-        units: Length of the vectors: `(rows, numbers)` become `(rows, numbers x units)`.
+        units: Length of the vectors.
+        numbers: How many columns, from the first, are numbers; the others stay as they are, behind the vectors.
         settings: Those of every layer.
     """
 
-    def __init__(self, pieces: int, units: int, **settings: Any) -> None:
+    def __init__(self, pieces: int, units: int, *, numbers: int, **settings: Any) -> None:
         super().__init__(**settings)
-        self.pieces, self.units = pieces, units
+        self.pieces, self.units, self.numbers = pieces, units, numbers
 
     def build(self, input_shape: Any) -> None:
         """Draw the vectors; the ends of the pieces are given later, by `begin`."""
-        numbers, uniform = input_shape[-1], keras.initializers.RandomUniform(-1.0, 1.0)
+        numbers, uniform = self.numbers, keras.initializers.RandomUniform(-1.0, 1.0)
         ends = self.pieces + 1
         self.ends = self.add_weight(shape=(numbers, ends), initializer="zeros", trainable=False, name="ends")
         self.kernels = self.add_weight(shape=(numbers, self.pieces, self.units), initializer="zeros", name="kernels")
@@ -102,16 +103,18 @@ class Pieces(keras.layers.Layer):
         self.ends.assign(ends)
 
     def call(self, inputs: Any) -> Any:
-        """Return the vectors side by side."""
-        numbers = ops.expand_dims(inputs, -1)
+        """Return the vectors side by side, and the other columns: `(rows, numbers x units + others)`."""
+        numbers = ops.expand_dims(inputs[:, : self.numbers], -1)
         low, high = self.ends[:, :-1], self.ends[:, 1:]
         through = ops.clip((numbers - low) / (high - low), 0.0, 1.0)
         vectors = numbers * self.slopes + self.levels + ops.einsum("rnp,npu->rnu", through, self.kernels)
-        return ops.reshape(vectors, (-1, inputs.shape[-1] * self.units))
+        return ops.concatenate(
+            [ops.reshape(vectors, (-1, self.numbers * self.units)), inputs[:, self.numbers :]], axis=1
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` reads."""
-        return {**super().get_config(), "pieces": self.pieces, "units": self.units}
+        return {**super().get_config(), "pieces": self.pieces, "units": self.units, "numbers": self.numbers}
 
 
 @keras.saving.register_keras_serializable("spaces")

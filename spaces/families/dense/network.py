@@ -46,17 +46,14 @@ def start_from_rows(model: keras.Model, train: TrainingArrays, seed: int) -> Non
     """
     for layer in model.layers:
         if isinstance(layer, Pieces):
-            layer.begin(np.asarray(train.x)[:, : layer.ends.shape[0]])
+            layer.begin(np.asarray(train.x)[:, : layer.numbers])
 
 
 def _columns(inputs: Any, config: Config, *, numbers: int) -> tuple[Any, dict[str, int]]:
     """Return what the first layer reads, and how many vectors of which length come first: those of numbers, if any."""
     match config.get("scaling"):
         case {"embedded": {"pieces": pieces, "units": units}}:
-            read = Pieces(pieces, units)(inputs[:, :numbers])
-            if inputs.shape[-1] > numbers:
-                read = keras.layers.Concatenate()([read, inputs[:, numbers:]])
-            return read, {"vectors": numbers, "units": units}
+            return Pieces(pieces, units, numbers=numbers)(inputs), {"vectors": numbers, "units": units}
     return inputs, {}
 
 

@@ -32,7 +32,7 @@ def test_waves_begin_in_the_published_ranges():
 def test_each_number_becomes_a_vector_by_how_far_it_is_through_its_pieces():
     rng = np.random.default_rng(0)
     rows = np.stack([rng.normal(size=300), rng.integers(0, 3, 300), np.full(300, 0.5)], axis=1).astype(np.float32)
-    layer = Pieces(4, 2)
+    layer = Pieces(4, 2, numbers=3)
     layer(rows)
     layer.begin(rows)
     layer.kernels.assign(rng.normal(size=layer.kernels.shape))
@@ -45,8 +45,19 @@ def test_each_number_becomes_a_vector_by_how_far_it_is_through_its_pieces():
         np.testing.assert_allclose(np.asarray(layer(new)), expected.reshape(20, 6), rtol=1e-4, atol=1e-4)
 
 
+def test_columns_that_are_no_numbers_stand_behind_the_vectors():
+    rows = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+    layer, alone = Pieces(4, 2, numbers=3), Pieces(4, 2, numbers=3)
+    assert layer(rows).shape == (20, 3 * 2 + 2)
+    alone(rows[:, :3])
+    layer.begin(rows[:, :3])
+    alone.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(rows)[:, :6], alone(rows[:, :3]))
+    np.testing.assert_array_equal(layer(rows)[:, 6:], rows[:, 3:])
+
+
 def test_before_it_learns_only_the_number_itself_counts():
-    layer, rows = Pieces(4, 2), np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
+    layer, rows = Pieces(4, 2, numbers=1), np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
     layer(rows)
     layer.begin(rows)
     said = np.asarray(layer(rows))
@@ -66,5 +77,5 @@ def test_each_category_of_each_column_has_a_vector_and_an_unknown_one_zeros():
 
 
 def test_layers_are_made_again_of_their_configs():
-    for layer in (Periodic(5, units=2, sigma=0.7, rate=0.2), CategoryVectors([3, 2], 4), Pieces(8, 3)):
+    for layer in (Periodic(5, units=2, sigma=0.7, rate=0.2), CategoryVectors([3, 2], 4), Pieces(8, 3, numbers=2)):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
