@@ -211,10 +211,10 @@ def test_a_study_of_a_moved_folder_is_published_where_it_is(made, tmp_path):
     (study / "tracking.json").write_text(json.dumps({"uri": f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"}))
     (tmp_path / "runs").rename(moved)
     made.save(moved / study.name / "ensemble")
-    publish_saved(moved / study.name, "moved")
+    publish_saved(moved / study.name, "followed")
     assert not (tmp_path / "runs").exists()
     client = open_client(f"sqlite:///{moved / 'mlflow.db'}")
-    (version,) = [one for one in client.search_model_versions("name = 'moved'") if str(moved) in one.source]
+    (version,) = [one for one in client.search_model_versions("name = 'followed'") if str(moved) in one.source]
     assert str(moved / study.name) in client.get_run(version.run_id).data.tags["mlflow.note.content"]
 
 
