@@ -126,7 +126,8 @@ def _parameters(study: Archive) -> str:
 
 
 def _curves(study: Archive) -> str:
-    names = [score.name for score in study.task.scores[:_METRICS]]
+    told = {curve.name for trial in study.complete for fold in study.curves(trial) for curve in fold}
+    names = [score.name for score in study.task.scores[:_METRICS] if score.name in told]  # a sum of metrics has none
     figures = [(name, plots.learning_curves(study, _SHOWN, name)) for name in names]
     figures.append(("The loss that each trial minimises", plots.learning_curves(study, _SHOWN)))
     shown = "".join(f"<h3>{text(name)}</h3>{plot(figure)}" for name, figure in figures if figure.data)

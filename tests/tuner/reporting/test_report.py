@@ -4,6 +4,10 @@ import dataclasses
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
+
+import tuner
 from tuner.reporting.report import report
 
 
@@ -32,3 +36,16 @@ def test_names_are_shown_letter_for_letter(study, automatic):
         study.task._set(target=before)
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_a_study_of_several_targets_has_a_report_though_its_metric_has_no_curve(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=60)})
+    frame["y"], frame["k"] = frame["x"] + rng.normal(size=60), np.where(frame["x"] > 0, "a", "b")
+    task = tuner.Task(frame, ["y", "k"], metric={"y": "mae", "k": "log_loss"}, split={"folds": 2})
+    study = tuner.tune(
+        task, {"xgboost": {"n_estimators": 5}}, trials=1, folder=tmp_path / "s", workers=0, tracking=None
+    )
+    page = report(study)
+    assert "weighted_loss" in page
+    assert "How trials learned" in page
