@@ -64,7 +64,7 @@ def _joint(times: int) -> list[dict[str, Any]]:
     said = np.stack([one.predict(fold.train.table) for one in (tree, tower)])
     half = np.array([0.5, 0.5])
     joint: Any = fit_joint(
-        tree, tower, fold, coefficients=half, said=said, signature=task.signature, penalties=(1.0,), epochs=1
+        tree, tower, fold, coefficients=half, predicted=said, signature=task.signature, penalties=(1.0,), epochs=1
     )
     _, correction = joint.networks
     alone = type(correction).fuse([correction])
