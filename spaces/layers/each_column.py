@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-_FAR = 1e6  # deviations
+_FAR, _LEAST = 1e6, 1e-12  # deviations: where pieces are that no number reaches, and how short one may be
 
 
 @keras.saving.register_keras_serializable("spaces")
@@ -106,7 +106,7 @@ class Pieces(keras.layers.Layer):
         """Return the vectors side by side, and the other columns: `(rows, numbers x units + others)`."""
         numbers = ops.expand_dims(inputs[:, : self.numbers], -1)
         low, high = self.ends[:, :-1], self.ends[:, 1:]
-        through = ops.clip((numbers - low) / (high - low), 0.0, 1.0)
+        through = ops.clip((numbers - low) / ops.maximum(high - low, _LEAST), 0.0, 1.0)
         vectors = numbers * self.slopes + self.levels + ops.einsum("rnp,npu->rnu", through, self.kernels)
         return ops.concatenate(
             [ops.reshape(vectors, (-1, self.numbers * self.units)), inputs[:, self.numbers :]], axis=1

@@ -45,6 +45,16 @@ def test_each_number_becomes_a_vector_by_how_far_it_is_through_its_pieces():
         np.testing.assert_allclose(np.asarray(layer(new)), expected.reshape(20, 6), rtol=1e-4, atol=1e-4)
 
 
+def test_numbers_too_small_for_arithmetic_are_no_trouble():
+    """TensorFlow takes them for zero, and a piece between two of them has no length."""
+    rows = np.array([[0.0], [1e-40], [2e-40], [1.0]], np.float32)
+    layer = Pieces(4, 2, numbers=1)
+    layer(rows)
+    layer.begin(rows)
+    layer.kernels.assign(np.ones(layer.kernels.shape))
+    assert np.isfinite(np.asarray(layer(rows))).all()
+
+
 def test_columns_that_are_no_numbers_stand_behind_the_vectors():
     rows = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
     layer, alone = Pieces(4, 2, numbers=3), Pieces(4, 2, numbers=3)
