@@ -107,7 +107,7 @@ def _report_of_an_ensemble(place: Path, members: int) -> dict[str, float]:
     study = tuner.tune(
         task, families, trials=2 * members, workers=2, folder=place / "study", tracking=None, progress=False
     )
-    made = study.ensemble("uniform", top=(members + 1) // 2)
+    made = study.ensemble("regularized", top=members)
     wall, cpu = _report(study)
     return {"members": len(made.members), "report": round(wall, 2), "report cpu": round(cpu, 2)}
 
