@@ -7,20 +7,19 @@ are not.
 from __future__ import annotations
 
 import copy
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spaces.machine.strange import StrangeFile, check_archive
+from spaces.engines.tree_arrays import Arrays, are_counts, lead_on, no_trees, read_arrays, write_arrays
 
 FORESTS = ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
 _LEAF = -1
 _STORED = {"left_child": np.int32, "right_child": np.int32, "feature": np.int32, "threshold": np.float64,
            "missing_go_to_left": np.uint8}  # fmt: skip
+_KINDS = {**_STORED, "values": np.float64, "counts": np.int64, "depths": np.int64}
 
 
 def is_forest(estimator: Any) -> bool:
@@ -46,10 +45,7 @@ def write_trees(forest: Any, path: Path) -> None:
         "counts": np.array([len(s["nodes"]) for s in states], np.int64),
     }
     arrays["depths"] = np.array([state["max_depth"] for state in states], np.int64)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    write_arrays(path, arrays)
 
 
 def read_trees(forest: Any, path: Path) -> None:
@@ -58,44 +54,19 @@ def read_trees(forest: Any, path: Path) -> None:
     Raises:
         StrangeFile: The file holds no trees as we write them.
     """
-    check_archive(path)
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = dict(stored)
-    (first,) = forest.estimators_
-    if not _are_arrays(arrays) or not _lead_on(arrays, forest.n_features_in_, shape=first.tree_.value.shape[1:]):
-        raise StrangeFile(f"{path} holds no trees as we write them")
+    arrays = read_arrays(path, _KINDS)
+    counts, (first,) = arrays["counts"], forest.estimators_
+    if not are_counts(counts, *(arrays[name] for name in _STORED)) or arrays["depths"].shape != counts.shape:
+        raise no_trees(path)
+    leaf, children = arrays["left_child"] == _LEAF, (arrays["left_child"], arrays["right_child"])
+    feature, features = arrays["feature"], forest.n_features_in_
+    whole = arrays["values"].shape == (leaf.sum(), *first.tree_.value.shape[1:])
+    if not whole or not lead_on(children, counts, leaf=leaf, feature=feature, features=features):
+        raise no_trees(path)
     forest.estimators_ = [_with_tree(first, state) for state in _states(arrays)]
 
 
-def _are_arrays(arrays: dict[str, NDArray[Any]]) -> bool:
-    """Tell whether arrays are of the names and types that we write, and of as many nodes as there are in all trees."""
-    kinds = {**_STORED, "values": np.float64, "counts": np.int64, "depths": np.int64}
-    if arrays.keys() != kinds.keys() or any(arrays[name].dtype != kind for name, kind in kinds.items()):
-        return False
-    counts = arrays["counts"]
-    return (
-        counts.ndim == 1
-        and len(counts) > 0
-        and bool((counts > 0).all())
-        and arrays["depths"].shape == counts.shape
-        and all(arrays[name].shape == (counts.sum(),) for name in _STORED)
-    )
-
-
-def _lead_on(arrays: dict[str, NDArray[Any]], features: int, *, shape: tuple[int, ...]) -> bool:
-    """Tell whether every node leads to later ones of its tree, by a column that is there, or is a leaf with values."""
-    counts, leaf = arrays["counts"], arrays["left_child"] == _LEAF
-    place = np.concatenate([np.arange(count) for count in counts])
-    size = np.repeat(counts, counts)
-    children = [arrays[name] for name in ("left_child", "right_child")]
-    return (
-        arrays["values"].shape == (leaf.sum(), *shape)
-        and all(bool(((place < child) & (child < size))[~leaf].all()) for child in children)
-        and bool(((arrays["feature"] >= 0) & (arrays["feature"] < features))[~leaf].all())
-    )
-
-
-def _states(arrays: dict[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
+def _states(arrays: Arrays) -> Iterator[dict[str, Any]]:
     """Yield what scikit-learn rebuilds each tree from."""
     from sklearn.tree._tree import NODE_DTYPE
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.boosted_trees import is_boosted, read_boosted, without_boosted, write_boosted
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
@@ -34,7 +35,6 @@ from spaces.rows.signature import Signature
 _TRUSTED = [
     "numpy.dtype",
     "sklearn.tree._tree.Tree",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
 _TREES = "trees.npz"
 
@@ -85,16 +85,19 @@ class EstimatorFitted(InSteps):
         return [tree.tree_ for tree in self.estimator.estimators_] if is_forest(self.estimator) else []
 
     def save(self, folder: Path) -> None:
-        """Write `model.skops`, `preprocess.skops` and `model.json`, and the trees of a forest as `trees.npz`."""
+        """Write `model.skops`, `preprocess.skops` and `model.json`, and trees as `trees.npz`."""
         import skops.io
 
-        forest = is_forest(self.estimator)
-        stored = without_trees(self.estimator) if forest else self.estimator
+        stored = self.estimator
+        if trees := is_forest(stored):
+            write_trees(stored, folder / _TREES)
+            stored = without_trees(stored)
+        elif trees := is_boosted(stored):
+            write_boosted(stored, folder / _TREES)
+            stored = without_boosted(stored)
         skops.io.dump(stored, folder / "model.skops", compression=8, compresslevel=1)
-        if forest:
-            write_trees(self.estimator, folder / _TREES)
         settings = {
-            "trees": forest,
+            "trees": trees,
             "library": self.library,
             "outputs": self.outputs,
             "centre": self.centre,
@@ -110,7 +113,8 @@ class EstimatorFitted(InSteps):
         check_archive(folder / "model.skops")
         estimator = skops.io.load(folder / "model.skops", trusted=_TRUSTED)
         if settings.get("trees"):
-            read_trees(estimator, folder / _TREES)
+            read = read_boosted if is_boosted(estimator) else read_trees
+            read(estimator, folder / _TREES)
         prepared = store.prepared(folder, settings["prepared"])
         return EstimatorFitted(estimator, prepared, settings["outputs"], centre=settings["centre"])
 

@@ -1,0 +1,80 @@
+"""Trees in a file of arrays: node after node, tree after tree."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaces.machine.strange import StrangeFile, check_archive
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays, lightly packed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def read_arrays(path: Path, kinds: Mapping[str, Any]) -> Arrays:
+    """Read what `write_arrays` wrote.
+
+    Args:
+        path: The file.
+        kinds: The type of each array.
+
+    Raises:
+        StrangeFile: The arrays have other names or types.
+    """
+    check_archive(path)
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    if arrays.keys() != kinds.keys() or any(arrays[name].dtype != kind for name, kind in kinds.items()):
+        raise no_trees(path)
+    return arrays
+
+
+def no_trees(path: Path) -> StrangeFile:
+    """Return the error that says so."""
+    return StrangeFile(f"{path} holds no trees as we write them")
+
+
+def are_counts(counts: NDArray[Any], *of_nodes: NDArray[Any]) -> bool:
+    """Tell whether numbers of nodes add up to the length of arrays that hold a number for each node."""
+    return (
+        counts.ndim == 1
+        and len(counts) > 0
+        and bool((counts > 0).all())
+        and all(array.shape == (counts.sum(),) for array in of_nodes)
+    )
+
+
+def lead_on(
+    children: tuple[NDArray[Any], NDArray[Any]],
+    counts: NDArray[Any],
+    *,
+    leaf: NDArray[Any],
+    feature: NDArray[Any],
+    features: int,
+) -> bool:
+    """Tell whether every node but a leaf leads to later ones of its tree, by a column that is there.
+
+    Args:
+        children: The place in its tree of each node's left and right child.
+        counts: How many nodes each tree has.
+        leaf: Whether each node is a leaf.
+        feature: The column by which each node splits.
+        features: How many columns there are.
+    """
+    place = np.concatenate([np.arange(count) for count in counts])
+    size = np.repeat(counts, counts)
+    return all(bool(((place < child) & (child < size))[~leaf].all()) for child in children) and bool(
+        ((feature >= 0) & (feature < features))[~leaf].all()
+    )
