@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from spaces.html import facts, table
 from spaces.inputs.border import blank_row, table_of
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import alone, link_or_copy, replaced
+from spaces.machine.habits import SAVED, no_attribute
 from spaces.machine.mistakes import all_briefly
 from spaces.rows.columns import Schema
 from spaces.rows.table import Table
@@ -101,6 +102,11 @@ class Ensemble:
 
     def _repr_html_(self) -> str:
         return self.as_html(repr(self))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_attribute("'Ensemble' object", name, dir(type(self)), habits=SAVED))
 
     def as_html(self, said: str) -> str:
         """Return a plain description of it as HTML, with a table of its members."""

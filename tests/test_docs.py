@@ -142,6 +142,10 @@ def test_commands_that_a_page_names_exist(page):
     assert commands(page.read_text()) <= set(main.commands)
 
 
+def test_the_page_of_the_terminal_names_every_command():
+    assert set(main.commands) == commands((ROOT / "docs" / "terminal.md").read_text())
+
+
 def test_the_readme_names_the_commands_of_a_study():
     assert {"run", "leaderboard", "ensemble", "predict", "ui"} <= commands(README)
 

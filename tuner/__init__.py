@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spaces.inputs.table.kind import Category as Category
     from spaces.inputs.text.kind import Text as Text
     from tuner.ensembling.build import compare as compare
+    from tuner.ensembling.evaluation import evaluate as evaluate
     from tuner.ensembling.looks import single_ensemble as single_ensemble
     from tuner.estimators.tuned import TunedClassifier as TunedClassifier
     from tuner.estimators.tuned import TunedRegressor as TunedRegressor
@@ -77,6 +78,7 @@ _WHERE = {
     "compare": "tuner.ensembling.build",
     "single_ensemble": "tuner.ensembling.looks",
     "decode": "tuner.recipes.sequences",
+    "evaluate": "tuner.ensembling.evaluation",
     "family": "spaces.families.own",
     "forecast": "tuner.recipes.series",
     "generate": "tuner.recipes.language",

@@ -22,6 +22,7 @@ COMMANDS = (
     looking.report,
     ensembles.ensemble,
     ensembles.predict,
+    ensembles.evaluate,
     ensembles.publish,
     keeping.list_studies,
     keeping.export,

@@ -158,8 +158,8 @@ class Study(Archive):
             max_ms: The members may need so many milliseconds together for a row, measured one by one on this machine.
             seeds: Train the best configuration of each family with more seeds, until it has so many.
             seed_time: Begin no such training after so long: seconds, or text such as `"10m"`.
-            column_time: Measure for at most so long how much each column matters, for plots and the report, after the
-                models of the first fold are loaded; not at all when left out.
+            column_time: Measure for at most so long, seconds or text such as `"10s"`, how much each column matters, for
+                plots and the report, after the models of the first fold are loaded; not at all when left out.
         """
         from tuner.ensembling.build import build_ensemble, check_ensemble, held_out_for
         from tuner.ensembling.findings import keep_findings

@@ -44,7 +44,10 @@ _tune = options_of(tune, without=["task", "families", "folder"])
 StudySection = section(
     "StudySection",
     {name: option for name, option in _tune.items() if name not in (*_BUDGET, "ray")},
-    name=(Annotated[str, Field(min_length=1, pattern=r"^[\w-][\w.-]*$")], ...),
+    name=(
+        Annotated[str, Field(min_length=1, pattern=r"^[\w-][\w.-]*$")],
+        Field(..., description="What the study is called: its folder is `runs/NAME` beside this file, if not named."),
+    ),
 )
 BudgetSection = section("BudgetSection", {name: _tune[name] for name in _BUDGET})
 SplitSection = section("SplitSection", options_of(Split))
@@ -53,12 +56,24 @@ SeriesSection = section("SeriesSection", options_of(series_task, without=[*_STAT
 DataSection = section(
     "DataSection",
     options_of(Task, without=["data", "seed"]),
-    train=(str, ...),
-    target=(str | list[str] | None, None),
-    split=(SplitSection | str | None, None),
-    columns=(dict[str, dict[str, Any]], {}),
-    language=(LanguageSection | None, None),
-    series=(SeriesSection | None, None),
+    train=(
+        str,
+        Field(..., description="The file of the rows, a text, or a folder of images; relative to the study file."),
+    ),
+    target=(
+        str | list[str] | None,
+        Field(None, description="The column to predict, or several. Left out of a text and of rows without a target."),
+    ),
+    split=(
+        SplitSection | str | None,
+        Field(None, description="How rows are divided into folds: a kind, or a table with `kind`, `folds` and so on."),
+    ),
+    columns=(
+        dict[str, dict[str, Any]],
+        Field({}, description="What a column or an array is: a table `[data.columns.NAME]` with its `kind` for each."),
+    ),
+    language=(LanguageSection | None, Field(None, description="`train` is a text, and a model is to go on with it.")),
+    series=(SeriesSection | None, Field(None, description="Rows are steps in time, and `target` is to be forecast.")),
 )
 RaySection = section("RaySection", options_of(RayCluster))
 EnsembleSection = section("EnsembleSection", options_of(Study.ensemble, without=["self"]))

@@ -89,10 +89,10 @@ def read_file(
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty: a header and rows were expected") from None
     except UnicodeDecodeError as error:
-        encoding = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+        encoding = "utf-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"  # as Excel writes
         raise DataError(
             f"{path} is not encoded in UTF-8 ({error.reason} at byte {error.start}): save it so, or "
-            f"{_written_anew(path, f'encoding={encoding!r}')}"
+            f"{_written_anew(path, _encoded(path, separator, encoding))}"
         ) from error
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
@@ -214,10 +214,10 @@ def _read_csv(
 def _header(path: Path, separator: str) -> list[str]:
     options: Any = {"sep": separator, "skipinitialspace": True}
     header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna().tolist()
-    if len(header) == 1 and (others := [one for one in ",;\t|" if one != separator and one in header[0]]):
+    if other := _other_separator(header, separator):
         raise DataError(
-            f"{path}: the header is one name, {header[0]!r}, as of columns separated by {others[0]!r} and not by "
-            f"{separator!r}: {_written_anew(path, _dialect(path, others[0]))}"
+            f"{path}: the header is one name, {header[0]!r}, as of columns separated by {other!r} and not by "
+            f"{separator!r}: {_written_anew(path, _dialect(path, other))}"
         )
     # pandas would rename a second "a" to "a.1" in silence.
     if duplicates := sorted({str(name) for name in header if header.count(name) > 1}):
@@ -227,9 +227,26 @@ def _header(path: Path, separator: str) -> list[str]:
     return [str(name) for name in pd.read_csv(path, nrows=0, **options).columns]
 
 
-def _dialect(path: Path, separator: str) -> str:
+def _other_separator(header: list[str], separator: str) -> str:
+    """Return what separates the columns of a header that is read as one name; empty where nothing does."""
+    return next((one for one in ",;\t|" if len(header) == 1 and one != separator and one in header[0]), "")
+
+
+def _encoded(path: Path, separator: str | None, encoding: str) -> str:
+    """Return how pandas reads a file in this encoding: with the separator that its header has."""
+    said = f"encoding={encoding!r}"
+    try:
+        header: Any = pd.read_csv(path, sep=separator or ",", header=None, nrows=1, dtype=str, encoding=encoding)
+        other = _other_separator(header.iloc[0].dropna().tolist(), separator or ",")
+        return f"{said}, {_dialect(path, other, encoding)}" if other else said
+    except ValueError:  # it is in no encoding that is known
+        return said
+
+
+def _dialect(path: Path, separator: str, encoding: str = "utf-8") -> str:
     """Return how pandas reads a file with this separator: with decimal commas, where the first rows have some."""
-    rows: Any = pd.read_csv(path, sep=separator, nrows=100, dtype=str, index_col=False, on_bad_lines="skip")
+    options: Any = {"sep": separator, "encoding": encoding, "index_col": False, "on_bad_lines": "skip"}
+    rows: Any = pd.read_csv(path, nrows=100, dtype=str, **options)
     commas = any(rows[name].str.fullmatch(r"[-+]?\d+,\d+").any() for name in rows.columns)
     return f"sep={separator!r}" + (", decimal=','" if commas and separator != "," else "")
 

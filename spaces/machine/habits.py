@@ -85,6 +85,7 @@ ENSEMBLE = {
     **dict.fromkeys(("plot", "plots", "plot_weights"), "tuner.plots.weights(ensemble)"),
     "plot_importance": "tuner.plots.importances(ensemble), after study.ensemble(column_time='10s')",
     "weights": "[member.weight for member in ensemble.members]",
+    "score": "ensemble.evaluate(frame), of rows with their labels",
     "leaderboard": "study.leaderboard()",
     "feature_importances_": "ensemble.importance(frame)",
     "export": "ensemble.save(folder); a network alone: study.model('dense-000000').refit().export('m.keras')",
@@ -102,7 +103,14 @@ ESTIMATOR = {
     "leaderboard": "estimator.study_.leaderboard()",
 }
 
+_OF_A_STUDY = "a saved ensemble has no study: tuner.load_study(folder).ensemble()"
+SAVED = {
+    **dict.fromkeys(("evaluate", "score"), "tuner.evaluate(ensemble, frame), of rows with their labels"),
+    **dict.fromkeys(("explain", "test", "importance", "diversity", "calibration", "refit", "publish"), _OF_A_STUDY),
+}
+
 MODEL = {
+    "score": "model.evaluate(frame), of rows with their labels",
     **dict.fromkeys(("summary", "get_config", "layers", "get_weights"), _ONE_NETWORK),
     "fit": "refit() trains the configuration once on all rows",
 }

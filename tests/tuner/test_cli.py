@@ -79,6 +79,7 @@ def test_leaderboard_in_every_format(folder):
     rows = json.loads(call("leaderboard", folder, "--format", "json").stdout)
     assert {row["trial"] for row in rows} >= {"baseline-000000", "xgboost-000000"}
     assert call("leaderboard", folder, "--format", "csv").stdout.startswith("trial,family,state,log_loss")
+    assert json.loads(call("leaderboard", folder, "--top", 2, "--format", "json").stdout) == rows[:2]
 
 
 def test_curves_are_shown_and_written_for_tensorboard(folder, tmp_path):
@@ -128,14 +129,35 @@ def test_ensemble_prints_exactly_the_promised_json(folder):
     assert json.loads(again.stdout)["test_looks"] == 1
 
 
+def test_evaluate_scores_labelled_rows_in_a_study_and_beside_it(place, folder, tmp_path):
+    make_frame(50, seed=5).to_csv(tmp_path / "new.csv", index=False)
+    found = json.loads(call("evaluate", folder, tmp_path / "new.csv", "--format", "json").stdout)
+    assert [one["metric"] for one in found] == ["log_loss", "roc_auc", "accuracy"]
+    taken = shutil.copytree(folder / "ensemble", tmp_path / "taken")
+    alone = call("evaluate", taken, tmp_path / "new.csv", "--metric", "accuracy", "--format", "json")
+    assert json.loads(alone.stdout) == [pytest.approx(one) for one in (found[0], found[2])]
+    member = json.loads((taken / "ensemble.json").read_text())["members"][0]["trial"]
+    one = call("evaluate", folder, tmp_path / "new.csv", "--trial", member, "--metric", "brier_score")
+    assert f"{member} on " in one.output
+    assert "brier_score" in one.output
+    unlabelled = make_frame(50).drop(columns="label").to_csv(index=False)
+    (tmp_path / "new.csv").write_text(unlabelled)
+    refused = call("evaluate", folder, tmp_path / "new.csv")
+    assert refused.exit_code == 2
+    assert "rows: target: unknown name 'label'" in refused.output
+
+
 def test_predict_to_a_file_and_to_the_screen(place, folder):
     out = place / "out" / "predictions.csv"
     assert call("predict", folder, place / "test.csv", "-o", out).exit_code == 0
     predictions = pd.read_csv(out)
     assert list(predictions.columns) == ["prediction", "probability_no", "probability_yes"]
     assert len(predictions) == 60
+    first = predictions["probability_no"].iloc[0]
+    alone = call("predict", folder, place / "test.csv", "--trial", "linear-000000", "--format", "json")
+    assert json.loads(alone.stdout)[0]["probability_no"] != pytest.approx(first, abs=1e-9)
     shown = json.loads(call("predict", folder / "ensemble", place / "test.csv", "--format", "json").stdout)
-    assert shown[0]["probability_no"] == pytest.approx(predictions["probability_no"].iloc[0], abs=1e-6)
+    assert shown[0]["probability_no"] == pytest.approx(first, abs=1e-6)
 
 
 CHANGES = {

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from tuner.cli import main
+from tuner.studyfile import SECTIONS
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("*.toml"))
 ADULT = tomllib.loads((EXAMPLES[0].parent / "adult.toml").read_text())
@@ -44,3 +45,11 @@ def test_a_wrong_value_is_refused(validator, table, key, value):
     wrong = copy.deepcopy(ADULT)
     wrong[table][key] = value
     assert not validator.is_valid(wrong)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_is_explained(section):
+    assert [key for key, field in SECTIONS[section].model_fields.items() if not field.description] == []
+    for key, field in SECTIONS[section].model_fields.items():
+        if key.endswith("time") and section != "data":  # the column of times is no duration
+            assert "seconds" in field.description, key

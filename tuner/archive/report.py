@@ -135,11 +135,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     least = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in cells]
     shown = _that_fit(least, console.width)
     widths = _narrowed([max(map(cell_len, column)) for column in cells[:shown]], least, console.width)
-    table = Table(title=Text(title), title_justify="left")
+    table = Table()
     for i in range(shown):
         table.add_column(Text(columns[i]), justify="left" if i == 0 else "right", width=widths[i])
     for row in zip(*(column[1:] for column in cells[:shown]), strict=True):
         table.add_row(*map(Text, row))
+    console.print(Text(title, style="italic"))  # a title of rich's is broken where the table is narrow
     console.print(table)
     if shown < len(columns):
         console.print(Text(f"No room for {', '.join(columns[shown:])}: widen the terminal, or --format csv"))
@@ -181,10 +182,11 @@ def _cell(value: Any) -> str:
 
 
 def _trend(run: Sequence[Trial], sign: int) -> str:
-    """Say whether the best value was still improving in the last fifth of the trials."""
+    """Say whether the best trial was among the last fifth of them."""
     values = [sign * trial.value for trial in run if trial.value is not None]
     if len(values) < 5:
         return ""
     best_at = int(np.argmin(values))
     late = len(values) - 1 - best_at
-    return "best still improving" if late <= max(1, len(values) // 5) else f"no better in the last {late} trials"
+    is_late = late <= max(1, len(values) // 5)
+    return "the best trial is one of the last" if is_late else f"no better in the last {late} trials"

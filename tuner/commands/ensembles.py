@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuner.commands.common import format_option, own_code, say, told, with_exit_codes
 from tuner.commands.output import show_frame, show_report, show_steps
 from tuner.derived_command import DerivedCommand
+
+if TYPE_CHECKING:
+    from ensembles.ensemble import Ensemble
 
 
 @click.command(cls=DerivedCommand, function="tuner.study:Study.ensemble", without=("self",))
@@ -50,19 +53,25 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
+@click.option("--trial", help="The model of this trial instead of the ensemble.")
 @format_option
 @with_exit_codes
 @own_code
-def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None:
-    """Predict the rows of a file, or the images in a folder, with a saved ensemble."""
-    from ensembles.loading import load
+def predict(folder: Path, rows: Path, output: Path | None, *, trial: str | None, form: str) -> None:
+    """Predict the rows of a file, or the images in a folder, with a saved ensemble.
+
+    FOLDER is a study's, or one that an ensemble was saved in. What comes out is a column `prediction`, and of classes
+    the probability of each, `probability_NAME`.
+
+    Example: tuner predict runs/adult new_rows.csv -o predictions.csv
+    """
     from ensembles.predictions import predictions_table
     from spaces.inputs.files import DataError
     from spaces.inputs.given import read_given
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
-    loaded = load(folder)
+    loaded = _predictor(folder, trial)
     given = read_given(rows, schema=loaded.schema)
     frame = given.frame
     if all(part.follows for part in loaded.target.each):
@@ -84,6 +93,58 @@ def predict(folder: Path, rows: Path, output: Path | None, *, form: str) -> None
     else:
         predictions.to_csv(output, index=False)
     say(f"{said} in {output}")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("--trial", help="The model of this trial instead of the ensemble.")
+@click.option("--metric", "metrics", multiple=True, help="A further metric; may be given several times.")
+@click.option("--sample-weight", metavar="COLUMN", help="The column that says how much each row counts.")
+@click.option("--group", metavar="COLUMN", help="The column of groups that rows are ranked in, of ndcg, map and mrr.")
+@format_option
+@with_exit_codes
+@own_code
+def evaluate(
+    folder: Path,
+    rows: Path,
+    *,
+    trial: str | None,
+    metrics: tuple[str, ...],
+    sample_weight: str | None,
+    group: str | None,
+    form: str,
+) -> None:
+    """Score a saved ensemble on a file of rows with their labels.
+
+    In a study's folder every metric of the study is shown, and a look at its test rows is counted.
+
+    Example: tuner evaluate runs/adult labelled.csv --metric roc_auc
+    """
+    import pandas as pd
+
+    from tuner.ensembling.evaluation import evaluate as evaluated
+    from tuner.ensembling.evaluation import evaluation_of, read_rows
+    from tuner.study import load_study
+
+    found: dict[str, float] = {}
+    one, study = _predictor(folder, trial), None
+    if (folder / "study.json").exists():
+        study = load_study(folder)
+        found |= evaluation_of(study, one, read_rows(study, rows, sample_weight=sample_weight))
+        group = group or study.task.group
+    if study is None or set(metrics) - set(found):
+        found |= evaluated(one, rows, metrics=metrics, sample_weight=sample_weight, group=group)
+    scores = pd.DataFrame({"metric": list(found), "value": list(found.values())})
+    show_frame(scores, f"{trial or f'{one.method} ensemble'} on {rows}", form)
+
+
+def _predictor(folder: Path, trial: str | None) -> Ensemble:
+    """Return the saved ensemble, or one trial's model as an ensemble of itself."""
+    from ensembles.loading import load
+    from tuner.study import load_study
+
+    return load(folder) if trial is None else load_study(folder).model(trial).ensemble
 
 
 @click.command()

@@ -20,16 +20,20 @@ _SHOWN = 60  # rows of curves in a terminal
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(1), help="Show so many trials  [default: all].")
 @format_option
 @with_exit_codes
 @own_code
-def leaderboard(folder: Path, form: str) -> None:
-    """Show the trials of a study, best first."""
+def leaderboard(folder: Path, *, top: int | None, form: str) -> None:
+    """Show the trials of a study, best first.
+
+    Example: tuner leaderboard runs/adult --top 10
+    """
     from tuner.archive.report import compact
     from tuner.study import load_study
 
     study = load_study(folder)
-    board = study.leaderboard()
+    board = study.leaderboard().head(top)
     show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
     if form == "table":
         show_frame(study.spending(), "Seconds of each family", form)

@@ -88,9 +88,9 @@ class Predictor:
         Raises:
             DataError, TableError: Rows, labels or weights cannot be used.
         """
-        from tuner.ensembling.evaluation import evaluate, read_rows
+        from tuner.ensembling.evaluation import evaluation_of, read_rows
 
-        return evaluate(self.study, self.ensemble, read_rows(self.study, rows, y, sample_weight=sample_weight))
+        return evaluation_of(self.study, self.ensemble, read_rows(self.study, rows, y, sample_weight=sample_weight))
 
     def importance(
         self, rows: Any, y: Any = None, *, sample_weight: Any = None, repeats: Count = 5, seed: Natural = 0

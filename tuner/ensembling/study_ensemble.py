@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ensembles.choosing.cross_fitting import error_said
 from ensembles.choosing.gate import Chosen
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.tempered import Calibrated
@@ -100,7 +101,18 @@ class StudyEnsemble(Predictor):
     def warnings(self) -> list[str]:
         """Return what should make one doubt the ensemble."""
         doubt = self.scores["difference"].get("doubt")
-        return [*self._no_better(), *([doubt] if doubt else [])]
+        return [*self._no_better(), *self._worse(), *([doubt] if doubt else [])]
+
+    def _worse(self) -> list[str]:
+        difference = self.scores["difference"]
+        error, worse = difference["standard_error"], self.study.task.score.sign * difference["cross_fitted"]
+        if not worse > error:  # nor where the error is not known
+            return []
+        return [
+            f"the ensemble is worse than one model chosen in the same way, by {worse:.2g} {self.ensemble.metric} "
+            f"(standard error {error_said(error)}): the best one alone may serve you better, "
+            f"study.model({self.best.name!r}) or tuner predict --trial {self.best.name}"
+        ]
 
     def _no_better(self) -> list[str]:
         baseline = next((trial for trial in self.study.complete if trial.family == BASELINE), None)

@@ -89,8 +89,8 @@ def tune(
             neither this nor `time` is given.
         time: End so early that the ensemble, made at once, is done after so long, over all launches: seconds, or text
             such as `"20m"`. Trials that run then stop training and keep the best so far.
-        trial_time: Stop the training of a trial after so long, and keep the best so far of every fold. Only what hangs
-            is killed, 30 seconds later or half as much again.
+        trial_time: Stop the training of a trial after so long, seconds or text such as `"3m"`, and keep the best so far
+            of every fold. Only what hangs is killed, 30 seconds later or half as much again.
         max_failures: Stop after so many failed trials.
         workers: Worker processes, each with its share of the cores; 0 runs everything in this process,
             and `"ray"` trials on a cluster of Ray, whose nodes share the study's folder.

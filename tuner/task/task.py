@@ -87,7 +87,7 @@ class Task:
         columns: What else columns and arrays are, by name: `tuner.Image(size=(64, 64))`, `tuner.Series(periods=(24,))`,
             or options of a kind of your own (see docs/inputs.md). `categories`, `text` and `image` are short for it.
         image: Columns that name files of images, each an input of its own; paths are relative to the data's file.
-        image_size: Height and width that these images are brought to; not needed where all are of one size.
+        image_size: Height and width in pixels that these images are brought to; not needed where all are of one size.
         vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
         inputs: Named tables: from a name to its columns. Those of none are the table called `"table"`.
         drop: Columns to leave out.

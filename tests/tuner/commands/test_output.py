@@ -26,6 +26,11 @@ def test_words_are_never_cut(width, capsys, monkeypatch):
         assert (name in table) != (name in lacking)
 
 
+def test_a_title_that_is_longer_than_its_table_stands_in_one_line(capsys):
+    print_table("400 predictions, of which each is a number", ["n"], [[1]])
+    assert capsys.readouterr().out.splitlines()[0].rstrip() == "400 predictions, of which each is a number"
+
+
 def test_a_pipe_gets_every_column(capsys):
     print_table("a table", COLUMNS, [["x" * 150, *ROWS[0][1:]]])
     printed = capsys.readouterr().out

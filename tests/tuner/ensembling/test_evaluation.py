@@ -180,3 +180,42 @@ def test_steps_of_sequences_are_scored_like_rows(tmp_path):
     expected = log_loss(frame["y"], model.predict_proba(frame))
     assert model.evaluate(frame)["log_loss"] == pytest.approx(expected)
     assert model.importance(frame, repeats=2)["column"].tolist() == ["a", "b"]
+
+
+def test_a_saved_ensemble_is_scored_without_its_study(study, several, tmp_path):
+    combined = study.ensemble("uniform")
+    saved = tuner.load(combined.save(tmp_path / "one"))
+    expected = combined.evaluate(NEW)
+    assert tuner.evaluate(saved, NEW) == pytest.approx({"log_loss": expected["log_loss"]})
+    rows, labels = NEW.drop(columns="label"), NEW["label"]
+    assert tuner.evaluate(saved, rows, labels, metrics=["accuracy", "roc_auc"]) == pytest.approx(expected)
+    weight = np.arange(1.0, 61)
+    weighted = combined.evaluate(NEW, sample_weight=weight)["log_loss"]
+    assert tuner.evaluate(saved, NEW.assign(w=weight), sample_weight="w")["log_loss"] == pytest.approx(weighted)
+    with pytest.raises(ValueError, match="metric 'rmse' does not fit a binary target"):
+        tuner.evaluate(saved, NEW, metrics=["rmse"])
+    both, made = NEW.assign(price=2 * NEW["x"] + 1), several.ensemble("uniform")
+    loaded = tuner.load(made.save(tmp_path / "two"))
+    alone = tuner.evaluate(loaded, both)
+    off = np.asarray(made.predict(both)["price"]) - both["price"]
+    assert alone == pytest.approx(
+        {
+            "price/rmse": float(np.sqrt((off**2).mean())),
+            "label/log_loss": log_loss(both["label"], made.predict_proba(both)["label"]),
+        }
+    )
+
+
+def test_who_asks_a_saved_ensemble_to_score_is_told_how(study, tmp_path):
+    combined = study.ensemble("uniform")
+    saved = tuner.load(combined.save(tmp_path / "one"))
+    for asked, name, answer in [
+        (saved, "score", r"tuner.evaluate\(ensemble, frame\)"),
+        (saved, "evaluate", r"tuner.evaluate\(ensemble, frame\)"),
+        (saved, "importance", "has no study"),
+        (saved, "predit", "did you mean 'predict'"),
+        (combined, "score", r"ensemble.evaluate\(frame\)"),
+        (study.best_models()[0], "score", r"model.evaluate\(frame\)"),
+    ]:
+        with pytest.raises(AttributeError, match=answer):
+            getattr(asked, name)

@@ -1,6 +1,7 @@
 """What a study ends in: an ensemble by every method, its scores, its test rows."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -147,3 +148,16 @@ def test_time_order_is_kept_to_the_end(tmp_path):
     assert held.parts
     for fit, scored in held.parts:
         assert when[fit].max() < when[scored].min()
+
+
+def test_an_ensemble_that_is_worse_than_one_model_says_so(automatic):
+    def said(worse, error):
+        difference = {"cross_fitted": worse, "standard_error": error}
+        scores = {**automatic.ensemble.scores, "difference": difference}
+        return replace(automatic, ensemble=replace(automatic.ensemble, scores=scores)).warnings()
+
+    assert not any("worse than one model" in one for one in said(-0.02, 0.01) + said(0.01, 0.02))
+    assert not any("worse than one model" in one for one in said(0.02, float("nan")))
+    (warning,) = [one for one in said(0.02, 0.01) if "worse than one model" in one]
+    assert "by 0.02 log_loss (standard error 0.01)" in warning
+    assert f"--trial {automatic.best.name}" in warning

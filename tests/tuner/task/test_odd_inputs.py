@@ -22,7 +22,7 @@ LINES = [f"{i},{i % 7},{'yes' if i % 3 else 'no'}" for i in range(40)]
         ("\n".join(["y,a,b", *(f"{line}," for line in LINES)]), "rows have more cells than the header has names"),
         ("\n".join(["a,b,y", *LINES]).replace(",", ";"), r"separated by ';' and not by ','.*sep=';'"),
         ("\n".join(["a,b,y", *LINES]).replace(",", "\t"), r"separated by '\\t' and not by ','"),
-        ("\n".join(["a,b,y", *LINES]).replace("yes", "sí").encode("latin-1"), "not encoded in UTF-8.*'latin-1'"),
+        ("\n".join(["a,b,y", *LINES]).replace("yes", "sí").encode("latin-1"), "not encoded in UTF-8.*'cp1252'\\)"),
         ("\n".join(["a,b,y", *LINES]).encode("utf-16"), "not encoded in UTF-8.*'utf-16'"),
     ],
 )
@@ -37,6 +37,18 @@ def test_a_file_of_another_dialect_is_written_anew_by_the_line_that_is_said(tmp_
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame({"a": np.arange(40) / 4, "b": ["x,y", "z"] * 20, "y": np.arange(40) % 2})
     frame.to_csv("data.csv", sep=";", decimal=",", index=False)
+    with pytest.raises(DataError) as refused:
+        tuner.Task("data.csv", "y")
+    line = str(refused.value).partition("or write data_plain.csv: python -c ")[2]
+    exec(line.strip('"'))
+    pd.testing.assert_frame_equal(pd.read_csv("data_plain.csv"), frame)
+
+
+@pytest.mark.parametrize(("encoding", "separator"), [("cp1252", ";"), ("utf-16", "\t")])
+def test_a_file_as_excel_writes_it_is_written_anew_by_one_line(encoding, separator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"Größe": np.arange(40) / 4, "b": ["5 €", "z"] * 20, "y": np.arange(40) % 2})
+    frame.to_csv("data.csv", sep=separator, decimal=",", index=False, encoding=encoding)
     with pytest.raises(DataError) as refused:
         tuner.Task("data.csv", "y")
     line = str(refused.value).partition("or write data_plain.csv: python -c ")[2]
