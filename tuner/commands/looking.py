@@ -33,7 +33,7 @@ def leaderboard(folder: Path, *, top: int | None, form: str) -> None:
     from tuner.study import load_study
 
     study = load_study(folder)
-    board = study.leaderboard().head(top)
+    board = study.leaderboard().iloc[:top]
     show_frame(compact(board, study.task.score.name) if form == "table" else board, study.name, form)
     if form == "table":
         show_frame(study.spending(), "Seconds of each family", form)
