@@ -37,7 +37,7 @@ _LEAST_GAIN = 1e-6
 _MOST_SECONDS = 15.0  # for stacked trees
 # Of all their fits together: trees of one output, seconds for each, and for a number that it reads.
 _TREES, _A_TREE, _A_NUMBER = 2_000, 4e-4, 5e-9
-_MOST_READ = 20_000_000  # numbers, by a step of the linear stack
+_MOST_READ, _A_NUMBER_READ = 20_000_000, 1e-6  # of the linear stack, and the seconds of all its fits for each
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,9 @@ def ladder(
             other methods together, it is left out.
         outputs: How many numbers a member predicts of each.
     """
-    dear = not seconds_of_trees(rows, outputs, len(families))
-    read = rows * outputs**2 * len(families)  # by a step of the linear stack
-    stacks = {
-        name: stack for name, stack in STACKS.items() if (read <= _MOST_READ if name == "stack_linear" else not dear)
-    }
+    sizes = (rows, outputs, len(families))
+    seconds = {name: (seconds_of_linear if name == "stack_linear" else seconds_of_trees)(*sizes) for name in STACKS}
+    stacks = {name: stack for name, stack in STACKS.items() if seconds[name] or not rows}
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),
@@ -114,8 +112,20 @@ def ladder(
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 
 
+def seconds_of_linear(rows: int, outputs: int, members: int) -> float:
+    """Return how long the linear stack takes on an idle core, about; 0 where it is left out as it would take too long.
+
+    Args:
+        rows: How many rows there are.
+        outputs: How many numbers a member predicts of each.
+        members: How many members there are.
+    """
+    read = rows * outputs**2 * members  # numbers, by a step of its solver
+    return _A_NUMBER_READ * read if read <= _MOST_READ else 0.0
+
+
 def seconds_of_trees(rows: int, outputs: int, members: int) -> float:
-    """Return how long stacked trees take on an idle core, about; 0 where they are left out as they would take too long.
+    """Return the same of stacked trees.
 
     Args:
         rows: How many rows there are.

@@ -123,8 +123,8 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
 def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
-    At the end no family has its first trial, the dearer the earlier, unless no trial has ended yet. Of three kinds of
-    networks and more, one waits with it while it may be expected to take more than a tenth of what is left: rather a
+    At the end no family has its first trial, the dearer the earlier, unless no trial has found anything yet: there is
+    always something to combine where one trial of a cheap family fits. Of three kinds of networks and more, one waits with it while it may be expected to take more than a tenth of what is left: rather a
     larger network than small ones of four kinds. A family whose kin was stopped by the clock waits, too: more time for
     the one is worth more than a second that is stopped.
 
@@ -136,7 +136,7 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     """
     known = {name: past for name, past in pasts.items() if past.seconds}
     untried = [name for name, past in pasts.items() if not past.trials]
-    if known:
+    if any(past.best < math.inf for past in known.values()):
         many = sum(past.rank >= _DEAR for past in pasts.values()) > _FEW_KINDS
         short = {past.kin for past in known.values() if past.kin and past.stopped}
         untried = [name for name in untried if pasts[name].kin not in short]

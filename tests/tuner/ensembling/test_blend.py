@@ -9,6 +9,7 @@ import pytest
 
 from tuner.archive.spending import gains
 from tuner.ensembling.blend import Blend
+from tuner.task.task import Task
 from tuner.trials.outcome import Outcome
 
 
@@ -80,3 +81,10 @@ def test_a_gain_counts_rows_by_their_weights(task, tmp_path):
     alike, counted = Blend(task), Blend(weighed)
     assert [alike.add(folder) for folder in folders][1] < 0.01
     assert [counted.add(folder) for folder in folders][1] > 0.1
+
+
+def test_an_ensemble_of_many_classes_has_the_seconds_of_its_linear_stack(monkeypatch):
+    monkeypatch.setattr(Blend, "slowness", 1.0)
+    rows = np.random.default_rng(0).normal(size=(4_000, 1))
+    few, many = (Blend(Task(rows, np.arange(len(rows)) % classes)) for classes in (2, 40))
+    assert many.seconds_to_combine(shown=False) > few.seconds_to_combine(shown=False) + 5  # 4,000 rows of 40 x 40

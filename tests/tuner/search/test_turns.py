@@ -8,7 +8,8 @@ from tuner.search.turns import Past, by_seconds, by_trials, catching_up, cost_fo
 
 
 def past(*seconds, gained=(), rank=1.0, **others):
-    return Past(rank, seconds=seconds, gained=gained or (False,) * len(seconds), **others)
+    found = {"losses": (1.0,) * len(seconds), **others}
+    return Past(rank, seconds=seconds, gained=gained or (False,) * len(seconds), **found)
 
 
 def test_by_trials_the_family_with_the_fewest_for_its_weight_comes_next():
@@ -121,6 +122,11 @@ def test_at_the_end_no_family_has_its_first_trial_the_dearer_the_earlier_unless_
     assert by_seconds(pasts | {"light": past(rank=1.0)}, seed=0, number=2, left=10.0)[0] == "light"
     assert by_seconds(pasts, seed=0, number=2, left=0.5) is None
     assert by_seconds({"cheap": past(), "dear": past(rank=9.0)}, seed=0, number=0, left=0.5)[0] == "cheap"
+
+
+def test_while_nothing_was_found_a_cheap_family_has_its_first_trial_however_little_time_is_left():
+    killed = past(37.0, losses=(math.inf,), rank=0.9)
+    assert by_seconds({"killed": killed, "cheap": past()}, seed=0, number=2, left=5.0)[0] == "cheap"
 
 
 def test_a_first_trial_leaves_shares_for_the_families_behind_it():
