@@ -124,9 +124,10 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
     At the end no family has its first trial, the dearer the earlier, unless no trial has found anything yet: there is
-    always something to combine where one trial of a cheap family fits. Of three kinds of networks and more, one waits with it while it may be expected to take more than a tenth of what is left: rather a
-    larger network than small ones of four kinds. A family whose kin was stopped by the clock waits, too: more time for
-    the one is worth more than a second that is stopped.
+    always something to combine where one trial of a cheap family fits. Of three kinds of networks and more, one waits
+    with it while it may be expected to take more than a tenth of what is left: rather a larger network than small ones
+    of four kinds. A family whose kin was stopped by the clock waits, too: more time for the one is worth more than a
+    second that is stopped.
 
     Args:
         pasts: What is known of each family.
