@@ -38,4 +38,5 @@ class Published:
 
 
 def _load_pyfunc(path: str) -> Published:
-    return Published(load(path))
+    """Load an ensemble with its models: MLflow's server says that it is there only after this, as with other models."""
+    return Published(load(path).warm_up())

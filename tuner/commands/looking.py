@@ -120,7 +120,6 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
 def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
     """Show a study in MLflow's pages, on this computer only."""
     from tuner.archive.study_folder import read_study_file
-    from tuner.sqlite_url import sqlite_url
     from tuner.tracking.addresses import leaderboard_page
     from tuner.tracking.moved import follow_the_folder
     from tuner.tracking.server import (
@@ -132,15 +131,15 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
         tracked_at,
     )
 
-    read_study_file(folder)
-    uri = None if optuna else tracked_at(folder)
+    stored = read_study_file(folder)
+    uri = _ledger_at(folder, stored.get("ledger")) if optuna else tracked_at(folder)
     try:
         check_port(port)
     except PortTaken as error:
         say(f"Error: {error}")
         sys.exit(FAILED)
-    if uri is None:
-        sys.exit(serve_optuna(sqlite_url(folder.resolve() / "ledger.db"), port, lambda at: _ready(folder, at, opened)))
+    if optuna:
+        sys.exit(serve_optuna(uri, port, lambda at: _ready(folder, at, opened)))
     if (old := follow_the_folder(uri)) is not None:
         say(f"The folder was {old} before: what MLflow stored of it is brought here")
     experiment = experiment_id(uri, folder.resolve().name)
@@ -149,6 +148,20 @@ def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
         return leaderboard_page(server, experiment) if experiment else server
 
     sys.exit(serve(uri, port, lambda server: _ready(folder, page(server), opened)))
+
+
+def _ledger_at(folder: Path, said: str | None) -> str:
+    """Return the address of a ledger in a file, as Optuna's dashboard takes it.
+
+    Raises:
+        ValueError: The ledger is in a database, whose password must not stand in a command.
+    """
+    from tuner.sqlite_url import sqlite_url
+
+    if said is not None:
+        address = f'"${said.removeprefix("env:")}"' if said.startswith("env:") else said
+        raise ValueError(f"the ledger of {folder} is in a database: optuna-dashboard {address} shows it")
+    return sqlite_url(folder.resolve() / "ledger.db")
 
 
 def _ready(folder: Path, page: str, opened: bool) -> None:

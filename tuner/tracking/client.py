@@ -133,6 +133,25 @@ def open_client(uri: str) -> Any:
         return MlflowClient(tracking_uri=_limited(uri))
 
 
+def experiment_named(client: Any, uri: str, name: str) -> Any | None:
+    """Return an experiment, or None where there is none of that name.
+
+    Args:
+        client: MLflow's.
+        uri: Where MLflow is.
+        name: The experiment's name.
+
+    Raises:
+        Unusable: It was deleted.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage == "deleted":
+        place = without_password(uri)
+        restore = f"MLFLOW_TRACKING_URI={place} mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise Unusable(f"the experiment {name!r} was deleted in MLflow at {place}: restore it ({restore})")
+    return found
+
+
 def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tuple[str, str | None]:
     """Return the id of a study's experiment, made if there is none, and that of its run, if there is one.
 
@@ -141,9 +160,12 @@ def study_run(uri: str, experiment: str, study: str, *, artifacts: Path) -> tupl
         experiment: The experiment's name.
         study: What identifies the study.
         artifacts: Where files of a new experiment lie.
+
+    Raises:
+        Unusable: The experiment was deleted.
     """
     client = open_client(uri)
-    found = client.get_experiment_by_name(experiment)
+    found = experiment_named(client, uri, experiment)
     if found is None:
         return str(client.create_experiment(experiment, artifact_location=str(artifacts))), None
     runs = client.search_runs([found.experiment_id], f"tags.`tuner.study` = '{study}'", max_results=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuner.tracking.addresses import NOTE, experiment_note, run_page
-from tuner.tracking.client import open_client, published
+from tuner.tracking.client import experiment_named, open_client, published
 from tuner.tracking.complaints import Unusable, complaint, without_password
 from tuner.tracking.tracker import children
 
@@ -36,7 +36,7 @@ def show_ensemble(
         files: Texts that become artifacts of the run, by name.
 
     Raises:
-        NotShown: MLflow does not answer, or has no run of the study.
+        NotShown: MLflow does not answer, has no run of the study, or its experiment was deleted.
     """
     from mlflow.entities import Metric
     from mlflow.exceptions import MlflowException
@@ -44,7 +44,7 @@ def show_ensemble(
 
     try:
         client = open_client(uri)
-        found = client.get_experiment_by_name(experiment)
+        found = experiment_named(client, uri, experiment)
         which = f"tags.`tuner.study` = '{study}'"
         runs = client.search_runs([found.experiment_id], which, max_results=1) if found is not None else []
         if not runs:

@@ -15,8 +15,8 @@ from typing import Any
 
 from tuner.search.ledger import Trial
 from tuner.tracking.addresses import NOTE, experiment_note, run_page, view_tags
-from tuner.tracking.client import identity, leave, open_client, published
-from tuner.tracking.complaints import Unusable, complaint, without_password
+from tuner.tracking.client import experiment_named, identity, leave, open_client, published
+from tuner.tracking.complaints import complaint, without_password
 from tuner.tracking.shown import (
     CurvesShown,
     Point,
@@ -161,15 +161,10 @@ class Tracker:
     def _experiment(self, client: Any) -> str:
         """Return the id of the study's experiment, which is made if there is none."""
         name = self._study.name
-        found = client.get_experiment_by_name(name)
+        found = experiment_named(client, self._uri, name)
         if found is None:
             kind = {"mlflow.experimentKind": "custom_model_development"}
             return str(client.create_experiment(name, artifact_location=self._study.artifacts, tags=kind))
-        if found.lifecycle_stage == "deleted":
-            raise Unusable(
-                f"the experiment {name!r} was deleted in MLflow at {without_password(self._uri)}: restore it "
-                f"(mlflow experiments restore --experiment-id {found.experiment_id}), or say tracking="
-            )
         return str(found.experiment_id)
 
     def _parent_run(self, client: Any) -> str:

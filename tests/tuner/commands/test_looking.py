@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -177,6 +178,18 @@ def test_the_dashboard_of_optuna_is_named_where_it_is_not_installed(study):
     shown = run("ui", study.folder, "--optuna", "--port", 5999)
     assert shown.exit_code == 2
     assert "pip install optuna-dashboard" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [("env:LEDGER", '"$LEDGER"'), ("postgresql://ann@db/s", "postgresql://ann@db/s")]
+)
+def test_the_dashboard_of_a_ledger_in_a_database_is_called_with_its_address(study, tmp_path, said, shown):
+    stored = json.loads((study.folder / "study.json").read_text())
+    (tmp_path / "study.json").write_text(json.dumps(stored | {"ledger": said}))
+    found = run("ui", tmp_path, "--optuna", "--port", 5999)
+    assert found.exit_code == 2
+    assert f"the ledger of {tmp_path} is in a database: optuna-dashboard {shown} shows it" in found.output
+    assert not (tmp_path / "ledger.db").exists()
 
 
 def test_long_curves_are_thinned_in_a_table_and_whole_as_csv(study):

@@ -176,6 +176,16 @@ def test_a_model_has_an_example_that_it_predicts(made, registry):
     assert model.predict(example)["prediction"].tolist() == made.predict(example).tolist()
 
 
+def test_what_mlflow_has_loaded_holds_its_models_in_memory(made, registry):
+    version = made.publish("held")
+    frame = make_frame(5).drop(columns="label")
+    model = mlflow.pyfunc.load_model(f"models:/held/{version}")
+    client = open_client(f"sqlite:///{made.study.folder.parent / 'mlflow.db'}")
+    source = client.get_logged_model(client.get_model_version("held", version).tags["tuner.model"]).artifact_location
+    shutil.rmtree(source)
+    assert model.predict(frame)["prediction"].tolist() == made.predict(frame).tolist()
+
+
 def test_one_trial_s_model_is_published_likewise(made, registry):
     single = made.study.model(made.study.best.name)
     version = single.publish("single", alias="champion")

@@ -13,7 +13,7 @@ import pytest
 
 from tuner import database_url
 from tuner.search.ledger import Trial, Turn
-from tuner.tracking.client import open_client
+from tuner.tracking.client import open_client, study_run
 from tuner.tracking.complaints import Unusable
 from tuner.tracking.ensembles import NotShown, show_ensemble
 from tuner.tracking.moved import follow_the_folder
@@ -209,7 +209,11 @@ def test_a_deleted_experiment_is_said_to_be_deleted(study):
     assert tracker.close("FINISHED", 300) == 1
     (said,) = study.said
     assert "the experiment 'oil' was deleted" in said
-    assert f"mlflow experiments restore --experiment-id {number}" in said
+    assert f"MLFLOW_TRACKING_URI={study.uri} mlflow experiments restore --experiment-id {number}" in said
+    with pytest.raises(NotShown, match="the experiment 'oil' was deleted"):
+        show_ensemble(study.uri, experiment="oil", study="id-of-oil", numbers={}, note=str, files={})
+    with pytest.raises(Unusable, match="the experiment 'oil' was deleted"):
+        study_run(study.uri, "oil", "id-of-oil", artifacts=study.page.folder)
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(study, tmp_path):
