@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import SampleWeight
+
 _BINS = 15
 
 
@@ -27,19 +29,29 @@ class Calibration:
     expected_calibration_error: float
 
 
-def calibration(probabilities: NDArray[Any], target: NDArray[Any]) -> Calibration:
-    """Measure the calibration of probabilities `(rows, classes)` against class indices `(rows,)`."""
+def calibration(
+    probabilities: NDArray[Any], target: NDArray[Any], *, sample_weight: SampleWeight = None
+) -> Calibration:
+    """Measure the calibration of probabilities.
+
+    Args:
+        probabilities: `(rows, classes)`.
+        target: `(rows,)`, class indices.
+        sample_weight: `(rows,)`, how much each row counts; all the same when left out.
+    """
     from sklearn.metrics import brier_score_loss, log_loss
 
     classes = probabilities.shape[1]
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)  # of float32 rounding
-    labels = np.arange(classes)
-    brier = brier_score_loss(target, probabilities, labels=labels, scale_by_half="auto")
-    error = expected_calibration_error(probabilities, target)
-    return Calibration(float(log_loss(target, probabilities, labels=labels)), float(brier), error)
+    given: dict[str, Any] = {"labels": np.arange(classes), "sample_weight": sample_weight}
+    brier = brier_score_loss(target, probabilities, scale_by_half="auto", **given)
+    error = expected_calibration_error(probabilities, target, sample_weight=sample_weight)
+    return Calibration(float(log_loss(target, probabilities, **given)), float(brier), error)
 
 
-def expected_calibration_error(probabilities: NDArray[Any], target: NDArray[Any]) -> float:
+def expected_calibration_error(
+    probabilities: NDArray[Any], target: NDArray[Any], *, sample_weight: SampleWeight = None
+) -> float:
     """Return the expected calibration error; see `Calibration`.
 
     >>> expected_calibration_error(np.array([[0.1, 0.9]] * 10), np.array([1] * 9 + [0])) < 1e-12
@@ -48,5 +60,6 @@ def expected_calibration_error(probabilities: NDArray[Any], target: NDArray[Any]
     sure = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == target
     bins = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
-    off = np.bincount(bins, weights=sure - right, minlength=_BINS)
-    return float(np.abs(off).sum() / len(target))
+    counts = np.ones(len(target)) if sample_weight is None else sample_weight
+    off = np.bincount(bins, weights=counts * (sure - right), minlength=_BINS)
+    return float(np.abs(off).sum() / counts.sum())

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Combiner, Features
-from ensembles.losses import Loss
+from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, blend
 
 
@@ -48,6 +48,7 @@ def diversity(
     loss: Loss,
     families: Sequence[str],
     features: Features = None,
+    sample_weight: SampleWeight = None,
     correlations: NDArray[np.float64] | None = None,
 ) -> Diversity:
     """Describe members and their blend.
@@ -59,11 +60,12 @@ def diversity(
         loss: What is measured.
         families: Each member's family.
         features: `(rows, columns)`, the rows themselves, for combiners that look at them.
+        sample_weight: `(rows,)`, how much each row counts in losses; all the same when left out.
         correlations: Of the members' errors, where they are not to be told from the target.
     """
     weights = combiner.weights
-    losses = np.array([loss(target, member) for member in predictions])
-    ensemble_loss = loss(target, combiner(predictions, features))
+    losses = np.array([loss(target, member, sample_weight) for member in predictions])
+    ensemble_loss = loss(target, combiner(predictions, features), sample_weight)
     mean_loss = float(np.average(losses, weights=weights))
     names = np.array(families)
     without: dict[str, float | None] = {}
@@ -74,7 +76,7 @@ def diversity(
             continue
         rest = blend(predictions, others / others.sum())
         left = np.where((names == family)[:, None, None], rest, predictions)
-        without[family] = loss(target, combiner(left, features))
+        without[family] = loss(target, combiner(left, features), sample_weight)
     return Diversity(
         tuple(losses.tolist()),
         mean_loss,

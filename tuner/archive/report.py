@@ -53,6 +53,17 @@ def ensemble_line(sign: int, scores: Mapping[str, Any], members: int) -> str:
     return f"ensemble of {models} {_cell(scores['ensemble']['cross_fitted'])}, {than}"
 
 
+def cross_fitted(scores: Mapping[str, Any]) -> str:
+    """Say that an ensemble's score is cross-fitted, and of how many folds or groups where it is not of all.
+
+    >>> cross_fitted({"ensemble": {"folds": "3 of 4 folds scored"}})
+    'cross-fitted, 3 of 4 folds scored'
+    """
+    return ", ".join(
+        ["cross-fitted", *(scores["ensemble"][of] for of in ("folds", "groups") if of in scores["ensemble"])]
+    )
+
+
 def leaderboard(study: Records) -> pd.DataFrame:
     """Return one row a trial, best first: scores on held-out rows, their spread over folds, time, parameters."""
     rows = []

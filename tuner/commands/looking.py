@@ -50,6 +50,7 @@ def diff(first: Path, second: Path) -> None:
 
     Example: tuner diff runs/adult runs/adult-wide
     """
+    from ensembles.choosing.cross_fitting import error_said
     from tuner.ensembling.side_by_side import side_by_side
     from tuner.study import load_study
 
@@ -66,7 +67,7 @@ def diff(first: Path, second: Path) -> None:
         gain, error = found.gain
         click.echo(
             f"The best trial of {first} is {abs(gain):.2g} {'better' if gain >= 0 else 'worse'} than that of {second} "
-            f"in {one.task.score.name} (standard error {error:.2g}, paired over the same rows)"
+            f"in {one.task.score.name} (standard error {error_said(error)}, paired over the same rows)"
         )
 
 

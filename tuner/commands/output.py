@@ -52,6 +52,7 @@ def show_report(report: dict[str, Any], form: str) -> None:
     import pandas as pd
 
     from ensembles.choosing.cross_fitting import error_said
+    from tuner.archive.report import cross_fitted
 
     members = pd.DataFrame(report["members"])
     if form == "csv":
@@ -60,7 +61,7 @@ def show_report(report: dict[str, Any], form: str) -> None:
     scores, metric = report["scores"], report["metric"]
     comparator, difference = scores["comparator"], scores["difference"]
     show_frame(members, f"{report['method']} ensemble of {len(members)}", "table")
-    whole = "cross-fitted, the choice of the method too" if report["method"].startswith("auto") else "cross-fitted"
+    whole = cross_fitted(scores) + (", the choice of the method too" if report["method"].startswith("auto") else "")
     rows = [
         {"": "ensemble", metric: scores["ensemble"]["cross_fitted"], "scored": whole},
         {"": "ensemble", metric: scores["ensemble"]["in_sample"], "scored": "on the rows that fitted the weights"},

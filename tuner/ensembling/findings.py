@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import SampleWeight
 from ensembles.measures.calibration import calibration
 from ensembles.measures.conformal import distances
 from spaces.rows.target import Target
@@ -38,7 +39,8 @@ def findings(made: StudyEnsemble) -> dict[str, Any]:
     for i, (part, columns) in enumerate(zip(whole.each, whole.columns, strict=True)):
         true = whole.column(target, i) if whole.parts else target
         decided = fitted.outputs if whole.parts else fitted.ensemble
-        each.append(of_target(part, true, fitted.outputs[:, columns], decided=decided[:, columns], folds=folds))
+        its = {"decided": decided[:, columns], "folds": folds, "sample_weight": held.weights_of(fitted.rows)}
+        each.append(of_target(part, true, fitted.outputs[:, columns], **its))
     return {
         **made.report(),
         "steps": [
@@ -62,7 +64,13 @@ def findings(made: StudyEnsemble) -> dict[str, Any]:
 
 
 def of_target(
-    part: Target, true: NDArray[Any], outputs: NDArray[np.float64], *, decided: NDArray[np.float64], folds: NDArray[Any]
+    part: Target,
+    true: NDArray[Any],
+    outputs: NDArray[np.float64],
+    *,
+    decided: NDArray[np.float64],
+    folds: NDArray[Any],
+    sample_weight: SampleWeight = None,
 ) -> dict[str, Any]:
     """Return where predictions of one target err.
 
@@ -72,12 +80,14 @@ def of_target(
         outputs: `(rows, 1)` values or `(rows, classes)` probabilities.
         decided: The same, of which the largest is what is predicted.
         folds: The fold of each row.
+        sample_weight: `(rows,)`, how much each row counts in means; all the same when left out.
 
     Returns:
-        `name`, `coverage` (asked for, and seen); of numbers a sample of `true` and `predicted`, and `quarters` of the
-        predictions with their errors; of classes `classes`, the `confusion` (rows are what is true), `reliability` and
-        `calibration`.
+        `name`, `coverage` (asked for, and seen, a share of the rows); of numbers a sample of `true` and `predicted`,
+        and `quarters` of the predictions with their errors; of classes `classes`, the `confusion` (rows are what is
+        true), `reliability` and `calibration`.
     """
+    weight = np.ones(len(true)) if sample_weight is None else sample_weight
     found: dict[str, Any] = {"name": part.name, "rows": len(true), "coverage": _coverage(outputs, true, folds)}
     if not part.classes:
         values = outputs[:, 0]
@@ -85,15 +95,15 @@ def of_target(
         return found | {
             "true": true[some].astype(float).tolist(),
             "predicted": values[some].tolist(),
-            "quarters": _quarters(true.astype(float), values),
+            "quarters": _quarters(true.astype(float), values, weight),
         }
     counts = np.zeros((len(part.classes), len(part.classes)), dtype=int)
     np.add.at(counts, (true, decided.argmax(axis=1)), 1)
-    measured = calibration(outputs, true)
+    measured = calibration(outputs, true, sample_weight=sample_weight)
     return found | {
         "classes": [str(label) for label in part.classes],
         "confusion": counts.tolist(),
-        "reliability": _reliability(outputs, true),
+        "reliability": _reliability(outputs, true, weight),
         "calibration": {
             "brier_score": measured.brier_score,
             "expected_calibration_error": measured.expected_calibration_error,
@@ -118,7 +128,9 @@ def _coverage(outputs: NDArray[np.float64], true: NDArray[Any], folds: NDArray[A
     return found
 
 
-def _quarters(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> list[dict[str, float]]:
+def _quarters(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], weight: NDArray[np.float64]
+) -> list[dict[str, float]]:
     """Return the errors in each quarter of the rows, by what is predicted of them."""
     found = []
     for of in np.array_split(np.argsort(predicted, kind="stable"), _QUARTERS):
@@ -129,14 +141,16 @@ def _quarters(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> list
                     "from": float(predicted[of].min()),
                     "to": float(predicted[of].max()),
                     "rows": len(of),
-                    "mean_absolute_error": float(np.abs(off).mean()),
-                    "mean_error": float(off.mean()),
+                    "mean_absolute_error": float(np.average(np.abs(off), weights=weight[of])),
+                    "mean_error": float(np.average(off, weights=weight[of])),
                 }
             )
     return found
 
 
-def _reliability(outputs: NDArray[np.float64], true: NDArray[Any]) -> list[dict[str, float]]:
+def _reliability(
+    outputs: NDArray[np.float64], true: NDArray[Any], weight: NDArray[np.float64]
+) -> list[dict[str, float]]:
     """Return how often predictions come true, in tenths of the rows by how sure they are.
 
     Of two classes the probability of the second is taken, of more that of the most probable one.
@@ -145,7 +159,8 @@ def _reliability(outputs: NDArray[np.float64], true: NDArray[Any]) -> list[dict[
     sure = outputs[:, 1] if two else outputs.max(axis=1)
     right = true == (1 if two else outputs.argmax(axis=1))
     parts = [of for of in np.array_split(np.argsort(sure, kind="stable"), _BINS) if len(of)]
-    return [{"said": float(sure[of].mean()), "seen": float(right[of].mean()), "rows": len(of)} for of in parts]
+    said, seen = ([float(np.average(each[of], weights=weight[of])) for of in parts] for each in (sure, right))
+    return [{"said": s, "seen": r, "rows": len(of)} for s, r, of in zip(said, seen, parts, strict=True)]
 
 
 def keep_findings(made: StudyEnsemble, seconds: float) -> None:

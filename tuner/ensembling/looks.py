@@ -20,7 +20,7 @@ from spaces.machine.disk import alone, write_text
 from spaces.machine.torn import read_list
 from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
-from tuner.ensembling.pool import FEWEST_BLOCKS, FEWEST_ROWS, member_of
+from tuner.ensembling.pool import member_of, too_few
 from tuner.scoring.constant import constant_prediction
 from tuner.scoring.score import Undefined, scored_rows
 from tuner.search.ledger import Trial
@@ -67,7 +67,6 @@ class Tested:
         assert task.test is not None
         target, weight, group = task.test.target, task.test.weight, task.test.group
         blocks = task.test_drawn_together
-        few = len(target) < FEWEST_ROWS or (blocks is not None and len(np.unique(blocks)) < FEWEST_BLOCKS)
         gain, error = paired_difference(
             np.arange(len(target)),
             self.outputs[other],
@@ -82,7 +81,7 @@ class Tested:
             strata=target if task.target.of_classes else None,
             seed=task.seed,
         )
-        return gain, float("nan") if few else error
+        return gain, float("nan") if too_few(len(target), blocks) else error
 
 
 def score_test_rows(study: Archive, contenders: Mapping[str, Ensemble]) -> Tested:

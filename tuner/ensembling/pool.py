@@ -251,6 +251,11 @@ class HeldOut:
         return milliseconds(lambda: together(self.row))
 
 
+def too_few(rows: int, groups: NDArray[Any] | None) -> bool:
+    """Return whether there are too few rows, or groups or blocks of rows, for a standard error to be trusted."""
+    return rows < FEWEST_ROWS or (groups is not None and len(np.unique(groups)) < FEWEST_BLOCKS)
+
+
 def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
     """Read what trials predicted, as far as it can be read.
 

@@ -15,7 +15,7 @@ from spaces.language.leaves import Choice
 from spaces.language.space import from_json
 from tuner.archive.findings import read_findings
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
-from tuner.ensembling.pool import read_held_out
+from tuner.ensembling.pool import read_held_out, too_few
 
 _RANKS = 10
 
@@ -30,7 +30,7 @@ class SideBySide:
         families: The best score and the seconds of each family in each study; empty cells where a study has it not.
         spaces: Where the spaces of families that both have differ, a sentence each.
         gain: By how much the best trial of the first study is better, and the standard error of that, paired over the
-            rows; None where they predicted other rows.
+            rows; None where they predicted other rows. The standard error of fewer than ten rows or five groups is NaN.
     """
 
     standing: pd.DataFrame
@@ -152,7 +152,7 @@ def _gain(first: Archive, second: Archive) -> tuple[float, float] | None:
     one, other = (read_held_out(study, [study.best]) for study in (first, second) if study.best)
     if not np.array_equal(one.folds, other.folds) or not np.array_equal(one.target, other.target):
         return None
-    return paired_difference(
+    gain, error = paired_difference(
         np.arange(len(one.target)),
         other.predictions[0],
         one.predictions[0],
@@ -161,3 +161,4 @@ def _gain(first: Archive, second: Archive) -> tuple[float, float] | None:
         strata=one.strata,
         seed=one.seed,
     )
+    return gain, float("nan") if too_few(len(one.target), one.groups) else error

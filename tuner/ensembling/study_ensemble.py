@@ -80,6 +80,7 @@ class StudyEnsemble(Predictor):
             loss=held.loss,
             families=families,
             features=held.features,
+            sample_weight=held.weight,
             correlations=correlations,
         )
 
@@ -96,7 +97,7 @@ class StudyEnsemble(Predictor):
         weights = np.zeros(len(held.members))
         for member in self.members:
             weights[[one.trial for one in held.members].index(member.trial)] = member.weight
-        return certificate(held.predictions, held.target, held.loss, weights=weights)
+        return certificate(held.predictions, held.target, held.loss, weights=weights, sample_weight=held.weight)
 
     def warnings(self) -> list[str]:
         """Return what should make one doubt the ensemble."""
@@ -150,7 +151,8 @@ class StudyEnsemble(Predictor):
             row: dict[str, Any] = {"model": name}
             for label, one in (("", candidate), (" calibrated", Calibrated(candidate))):
                 fitted = held.cross_fit(one)
-                found = asdict(calibration(fitted.ensemble, held.target[fitted.rows]))
+                target, counts = held.target[fitted.rows], held.weights_of(fitted.rows)
+                found = asdict(calibration(fitted.ensemble, target, sample_weight=counts))
                 row |= {f"{key}{label}": value for key, value in found.items()}
             rows.append(row)
         return pd.DataFrame(rows)

@@ -84,7 +84,10 @@ def errors_part(study: Archive, found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     several = len(found["targets"]) > 1
-    parts = [paragraph("All of it is of rows that trained neither the models nor the weights.", kind="soft")]
+    about = "All of it is of rows that trained neither the models nor the weights."
+    if study.task.rows.weight is not None:
+        about += " Means count rows by their weights; where rows are counted, each counts once."
+    parts = [paragraph(about, kind="soft")]
     for its in found["targets"][:_TARGETS]:
         name = its["name"]
         parts.append(f"<h3>{text(name)}</h3>" if several else "")

@@ -11,7 +11,7 @@ from spaces.html import cell, facts_of, table, text
 from spaces.machine.disk import write_text
 from tuner import plots
 from tuner.archive.findings import read_findings
-from tuner.archive.report import compact, leaderboard, summary
+from tuner.archive.report import compact, cross_fitted, leaderboard, summary
 from tuner.archive.study_folder import Archive
 from tuner.reporting.ensembles import columns_part, ensemble_part, errors_part
 from tuner.reporting.look import page, paragraph, plot
@@ -59,7 +59,8 @@ def _header(study: Archive, found: dict[str, Any] | None) -> str:
         scores, members = found["scores"], len(found["members"])
         gain, error = scores["difference"]["cross_fitted"], scores["difference"]["standard_error"]
         better = -study.task.score.sign * gain
-        tiles.insert(0, ("main", cell(scores["ensemble"]["cross_fitted"]), f"{metric} of the ensemble, cross-fitted"))
+        whole = f"{metric} of the ensemble, {cross_fitted(scores)}"
+        tiles.insert(0, ("main", cell(scores["ensemble"]["cross_fitted"]), whole))
         word, by = "better" if better >= 0 else "worse", f"{abs(better):.2g}"
         shown = by if math.isnan(error) else f"{by} ± {error:.2g}"
         tiles.append(("", shown, f"{word} than one model chosen the same way (standard error)"))

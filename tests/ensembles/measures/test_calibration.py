@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -69,6 +70,19 @@ def test_brier_scores_are_scikit_learns(classes):
     predictions, target = probabilities(1, 500, 3, classes)
     expected = brier_score_loss(target, predictions[0], labels=range(classes), scale_by_half="auto")
     assert calibration(predictions[0], target).brier_score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_weighted_calibration_is_that_of_repeated_rows(classes):
+    predictions, target = probabilities(1, 300, 3, classes)
+    counts = np.random.default_rng(1).integers(1, 5, 300)
+    weighed = calibration(predictions[0], target, sample_weight=counts.astype(float))
+    repeated = calibration(np.repeat(predictions[0], counts, axis=0), np.repeat(target, counts))
+    assert asdict(weighed) == pytest.approx(asdict(repeated))
+    assert all(
+        value != pytest.approx(asdict(weighed)[name])
+        for name, value in asdict(calibration(predictions[0], target)).items()
+    )
 
 
 def test_the_calibration_error_of_right_and_of_wrong_probabilities():

@@ -33,6 +33,17 @@ def test_for_squared_error_diversity_is_the_spread_around_the_blend():
     assert found.member_losses == pytest.approx([MSE(target, member) for member in predictions])
 
 
+def test_weighted_rows_count_as_often_as_they_say():
+    predictions, target = noisy(3, 200)
+    counts = np.random.default_rng(1).integers(1, 5, 200)
+    combiner, given = Pooled(np.array([0.5, 0.3, 0.2])), {"loss": MSE, "families": ["a", "b", "b"]}
+    weighed = diversity(combiner, predictions, target, sample_weight=counts.astype(float), **given)
+    repeated = diversity(combiner, np.repeat(predictions, counts, axis=1), np.repeat(target, counts), **given)
+    assert weighed.member_losses == pytest.approx(repeated.member_losses)
+    assert weighed.ensemble_loss == pytest.approx(repeated.ensemble_loss)
+    assert weighed.without_family == pytest.approx(repeated.without_family)
+
+
 def test_what_each_family_adds_is_what_is_lost_without_it():
     predictions, target = noisy(3, 500)
     found = diversity(Pooled(np.array([0.5, 0.25, 0.25])), predictions, target, loss=MSE, families=["a", "b", "b"])

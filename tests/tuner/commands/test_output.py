@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tuner.archive.report import print_table
+from tuner.commands.output import show_report
 
 COLUMNS = ["trial", "log_loss", "std", "scored on", "reason"]
 ROWS = [["dense-000003", 0.123456, 0.01, "the rows that fitted the weights", "unreasonable"]]
@@ -36,6 +37,24 @@ def test_a_pipe_gets_every_column(capsys):
     printed = capsys.readouterr().out
     assert "x" * 150 in printed
     assert "unreasonable" in printed
+
+
+@pytest.mark.parametrize("counted", [{}, {"folds": "3 of 4 folds scored"}, {"groups": "5 of 9 groups scored"}])
+def test_a_score_of_fewer_folds_or_groups_says_so_beside_the_best_trials(counted, capsys):
+    scores = {
+        "ensemble": {"in_sample": 0.5, "cross_fitted": 0.6, **counted},
+        "best_single": {"trial": "linear-000000", "cross_validated": 0.55},
+        "comparator": {"cross_fitted": 0.7, "trials": ["linear-000000"], "why": "chosen"},
+        "difference": {"cross_fitted": -0.1, "standard_error": float("nan")},
+    }
+    members = [{"trial": "linear-000000", "family": "linear", "weight": 1.0}]
+    show_report(
+        {"method": "uniform", "metric": "rmse", "members": members, "scores": scores, "test_looks": 0}, form="table"
+    )
+    printed = capsys.readouterr().out
+    (said,) = counted.values() or [""]
+    assert ", ".join(filter(None, ["cross-fitted", said])) + " │" in printed
+    assert "standard error unknown" in printed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/full")

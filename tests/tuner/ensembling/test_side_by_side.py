@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from small import SMALL_XGBOOST, make_frame
@@ -43,6 +44,19 @@ def test_a_study_beside_itself_is_no_better(study, tmp_path):
     found = side_by_side(study, same)
     assert (found.gain, found.spaces) == ((0.0, 0.0), ())
     assert len(set(found.standing.columns)) == 3
+
+
+def test_a_standard_error_of_few_groups_is_unknown(tmp_path):
+    frame = make_frame(60).assign(site=lambda rows: rows.index % 4)
+    task = tuner.Task(frame, "label", group="site", split={"kind": "grouped", "folds": 2})
+    quiet = {"trials": 1, "workers": 0, "tracking": None, "progress": False}
+    families = {"linear": {}, "random_forest": {"n_estimators": 10}}
+    both = [tuner.tune(task, {name: its}, folder=tmp_path / name, **quiet) for name, its in families.items()]
+    gain, error = side_by_side(*both).gain
+    assert gain == pytest.approx(both[1].best.value - both[0].best.value)
+    assert np.isnan(error)
+    shown = CliRunner().invoke(main, ["diff", *(str(one.folder) for one in both)])
+    assert "(standard error unknown, paired over the same rows)" in shown.output
 
 
 @pytest.mark.parametrize(
