@@ -11,7 +11,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from spaces.engines.forests import is_forest, read_trees, without_trees, write_trees
+from spaces.engines.forests import AtOnce, is_forest, read_trees, without_trees, write_trees
 from spaces.machine.strange import StrangeFile
 
 ROWS = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
@@ -55,6 +55,16 @@ def test_trees_that_know_where_missing_numbers_go_keep_it(tmp_path):
     loaded = without_trees(forest)
     read_trees(loaded, tmp_path / "trees.npz")
     np.testing.assert_array_equal(loaded.predict(rows), forest.predict(rows))
+
+
+@pytest.mark.parametrize("forest", FORESTS, ids=lambda forest: type(forest).__name__)
+def test_one_row_goes_down_all_trees_at_once(forest):
+    rows = np.where(np.random.default_rng(1).random(ROWS.shape) < 0.2, np.nan, ROWS).astype(np.float32)
+    forest = fitted(forest, rows)
+    together = AtOnce.of(forest)
+    found = np.array([together(row) for row in rows])
+    expected = forest.predict_proba(rows) if hasattr(forest, "predict_proba") else forest.predict(rows)[:, None]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
