@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import error_said
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.pooled import Pooled
-from ensembles.frames import frame_of_each, index_of
+from ensembles.frames import frame_of_each, index_of, rows_of
 from ensembles.manifest import (
     COMBINER,
     DESCRIPTION,
@@ -32,7 +32,7 @@ from ensembles.requirements import versions
 from spaces.engines.contract import Fitted
 from spaces.engines.together import Together
 from spaces.html import facts, table
-from spaces.inputs.border import blank_row, table_of
+from spaces.inputs.border import blank_row
 from spaces.inputs.text.corpus import Corpus
 from spaces.machine.disk import alone, link_or_copy, replaced
 from spaces.machine.habits import SAVED, no_attribute
@@ -383,7 +383,7 @@ class Ensemble:
         )
 
     def _table(self, rows: Any) -> Table:
-        return table_of(self.schema, rows)
+        return rows_of(self.schema, self.target, rows)
 
 
 def _opened(folder: Path) -> Fitted:

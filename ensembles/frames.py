@@ -1,4 +1,4 @@
-"""Predictions as data frames: rows named as the user's are, columns as targets and classes are."""
+"""Rows to predict, and predictions as data frames: rows named as the user's are, columns as targets and classes are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+
+from spaces.inputs.border import table_of
+from spaces.rows.columns import Schema, TableError
+from spaces.rows.table import Table
+from spaces.rows.target import Target, followed
+
+
+def rows_of(schema: Schema, target: Target, rows: Any) -> Table:
+    """Encode rows to predict.
+
+    Raises:
+        TableError: They do not fit; where the model forecasts, the message says what forecasts a series as it is.
+    """
+    try:
+        return table_of(schema, rows)
+    except TableError as error:
+        if not followed(target):
+            raise
+        hint = "tuner.forecast(ensemble, frame) says what comes after the last row of a series"
+        raise TableError(f"{error}; rows to predict are windows: {hint}") from None
 
 
 def index_of(rows: Any, n_rows: int) -> pd.Index[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from tuner.cli import main
 from tuner.studyfile import checked
@@ -91,6 +92,20 @@ def test_the_code_of_a_page_runs_and_prints_what_it_is_for(page, tmp_path):
     printed = run(code_of(path), tmp_path)
     for what in PRINTED[page]:
         assert what in printed
+
+
+@pytest.mark.slow
+@pytest.mark.docs
+def test_the_commands_of_the_tutorial_find_what_its_code_left(tmp_path, monkeypatch):
+    page = ROOT / "docs" / "tutorial.md"
+    run(code_of(page), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^tuner (.+)$", page.read_text(), flags=re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        if not line.startswith("ui"):  # it serves until Ctrl-C
+            shown = CliRunner().invoke(main, line.split())
+            assert shown.exit_code == 0, f"{line}: {shown.output}"
 
 
 @pytest.mark.slow

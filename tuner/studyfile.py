@@ -36,6 +36,13 @@ _STATED = ("data", "target", "text", "seed")  # by the study file itself, or in 
 _SHARED = ("metric", "metrics", "split", "test", "time", "missing")  # by tasks of rows and of series
 
 
+_SPLIT_WORDS = (
+    "How rows are divided into folds: a kind, or a table with `kind`, `folds` and so on. When left out, 5 folds: "
+    "`grouped` with a group, `time` with a time column, `stratified` for classes, else `kfold`; of a series 3 folds in "
+    "time."
+)
+
+
 class StudyFileError(ValueError):
     """A study file that cannot be used; the message names the key."""
 
@@ -50,7 +57,8 @@ StudySection = section(
     ),
 )
 BudgetSection = section("BudgetSection", {name: _tune[name] for name in _BUDGET})
-SplitSection = section("SplitSection", options_of(Split))
+_split = options_of(Split)
+SplitSection = section("SplitSection", _split | {"kind": _split["kind"]._replace(default=None)})  # the data say it
 LanguageSection = section("LanguageSection", options_of(language_task, without=[*_STATED, "test"]))
 SeriesSection = section("SeriesSection", options_of(series_task, without=[*_STATED, *_SHARED]))
 DataSection = section(
@@ -66,7 +74,7 @@ DataSection = section(
     ),
     split=(
         SplitSection | str | None,
-        Field(None, description="How rows are divided into folds: a kind, or a table with `kind`, `folds` and so on."),
+        Field(None, description=_SPLIT_WORDS),
     ),
     columns=(
         dict[str, dict[str, Any]],

@@ -26,7 +26,10 @@ def show_steps(steps: pd.DataFrame) -> None:
     """Show which methods were tried, where it was more than one."""
     if len(steps) > 1:
         show_frame(steps, "Methods, taken if better by a standard error", "table")
-        say("Held before: in each part of the rows the method chosen on the others. The ensemble is scored so too.")
+        say(
+            "held before: the score of the method that was held until then, which in each part of the rows is chosen "
+            "on the other parts. The ensemble is scored in the same way."
+        )
 
 
 def strict(value: Any) -> Any:

@@ -229,9 +229,9 @@ def _comparator(held: HeldOut, choice: Chosen, best: Trial, *, sign: int) -> dic
         "cross_fitted": sign * held.by_fold(fitted.rows, fitted.single),
         "trials": [name for name, _ in counts.most_common()],
         "why": (
-            "within each part of the rows the single model that was best on the other parts, as weights are fitted "
-            f"there: what choosing one model is worth on new rows. {best.name} was chosen on the rows that score it, "
-            "and so looks better than it is"
+            "a single model: in each part of the rows the one that was best on the other parts, where the weights are "
+            f"fitted too. Its score says what choosing one model is worth on new rows. {best.name} was chosen on the "
+            "rows that score it, and so looks better than it is"
         ),
     }
 

@@ -188,10 +188,12 @@ def plan_of(task: Task, families: Families | None, **given: Any) -> Plan:
 def understood(task: Task, plan: Plan, folder: Path) -> str:
     """Say what was understood, before the first trial: the task, with hints, what runs on it, and where it is kept."""
     families = ", ".join(name for name in plan.families if name != BASELINE)
-    trials = None if plan.budget.trials is None else f"{plan.budget.trials} trials"
+    trials = (
+        None if plan.budget.trials is None else f"{plan.budget.trials} trial{'' if plan.budget.trials == 1 else 's'}"
+    )
     time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:,.0f} seconds"
     budget = ", or ".join(limit for limit in (trials, time) if limit)
-    where = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}"
+    where = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}" if plan.workers else "in this process"
     if plan.cluster is not None:
         open_to_all = ", which has no tokens: whoever reaches its ports runs code there (see docs/cluster.md)"
         where = f"on a cluster of Ray{open_to_all if plan.cluster.is_open else ''}"

@@ -46,6 +46,8 @@ def metric_named(metric: str | Metric) -> Metric:
         )
     if metric.startswith("neg_") and metric.removeprefix("neg_") in METRICS:
         raise ValueError(f"metric {metric!r}: leave out 'neg_', the direction is handled for you")
+    if (here := _CALLED_ELSEWHERE.get(metric.removeprefix("neg_"))) is not None:
+        raise ValueError(f"metric {metric!r} is called {here!r} here")
     if metric not in METRICS:
         raise ValueError(f"metric: {unknown_name(metric, list(METRICS))}")
     return METRICS[metric]
@@ -352,5 +354,17 @@ METRICS: dict[str, Metric] = {
     )
 }
 
+
+_CALLED_ELSEWHERE = {
+    "root_mean_squared_error": "rmse",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "mean_absolute_percentage_error": "mape",
+    "r2_score": "r2",
+    "f1_score": "f1",
+    **dict.fromkeys(("auc", "roc_auc_score", "roc_auc_ovr", "roc_auc_ovo"), "roc_auc"),
+    **dict.fromkeys(("cross_entropy", "binary_crossentropy", "categorical_crossentropy", "nll"), "log_loss"),
+}
+"""What scikit-learn, Keras and others call some of them."""
 
 ITSELF_METRICS = [name for name, metric in METRICS.items() if metric.kinds == (ITSELF,)]

@@ -14,6 +14,14 @@ SCORES = {
     "difference": {"cross_fitted": 0.03, "standard_error": 0.01},
 }
 
+PRINTED = """\
+               in_sample  cross_fitted  cross_validated  standard_error
+ensemble            0.91           0.9                                   9 of 10 groups scored
+best_single                                        0.88                  linear-000001
+comparator                        0.87                                   linear-000001, x<y
+difference                        0.03                             0.01
+ensemble, map       0.81           0.8"""
+
 
 def test_scores_are_a_dictionary_that_a_notebook_shows_as_a_table():
     scores = Scores(SCORES)
@@ -24,4 +32,5 @@ def test_scores_are_a_dictionary_that_a_notebook_shows_as_a_table():
         assert said in shown
     assert "a long sentence" not in shown
     assert shown.count("<tr>") == 1 + 5
+    assert str(scores) == PRINTED
     assert "standard error" not in Scores({"ensemble": {"in_sample": 1.0}})._repr_html_()

@@ -14,6 +14,7 @@ import tuner
 from spaces import FAMILIES, defaults, narrow
 from spaces.families.forecasts.change import ChangeFitted
 from spaces.families.forecasts.naive import NaiveFitted, last_values
+from spaces.rows.columns import TableError
 from spaces.rows.table import Table
 from spaces.rows.target import Follows
 from spaces.store import load_fitted
@@ -152,6 +153,10 @@ def test_an_ensemble_forecasts_what_comes_after_the_last_row(study, tmp_path):
     assert alone.iloc[0, 0] == pytest.approx(
         model.ensemble.outputs(rows.table.take(slice(row, row + 1)))[0, 0], rel=1e-5
     )
+    with pytest.raises(
+        TableError, match=r"is missing; .*; rows to predict are windows: tuner.forecast\(ensemble, frame\)"
+    ):
+        loaded.predict(frame)
     with pytest.raises(DataError, match=r"rows of a forecast are windows of a series, .* \(\{'past': windows, 'table'"):
         model.evaluate(frame)
     beside = pd.DataFrame(rows.table.numbers, columns=study.task.schema.names[:-1])

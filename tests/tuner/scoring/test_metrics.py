@@ -85,7 +85,13 @@ def test_own_probability_metric_gets_the_second_class():
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("rocauc", "did you mean 'roc_auc'"), ("neg_log_loss", "leave out 'neg_'"), ("nonsense", "log_loss, ")],
+    [
+        ("rocauc", "did you mean 'roc_auc'"),
+        ("neg_log_loss", "leave out 'neg_'"),
+        ("nonsense", "log_loss, "),
+        ("neg_root_mean_squared_error", "is called 'rmse' here"),
+        ("f1_score", "is called 'f1' here"),
+    ],
 )
 def test_unknown_names_are_mended(name, message):
     with pytest.raises(ValueError, match=message):
