@@ -15,7 +15,7 @@ import optuna
 import sqlalchemy
 from sqlalchemy.engine import ExceptionContext
 
-from spaces.machine.disk import replaced
+from spaces.machine.disk import kept, replaced
 from tuner.sqlite_url import read_only, sqlite_url
 
 _WAITS_SECONDS = 120.0  # for another program that holds the file, such as a backup
@@ -45,8 +45,7 @@ def open_file(path: Path) -> optuna.storages.RDBStorage:
     """
     if not path.exists() and any(path.parent.glob("trials/*")):
         raise LedgerError(f"{path} is gone, and there are trials beside it: {_repair(path)}")
-    if not path.exists():  # Optuna takes half a second to make its tables, so a new one is a copy of an empty one
-        path.write_bytes(_empty_ledger())
+    kept(path, _begin)
     writes = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     url = sqlite_url(path) if writes else read_only(path)
     waits: dict[str, Any] = {"connect_args": {"timeout": _WAITS_SECONDS}}
@@ -86,7 +85,7 @@ def begin_anew(path: Path) -> Path | None:
         with suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
     with replaced(path) as part:
-        part.write_bytes(_empty_ledger())
+        _begin(part)
     return aside if aside.exists() else None
 
 
@@ -112,6 +111,11 @@ def _repair(path: Path) -> str:
     if not (path.parent / "study.json").exists():
         return "restore it from a backup, or begin in another folder"
     return f"restore it from a backup, or tuner repair {path.parent} tells what the files of trials say into a new one"
+
+
+def _begin(path: Path) -> None:
+    """Write a ledger without a study; Optuna takes half a second to make its tables, so it is a copy of one."""
+    path.write_bytes(_empty_ledger())
 
 
 @functools.cache

@@ -105,6 +105,8 @@ def test_another_program_may_hold_the_file_for_a_while(tmp_path):
     holder.execute("BEGIN EXCLUSIVE")
     threading.Timer(12, holder.rollback).start()
     finish(ledger, ledger.ask("net")[0])
+    with ledger._storage.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 120_000, "milliseconds"
     assert len(open_ledger(tmp_path / "ledger.db", "optuna.random").trials("net")) == 1
 
 
@@ -128,6 +130,21 @@ def test_a_ledger_that_is_harmed_says_so_in_a_sentence(tmp_path, fault):
     if fault != "gone":
         with pytest.raises(LedgerError, match="is damaged"):
             open_ledger(path, "optuna.random")
+
+
+def test_a_ledger_that_was_cut_off_as_it_began_is_begun_anew(tmp_path, monkeypatch):
+    def cut_off(place):
+        place.write_bytes(b"SQLite format 3")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tuner.search.ledger_file._begin", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            open_ledger(tmp_path / "ledger.db", "optuna.random")
+    (tmp_path / f"ledger.{'0' * 32}.part.db").write_bytes(b"SQL")  # of one that was killed
+    finish(ledger := open_ledger(tmp_path / "ledger.db", "optuna.random"), ledger.ask("net")[0])
+    assert len(open_ledger(tmp_path / "ledger.db", "optuna.random").trials("net")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ledger.db.lock", "ledger.db"]
 
 
 def test_a_journal_of_the_damaged_file_is_put_aside_with_it(tmp_path):
