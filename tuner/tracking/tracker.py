@@ -175,10 +175,7 @@ class Tracker:
         found = client.search_runs([self._experiment_id], which, run_view_type=ViewType.ALL, max_results=1)
         if not found:
             tags = {"tuner.study": self._study.id}
-            made = client.create_run(self._experiment_id, tags=tags, run_name=self._study.name)
-            if (dataset := self._study.dataset) is not None:
-                _log_dataset(client, made.info.run_id, dataset)
-            return str(made.info.run_id)
+            return str(client.create_run(self._experiment_id, tags=tags, run_name=self._study.name).info.run_id)
         (run,) = found
         if run.info.lifecycle_stage == "deleted":
             client.restore_run(run.info.run_id)
@@ -187,9 +184,14 @@ class Tracker:
         return str(run.info.run_id)
 
     def _changed_params(self, client: Any) -> dict[str, Any]:
-        """Log the study's constants; what a later launch may change goes to tags, as params never change."""
-        known = client.get_run(self._parent).data.params
-        given = self._study.params
+        """Log the study's data and constants, unless they are there.
+
+        What a later launch may change is returned for tags, as params never change.
+        """
+        run = client.get_run(self._parent)
+        if not run.inputs.dataset_inputs and (dataset := self._study.dataset) is not None:
+            _log_dataset(client, self._parent, dataset)
+        known, given = run.data.params, self._study.params
         _log_params(client, self._parent, {name: value for name, value in given.items() if accepted(name) not in known})
         return {f"tuner.{n}": v for n, v in given.items() if known.get(accepted(n), worded(v)) != worded(v)}
 

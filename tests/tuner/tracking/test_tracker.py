@@ -133,6 +133,15 @@ def test_a_trial_that_raised_says_where(study):
     assert study.runs["linear-000001"].data.tags["mlflow.note.content"] == "tuner show oil linear-000001"
 
 
+def test_a_run_that_was_cut_off_before_its_data_were_logged_has_them_later_and_once(study):
+    client = open_client(study.uri)
+    experiment = client.create_experiment("oil", artifact_location=study.page.artifacts)
+    client.create_run(experiment, tags={"tuner.study": "id-of-oil"})
+    for _ in range(2):
+        (data,) = study.send()["parent"].inputs.dataset_inputs
+        assert data.dataset.digest == "abc"
+
+
 def test_an_ensemble_stands_on_the_study_s_run(study):
     study.send()
     numbers = {"ensemble_log_loss": 0.1}
