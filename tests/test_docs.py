@@ -134,16 +134,25 @@ def test_study_files_in_the_documents_are_valid(text):
     assert checked(tomllib.loads(text)).name
 
 
-def test_each_fault_names_tests_that_exist():
+def marks_of(file, name):
+    """Return the marks of a test, its decorators alone: a parameter may have one of its own."""
+    places = [place for place in (ROOT / "tests" / "tuner" / file, ROOT / "tests" / file) if place.exists()]
+    assert places, f"there is no {file}"
+    found = re.search(rf"^((?:@.*\n|[ \])].*\n)*)def {name}\(", places[0].read_text(), re.MULTILINE)
+    assert found, f"there is no {name}"
+    return set(re.findall(r"^@pytest\.mark\.(slow|cluster|evening)\b", found[1], re.MULTILINE))
+
+
+def test_each_fault_names_tests_that_exist_and_says_when_they_run():
     text = (ROOT / "docs" / "reliability.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| fault", "|---"))]
     for row in rows:
-        named = re.findall(r"`([\w/]+\.py)::(\w+)`", row.split("|")[-2])
+        named = re.findall(r"`([\w/]+\.py)::(\w+)`(?: \((\w+)\))?", row.split("|")[-2])
         assert named, f"no test: {row}"
-        for file, name in named:
-            places = [place for place in (ROOT / "tests" / "tuner" / file, ROOT / "tests" / file) if place.exists()]
-            assert places, f"there is no {file}"
-            assert any(re.search(rf"^def {name}\(", place.read_text(), re.MULTILINE) for place in places), f"no {name}"
+        for file, name, said in named:
+            marks = marks_of(file, name)
+            last = next((mark for mark in ("evening", "cluster", "slow") if mark in marks), "")
+            assert said == last, f"{name} is marked {last or 'as quick'}"
 
 
 def test_each_page_has_a_place_in_the_site():

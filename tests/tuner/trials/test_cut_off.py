@@ -123,9 +123,14 @@ def once(task, folder, family, workers, **given):
 
 
 def test_a_builder_that_exits_fails_its_trial_and_nothing_else(task, tmp_path):
-    study = once(task, tmp_path / "s", of(lambda config, signature: sys.exit(3)), 0)
-    (trial,) = study.ledger.trials("mine")
+    exits = of(lambda config, signature: sys.exit(3))
+    study = tuner.tune(
+        task, [exits, "linear"], trials=2, workers=0, folder=tmp_path / "s", tracking=None, turns="trials",
+        progress=False,
+    )  # fmt: skip
+    _, trial, after = study.trials
     assert (trial.state, trial.outcome.reason, trial.outcome.error) == ("failed", "error", "SystemExit: 3")
+    assert (after.family, after.state) == ("linear", "complete")
 
 
 def test_finished_models_are_found_from_another_directory(task, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Kill drivers and workers; nothing finished may be lost or repeated."""
 
+import os
 import random
 import signal
 import subprocess
@@ -10,8 +11,14 @@ from drive import run
 from killing import check_whole, finish, proposals, start, wait_for, workers_of
 
 import tuner
+from spaces import FAMILIES, Family
 from spaces.engines.engine import SKLEARN
-from spaces.families.family import Family
+
+LINEAR = FAMILIES["linear"]
+
+
+def values(study):
+    return {trial.name: trial.value for trial in study.trials}
 
 
 def kill_driver_often(folder, *, kills, workers, tracking, trials, seed):
@@ -41,7 +48,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(tmp_path, store, request):
     finish(tmp_path / "killed", 1, "none", 4, *ledger)
     killed, straight = check_whole(tmp_path / "killed", "none", 4), run(tmp_path / "straight", 0, None, 4)
     assert proposals(killed) == proposals(straight)
-    assert {t.name: t.value for t in killed.trials} == pytest.approx({t.name: t.value for t in straight.trials})
+    assert values(killed) == pytest.approx(values(straight))
 
 
 @pytest.mark.slow
@@ -50,7 +57,9 @@ def test_a_driver_killed_ten_times_over_one_study(tmp_path):
     tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
     finish(tmp_path / "straight", 1, "none", 30)
     kill_driver_often(tmp_path / "one", kills=10, workers=1, tracking=tracking, trials=30, seed=time.time_ns())
-    assert proposals(check_whole(tmp_path / "one", tracking, 30)) == proposals(tuner.load_study(tmp_path / "straight"))
+    killed, straight = check_whole(tmp_path / "one", tracking, 30), tuner.load_study(tmp_path / "straight")
+    assert proposals(killed) == proposals(straight)
+    assert values(killed) == pytest.approx(values(straight))
     kill_driver_often(tmp_path / "two", kills=10, workers=2, tracking=tracking, trials=30, seed=time.time_ns())
     check_whole(tmp_path / "two", tracking, 30)
 
@@ -69,9 +78,21 @@ def kill_workers_often(folder, *, kills, trials):
     return killed
 
 
-def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path):
-    assert kill_workers_often(tmp_path / "study", kills=1, trials=6) == 1
-    check_whole(tmp_path / "study", "none", 6)
+def test_a_killed_worker_costs_an_attempt_and_no_trial(tmp_path, task):
+    once = tmp_path / "once"
+
+    def build(config, signature):
+        if not once.exists():
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return LINEAR.build(config, signature)
+
+    mine = Family("mine", LINEAR.space, build, (SKLEARN,))
+    tuner.tune(task, [mine], trials=2, workers=1, folder=tmp_path / "s", tracking=None, progress=False)
+    study = check_whole(tmp_path / "s", "none", 2)
+    assert [(trial.state, trial.outcome.attempt) for trial in study.trials] == [
+        ("complete", 1), ("complete", 2), ("complete", 1),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -92,7 +113,7 @@ def test_workers_killed_while_they_start_are_started_again(tmp_path):
 @pytest.mark.slow
 @pytest.mark.evening
 def test_workers_killed_ten_times_over_one_study(tmp_path):
-    kill_workers_often(tmp_path / "study", kills=10, trials=60)
+    assert kill_workers_often(tmp_path / "study", kills=10, trials=60) == 10
     check_whole(tmp_path / "study", "none", 60)
 
 
