@@ -18,7 +18,9 @@ mean of `whole`. `first ask` is the one after a restart, when everything is read
 2,000 trials.
 
 All is measured with the ledger in PostgreSQL, too, where that is installed, on loopback. `ratio` is its `whole` to that
-of SQLite in the same run.
+of SQLite.
+
+Rows are kept in `results/driver.jsonl`; what is there is not measured again, unless the file is deleted.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,15 +43,17 @@ import numpy as np
 import optuna
 
 import tuner
-from benchmarks.database import database
+from benchmarks.database import borrowed, database
 from benchmarks.pretend import EPOCHS_OF_BUDGET, made_up_error, pretend_dense, pretend_task
-from benchmarks.results import save
+from benchmarks.results import FOLDER
 from spaces.language.space import Space, flatten, sample, suggest
 from tuner.archive.report import print_table
+from tuner.archive.study_folder import read_study_file
 from tuner.launch import mlflow_page as page_module
 from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.tune import plan_of
 from tuner.search.ledger import Ledger
+from tuner.search.transaction import one_transaction
 from tuner.study import Study
 from tuner.tracking.client import default_uri
 from tuner.tracking.tracker import Tracker
@@ -56,8 +61,10 @@ from tuner.trials.outcome import Outcome
 from tuner.trials.trial import RUNGS
 
 SAMPLERS = ("optuna.tpe", "hyperopt.tpe")
+STORES = ("SQLite", "PostgreSQL")
 SIZES = (10, 500, 2_000)
 AIM_MS = 150
+KEPT = FOLDER / "driver.jsonl"
 _PARTS = ("ask", "equal", "reports", "tell", "rest")
 _COLUMNS = (
     "store",
@@ -99,19 +106,19 @@ class AskedOnly(optuna.pruners.MedianPruner):
 
 
 def run(*, quick: bool, repeats: int = 1) -> None:
-    """Measure, print and keep the driver's time per trial; it is not repeated."""
-    rows = []
+    """Measure, print and keep row by row, so that a run that was cut off goes on; it is not repeated."""
+    rows = [] if quick or not KEPT.exists() else [json.loads(line) for line in KEPT.read_text().splitlines()]
+    done = {(row["finished"], row["store"], row["sampler"]) for row in rows}
+    n_warm, n_measured = (2, 4) if quick else (8, 30)
     for n_finished in (10, 40) if quick else SIZES:
-        for place, ledger, sampler in _prepared(n_finished):
-            store = "SQLite" if ledger is None else "PostgreSQL"
-            n_warm, n_measured = (2, 4) if quick else (8, 30)
+        for place, store, sampler in _prepared(n_finished, done):
             measured = _measure(place, sampler, n_warm, n_measured)
             rows.append({"store": store, "sampler": sampler, "finished": n_finished, **measured})
             print(f"{store}, {sampler} after {n_finished:,}: {rows[-1]['whole']:.1f} ms a trial", flush=True)
-    rows = [{**row, "ratio": row["whole"] / _of_sqlite(row, rows)} for row in rows]
-    _print(rows)
-    if not quick:
-        save("driver", {"unit": "milliseconds of CPU per trial", "aim": AIM_MS, "rows": rows})
+            if not quick:
+                with KEPT.open("a") as kept:
+                    kept.write(json.dumps(rows[-1]) + "\n")
+    _print([{**row, "ratio": row["whole"] / _of_sqlite(row, rows)} for row in rows])
 
 
 def _of_sqlite(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> float:
@@ -120,21 +127,22 @@ def _of_sqlite(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> float:
     return next(float(one["whole"]) for one in rows if (one["store"], one["sampler"], one["finished"]) == which)
 
 
-def _prepared(n_finished: int) -> Iterator[tuple[Path, str | None, str]]:
-    """Yield a place with a study of so many trials, its ledger and a sampler, for each store and sampler.
-
-    A copy of a folder would share the ledger in a database, so that studies there are prepared one by one.
-    """
+def _prepared(n_finished: int, done: Container[tuple[int, str, str]]) -> Iterator[tuple[Path, str, str]]:
+    """Yield a place with a study of so many trials, its store and a sampler, for each that is not done yet."""
+    missing = {store: [one for one in SAMPLERS if (n_finished, store, one) not in done] for store in STORES}
+    if not any(missing.values()):
+        return
     with tempfile.TemporaryDirectory() as temporary:
-        prepared = Path(temporary) / "prepared"
-        _prepare(prepared, n_finished, None)
-        for sampler in SAMPLERS:
-            yield Path(shutil.copytree(prepared, Path(temporary) / sampler)), None, sampler
-        with database() as ledger:
-            for sampler in SAMPLERS if ledger else ():
-                place = Path(temporary) / f"{sampler} in a database"
-                _prepare(place, n_finished, ledger)
-                yield place, ledger, sampler
+        place = Path(temporary)
+        _prepare(place / "SQLite", n_finished, None)
+        for sampler in missing["SQLite"]:
+            yield Path(shutil.copytree(place / "SQLite", place / f"SQLite, {sampler}")), "SQLite", sampler
+        with database() if missing["PostgreSQL"] else nullcontext() as ledger:
+            if ledger is not None:
+                _prepare(place / "PostgreSQL", n_finished, ledger, shown=place / "SQLite")
+            for sampler in missing["PostgreSQL"] if ledger is not None else ():
+                with borrowed(ledger):
+                    yield Path(shutil.copytree(place / "PostgreSQL", place / sampler)), "PostgreSQL", sampler
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
@@ -234,12 +242,22 @@ def begin(place: Path, ledger: str | None = None) -> Study:
     return _tune(place, sampler="optuna.random", trials=1, tracking=None, ledger=ledger)
 
 
-def _prepare(place: Path, n_finished: int, ledger: str | None) -> None:
-    """Begin a study, put finished trials into its ledger, and send all of them to MLflow."""
+def _prepare(place: Path, n_finished: int, ledger: str | None, *, shown: Path | None = None) -> None:
+    """Begin a study, put finished trials into its ledger, and send all of them to MLflow.
+
+    Args:
+        place: Its folder and MLflow's database lie there.
+        n_finished: How many trials.
+        ledger: The ledger, where it is in a database.
+        shown: A place whose MLflow shows the same trials, of which this one has a copy.
+    """
     study = begin(place, ledger)
     space = pretend_dense().space(study.task.signature)
-    study.to_optuna("dense").add_trials(finished_trials(space, n_finished - 1))
+    with one_transaction(study.ledger._storage):
+        study.to_optuna("dense").add_trials(finished_trials(space, n_finished - 1))
     study = tuner.load_study(study.folder)  # the ledger reads its trials when it is opened
+    if shown is not None:
+        _copy_mlflow(shown, place, str(read_study_file(study.folder)["id"]))
     plan = plan_of(study.task, [pretend_dense()], sampler="optuna.random", pruner="none", trials=1, workers=1)
     page = StudyPage(study, plan, {})
     tracker = Tracker(default_uri(study.folder), page, curves="none", trials="all", complain=print)
@@ -249,6 +267,13 @@ def _prepare(place: Path, n_finished: int, ledger: str | None) -> None:
         raise RuntimeError(f"{missing} trials could not be sent to MLflow")
     if _n_told(place) != n_finished:
         raise RuntimeError(f"{_n_told(place)} trials are in the ledger, expected {n_finished}")
+
+
+def _copy_mlflow(shown: Path, place: Path, study: str) -> None:
+    """Copy a database of MLflow, and let its study be another one."""
+    path = shutil.copy(shown / "mlflow.db", place)
+    with closing(sqlite3.connect(path)) as opened, opened:
+        opened.execute("UPDATE tags SET value = ? WHERE key = 'tuner.study'", (study,))
 
 
 def finished_trials(space: Space, count: int) -> list[optuna.trial.FrozenTrial]:
