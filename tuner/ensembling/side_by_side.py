@@ -17,7 +17,7 @@ from tuner.archive.findings import read_findings
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import read_held_out, too_few
 
-_RANKS = 10
+_RANKS, _RANK = 10, "rank"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +65,14 @@ def side_by_side(first: Archive, second: Archive) -> SideBySide:
 
 
 def _names(both: Sequence[Archive]) -> list[str]:
-    """Return how the studies are called: by their folder, and the folder above where that is the same."""
-    plain = [one.name for one in both]
-    return plain if plain[0] != plain[1] else [f"{one.folder.resolve().parent.name}/{one.name}" for one in both]
+    """Return how the studies are called: by their folder, with those above it while names are equal, or a column's."""
+    each = [one.folder.resolve().parts for one in both]
+    names = [one.name for one in both]
+    for count in range(2, max(map(len, each)) + 1):
+        if names[0] != names[1] and _RANK not in names:
+            break
+        names = ["/".join(parts[-count:]) for parts in each]
+    return names
 
 
 def _unlike(first: Archive, second: Archive) -> Iterator[str]:
@@ -102,7 +107,7 @@ def _leaderboard(both: Sequence[Archive], names: Sequence[str]) -> pd.DataFrame:
         shown[name] = pd.Series([trial.name for trial in best], dtype=object)
         shown[f"{study.task.score.name} of {name}"] = pd.Series([trial.value for trial in best], dtype=float)
     table = pd.DataFrame(shown)
-    table.insert(0, "rank", range(1, len(table) + 1))
+    table.insert(0, _RANK, range(1, len(table) + 1))
     return table
 
 

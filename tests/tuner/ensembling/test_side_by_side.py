@@ -46,6 +46,16 @@ def test_a_study_beside_itself_is_no_better(study, tmp_path):
     assert len(set(found.standing.columns)) == 3
 
 
+def test_names_are_as_long_as_tells_studies_apart_from_each_other_and_from_columns(study, tmp_path):
+    one, other = (tmp_path / place / "runs" / "rank" for place in ("first", "second"))
+    found = side_by_side(*(tuner.load_study(shutil.copytree(study.folder, place)) for place in (one, other)))
+    assert list(found.standing.columns) == ["", "first/runs/rank", "second/runs/rank"]
+    assert list(found.leaderboard.columns[:2]) == ["rank", "first/runs/rank"]
+    alone = side_by_side(study, tuner.load_study(one))
+    assert alone.leaderboard.columns[1].endswith(f"/{study.name}")
+    assert "runs/rank" in alone.leaderboard.columns
+
+
 def test_a_standard_error_of_few_groups_is_unknown(tmp_path):
     frame = make_frame(60).assign(site=lambda rows: rows.index % 4)
     task = tuner.Task(frame, "label", group="site", split={"kind": "grouped", "folds": 2})
