@@ -28,6 +28,7 @@ from ensembles.manifest import (
     sha256_of,
 )
 from ensembles.measures.conformal import intervals, label_sets
+from ensembles.pools import check_shapes
 from ensembles.requirements import versions
 from spaces.engines.contract import Fitted
 from spaces.engines.together import Together
@@ -377,7 +378,11 @@ class Ensemble:
         """Return the mean of each member's fold models, `(members, rows, outputs)`."""
         if table.texts is not None and table.origin is None:  # read by many models, cut up and counted once
             table = replace(table, origin=(Corpus(table.texts), np.arange(len(table))))
-        outputs = iter(self._together(table))
+        place = self.members[0].folders[0].absolute().parents[2]  # of a bundle, or of a study's trials
+        with only_bundle_errors(place, lacks="holds models that cannot predict"):
+            found = self._together(table)
+            check_shapes(found, (len(table), self.target.outputs))
+        outputs = iter(found)
         return np.stack(
             [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]
         )

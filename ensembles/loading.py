@@ -14,10 +14,12 @@ from ensembles.ensemble import Ensemble, Member
 from ensembles.manifest import COMBINER, DESCRIPTION, DISTANCES, BundleError, only_bundle_errors, read_manifest
 from ensembles.requirements import engines_of
 from spaces.engines.engine import Engine, check_installed, hand_over
+from spaces.inputs.border import blank_row
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.inputs.kinds import kinds_of
 from spaces.machine.strange import read_json
 from spaces.rows.columns import Schema
+from spaces.rows.table import Table
 from spaces.rows.target import Target
 
 
@@ -65,7 +67,8 @@ def load(
         kinds_of(schema.kinds)  # refuse an unknown kind now, too
         off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)
         combiner = combiner_from_json(read_json(folder / COMBINER))
-        _check_combiner(combiner, members, off)
+        _check_distances(off, target)
+        _check_combiner(combiner, len(members), target, row=blank_row(schema))
     return Ensemble(stored["method"], stored["metric"], members, schema, target, stored["scores"], combiner, off)
 
 
@@ -78,9 +81,20 @@ def _bundle(folder: Path) -> Path:
     raise BundleError(f"{folder} holds no ensemble{hint}")
 
 
-def _check_combiner(combiner: Combiner, members: Sequence[Member], off: NDArray[np.float64]) -> None:
+def _check_distances(off: NDArray[np.float64], target: Target) -> None:
+    shape = (len(target.parts), off.shape[-1]) if target.parts and off.ndim else (off.size,)
+    if off.size and not (
+        off.shape == shape and np.isfinite(off).all() and (np.diff(off) >= 0).all() and off.min() >= 0
+    ):
+        raise ValueError(f"{DISTANCES} holds no sorted distances for each of {len(target.each)} targets: {off.shape}")
+
+
+def _check_combiner(combiner: Combiner, members: int, target: Target, *, row: Table) -> None:
+    """Refuse weights that are none, and what cannot make a prediction of so many members' for a row."""
     weights = np.asarray(combiner.weights)
-    if weights.shape != (len(members),) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(f"{COMBINER} needs a weight for each of {len(members)} members, got {weights}")
-    if not np.isfinite(off).all():
-        raise ValueError(f"{DISTANCES} holds numbers that are not finite")
+    if weights.shape != (members,) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"{COMBINER} needs a weight for each of {members} members, got {weights}")
+    outputs = target.outputs
+    made = combiner.decide(combiner(np.full((members, 1, outputs), 1 / outputs), row.joined()))
+    if made.shape != (1, outputs) or not np.isfinite(made).all():
+        raise ValueError(f"{COMBINER} makes {made.tolist()} of predictions of {outputs} outputs")

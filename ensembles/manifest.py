@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from zipfile import BadZipFile
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
@@ -33,20 +32,6 @@ _Name = Annotated[str, Field(max_length=10_000)]
 _Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Size = Annotated[int, Field(ge=0, lt=2**31)]
 _Label = bool | int | FiniteFloat | _Name
-
-_OF_LIBRARIES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class BundleError(ValueError):
@@ -162,14 +147,25 @@ def read_manifest(folder: Path, *, sha256: str | None = None) -> dict[str, Any]:
 
 
 @contextmanager
-def only_bundle_errors(folder: Path) -> Iterator[None]:
-    """Turn what libraries say of damaged files into one kind of error; our own complaints are clear already."""
+def only_bundle_errors(folder: Path, *, lacks: str = "cannot be opened") -> Iterator[None]:
+    """Turn what libraries say of damaged files into one kind of error; our own complaints are clear already.
+
+    Args:
+        folder: Where the files lie.
+        lacks: What could not be done with them.
+
+    Raises:
+        BundleError: A file is not as we write it, or a library raised something, each in ways of its own.
+    """
     try:
         yield
     except (BundleError, EngineError, TableError, ShippingError):
         raise
-    except _OF_LIBRARIES as error:
-        raise BundleError(f"{folder} cannot be opened: {type(error).__name__}: {error}") from error
+    except StrangeFile as error:  # it names the file
+        raise BundleError(str(error)) from error
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise BundleError(f"{folder} {lacks}: {type(error).__name__}: {said}") from error
 
 
 def digest_of(stored: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -69,6 +69,16 @@ POOLS: dict[str, Callable[[Predictions, Weights], NDArray[np.float64]]] = {
     "log_linear": log_linear_blend,
     "log_odds": log_odds_blend,
 }
+
+
+def check_shapes(outputs: Sequence[NDArray[Any]], shape: tuple[int, int]) -> None:
+    """Refuse what models say where it is not of the shape `(rows, outputs)` that is expected of each.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if wrong := {one.shape for one in outputs} - {shape}:
+        raise ValueError(f"outputs have the shape {wrong.pop()}, expected {shape}")
 
 
 def check_predictions(predictions: Predictions, target: NDArray[Any], *, targets: int = 0) -> None:

@@ -12,6 +12,7 @@ from scipy.special import softmax
 
 from ensembles.combiners.combiner import Features, Read, Undecided
 from ensembles.pools import Predictions, Weights
+from spaces.engines.xgboost_file import check_text
 from spaces.machine.cores import threads_for
 from spaces.probabilities import scores_of
 
@@ -154,9 +155,10 @@ class TreeStack(Undecided):
 
     @staticmethod
     def from_json(data: Mapping[str, Any], read: Read) -> TreeStack:
-        """Rebuild what `to_json` returned."""
+        """Rebuild what `to_json` returned, once the trees were looked into."""
         import xgboost
 
+        check_text(data["booster"], "the stack of trees")
         booster = xgboost.Booster(model_file=bytearray(data["booster"].encode()))
         used, centres = np.array(data["used"]), np.array(data["centres"])
         with_features, offset = data["with_features"], data["offset"]

@@ -26,6 +26,7 @@ from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold, Watch, reading
 from spaces.engines.curves import Curve
 from spaces.engines.engine import XGBOOST
+from spaces.engines.xgboost_file import check_file
 from spaces.inputs.prepared import Columns, Prepared
 from spaces.language.space import Config
 from spaces.machine.cores import threads_for
@@ -46,11 +47,14 @@ class XGBoostFitted(BoostedFitted):
 
     @staticmethod
     def opened(path: Path) -> xgboost.Booster:
-        """Read the trees."""
+        """Read the trees, once they were looked into."""
+        check_file(path)
         return xgboost.Booster(model_file=path)
 
     def predicted(self, matrix: Columns) -> NDArray[np.float32]:
         """Return what the trees say, `(rows, 1)` or `(rows, classes of the fold)`."""
+        if (known := self.booster.num_features()) != matrix.shape[1]:
+            raise ValueError(f"the trees know {known} columns, got {matrix.shape[1]}")
         if (threads := threads_for(*matrix.shape)) != self._threads:  # XGBoost then configures itself, in .5 ms
             self.booster.set_param({"nthread": threads})
             self._threads = threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as copies
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import ensembles
@@ -183,6 +185,17 @@ def forge(folder: Path, name: str, content: bytes) -> None:
 
 
 MODEL = "members/xgboost-000000/fold-0/model"
+POOLED = {"kind": "pooled", "pool": "linear", "weights": [0.5, 0.5]}
+
+
+def around(kind: str, **more: Any) -> bytes:
+    """Return a combiner that holds a pool of the two members."""
+    return json.dumps({"kind": kind, "combiner": POOLED, **more}).encode()
+
+
+def array(values: Any) -> bytes:
+    np.save(stored := io.BytesIO(), np.array(values))
+    return stored.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -193,16 +206,42 @@ MODEL = "members/xgboost-000000/fold-0/model"
         ("combiner.json", b'{"kind": "pooled"}', "KeyError"),
         ("combiner.json", b'{"kind": "lambda"}', "does not know the combiner 'lambda'"),
         ("distances.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (9,)}", "Error"),
+        ("combiner.json", around("decided", threshold=float("nan")), r"makes \[\[nan, nan\]\]"),
+        ("combiner.json", around("tempered", temperatures=["a", "b"], after=1.0), "TypeError"),
+        ("combiner.json", around("tempered", temperatures=[1.0, 1.0, 1.0], after=1.0), "ValueError"),
+        ("combiner.json", around("each"), "KeyError"),
+        ("combiner.json", b"[" * 90 + b"]" * 90, "TypeError"),
+        ("distances.npy", array([0.5, 0.1]), "no sorted distances"),
+        ("distances.npy", array([[0.1, 0.5]]), "no sorted distances"),
+        ("distances.npy", array([-0.1, 0.5]), "no sorted distances"),
+        ("distances.npy", array([0.1, float("nan")]), "no sorted distances"),
+        ("distances.npy", array(["a"]), "ValueError"),
         (f"{MODEL}.json", b'{"library": "xgboost"}', "KeyError"),
         (f"{MODEL}.json", b'{"library": 7}', "does not say which library"),
         (f"{MODEL}.json", b"[]", "does not say which library"),
-        (f"{MODEL}.ubj", b"rubbish", "Error"),
+        (f"{MODEL}.ubj", b"rubbish", "model.ubj holds no trees as XGBoost writes them: b'r' is no sign of a number"),
     ],
 )
 def test_other_files_that_are_forged_end_in_the_same_error(copy, name, content, complaint):
     forge(copy, name, content)
     with pytest.raises(BundleError, match=complaint):
         ensembles.load(copy).predict({"x": 1.0, "new": True, "day": "2026-01-01", "town": "Oslo"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"classes": [0, 7, 1]}, "holds models that cannot predict: ValueError: shape mismatch"),
+        ({"outputs": 3}, r"holds models that cannot predict: ValueError: outputs have the shape \(1, 3\)"),
+    ],
+)
+def test_models_that_do_not_fit_what_is_predicted_end_in_the_same_error(copy, changes, complaint):
+    settings = json.loads((copy / f"{MODEL}.json").read_text())
+    forge(copy, f"{MODEL}.json", json.dumps({**settings, **changes}).encode())
+    loaded = ensembles.load(copy)
+    with pytest.raises(BundleError, match=complaint) as caught:
+        loaded.predict({"x": 1.0, "new": True, "day": "2026-01-01", "town": "Oslo"})
+    assert str(caught.value).startswith(f"{copy} ")
 
 
 def test_a_preprocessing_outside_of_the_folder_is_refused(copy):
