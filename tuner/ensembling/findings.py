@@ -39,8 +39,15 @@ def findings(made: StudyEnsemble) -> dict[str, Any]:
     for i, (part, columns) in enumerate(zip(whole.each, whole.columns, strict=True)):
         true = whole.column(target, i) if whole.parts else target
         decided = fitted.outputs if whole.parts else fitted.ensemble
-        its = {"decided": decided[:, columns], "folds": folds, "sample_weight": held.weights_of(fitted.rows)}
-        each.append(of_target(part, true, fitted.outputs[:, columns], **its))
+        found = of_target(
+            part,
+            true,
+            fitted.outputs[:, columns],
+            decided=decided[:, columns],
+            folds=folds,
+            sample_weight=held.weights_of(fitted.rows),
+        )
+        each.append(found)
     return {
         **made.report(),
         "steps": [

@@ -47,7 +47,7 @@ def show_ensemble(
         found = experiment_named(client, uri, experiment)
         which = f"tags.`tuner.study` = '{study}'"
         runs = client.search_runs([found.experiment_id], which, max_results=1) if found is not None else []
-        if not runs:
+        if found is None or not runs:
             raise NotShown(f"MLflow at {without_password(uri)} has no run of {experiment}: run the study again first")
         (run,) = runs
         named = {
