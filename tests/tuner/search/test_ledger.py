@@ -243,6 +243,22 @@ def test_equal_trials_are_found_and_told_once(store):
     assert duplicates >= DUPLICATES_BEFORE_EXHAUSTED
 
 
+def test_what_was_not_run_is_no_equal_of_later_trials(store):
+    """The trial that a duplicate copies may be forgotten, as by a retry; the copy does not stand for it."""
+    ledger = open_ledger(store("l"), "optuna.random", space={"only": Choice(["a", "b"])})
+    copy, _ = ledger.ask("net")
+    ledger.tell("net", copy.number, Outcome("complete", value=0.5, duplicate_of=copy.number + 7))
+    asked, _ = ledger.ask("net")
+    while asked.params != copy.params:
+        asked, _ = ledger.ask("net")
+    assert ledger.equal(asked) is None
+    ledger.tell("net", asked.number, Outcome("complete", value=0.25))
+    again, _ = ledger.ask("net")
+    while again.params != copy.params:
+        again, _ = ledger.ask("net")
+    assert ledger.equal(again).number == asked.number
+
+
 def test_failed_trials_do_not_lead_the_sampler_on(store):
     """Where half of the space fails, TPE spends less than half of its later trials there."""
     space = {"x": Float(0.0, 1.0)}
