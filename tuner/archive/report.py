@@ -49,7 +49,9 @@ def ensemble_line(sign: int, scores: Mapping[str, Any], members: int) -> str:
     gain, error = -sign * scores["difference"]["cross_fitted"], scores["difference"]["standard_error"]
     sure = f" ± {error:.2g}" if error is not None and np.isfinite(error) else ""
     models = f"{members} model{'' if members == 1 else 's'}"
-    than = f"{abs(gain):.2g}{sure} {'better' if gain >= 0 else 'worse'} than one model"
+    than = (
+        f"{abs(gain):.2g}{sure} {'better' if gain > 0 else 'worse'} than one model" if gain else "as good as one model"
+    )
     return f"ensemble of {models} {_cell(scores['ensemble']['cross_fitted'])}, {than}"
 
 

@@ -18,6 +18,8 @@ from tuner.search.ledger import Trial
 
 _SYMBOLS = {"pruned": "line-ns-open", "failed": "x-thin-open"}
 _BEYOND = 1.5
+_POINTS = 300  # of a curve: boosting takes thousands of rounds
+_TICKS = [digit * 10**zeros for zeros in range(7) for digit in (1, 2, 5)]
 
 
 @shows(Records)
@@ -139,7 +141,7 @@ def learning_curves(study: Records, best: int = 5, metric: str | None = None) ->
             if curve is None:
                 continue
             values = mean_of([fold[curve] for fold in folds if fold.get(curve)])
-            known = [step for step, value in enumerate(values) if not math.isnan(value)]
+            known = _thinned([step for step, value in enumerate(values) if not math.isnan(value)])
             traces.append(
                 go.Scatter(
                     x=[step + 1 for step in known],
@@ -153,10 +155,17 @@ def learning_curves(study: Records, best: int = 5, metric: str | None = None) ->
                 )
             )
     made = figure(traces, x="epoch or boosting round", y=text(metric or "loss"))
-    made.update_xaxes(type="log")
+    made.update_xaxes(type="log", tickvals=_TICKS, ticktext=[f"{tick:,}" for tick in _TICKS])  # Plotly: 2 for 20
     if traces:
         made.update_yaxes(range=_where_most_are([np.array(trace.y, dtype=float) for trace in traces]))
     return made
+
+
+def _thinned(steps: Sequence[int]) -> list[int]:
+    """Return at most some hundred steps, about evenly on a logarithmic axis, the first and the last among them."""
+    if len(steps) <= _POINTS:
+        return list(steps)
+    return [steps[i] for i in np.unique(np.geomspace(1, len(steps), _POINTS).round().astype(int) - 1)]
 
 
 def _where_most_are(curves: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -61,11 +61,13 @@ def _header(study: Archive, found: dict[str, Any] | None) -> str:
         better = -study.task.score.sign * gain
         whole = f"{metric} of the ensemble, {cross_fitted(scores)}"
         tiles.insert(0, ("main", cell(scores["ensemble"]["cross_fitted"]), whole))
-        word, by = "better" if better >= 0 else "worse", f"{abs(better):.2g}"
-        shown = by if math.isnan(error) else f"{by} ± {error:.2g}"
-        tiles.append(("", shown, f"{word} than one model chosen the same way (standard error)"))
+        word, by = "better" if better > 0 else "worse", f"{abs(better):.2g}"
         models = f"{members} model{'' if members == 1 else 's'}"
-        said = f"The ensemble of {models} is {word} than one model by {by}, {_sure(better, error)}."
+        said = f"The ensemble of {models} is as good as one model chosen the same way."
+        if better:
+            shown = by if math.isnan(error) else f"{by} ± {error:.2g}"
+            tiles.append(("", shown, f"{word} than one model chosen the same way (standard error)"))
+            said = f"The ensemble of {models} is {word} than one model by {by}, {_sure(better, error)}."
     tiles += [("", f"{len(ended):,}", "trials"), ("", _time(seconds), "of training")]
     shown = "".join(
         f'<div class="tile {kind}"><b>{value}</b><span>{text(what)}</span></div>' for kind, value, what in tiles

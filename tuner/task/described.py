@@ -147,11 +147,20 @@ def _one(target: Target, values: NDArray[np.generic]) -> str:
     name = textwrap.shorten(target.name, 40, placeholder="...")
     if not target.classes:
         numbers = values.astype(np.float64)
-        return f"{name}, {target.kind}, from {numbers.min():.12g} to {numbers.max():.12g}"
+        return f"{name}, {target.kind}, from {_short(numbers.min())} to {_short(numbers.max())}"
     counts = np.bincount(values.astype(np.int64), minlength=len(target.classes))
     each = [f"{label!r} {count:,}" for label, count in zip(target.classes, counts, strict=True)]
     classes = "two classes" if len(each) == 2 else f"{len(each):,} classes"
     return f"{name}, {classes}: {_some(each, _CLASSES)}"
+
+
+def _short(value: float) -> str:
+    """Return a number of six digits, or with all that stands before its point.
+
+    >>> _short(2.04509597449), _short(1_700_000_000.5)
+    ('2.0451', '1700000000.5')
+    """
+    return f"{value:.6g}" if abs(value) < 1e5 else f"{value:.12g}"
 
 
 def _split(task: Known) -> str:

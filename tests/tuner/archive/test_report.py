@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuner.archive.records import Records
-from tuner.archive.report import leaderboard, summary
+from tuner.archive.report import ensemble_line, leaderboard, summary
 from tuner.archive.spending import gains
 from tuner.search.ledger import Trial, Turn
 from tuner.trials.outcome import Outcome
@@ -50,3 +50,17 @@ def test_a_gain_is_never_said_to_be_zero(gain, says):
     trials = [ended("linear", 0, gain=0.5), *(ended("dense", i, started=10.0 * i) for i in (1, 2))]
     last = ended("linear", 1, gain=gain, started=30.0)
     assert gains([*trials, last]).endswith(f"the last third of the time took {says} off its loss")
+
+
+@pytest.mark.parametrize(
+    ("sign", "difference", "error", "said"),
+    [
+        (1, -0.02, 0.01, "0.02 ± 0.01 better than one model"),
+        (-1, -0.02, 0.01, "0.02 ± 0.01 worse than one model"),
+        (-1, 0.02, None, "0.02 better than one model"),
+        (1, 0.0, 0.0, "as good as one model"),
+    ],
+)
+def test_what_an_ensemble_gains_is_said_by_the_metric_s_direction(sign, difference, error, said):
+    scores = {"ensemble": {"cross_fitted": 0.5}, "difference": {"cross_fitted": difference, "standard_error": error}}
+    assert ensemble_line(sign, scores, 3) == f"ensemble of 3 models 0.5, {said}"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner import plots
-from tuner.plots.of_trials import _where_most_are
+from tuner.plots.of_trials import _thinned, _where_most_are
 
 
 def test_history_shows_each_score_once_and_the_best_so_far(study):
@@ -34,3 +34,11 @@ def test_a_curve_that_begins_far_away_does_not_flatten_the_others():
 def test_seconds_of_each_family(study):
     (bars,) = plots.families(study).data
     assert set(bars.y) == set(study.families)
+
+
+def test_a_curve_of_thousands_of_steps_is_drawn_by_some_hundred_its_ends_among_them():
+    found = _thinned(range(10_000))
+    assert (found[0], found[-1]) == (0, 9999)
+    assert 200 < len(found) == len(set(found)) <= 300
+    assert found[:5] == [0, 1, 2, 3, 4], "the first steps are far apart on a logarithmic axis"
+    assert _thinned(range(7)) == list(range(7))

@@ -46,6 +46,9 @@ def test_a_study_of_several_targets_has_a_report_though_its_metric_has_no_curve(
     study = tuner.tune(
         task, {"xgboost": {"n_estimators": 5}}, trials=1, folder=tmp_path / "s", workers=0, tracking=None
     )
+    study.ensemble()
     page = report(study)
+    assert "The ensemble of 1 model is as good as one model chosen the same way." in page
+    assert "better than one model" not in page
     assert "weighted_loss" in page
     assert "How trials learned" in page
