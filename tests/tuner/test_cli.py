@@ -155,6 +155,11 @@ def test_predict_to_a_file_and_to_the_screen(place, folder):
     assert len(predictions) == 60
     first = predictions["probability_no"].iloc[0]
     alone = call("predict", folder, place / "test.csv", "--trial", "linear-000000", "--format", "json")
+    make_frame(3).assign(id=["007", "b", "c"]).to_csv(place / "named.csv", index=False)
+    kept = call("predict", folder, place / "named.csv", "--keep", "id", "--keep", "colour", "--format", "csv").stdout
+    assert kept.splitlines()[0] == "id,colour,prediction,probability_no,probability_yes"
+    assert [line.split(",")[0] for line in kept.splitlines()[1:]] == ["007", "b", "c"]
+    assert "did you mean 'id'" in call("predict", folder, place / "named.csv", "--keep", "ID").stderr
     assert json.loads(alone.stdout)[0]["probability_no"] != pytest.approx(first, abs=1e-9)
     shown = json.loads(call("predict", folder / "ensemble", place / "test.csv", "--format", "json").stdout)
     assert shown[0]["probability_no"] == pytest.approx(first, abs=1e-6)

@@ -54,34 +54,43 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
 @click.option("--trial", help="The model of this trial instead of the ensemble.")
+@click.option("--keep", metavar="COLUMN", multiple=True, help="A column of INPUT to be written too, such as an id.")
 @format_option
 @with_exit_codes
 @own_code
-def predict(folder: Path, rows: Path, output: Path | None, *, trial: str | None, form: str) -> None:
+def predict(
+    folder: Path, rows: Path, output: Path | None, *, trial: str | None, keep: tuple[str, ...], form: str
+) -> None:
     """Predict the rows of a file, or the images in a folder, with a saved ensemble.
 
     FOLDER is a study's, or one that an ensemble was saved in. What comes out is a column `prediction`, and of classes
     the probability of each, `probability_NAME`.
 
-    Example: tuner predict runs/adult new_rows.csv -o predictions.csv
+    Example: tuner predict runs/adult new_rows.csv -o predictions.csv --keep id
     """
     from ensembles.predictions import predictions_table
     from spaces.inputs.files import DataError
     from spaces.inputs.given import read_given
+    from spaces.language.complaints import unknown_name
 
     if output is not None and not output.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"the output must end in .csv, .csv.gz or .parquet, got {output}")
     loaded = _predictor(folder, trial)
     given = read_given(rows, schema=loaded.schema)
     frame = given.frame
+    for name in keep:
+        if name not in frame.columns:
+            raise DataError(f"--keep: {unknown_name(name, list(map(str, frame.columns)))}")
     if all(part.follows for part in loaded.target.each):
         from tuner.recipes.series import forecast
 
+        if keep:
+            raise DataError(f"--keep {keep[0]}: a forecast is of steps after {rows}, which has no column of them")
         predictions = forecast(loaded, frame)
         predictions = predictions.rename_axis("after").reset_index()
     else:
         predictions = predictions_table(loaded, loaded.raw(given)).set_axis(frame.index)
-        for name in reversed(given.images):  # which prediction is of which file
+        for name in reversed((*keep, *given.images)):  # which prediction is of which row or file
             predictions.insert(0, name, frame[name])
     said = f"{len(predictions)} prediction{'' if len(predictions) == 1 else 's'}"
     if output is None:
