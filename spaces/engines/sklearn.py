@@ -19,7 +19,7 @@ from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
 from spaces.engines.forests import AtOnce, is_forest, read_trees, without_trees, write_trees
-from spaces.engines.row_weights import row_weights
+from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.within import fit_within
 from spaces.inputs.kind import ReadBy
 from spaces.inputs.prepared import Prepared, Reading, joined_reading, learn
@@ -154,10 +154,12 @@ class EstimatorModel:
             prepared, matrix = learn(reading, fold.full.table, fold.full.target, target_kind=target.kind)
             with warnings.catch_warnings():  # a weakly penalised logistic model may stop at its iteration limit
                 warnings.filterwarnings("ignore", category=UserWarning)
-                weights = row_weights(self.config, fold.full)
-                given = {} if weights is None else {"sample_weight": weights}
                 one = target.kind != "regression" and len(np.unique(fold.full.target)) == 1
                 made = DummyClassifier(strategy="prior") if one else self.make(fold.seed % 2**32, threads())
+                weights = row_weights(self.config, fold.full)
+                if hasattr(made, "max_samples"):  # a forest draws a share of the sum of weights: of the rows, so
+                    weights = of_mean_one(weights)
+                given = {} if weights is None else {"sample_weight": weights}
                 centre = centre_of(fold.full.target, target)
                 values = fold.full.target - centre if target.kind == "regression" else fold.full.target
                 estimator = fit_within(made, fold.clock, lambda one: one.fit(matrix, values, **given))

@@ -80,9 +80,11 @@ def hints(task: Known) -> list[str]:
         *_number_hints(task),
         *_category_hints(task),
         *_array_hints(task),
+        *_channels_hints(task),
         *_date_hints(task),
         *_label_hints(task),
         *_class_hints(task),
+        *_weight_hints(task),
     ]
     return [textwrap.fill(hint, _WIDTH, initial_indent="  hint: ", subsequent_indent=_INDENT) for hint in found]
 
@@ -105,6 +107,16 @@ def _array_hints(task: Known) -> Iterator[str]:
             yield (
                 f"{column.name!r} was taken for series of {column.shape[0]} steps: images of numbers that are no uint8 "
                 "have the shape (rows, height, width, channels), which array[..., None] makes"
+            )
+
+
+def _channels_hints(task: Known) -> Iterator[str]:
+    """Say which images have an axis of channels before height and width, as PyTorch's."""
+    for column in task.schema.columns:
+        if column.kind == "image" and column.shape[0] in (1, 3) and min(column.shape[1:]) > 4:
+            yield (
+                f"{column.name!r} was taken for images {column.shape[0]} pixels high: channels stand last, which "
+                "array.transpose(0, 2, 3, 1) makes"
             )
 
 
@@ -233,6 +245,16 @@ def _class_hints(task: Known) -> Iterator[str]:
         yield (
             f"class {task.target.classes[rarest]!r} has {counts[rarest]} rows, fewer than the {len(task.folds)} folds: "
             "drop it, or make it one with another class, where it means little"
+        )
+
+
+def _weight_hints(task: Known) -> Iterator[str]:
+    """Say where rows count as far more or fewer rows than there are, as of weights that sum to one."""
+    weight = task.rows.weight
+    if weight is not None and not 0.1 <= weight.mean() <= 10:
+        yield (
+            f"weights have the mean {weight.mean():.3g}, and a row counts as so many rows: where they only compare "
+            "rows, divide them by their mean"
         )
 
 

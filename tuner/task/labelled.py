@@ -23,6 +23,8 @@ from tuner.task.reading import DataError, with_files
 from tuner.task.targets import codes_of, is_labels, label_columns, lists_of
 from tuner.task.times import time_order
 
+_LEAST, _MOST = 1e-30, 1e30  # of weights: models count by them in single precision
+
 
 def labelled_rows(
     data: Any,
@@ -94,13 +96,13 @@ def check_weights(column: pd.Series[Any], name: str, of: str = "") -> None:
     """
     counts = column.dtype.kind not in "bmM"  # truth values, durations and dates are numbers to pandas
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan) if counts else np.zeros(1)
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    wrong = np.flatnonzero(~((values >= _LEAST) & (values <= _MOST)))
     if len(wrong):
         row = int(wrong[0]) if len(wrong) else 0
         value, _ = first_of(column, np.arange(len(column)) == row)
         raise DataError(
             f"{of}sample_weight: column {name!r} holds {value!r} in row {row}; a weight is a finite number "
-            "above zero. Leave rows out that are not to count"
+            f"above zero, from {_LEAST:g} to {_MOST:g}. Leave rows out that are not to count"
         )
 
 

@@ -70,3 +70,22 @@ def test_all_classes_count_alike():
     assert weights is not None
     np.testing.assert_allclose(np.bincount(target, weights), [2, 2])
     assert row_weights({}, rows) is None
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+@pytest.mark.parametrize("factor", [1e-4, 1e6])
+def test_trees_of_a_forest_draw_as_many_rows_however_large_weights_are(name, factor):
+    """scikit-learn draws a share of the sum of weights: a row, where these sum to one, or billions of rows."""
+    rng = np.random.default_rng(0)
+    table = Table(rng.normal(size=(80, 2)), np.empty((80, 0), np.int32))
+    target, weight = (table.numbers[:, 0] > 0).astype(np.int64), rng.integers(1, 4, 80).astype(float)
+    signature = Signature(
+        (Input("table", "table", (2,)),), (Target("y", "binary", ("no", "yes"), "log_loss"),), rows=80
+    )
+    config = defaults(narrow(FAMILIES[name].space(signature), QUICK[name]))
+    model, said = FAMILIES[name].build(config, signature), []
+    for one in (weight, weight * factor):
+        rows = Rows(table, target, one)
+        (fitted,) = model.fit([Fold(rows, rows, rows, seed=1)], lambda *shown: None)
+        said.append(fitted.predict(table))
+    np.testing.assert_allclose(said[0], said[1], atol=0.02)

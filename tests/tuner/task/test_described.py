@@ -91,6 +91,20 @@ def test_printing_a_task_says_what_may_be_meant_otherwise(name):
     assert "hint:" not in repr(task)
 
 
+def test_weights_that_only_compare_rows_are_pointed_out():
+    data = frame().assign(w=np.linspace(1, 3, ROWS))
+    assert "hint:" not in str(tuner.Task(data, "label", sample_weight="w"))
+    small = tuner.Task(data.assign(w=data["w"] / data["w"].sum()), "label", sample_weight="w")
+    assert "hint: weights have the mean 0.0" in str(small)
+
+
+def test_images_whose_channels_stand_first_are_pointed_out():
+    pixels = np.zeros((ROWS, 3, 8, 8), np.uint8)
+    target = frame()["label"]
+    assert "hint: 'image' was taken for images 3 pixels high" in str(tuner.Task(pixels, target))
+    assert "hint:" not in str(tuner.Task(pixels.transpose(0, 2, 3, 1), target))
+
+
 @pytest.mark.parametrize("name", ["id", "date"])
 def test_there_is_no_hint_where_all_is_well(name):
     columns, _ = HINTS[name]

@@ -155,7 +155,16 @@ def test_weights_lie_in_the_task_and_in_its_digest(task, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "shown"), [(0, "0"), (-1, "-1"), (None, "None"), (np.inf, "inf"), ("many", "'many'")]
+    ("wrong", "shown"),
+    [
+        (0, "0"),
+        (-1, "-1"),
+        (None, "None"),
+        (np.inf, "inf"),
+        (1e-300, "1e-300"),
+        (1e300, r"1e\+300"),
+        ("many", "'many'"),
+    ],
 )
 def test_a_weight_that_is_no_number_above_zero_is_refused_with_its_row(wrong, shown):
     frame = frame_of()
