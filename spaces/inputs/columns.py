@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from spaces.inputs.table.detection import NUMBER_TYPES
 from spaces.rows.columns import TableError
 
 
@@ -40,3 +41,30 @@ def check_named_once(
     for name, count in Counter(map(str, frame.columns)).items():
         if count > 1 and name not in but and (not only or name in only):
             raise TableError(f"{of}column name {name!r} is used {count} times; rename the columns")
+
+
+def without_values(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
+    """Return the frame with these values missing: texts, and the numbers that they write, as in a CSV file.
+
+    >>> without_values(pd.DataFrame({"a": [-999, 1], "b": ["?", "x"]}), ["?", "-999"])
+         a    b
+    0  NaN  NaN
+    1  1.0    x
+    """
+    numbers = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").dropna()
+    known = {*missing, *numbers.tolist()}
+    found: dict[Any, Any] = {}
+    for name in frame.columns if frame.columns.is_unique else ():  # others are refused later
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+            absent = values.isin(numbers).to_numpy(bool)
+        else:
+            absent = values.map(lambda value: _among(value, known)).to_numpy(bool)
+        if absent.any():
+            found[name] = values.mask(absent)
+    return with_columns(frame, found)
+
+
+def _among(value: Any, known: set[Any]) -> bool:
+    """Return whether a text or a number is known; lists cannot be looked up, and True is no 1."""
+    return isinstance(value, (str, *NUMBER_TYPES)) and not isinstance(value, bool) and value in known

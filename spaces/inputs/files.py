@@ -97,7 +97,7 @@ def read_file(
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} cannot be read as {kind[1:]}: {error}") from error
+        raise DataError(f"{path} cannot be read as {kind[1:]}: {_torn_line(str(error), separator)}") from error
     if frame.empty:
         raise DataError(f"{path} holds no rows, only the columns {', '.join(map(str, frame.columns))}")
     return frame
@@ -173,6 +173,13 @@ def arrow_frame(table: Any) -> pd.DataFrame:
     return frame
 
 
+def frame_of_stream(data: Any) -> pd.DataFrame:
+    """Return what hands over Arrow's record batches, such as one of them or a reader, as a data frame."""
+    import pyarrow as pa
+
+    return arrow_frame(pa.table(data))
+
+
 def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow import parquet
 
@@ -198,8 +205,8 @@ def _read_csv(
             frame = pd.read_csv(path, dtype=verbatim, na_values=absent, low_memory=False, **options)
         except pd.errors.ParserWarning:
             raise DataError(
-                f"{path}: rows have more cells than the header has names: take away separators at the end of rows, or "
-                "name all columns"
+                f"{path}: rows have more cells than the header has names: take away separators at the end of rows and "
+                "lines above the header, or name all columns"
             ) from None
     doubtful = [name for name in names if name not in texts and _whole(frame[name])]
     if not doubtful:
@@ -211,9 +218,27 @@ def _read_csv(
     return frame
 
 
+def _torn_line(complaint: str, separator: str | None) -> str:
+    """Say in which line a file is no table, of what pandas says."""
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", complaint):
+        return (
+            f"line {found[2]} has {found[3]} cells, and those above have {found[1]}: mend it, write cells that hold "
+            f"{separator!r} in quotes, or take away lines above the header"
+        )
+    if found := re.search(r"EOF inside string starting at row (\d+)", complaint):
+        return f'the quote that opens in line {int(found[1]) + 1} is never closed: mend it, or write "" for a quote'
+    return complaint
+
+
 def _header(path: Path, separator: str) -> list[str]:
     options: Any = {"sep": separator, "skipinitialspace": True}
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna().tolist()
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str, index_col=False, **options).iloc[0].dropna().tolist()
+    if header and (found := re.match(r"sep=(.?)", header[0])):
+        other = f"sep={found[1]!r}, " if found[1] else ""
+        raise DataError(
+            f"{path}: the first line, {found[0]!r}, is a word to Excel and no header: take it away, or "
+            f"{_written_anew(path, f'{other}skiprows=1')}"
+        )
     if other := _other_separator(header, separator):
         raise DataError(
             f"{path}: the header is one name, {header[0]!r}, as of columns separated by {other!r} and not by "

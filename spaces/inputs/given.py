@@ -5,6 +5,7 @@ A frame may be pandas', Polars' or Arrow's; rows may be a dict, records, a serie
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from spaces.inputs.columns import without_values
 from spaces.inputs.files import (
     IMAGE,
     MISSING_WORDS,
     arrow_frame,
+    frame_of_stream,
     image_folder,
     knows_no_types,
     read_arrays,
@@ -79,8 +82,11 @@ def read_given(
     """
     texts = {**_words(schema), **(texts or {})}
     missing = [*missing, *(schema.missing if schema is not None else ())]
-    if isinstance(data, Given):
-        return data
+    given = data if isinstance(data, Given) else _given(data, schema, missing, texts=texts, said=said)
+    return given._replace(frame=without_values(given.frame, missing)) if missing else given
+
+
+def _given(data: Any, schema: Schema | None, missing: Sequence[str], *, texts: Words, said: Collection[str]) -> Given:
     if isinstance(data, str | Path):
         return _of_path(Path(data), missing, texts, said=said)
     if isinstance(data, Mapping):
@@ -109,12 +115,22 @@ def frame_of(data: Any) -> pd.DataFrame | None:
     if isinstance(data, np.ndarray):
         return pd.DataFrame.from_records(data) if data.dtype.names else None
     if isinstance(data, list | tuple):
-        records = bool(data) and all(isinstance(one, Mapping | pd.Series) for one in data)
-        return pd.DataFrame([dict(one) for one in data]) if records else None
+        return pd.DataFrame(list(map(_record, data))) if data and all(map(_is_record, data)) else None
     foreign = nw.from_native(data, pass_through=True)
     if isinstance(foreign, nw.LazyFrame):
         foreign = foreign.collect()
-    return arrow_frame(foreign.to_arrow()) if isinstance(foreign, nw.DataFrame) else None
+    if isinstance(foreign, nw.DataFrame):
+        return arrow_frame(foreign.to_arrow())
+    return frame_of_stream(data) if hasattr(data, "__arrow_c_stream__") and hasattr(data, "schema") else None
+
+
+def _is_record(one: Any) -> bool:
+    """Return whether a row names its values: a mapping, a series, a named tuple, a row of a database."""
+    return isinstance(one, Mapping | pd.Series | sqlite3.Row) or hasattr(one, "_asdict")
+
+
+def _record(one: Any) -> dict[Any, Any]:
+    return dict(one._asdict() if hasattr(one, "_asdict") else one)
 
 
 _AS_OBJECTS = ("dictionary", "list", "large_list", "fixed_size_list", "struct", "map")
@@ -194,17 +210,17 @@ def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words,
     columns: dict[str, list[str]] = {}
     rows: dict[str, int] = {}
     written: list[str] = []
+    _check_inputs(data)
     for name, given in data.items():
-        if not isinstance(name, str) or isinstance(given, Mapping):
-            raise TableError(
-                f"inputs are named by texts and are frames or arrays, got {name!r}: {type(given).__name__}"
-            )
         prefix = "" if name == TABLE else f"{name}."
         if isinstance(given, str | Path):
             its_texts = {one.removeprefix(prefix): kept for one, kept in texts.items() if one.startswith(prefix)}
             path, given = Path(given), read_file(Path(given), missing=missing, texts=its_texts)
             written += [f"{prefix}{one}" for one in _written(path, given, its_texts)]
-        frame, its, _ = _of_values(given, None, name if name in said else None)
+        try:
+            frame, its, _ = _of_values(given, None, name if name in said else None)
+        except TableError as error:
+            raise TableError(f"input {name!r}: {error}") from None
         rows[name] = len(frame)
         if its:
             (arrays[name],) = its.values()
@@ -218,6 +234,17 @@ def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words,
     index = pd.RangeIndex(next(iter(rows.values())))
     frame = pd.concat([pd.DataFrame(index=index), *frames], axis=1)
     return Given(frame, arrays, columns, written=tuple(written))
+
+
+def _check_inputs(data: Mapping[Any, Any]) -> None:
+    """Refuse inputs without rows, among them single values beside columns."""
+    for name, given in data.items():
+        if np.isscalar(given) and not isinstance(given, str):
+            raise TableError(f"{name!r} is {given!r}, one value: a column has a value for each row")
+        if not isinstance(name, str) or isinstance(given, Mapping):
+            raise TableError(
+                f"inputs are named by texts and are frames or arrays, got {name!r}: {type(given).__name__}"
+            )
 
 
 def _written(path: Path, frame: pd.DataFrame, texts: Words) -> tuple[str, ...]:
@@ -290,6 +317,10 @@ def _of_values(
 
 def _no_rows(data: Any) -> str:
     """Say what was handed over in place of rows."""
+    if hasattr(data, "read"):
+        return (
+            f"data must be rows, got an open file of type {type(data).__name__}: pass pandas.read_csv(data), or a path"
+        )
     if isinstance(data, Iterator):
         return f"data must be rows that can be read twice, got a {type(data).__name__}: pass list(data)"
     return (
@@ -332,5 +363,25 @@ def plain_array(data: Any) -> NDArray[Any]:
         array = np.asarray(data)
         # numpy makes texts of numbers and None that stand beside texts.
         return array if isinstance(data, np.ndarray) or array.dtype.kind != "U" else np.array(data, dtype=object)
-    except ValueError as error:  # lists of unequal length
-        raise TableError(f"data is no array: bring what it holds to one shape first ({error})") from None
+    except ValueError:  # lists of unequal length
+        raise TableError(f"data is no array: bring what it holds to one shape first; {_uneven(data)}") from None
+
+
+def _uneven(data: Sequence[Any]) -> str:
+    """Say which part of a list is of another shape than the first."""
+    shapes = [_shape(one) for one in data]
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is None:
+        return "its rows hold lists that differ in length"
+    if len(shapes) == 2:
+        return f"its two parts have the shapes {shapes[0]} and {shapes[1]}; rows and values are two arguments"
+    return (
+        f"row {odd} has the shape {shapes[odd]}, and row 0 {shapes[0]}; series of unequal length are filled up with NaN"
+    )
+
+
+def _shape(value: Any) -> tuple[int, ...] | str:
+    try:
+        return np.shape(value)
+    except ValueError:
+        return "(uneven)"

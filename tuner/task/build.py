@@ -148,6 +148,8 @@ def read(data: Any, target: Any, roles: Roles) -> Given:
     names = [str(one) for one in ([target] if is_name(target) else _listed(target)) if is_name(one)]
     verbatim = [*roles.columns, *(one for one in (roles.group, roles.sequence) if one), *names]
     given = read_given(data, missing=roles.missing, texts=dict.fromkeys(verbatim), said=roles.arrays)
+    if not len(given.frame):
+        raise DataError("data holds no rows")
     check_named_once(given.frame, but=roles.drop)
     written = {name: written_labels(given.frame[name]) for name in names if name in given.written}
     given = given._replace(frame=with_columns(given.frame, written))

@@ -91,7 +91,7 @@ class Task:
         vectors: A file of pretrained word vectors for the texts: npz with `words` and `vectors`, or GloVe's text.
         inputs: Named tables: from a name to its columns. Those of none are the table called `"table"`.
         drop: Columns to leave out.
-        missing: Texts that stand for missing values in a CSV file.
+        missing: Texts that stand for missing values, and the numbers that they write, in a file or a frame.
         seed: Draws the test part and the folds.
         continues: What each target continues, of a forecast (see `tuner.series_task`).
 

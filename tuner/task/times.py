@@ -61,6 +61,7 @@ _NAMED = [
 
 _QUARTER = re.compile(r"(?:(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])|Q(?P<quarter2>[1-4])[\s-]?(?P<year2>\d{4}))", re.I)
 _SLASHED = re.compile(rf"(?P<a>\d{{1,2}})(?P<sign>[-/.])(?P<b>\d{{1,2}})(?P=sign)(?P<c>\d{{4}}|\d{{2}}){_CLOCK}", re.I)
+_MIXED_SHARE = 0.5  # of texts that are numbers, above which the others are strays
 _ORDERS = {"day first": "dmy", "month first": "mdy", "year first": "ymd"}
 _NANO = 10**9
 
@@ -203,8 +204,12 @@ def _moments(values: Sequence[Any], name: str, row: Callable[[int], Any]) -> lis
         case "duration":
             return [pd.Timedelta(value) for value in values]
         case "text":
-            if _texts_of_numbers(values):
+            numbers = are_numbers(pd.Series(values, dtype=object))
+            if numbers.all():
                 return [fractions.Fraction(text.strip()) for text in values]
+            if numbers.mean() > _MIXED_SHARE:
+                stray = int(numbers.argmin())
+                raise _unreadable(name, values[stray], row(stray))
             moments = _read(values, name, row)
         case "period":
             moments = [_of_date(value.to_timestamp()) for value in values]

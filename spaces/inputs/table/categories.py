@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.inputs.table.dates import DATE_TYPES
-from spaces.inputs.table.detection import NUMBER_TYPES
+from spaces.inputs.table.detection import NUMBER_TYPES, TRUTH
 from spaces.rows.columns import MISSING, UNSEEN, Column, TableError, codes_by_name
 
 _NAMED = (str, bool, np.bool_, *NUMBER_TYPES, *DATE_TYPES)
@@ -57,6 +57,8 @@ def code_of(codes: Mapping[str | int, int], value: Any) -> int:
     name = _written(value)
     plain = _plain(name)
     known = codes.get(name, codes.get(plain, UNSEEN))
+    if name in TRUTH and known == UNSEEN:  # TRUE, as Excel writes True
+        return next((codes[one] for one, truth in TRUTH.items() if one in codes and truth == TRUTH[name]), UNSEEN)
     if known != UNSEEN or isinstance(value, str) or not plain.isdecimal():
         return known
     return codes.get(int(plain), UNSEEN)  # 7 for 007, as a number has no zeros before it

@@ -28,7 +28,7 @@ def table_of_row(schema: Schema, data: Any) -> Table | None:
         schema: What a model was trained on.
         data: Whatever a user handed over.
     """
-    if any(column.kind not in _PLAIN for column in schema.columns):
+    if schema.missing or any(column.kind not in _PLAIN for column in schema.columns):
         return None
     row = _values(data)
     if row is None:

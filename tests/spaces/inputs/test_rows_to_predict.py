@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 
 from spaces.inputs.border import encode, learn_schema, table_of
 from spaces.inputs.files import DataError
+from spaces.inputs.given import read_given
 from spaces.rows.columns import MISSING, UNSEEN, TableError
 
 TRAINED = pd.DataFrame(
@@ -21,6 +24,7 @@ TRAINED = pd.DataFrame(
     }
 )
 SCHEMA = learn_schema(TRAINED, text=["note"])
+SWAPPED = TRAINED.iloc[:1][["note", "when", "code", "flag", "n"]]
 FIRST = {"n": 1.5, "flag": True, "code": "007", "when": "2020-01-01", "note": "good film"}
 
 
@@ -38,7 +42,9 @@ FIRST = {"n": 1.5, "flag": True, "code": "007", "when": "2020-01-01", "note": "g
         "objects": TRAINED.iloc[:1].to_numpy(),
         "list of lists": TRAINED.iloc[:1].to_numpy().tolist(),
         "texts": TRAINED.iloc[:1].astype(str).to_numpy(dtype=str),
+        "named tuples": list(SWAPPED.itertuples(index=False)),
         "Arrow table": pa.Table.from_pandas(TRAINED.iloc[:1]),
+        "Arrow record batch": pa.RecordBatch.from_pandas(SWAPPED),
         "Arrow's types": TRAINED.iloc[:1].convert_dtypes(dtype_backend="pyarrow"),
         "nullable types": TRAINED.iloc[:1].convert_dtypes(),
         "categoricals": TRAINED.iloc[:1].astype("category"),
@@ -81,6 +87,42 @@ def test_a_row_is_the_same_row_however_it_is_handed_over(rows):
 def test_rows_that_cannot_be_used_are_refused(rows, message):
     with pytest.raises((TableError, DataError), match=message):
         table_of(SCHEMA, rows)
+
+
+def test_rows_of_a_database_are_read_by_their_names():
+    base = sqlite3.connect(":memory:")
+    base.row_factory = sqlite3.Row
+    rows = base.execute("select 'good film' note, '2020-01-01' 'when', '007' code, 1 flag, 1.5 n").fetchall()
+    base.close()
+    expected, found = encode(SCHEMA, TRAINED.iloc[:1]), table_of(SCHEMA, rows)
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    np.testing.assert_array_equal(found.codes, expected.codes)
+
+
+@pytest.mark.parametrize("trained", [[True, False], ["TRUE", "FALSE"], ["true", "false"]])
+def test_categories_of_truth_values_are_the_same_however_they_are_written(trained):
+    schema = learn_schema(pd.DataFrame({"c": trained}), categories=["c"])
+    expected = encode(schema, pd.DataFrame({"c": trained})).codes
+    for written in ([True, False], ["TRUE", "FALSE"], ["true", "false"], ["True", "False"]):
+        np.testing.assert_array_equal(table_of(schema, pd.DataFrame({"c": written})).codes, expected)
+        np.testing.assert_array_equal(table_of(schema, {"c": written[0]}).codes, expected[:1])
+
+
+def test_what_stands_for_missing_values_does_so_in_frames_and_rows_too(tmp_path):
+    frame = pd.DataFrame({"n": [-999, 1, 2], "k": ["?", "3", "4"], "c": ["?", "u", "v"], "flag": [True, False, True]})
+    given = {"missing": ["?", "-999", "1.0"]}
+    frame.assign(n=[-999, 5, 2]).to_csv(tmp_path / "rows.csv", index=False)
+    schema = learn_schema(read_given(frame, **given).frame, **given)
+    assert [column.kind for column in schema.columns] == ["number", "number", "category", "boolean"]
+    assert schema.columns[2].categories == ("u", "v")
+    expected = encode(schema, read_given(tmp_path / "rows.csv", schema=schema).frame)
+    found = table_of(schema, frame.assign(n=[-999, 5, 2]))
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    np.testing.assert_array_equal(found.numbers[0], [np.nan, np.nan, 1])
+    np.testing.assert_array_equal(found.codes[:, 0], [MISSING, 0, 1])
+    one = table_of(schema, frame.iloc[0].to_dict())
+    np.testing.assert_array_equal(one.numbers[0], found.numbers[0])
+    np.testing.assert_array_equal(one.codes[0], found.codes[0])
 
 
 def test_an_array_of_another_shape_is_told_the_right_one():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +26,11 @@ LINES = [f"{i},{i % 7},{'yes' if i % 3 else 'no'}" for i in range(40)]
         ("\n".join(["a,b,y", *LINES]).replace(",", "\t"), r"separated by '\\t' and not by ','"),
         ("\n".join(["a,b,y", *LINES]).replace("yes", "sí").encode("latin-1"), "not encoded in UTF-8.*'cp1252'\\)"),
         ("\n".join(["a,b,y", *LINES]).encode("utf-16"), "not encoded in UTF-8.*'utf-16'"),
+        ("\n".join(["a,b,y", *LINES, "1,2,yes,3"]), r"line 42 has 4 cells, and those above have 3.*hold ',' in quotes"),
+        ("\n".join(["a,b,y", *LINES, '1,2,"yes']), "the quote that opens in line 42 is never closed"),
+        ("\n".join(["made by me", "a,b,y", *LINES]), "take away .* lines above the header"),
+        ("\n".join(["sep=,", "a,b,y", *LINES]), r"the first line, 'sep=', .*read_csv\(path, skiprows=1\)"),
+        ("\n".join(["sep=;", "a,b,y", *LINES]).replace(",", ";"), r"read_csv\(path, sep=';', skiprows=1\)"),
     ],
 )
 def test_files_that_are_not_what_they_seem_are_refused(text, message, tmp_path):
@@ -258,3 +265,24 @@ def test_a_share_may_be_a_number_of_numpy():
     assert task.split.to_json()["folds"] == 3
     with pytest.raises(ValueError, match="test must be a share between 0 and 1"):
         tuner.Task(frame, "y", test=np.int64(10))
+
+
+@pytest.mark.parametrize(
+    ("data", "target", "message"),
+    [
+        ({"a": [1, 2, 3], "b": 1.0, "y": [1, 2, 3]}, "y", "'b' is 1.0, one value: a column has a value for each row"),
+        (
+            [np.zeros((3 + i % 2, 2)) for i in range(4)],
+            [0, 1, 0, 1],
+            r"row 1 has the shape \(4, 2\), and row 0 \(3, 2\)",
+        ),
+        ((np.zeros((9, 2)), np.zeros(9)), None, r"shapes \(9, 2\) and \(9,\); rows and values are two arguments"),
+        ([[[1, 2], [3]]] * 4, [0, 1, 0, 1], "its rows hold lists that differ in length"),
+        (pd.DataFrame({"a": [], "y": []}), "y", "data holds no rows"),
+        (io.StringIO("a,y"), "y", r"an open file of type StringIO: pass pandas.read_csv\(data\)"),
+        ({"data": np.zeros((9, 2)), "names": ["a", "b"]}, "y", "input 'names': data must be a data frame"),
+    ],
+)
+def test_what_is_no_data_is_refused_in_words_of_ours(data, target, message):
+    with pytest.raises((TableError, DataError), match=message):
+        tuner.Task(data, target)

@@ -139,6 +139,7 @@ REFUSED = {
     "numbers and texts": ([1, "2020-01-01", 3], "mixes numbers and texts"),
     "dates and texts": ([datetime.date(2020, 1, 1), "2020-01-02"], "mixes dates and texts"),
     "with and without an offset": (["2020-01-01T10:00", "2020-01-01T10:00Z"], "with and without an offset"),
+    "a missing word among numbers": (["3", "1", "nan"], "'nan' in row 2, which is no date or number"),
     "an abbreviated zone": (["2020-01-01 10:00 CET", "2020-01-01 11:00 CET"], "no date or number"),
     "truth values": ([True, False, True], "no date or number"),
     "bytes": ([b"2020-01-01", b"2020-01-02"], "no date or number"),
