@@ -29,9 +29,9 @@ def parameter_importances(study: Records, family: str | None = None) -> go.Figur
         family: One of its families; that of the best trial when left out.
 
     Raises:
-        ValueError: There is no such family.
+        ValueError: There is no such family, or too few of its trials succeeded.
     """
-    trials = _trials(study, family)
+    trials = _at_least(_FEWEST, _trials(study, family), "parameter_importances")
     shares = _shares(trials)[:_SHOWN][::-1]
     bars = go.Bar(
         x=[share for _, share in shares],
@@ -54,9 +54,10 @@ def parallel_coordinates(study: Records, family: str | None = None) -> go.Figure
         family: One of its families; that of the best trial when left out.
 
     Raises:
-        ValueError: There is no such family.
+        ValueError: There is no such family, or too few of its trials succeeded.
     """
-    trials, metric, sign = _trials(study, family), study.metric, study.sign
+    trials = _at_least(2, _trials(study, family), "parallel_coordinates")
+    metric, sign = study.metric, study.sign
     values = np.array([float(trial.value or 0.0) for trial in trials])
     names = [name for name, _ in _shares(trials)] or _varied(trials)
     axes = [_axis(name, [trial.params.get(name) for trial in trials]) for name in names[:_AXES]]
@@ -75,6 +76,13 @@ def _trials(study: Records, family: str | None) -> list[Trial]:
         raise ValueError(f"family: {unknown_name(family, models)}")
     best = next((trial.family for trial in study.complete if len(trial.params) > 1), None)
     return [trial for trial in study.complete if trial.family == (family or best)]
+
+
+def _at_least(count: int, trials: list[Trial], plot: str) -> list[Trial]:
+    if len(trials) < count:
+        there = f"{trials[0].family} has {len(trials)}" if trials else "there is none"
+        raise ValueError(f"{plot} needs {count} complete trials of a family with parameters, and {there}")
+    return trials
 
 
 def _varied(trials: list[Trial]) -> list[str]:
