@@ -137,6 +137,23 @@ def map_array(path: Path, *, instead: str = "") -> NDArray[Any]:
     return array
 
 
+def is_array(path: Path, rows: int) -> bool:
+    """Return whether a file holds an array of so many rows, as far as its beginning and its length tell."""
+    try:
+        return bool(map_array(path).shape[:1] == (rows,))
+    except (OSError, Torn):
+        return False
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there and `check_whole` takes it."""
+    try:
+        check_whole(path)
+    except (OSError, Torn):
+        return False
+    return path.is_file()
+
+
 def check_whole(path: Path) -> None:
     """Refuse one of a model's files that was emptied or cut off, as far as its end tells; other files are taken.
 

@@ -288,6 +288,7 @@ def test_a_network_with_a_lambda_runs_nothing(tmp_path):
         ('"units": 3', '"units": 99999999999999999999'),
         ('"units": 3', '"units": ' + "[" * 120 + "]" * 120),
         ('"units": 3', '"units": ' + "[" * 100_000),
+        ('"units": 3', '"compile_config": {"loss": {"module": "os", "class_name": "function", "config": "system"}}'),
     ],
 )
 def test_a_network_of_other_classes_is_refused_before_keras_sees_it(tmp_path, before, after):

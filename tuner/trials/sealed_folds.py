@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaces.machine.disk import replaced
+from spaces.machine.torn import Torn, read_arrays, reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +80,10 @@ def _move(source: Path, folder: Path, fold: int) -> SealedFold | None:
 
 def _read(file: Path) -> SealedFold | None:
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+        with reading(file):
+            stored = read_arrays(file)
             return SealedFold(stored["predictions"], **json.loads(stored["said"].item()))
-    except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError):  # not there, or torn by a loss of power
+    except (OSError, Torn):  # not there, or torn by a loss of power
         return None
 
 

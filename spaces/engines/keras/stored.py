@@ -20,13 +20,19 @@ _MODULES = (
     "keras.dtype_policies",
     "keras.initializers",
     "keras.layers",
+    "keras.losses",
+    "keras.metrics",
     "keras.models",
     "keras.ops",
+    "keras.optimizers",
     "keras.random",
     "keras.regularizers",
     "keras.src.layers",
+    "keras.src.losses",
+    "keras.src.metrics",
     "keras.src.models",
     "keras.src.ops",
+    "keras.src.optimizers",
 )
 """Where classes stand that a network may be made of; whatever stands below them, too."""
 _OF_KERAS = ("DTypePolicy", "FloatDTypePolicy", "Functional", "Model", "Sequential")
@@ -66,6 +72,8 @@ def check_network(path: Path) -> None:
             config = parse_json(file.read(_MOST_BYTES), f"{_CONFIG} in {path}")
     except (StrangeFile, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ShippingError(f"{path} holds no network that Keras can open: {error}") from error
+    if not isinstance(config, dict):
+        raise ShippingError(f"{path} holds no network that Keras can open: {_CONFIG} holds no names")
     for node in _nodes(config):
         if complaint := _complaint(node):
             raise ShippingError(f"{path}: {_ADVICE}: it holds {complaint}")
@@ -77,14 +85,14 @@ _ADVICE = (
 )
 
 
-def _nodes(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield every mapping, but for what only training reads."""
-    left = [config]
+def _nodes(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every mapping, but for what only training reads: Keras looks at that of a network inside of another."""
+    left: list[Any] = [{key: value for key, value in config.items() if key != "compile_config"}]
     while left:
         node = left.pop()
         if isinstance(node, dict):
             yield node
-            left += [child for key, child in node.items() if key != "compile_config"]
+            left += node.values()
         elif isinstance(node, list):
             left += node
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.machine.disk import cache_folder, kept
+from spaces.machine.torn import is_whole
 
 if TYPE_CHECKING:
     import keras
@@ -122,7 +123,8 @@ def _with_weights(model: keras.Model, files: Sequence[Path]) -> keras.Model:
 
 
 def _kept(digest: str, make: Callable[[], keras.Model]) -> Path:
-    return kept(cache_folder() / "bases" / f"{digest[:24]}.keras", lambda part: make().save(part))
+    path = cache_folder() / "bases" / f"{digest[:24]}.keras"
+    return kept(path, lambda part: make().save(part), there=is_whole)
 
 
 def _plain(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from spaces.language.space import Config
 from spaces.machine.disk import cache_folder, can_take, kept, link_or_copy
 from spaces.machine.memory import cached
 from spaces.machine.strange import inside
+from spaces.machine.torn import is_array, is_whole
 from spaces.rows.arrays import Picked, pieces
 from spaces.rows.signature import Input
 from spaces.rows.table import Rows, Table
@@ -103,8 +104,10 @@ class BaseFeatures:
     def _computed(self, images: NDArray[Any], path: Path, clock: Clock | None) -> NDArray[np.float32]:
         """Compute features, or read those that were kept. One process keeps them, by a clock; others wait."""
         if clock is None:
-            return np.load(path) if path.exists() else predict(self.model, images)
-        found: NDArray[np.float32] = np.load(kept(path, lambda part: np.save(part, self._all(images, path, clock))))
+            return np.load(path) if is_array(path, len(images)) else predict(self.model, images)
+        found: NDArray[np.float32] = np.load(
+            kept(path, lambda part: np.save(part, self._all(images, path, clock)), there=_holds(len(images)))
+        )
         for piece in path.parent.glob(f"{path.stem}.*.npy"):
             piece.unlink(missing_ok=True)
         return found
@@ -117,15 +120,15 @@ class BaseFeatures:
         computed, now = False, time.monotonic()
         latest = now + _SHARE * (clock.ends - now)
         for start in range(0, len(images), _PIECE):
-            piece = path.with_name(f"{path.stem}.{start}.npy")
-            if not piece.exists():
+            piece, some = path.with_name(f"{path.stem}.{start}.npy"), images[start : start + _PIECE]
+            if not is_array(piece, len(some)):
                 if computed and time.monotonic() > latest:
                     raise NoTime(
                         f"half of the study's time was over after the features of {start} of {len(images)} images, "
                         "which are kept"
                     )
                 computed = True
-                kept(piece, partial(self._write, images[start : start + _PIECE]))
+                kept(piece, partial(self._write, some), there=_holds(len(some)))
             found.append(np.load(piece))
         return np.concatenate(found)
 
@@ -143,6 +146,11 @@ class BaseFeatures:
     def load(folder: Path, settings: Mapping[str, Any], store: Store) -> BaseFeatures:
         """Read what `save` wrote and returned."""
         return _opened(settings["key"], inside(folder, settings["base"]))
+
+
+def _holds(rows: int) -> Callable[[Path], bool]:
+    """Return what tells whether a file holds features of so many images: one that is torn is made anew."""
+    return lambda path: is_array(path, rows)
 
 
 _known: dict[str, keras.Model] = {}
@@ -187,7 +195,7 @@ def base_features(cut: Cut, image: Input) -> BaseFeatures:
         pixels = keras.Input(image.shape, dtype=image.dtype)
         keras.Model(pixels, pooled_vector(colours(pixels), cut, cut_base(cut, image)[0])).save(part)
 
-    return _opened(key, kept(file, write))
+    return _opened(key, kept(file, write, there=is_whole))
 
 
 def open_base(base: str, preprocessing: str, image: Input) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spaces.machine.cores import cores
 from spaces.machine.disk import cache_folder, kept
+from spaces.machine.torn import is_array
 from spaces.rows.arrays import write_array
 from spaces.rows.columns import TableError
 
@@ -63,7 +64,11 @@ def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) 
         digest.update(f"{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
     path = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
     dtype = np.dtype(np.uint8)
-    kept(path, lambda part: write_array(part, (len(files), *shape), dtype, some=_chunks(files, shape)))
+
+    def whole(path: Path) -> bool:
+        return is_array(path, len(files))
+
+    kept(path, lambda part: write_array(part, (len(files), *shape), dtype, some=_chunks(files, shape)), there=whole)
     array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return array
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from spaces.machine.torn import Torn, map_array, read_arrays, read_list, read_record
+from spaces.machine.torn import Torn, is_array, is_whole, map_array, read_arrays, read_list, read_record
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -75,3 +75,21 @@ def test_a_cut_at_any_place_is_seen_and_what_to_do_is_said(tmp_path):
         path.write_bytes(whole[:left])
         with pytest.raises(Torn, match=re.escape(f"{path} is damaged: run it again")):
             map_array(path, instead="run it again")
+
+
+def test_what_is_kept_is_whole_or_not(tmp_path):
+    path = tmp_path / "a.npy"
+    assert not is_array(path, 9)
+    np.save(path, np.zeros((9, 2)))
+    assert is_array(path, 9)
+    assert not is_array(path, 8)
+    archive = tmp_path / "a.keras"
+    assert not is_whole(archive)
+    with archive.open("wb") as file:
+        np.savez(file, a=np.zeros(9))
+    assert is_whole(archive)
+    for one in (path, archive):
+        whole = one.read_bytes()
+        for damaged in (b"", whole[: len(whole) // 2], bytes(len(whole))):
+            one.write_bytes(damaged)
+            assert not (is_array(one, 9) if one is path else is_whole(one))

@@ -17,7 +17,7 @@ from spaces.engines.clock import Clock, NoTime
 from spaces.engines.curves import Curve
 from spaces.families.family import Family
 from spaces.families.pretrained.bases import BaseError, base_file, pretrained_base
-from spaces.families.pretrained.features import BaseFeatures, stage_ends
+from spaces.families.pretrained.features import BaseFeatures, Cut, base_features, stage_ends
 from spaces.language.space import Config, defaults
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
@@ -136,6 +136,27 @@ def test_features_that_take_half_of_the_study_are_kept_in_pieces_and_the_next_tr
     fitted = fit()
     (made,) = {*folder.glob("*.npy")} - before
     np.testing.assert_allclose(np.load(made), fitted.prepared.model.predict(task.rows.table.arrays[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("torn", ["empty", "half", "other rows"])
+def test_features_and_bases_that_a_loss_of_power_tore_are_made_anew(base, torn, monkeypatch):
+    monkeypatch.setattr("spaces.families.pretrained.features.cached", lambda key, make: make())
+    monkeypatch.setattr("spaces.families.pretrained.features._known", {})
+    task = tuner.Task(*stripes(rows=20, size=36), split={"folds": 2})
+    made = base_features(Cut(str(base), "none", 0, "average"), task.signature.input)
+    rows = task.rows.take(np.arange(20))
+    expected = made.kept(rows, Clock(60.0))
+    (features,) = (Path(os.environ["TUNER_CACHE"]) / "features").glob(f"*{made.key}*.npy")
+    for path in (features, made.file):
+        whole = path.read_bytes()
+        path.write_bytes(b"" if torn == "empty" else whole[: len(whole) // 2])
+        if torn == "other rows" and path is features:
+            np.save(path, expected[:5])
+    monkeypatch.setattr("spaces.families.pretrained.features._known", {})
+    again = base_features(Cut(str(base), "none", 0, "average"), task.signature.input)
+    np.testing.assert_allclose(again.matrix(rows.table), expected, atol=1e-5)
+    np.testing.assert_allclose(again.kept(rows, Clock(60.0)), expected, atol=1e-5)
+    np.testing.assert_allclose(np.load(features), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("head", ["network", "trees"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,6 +115,14 @@ def test_images_are_read_once_until_one_changes(folder):
     second = kept_images(files, (8, 8, 1))
     assert second.filename != first.filename
     assert second[0].max() == 0
+
+
+@pytest.mark.parametrize("left", [0, 50, 200])
+def test_images_that_a_loss_of_power_tore_are_read_anew(folder, tmp_path, left):
+    files = list(tuner.image_folder(folder)["image"])
+    path = Path(kept_images(files, (8, 8, 1), tmp_path).filename)
+    path.write_bytes(path.read_bytes()[:left])
+    np.testing.assert_array_equal(kept_images(files, (8, 8, 1), tmp_path), read_images(files, (8, 8, 1)))
 
 
 def test_photographs_are_turned_upright_and_colours_kept(tmp_path):
