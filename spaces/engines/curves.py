@@ -35,6 +35,17 @@ class Curve(NamedTuple):
 Curves = dict[Curve, list[float]]
 """One number an epoch or round; NaN stands where none was computed."""
 
+_VALIDATION = "val_"  # Keras's word for what is computed of inner rows
+
+
+def curve_named(name: str) -> Curve:
+    """Return the curve that Keras calls so.
+
+    >>> curve_named("val_loss") == Curve("loss", "validation")
+    True
+    """
+    return Curve(name.removeprefix(_VALIDATION), "validation" if name.startswith(_VALIDATION) else "train")
+
 
 def labelled(curves: Mapping[Curve, Any]) -> dict[str, Any]:
     """Return curves, or a number of each, under what they are shown as."""
@@ -62,10 +73,6 @@ def curves_from_json(data: Sequence[Mapping[str, Any]]) -> Curves:
         ]
         for one in data
     }
-
-
-def _number(stored: float | None) -> float:
-    return math.nan if stored is None else stored
 
 
 def loss_of(folds: Sequence[Curves], part: str, target: str = "") -> Curve | None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces.engines.contract import Fitted, Fold, InSteps, Read, ShippingError, Store, Watch, looking
-from spaces.engines.curves import Curve, Curves
+from spaces.engines.curves import Curves, curve_named
 from spaces.engines.engine import Engine, at, engine_named
 from spaces.engines.keras.scale import TargetScale, finished, scaled
 from spaces.engines.readings import network_reading
@@ -29,7 +29,6 @@ from spaces.rows.signature import Signature
 from spaces.rows.target import Target
 
 EPOCHS = 100  # where the config names no number
-_VALIDATION = "val_"
 _OWN = "own"  # the folder that a user's model writes into
 
 
@@ -134,7 +133,8 @@ class LoopModel:
             yield self._fit_fold(fold, watch, before)
 
     def _fit_fold(self, fold: Fold, watch: Watch, before: list[Any]) -> Fitted:
-        target, loop = self.signature.target, at(self.engine.loop)
+        target = self.signature.target
+        loop: Loop = at(self.engine.loop)
         reading = network_reading(self.signature, self.config)
         prepared, x = learn(reading, fold.train.table, fold.train.target, target_kind=target.kind)
         scale = TargetScale.of(fold.train.target, target)
@@ -145,7 +145,7 @@ class LoopModel:
         epochs = int(fold.steps or self.config.get("epochs", EPOCHS))
 
         def told(epoch: int, numbers: Mapping[str, float]) -> bool:
-            named = {_curve(name): float(value) for name, value in numbers.items()}
+            named = {curve_named(name): float(value) for name, value in numbers.items()}
             for curve, value in named.items():
                 curves.setdefault(curve, []).append(value)
             whole = loop.fitted(model, prepared, target, scale=scale, engine=self.engine.name)
@@ -170,13 +170,9 @@ class LoopModel:
                 "the same model was trained for two folds, so on held-out rows too: make it anew inside of build"
             )
         before.append(trained)
-        fitted: Fitted = loop.fitted(trained, prepared, target, scale=scale, engine=self.engine.name)
+        fitted = loop.fitted(trained, prepared, target, scale=scale, engine=self.engine.name)
         fitted.curves.update(curves)
         return fitted
-
-
-def _curve(name: str) -> Curve:
-    return Curve(name.removeprefix(_VALIDATION), "validation" if name.startswith(_VALIDATION) else "train")
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ import keras
 
 from spaces.engines.clock import Clock
 from spaces.engines.contract import Look, ShippingError, Watch
-from spaces.engines.curves import Curve
+from spaces.engines.curves import Curve, curve_named
 from spaces.engines.keras.own_losses import check_metrics, unfit_loss
 from spaces.engines.keras.schedules import Scheduled, cosine, coslog4, flat_cosine, learning_rate, regularisation
 from spaces.language.space import Config
@@ -20,6 +20,11 @@ from spaces.rows.target import Target
 DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 64, "patience": 10, "schedule": "constant"}
 DEFAULT_LEARNING_RATE = 1e-3
 _DESCENT_STEP = 10.0
+_BUILT = "_built_for_a_fold"
+_WANTED = (
+    "give it its inputs and outputs: keras.Model(inputs, outputs) with inputs = keras.Input(signature.input.shape)"
+)
+_Value = TypeVar("_Value")
 
 
 def compiled(model: keras.Model, config: Config, target: Target, *, steps: bool = False) -> keras.Model:
@@ -72,12 +77,6 @@ def never_built_before(model: Any) -> Any:
             )
         setattr(made, _BUILT, True)
     return model
-
-
-_BUILT = "_built_for_a_fold"
-_WANTED = (
-    "give it its inputs and outputs: keras.Model(inputs, outputs) with inputs = keras.Input(signature.input.shape)"
-)
 
 
 def _no_model(model: Any) -> str:
@@ -210,16 +209,9 @@ def average_steps(config: Config) -> int:
     return 0
 
 
-_VALIDATION = "val_"  # Keras's own word for what is computed of inner rows
-_Value = TypeVar("_Value")
-
-
 def named_curves(history: Mapping[str, _Value]) -> dict[Curve, _Value]:
     """Return curves, or a number of each, by what they tell in place of Keras's names."""
-    return {
-        Curve(name.removeprefix(_VALIDATION), "validation" if name.startswith(_VALIDATION) else "train"): value
-        for name, value in history.items()
-    }
+    return {curve_named(name): value for name, value in history.items()}
 
 
 class Listener(keras.callbacks.Callback):
