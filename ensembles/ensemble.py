@@ -197,7 +197,8 @@ class Ensemble:
 
         Args:
             rows: As for `predict`.
-            coverage: The share of rows whose set is to hold the true label, between 0 and 1; the same for each target.
+            coverage: The share of rows whose interval is to hold the true value, between 0 and 1; the same for each
+                target.
             as_frame: Return a data frame with the columns `lower` and `upper`; of several targets, below their names.
 
         Returns:

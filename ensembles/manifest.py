@@ -118,12 +118,12 @@ class Manifest(_Strict):
         return {COMBINER, DISTANCES, *models}
 
 
-def read_manifest(folder: Path, *, sha256: str | None = None) -> dict[str, Any]:
+def read_manifest(folder: Path, *, sha256: str | None) -> dict[str, Any]:
     """Return what a bundle's description says, once it and every file beside it are as they were saved.
 
     Args:
         folder: The bundle.
-        sha256: The sum of `ensemble.json`, where somebody keeps it elsewhere.
+        sha256: The sum of `ensemble.json`, where somebody keeps it elsewhere; None to take it as it is.
 
     Raises:
         BundleError: They are not, or the format is newer.

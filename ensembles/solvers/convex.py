@@ -147,7 +147,7 @@ def _importance(sample_weight: SampleWeight, rows: int) -> NDArray[np.float64] |
     return np.repeat(sample_weight / np.mean(sample_weight), rows // len(sample_weight))
 
 
-def _mixture(q: Matrix, importance: SampleWeight = None) -> Weights:
+def _mixture(q: Matrix, importance: NDArray[np.float64] | None) -> Weights:
     """Minimise -mean(log(Qw)) by Newton steps over v >= 0, first on some of the rows where there are many."""
     weights = np.full(q.shape[1], 1 / q.shape[1])
     if len(q) > 4 * _SAMPLE:

@@ -76,8 +76,8 @@ def learn_schema(
     return Schema(tuple(replace(column, missing=tuple(missing)) for column in columns))
 
 
-def column_of_array(name: str, array: Array, said: Any = None) -> Column:
-    """Return the column of an array: of the kind that the user names, or of the first kind that accepts it.
+def column_of_array(name: str, array: Array, said: Any) -> Column:
+    """Return the column of an array: of the kind that the user names, or else of the first kind that accepts it.
 
     Raises:
         TableError: It is of no kind, or not of the one that is said.

@@ -57,7 +57,7 @@ def dense_block(
     activation: str,
     dropout: float,
     batch_normalization: bool,
-    penalty: keras.Regularizer | None = None,
+    penalty: keras.Regularizer | None,
 ) -> Any:
     """Dense, batch normalisation, activation, dropout; selu comes with lecun_normal and alpha dropout.
 

@@ -9,20 +9,19 @@ from spaces.language.space import Space
 _LAST = Choice(["last", "max", "average", "attention"])
 
 
-def hidden_space(depth: Int, units: Int, *, dropout: float) -> Choice:
+def hidden_space(depth: Int, units: Int) -> Choice:
     """Return the space of dense layers, if there are any: how many, how wide, and what is between them.
 
     Args:
         depth: How many there may be.
         units: How wide they may be.
-        dropout: The default.
     """
     inner: Space = {
         "units": units,
         "shape": "rectangle",
         "activation": Choice(["relu", "selu", "swish"]),
         "batch_normalization": Choice([False, True]),
-        "dropout": Float(0.0, 0.6, default=dropout),
+        "dropout": Float(0.0, 0.6, default=0.3),
     }
     return counted(DEPTH, depth, inner)
 

@@ -37,7 +37,7 @@ class Asked:
     duplicate_of: int | None = None
 
 
-def keep_asked(study: Path, trial: Trial, config: Config, *, seed: int, same: int | None = None) -> None:
+def keep_asked(study: Path, trial: Trial, config: Config, *, seed: int, same: int | None) -> None:
     """Write what is asked of a trial, unless it is there.
 
     Args:
@@ -45,7 +45,7 @@ def keep_asked(study: Path, trial: Trial, config: Config, *, seed: int, same: in
         trial: The trial.
         config: Its configuration.
         seed: The seed of its training.
-        same: The number of the trial of the same parameters, whose result it gets.
+        same: The number of the trial of the same parameters, whose result it gets; None where it is run.
     """
     asked = Asked(trial.family, trial.number, config, trial.params, seed, trial.turn, same)
     if not is_kept(study, trial):

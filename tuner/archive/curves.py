@@ -46,7 +46,7 @@ def curves(study: Archive, trial: Trial) -> pd.DataFrame:
     return found[["fold", "step", *(name for name in found.columns if name not in ("fold", "step"))]]
 
 
-def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None = None) -> Path:
+def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None) -> Path:
     """Write what TensorBoard shows of trials, a run for each trial and fold, and return the folder.
 
     That is the curves of every fold, and of the first fold's networks the graph, histograms (of weights, and for some
@@ -55,7 +55,7 @@ def to_tensorboard(study: Archive, folder: Path, trials: Sequence[Trial] | None 
     Args:
         study: The study.
         folder: Where to write; show it with `tensorboard --logdir FOLDER`.
-        trials: Of which trials; the best of each family when left out.
+        trials: Of which trials; None for the best of each family.
     """
     from spaces.engines.keras.tensorboard import write_networks, write_scalars
 

@@ -17,13 +17,13 @@ from tuner.search.ledger import Trial
 _SHOWN = 10
 
 
-def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str = "") -> str:
+def markdown_note(study: Records, pages: Mapping[str, str], ensemble: str) -> str:
     """Return the study's description for MLflow: how it stands, how to predict, the leaderboard, how to go on.
 
     Args:
         study: The study.
         pages: Addresses of trials' pages, by name.
-        ensemble: What is said of the last ensemble, if there is one; see `ensemble_line`.
+        ensemble: What is said of the last ensemble, as by `ensemble_line`; "" where there is none.
     """
     best, metric = study.best, study.metric
     found = "no trial yet" if best is None else f"best {metric} {_cell(best.value)} by {best.name}"
@@ -135,13 +135,13 @@ def compact(board: pd.DataFrame, metric: str) -> pd.DataFrame:
     return board[[name for name in columns if name in board.columns]]
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, stderr: bool = False) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table to the terminal; words are never cut: the last columns are left out where they find no room."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(stderr=stderr, highlight=False)
+    console = Console(highlight=False)
     cells = [[column, *(_cell(row[i]) for row in rows)] for i, column in enumerate(columns)]
     if not console.is_terminal:
         console.width = max(160, _width([max(map(cell_len, column)) for column in cells]))

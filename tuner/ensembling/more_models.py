@@ -40,7 +40,7 @@ _NOT_AGAIN = "only single trials can, whose networks had no callbacks of your ow
 
 
 @restored_mlflow()  # the user's autologging is not for our fits
-def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | None = None) -> HeldOut:
+def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | None) -> HeldOut:
     """Train the best configuration of each family with more seeds, and let each predict with the mean of all.
 
     What was trained is kept in the study's folder, and not trained again. Families of your own stay as they are, as
@@ -50,7 +50,7 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
         study: The study.
         held: What trials predicted, best first.
         seeds: How many seeds each configuration has in the end, the trial's own included.
-        seconds: Begin no training after so long.
+        seconds: Begin no training after so long; None for no limit.
     """
     start, trials = time.monotonic(), {trial.name: trial for trial in study.complete}
     folds = make_folds(study.task)

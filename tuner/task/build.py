@@ -33,7 +33,7 @@ from tuner.task.labels import written_labels
 from tuner.task.names import column_name, column_names, is_name
 from tuner.task.reading import DataError, in_order, without_nameless
 from tuner.task.said import Said, arrays_among, read_said_files, said_of_columns
-from tuner.task.splits import Split, check_order, split_off
+from tuner.task.splits import Split, split_off
 from tuner.task.targets import (
     check_alignment,
     check_columns,
@@ -288,11 +288,6 @@ def _check_weight(roles: Roles) -> None:
         raise DataError(
             f"sample_weight: column {roles.sample_weight!r} cannot be dropped or be anything else beside the weight"
         )
-
-
-def check_split(split: Any, roles: Roles) -> None:
-    """Refuse a split that contradicts an order in time; see `check_order`."""
-    check_order(split, group=roles.group, time=roles.time)
 
 
 def _listed(target: Any) -> Sequence[Any]:

@@ -173,7 +173,7 @@ def written_labels(texts: pd.Series[Any]) -> pd.Series[Any]:
     return texts
 
 
-def labels_as_trained(labels: pd.Series[Any], target: Target, of: str = "test") -> pd.Series[Any]:
+def labels_as_trained(labels: pd.Series[Any], target: Target, of: str) -> pd.Series[Any]:
     """Return labels of test rows as those of training rows came: texts as the numbers or truth values they are.
 
     Raises:

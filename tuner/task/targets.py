@@ -34,7 +34,7 @@ _MIXED_SHARE = 0.5  # of texts that are written as numbers, above which the othe
 MULTILABEL = "multilabel"
 
 
-def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd.DataFrame, list[str]]:
+def with_targets(frame: pd.DataFrame, target: Any, kind: Any) -> tuple[pd.DataFrame, list[str]]:
     """Return the data with the targets as columns, and the names of those.
 
     Args:
@@ -42,7 +42,7 @@ def with_targets(frame: pd.DataFrame, target: Any, kind: Any = None) -> tuple[pd
         target: A column's name, or several; values `(rows,)` or `(rows, targets)`, a data frame among them. Of a
             column of lists of labels, each label becomes a target, there or not. Where there is none, the target is how
             far models are from the rows themselves, which is to be zero.
-        kind: The kind of target that the user named, if any.
+        kind: The kind of target that the user named, or None.
     """
     frame = frame.rename(columns=str)
     if target is None:
@@ -198,9 +198,7 @@ def check_alignment(data: Any, target: Any) -> None:
         )
 
 
-def check_columns(
-    frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, inputs: Sequence[str] = ()
-) -> None:
+def check_columns(frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, inputs: Sequence[str]) -> None:
     """Refuse columns that are not there, or are a target."""
     for target in targets:
         if target in inputs:

@@ -34,7 +34,6 @@ from tuner.task.build import (
     Divided,
     Encoded,
     Roles,
-    check_split,
     divide,
     encode,
     label,
@@ -44,7 +43,7 @@ from tuner.task.build import (
 )
 from tuner.task.described import Known, described, hints
 from tuner.task.reading import DataError
-from tuner.task.splits import Split, blocks, checked_seed, fold_indices
+from tuner.task.splits import Split, blocks, check_order, checked_seed, fold_indices
 from tuner.task.storage import load_rows, read_description, save_rows, stored_array, stored_arrays, write_description
 from tuner.task.targets import check_target
 
@@ -171,7 +170,7 @@ class Task:
             inputs=inputs,
             missing=missing,
         )
-        check_split(split, roles)
+        check_order(split, group=roles.group, time=roles.time)
         seed = checked_seed(seed)
         given = read(data, target, roles)
         labelled = label(given, target, roles, kind=kind, metric=metric, continues=continues or {})

@@ -271,13 +271,13 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def trial_tags(trial: Trial, use: str = "", traceback: str = "") -> dict[str, str]:
+def trial_tags(trial: Trial, use: str, traceback: str) -> dict[str, str]:
     """Return the tags of a finished trial: its state, and how to use it or why it failed, as its run's description.
 
     Args:
         trial: The trial.
-        use: How to use one that succeeded.
-        traceback: Where it raised; of a long one the end is shown.
+        use: How to use one that succeeded; "" of another.
+        traceback: Where it raised, "" where it did not; of a long one the end is shown.
     """
     tags: dict[str, str] = {"tuner.state": trial.state}
     if use and trial.state == "complete":

@@ -42,7 +42,7 @@ _ROWS = 64
 _SECONDS = 300
 
 
-def check_shipping(family: Family, data: Path, *, hidden: Collection[str] = ()) -> None:
+def check_shipping(family: Family, data: Path, *, hidden: Collection[str]) -> None:
     """Build, train for an epoch, save and load a family's default model.
 
     Args:

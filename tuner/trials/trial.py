@@ -36,22 +36,15 @@ from tuner.trials.sealed_folds import SealedFold, take_over, unseal
 
 RUNGS = (0.125, 0.25, 0.5)
 _MOST_SEEN = 2000  # training rows whose scores are shown beside those of held-out rows
-
+TRACEBACK = "traceback.txt"  # in the folder of an attempt that raised
 
 Report = Callable[[int, float], bool]
-
-
 Log = Callable[[int, int, Mapping[str, float]], None]
-
-
 Pause = Callable[[bool], None]
 
 
 class Pruned(Exception):
     """The pruner stopped the trial."""
-
-
-TRACEBACK = "traceback.txt"  # in the folder of an attempt that raised
 
 
 class NotFinite(ArithmeticError):
@@ -195,9 +188,9 @@ def _scored(fitted: Fitted, task: Task, rows: tuple[Fold, Rows], *, scores: bool
     predictions = _checked(fitted, held_out, "held-out rows")
     if complaint := no_probabilities(predictions, task.target):
         raise ShippingError(complaint)
-    found = _scores_of(task, held_out, predictions)
+    found = scored_rows(task.scores, held_out, predictions)
     seen = _some_of(of.full, task)
-    train = _scores_of(task, seen, _checked(fitted, seen, "training rows"))
+    train = scored_rows(task.scores, seen, _checked(fitted, seen, "training rows"))
     if scores and task.score.name not in found:
         _refuse_undefined(task.score, held_out, predictions, fold=fold)
     value = _finite(task.score, found, fold) if scores else None
@@ -292,12 +285,8 @@ def _finite(score: Score, found: Mapping[str, float], fold: int) -> float:
     return found[score.name]
 
 
-def _scores_of(task: Task, rows: Rows, predictions: NDArray[Any]) -> dict[str, float]:
-    return scored_rows(task.scores, rows, predictions)
-
-
 def _defined(score: Score, rows: Rows, predictions: NDArray[Any]) -> list[float]:
-    """Return the metric of these rows, or None where it is undefined on them: the pruner then gets no report."""
+    """Return the metric of these rows, alone in a list, which is empty where it is undefined: no report then."""
     try:
         return [score.of(rows, predictions)]
     except Undefined:

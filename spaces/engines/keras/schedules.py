@@ -116,16 +116,15 @@ def regularisation(model: keras.Model) -> Callable[[float], None]:
     return change
 
 
-def with_fading_decay(optimizer: keras.optimizers.Optimizer, *, decays: str) -> keras.optimizers.Optimizer:
-    """Let the weight decay of an optimizer, if it has any, be changed while it trains, and act on some weights alone.
+def with_fading_decay(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Let the weight decay of an optimizer, if it has any, be changed while it trains, and act on kernels alone.
 
     Args:
         optimizer: One that is not built.
-        decays: The name of the weights on which it acts.
     """
     if optimizer.weight_decay is not None:
         # The step reads the attribute (Keras 3.15), so a variable in its place takes part in the trace.
         optimizer.weight_decay = keras.Variable(optimizer.weight_decay, trainable=False, name="weight_decay")
         # Names are those of TensorFlow, "layer/kernel:0", within a network or alone.
-        optimizer.exclude_from_weight_decay(var_names=[rf"^(?!(.*/)?{decays}(:|$))"])
+        optimizer.exclude_from_weight_decay(var_names=[r"^(?!(.*/)?kernel(:|$))"])
     return optimizer

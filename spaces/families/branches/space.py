@@ -104,8 +104,8 @@ def _network(signature: Signature) -> Space:
 
 
 def _hidden(depth: Int) -> Choice:
-    return hidden_space(depth, Int(16, 256, log=True), dropout=0.3)
+    return hidden_space(depth, Int(16, 256, log=True))
 
 
 def _of_table(depth: Int) -> Choice:
-    return hidden_space(depth, Int(8, 256, log=True), dropout=0.3)
+    return hidden_space(depth, Int(8, 256, log=True))

@@ -56,7 +56,7 @@ def build_real_mlp(config: Config, signature: Signature, *, numbers: int) -> ker
     if target.kind == "regression" and config["clipping"]:
         said = WithinRange()(said)
     model = keras.Model(inputs, said, name="real_mlp")
-    model.compile(optimizer=with_fading_decay(optimizer(config), decays="kernel"), loss=loss_for(target, outputs))
+    model.compile(optimizer=with_fading_decay(optimizer(config)), loss=loss_for(target, outputs))
     return model
 
 

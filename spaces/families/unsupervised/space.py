@@ -34,7 +34,7 @@ def gan_space(signature: Signature) -> Space:
     epochs = min(max(round(_GAN_STEPS * _GAN_BATCH / signature.rows), 20), 200)
     return {
         "latent": Int(16, 128, log=True, default=64),
-        "body": {"conv": {"filters": Int(16, 64, log=True, default=32), "depth": _depth(signature.input, default=2)}},
+        "body": {"conv": {"filters": Int(16, 64, log=True, default=32), "depth": _depth(signature.input)}},
         "dropout": Float(0.0, 0.5, default=0.3),
         "label_noise": Float(0.0, 0.2, default=0.1),
         "learning_rate": Float(5e-5, 1e-3, log=True, default=2e-4),
@@ -61,7 +61,7 @@ def _coded(signature: Signature) -> Space:
     bodies: dict[str, Space] = {"dense": dense}
     wanted = kind_named(one.kind).bodies
     if "conv" in wanted and min(one.shape[:-1]) >= 4:
-        conv: Space = {"filters": Int(8, 64, log=True, default=16), "depth": _depth(one, default=2)}
+        conv: Space = {"filters": Int(8, 64, log=True, default=16), "depth": _depth(one)}
         bodies = {name: {"conv": conv, **bodies}[name] for name in wanted}
     return {
         "latent": Int(2, max(3, min(64, math.prod(one.shape) // 2)), log=True),
@@ -69,9 +69,9 @@ def _coded(signature: Signature) -> Space:
     }
 
 
-def _depth(one: Input, default: int) -> Int | int:
+def _depth(one: Input) -> Int | int:
     deepest = min(4, int(math.log2(min(one.shape[:-1]))) - 1)
-    return Int(1, deepest, default=min(default, deepest)) if deepest > 1 else 1
+    return Int(1, deepest, default=min(2, deepest)) if deepest > 1 else 1
 
 
 def _trained(signature: Signature) -> Space:

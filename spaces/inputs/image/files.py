@@ -46,13 +46,12 @@ def read_images(paths: Sequence[Any], shape: Shape) -> NDArray[np.uint8]:
     return np.concatenate(list(_chunks(_checked(paths), shape)))
 
 
-def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) -> NDArray[np.uint8]:
+def kept_images(paths: Sequence[Any], shape: Shape) -> NDArray[np.uint8]:
     """Read images once: the array is kept in a file, mapped into memory, and found again while no image changes.
 
     Args:
         paths: The files.
         shape: `(height, width, channels)` of each.
-        folder: Where arrays are kept; `cache_folder()` when left out.
 
     Raises:
         TableError: As `read_images`; nothing is kept then.
@@ -62,7 +61,7 @@ def kept_images(paths: Sequence[Any], shape: Shape, folder: Path | None = None) 
     for file in files:
         known = file.stat()
         digest.update(f"{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
-    path = (folder or cache_folder() / "images") / f"{digest.hexdigest()[:24]}.npy"
+    path = cache_folder() / "images" / f"{digest.hexdigest()[:24]}.npy"
     dtype = np.dtype(np.uint8)
 
     def whole(path: Path) -> bool:

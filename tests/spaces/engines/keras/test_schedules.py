@@ -25,7 +25,7 @@ def network(decay=0.5):
     inputs = keras.Input((2,))
     model = keras.Model(inputs, FadingDropout(0.5)(RatedDense(1, name="dense")(inputs)))
     optimizer = keras.optimizers.AdamW(0.1, weight_decay=decay)
-    model.compile(with_fading_decay(optimizer, decays="kernel"), lambda true, predicted: 0.0 * predicted)
+    model.compile(with_fading_decay(optimizer), lambda true, predicted: 0.0 * predicted)
     return model
 
 
@@ -85,7 +85,7 @@ def test_cycles_fit_the_time_that_there_is():
 
 def test_what_has_no_decay_is_left_as_it_is():
     optimizer = keras.optimizers.Adam(0.1)
-    assert with_fading_decay(optimizer, decays="kernel") is optimizer
+    assert with_fading_decay(optimizer) is optimizer
     assert optimizer.weight_decay is None
     model = network()
     model.compile(optimizer, "mse")
