@@ -72,49 +72,14 @@ STARTS = {
 _GROWING = ("image_conv",)
 _KIN = {"random_forest": "forests", "extra_trees": "forests"}
 _ASKED_FOR = ("lightgbm", "real_mlp")  # what happens to be installed must not change a study; dearer than its like
-_FUNCTIONAL = "spaces.families.branches.network:build_functional"
-
-
-def _network(
-    name: str,
-    space: Callable[[Signature], Space],
-    builder: str,
-    *,
-    unfit: Callable[[Signature], str],
-    heads: bool = True,
-    joined: bool = False,
-    pairs: bool = False,
-) -> Family:
-    """Return a family of networks.
-
-    Args:
-        name: Its name.
-        space: Its space.
-        builder: `module:function`, imported when a model is built.
-        unfit: See `Family`.
-        heads: Whether one network has a head for each target; otherwise every target has a network of its own.
-        joined: Whether it reads all tables as one matrix.
-        pairs: Whether it reads the two inputs of a pair with one branch.
-    """
-
-    def build(config: Config, signature: Signature) -> Any:
-        from spaces.engines.keras.model import KerasModel
-
-        twins = pairs and signature.pair is not None and signature.pair[0].kind == "table"
-        return KerasModel(at(builder), config, signature.joined if joined else signature, twins)
-
-    apart = builder == _FUNCTIONAL
-    return forecasting(
-        Family(name, space, build if heads else each_target(build), engines=(KERAS,), unfit=unfit, apart=apart)
-    )
 
 
 def _families_of(kind: InputKind) -> Iterator[Family]:
     """Yield a family for each branch that reads a kind: texts beside anything, arrays beside tables."""
     unfit = partial(fits.only, kind) if kind.arrays is not None else partial(fits.some, kind)
     for branch in kind.branches if kind.families else ():
-        made = _network(f"{kind.name}_{branch}", partial(kind_space, kind, branch), _FUNCTIONAL, unfit=unfit)
-        yield replace(made, cost=kind.costs.get(branch))
+        name, space, cost = f"{kind.name}_{branch}", partial(kind_space, kind, branch), kind.costs.get(branch)
+        yield forecasting(Family(name, space, _build_functional, (KERAS,), unfit=unfit, cost=cost, apart=True))
 
 
 def _baseline(config: Config, signature: Signature) -> Any:
@@ -144,16 +109,33 @@ def _build_dense(config: Config, signature: Signature) -> Any:
     return KerasModel(partial(build_dense, numbers=numbers_of(table)), config, table, start=start_from_rows)
 
 
-def _build_deep_trees(config: Config, signature: Signature) -> Any:
+def _build_wide_and_deep(config: Config, signature: Signature) -> Any:
+    from spaces.engines.keras.model import KerasModel
+    from spaces.families.dense.network import build_wide_and_deep
+
+    return KerasModel(build_wide_and_deep, config, signature.joined)
+
+
+def _build_functional(config: Config, signature: Signature) -> Any:
     from spaces.engines.keras.model import KerasModel
     from spaces.families.branches.network import build_functional
+
+    return KerasModel(build_functional, config, signature)
+
+
+def _build_siamese(config: Config, signature: Signature) -> Any:
+    from spaces.engines.keras.model import KerasModel
+    from spaces.families.branches.network import build_siamese
+
+    twins = signature.pair is not None and signature.pair[0].kind == "table"
+    return KerasModel(build_siamese, config, signature, twins)
+
+
+def _build_deep_trees(config: Config, signature: Signature) -> Any:
     from spaces.families.deep_trees import DeepTreesModel
 
-    if signature.texts or signature.arrays:
-        network = KerasModel(build_functional, config["network"], signature)
-    else:
-        network = _build_dense(config["network"], signature)
-    return DeepTreesModel(network, config["trees"], signature)
+    build = _build_functional if signature.texts or signature.arrays else _build_dense
+    return DeepTreesModel(build(config["network"], signature), config["trees"], signature)
 
 
 def _build_real_mlp(config: Config, signature: Signature) -> Any:
@@ -238,13 +220,14 @@ def _supervised(*families: Family) -> dict[str, Family]:
 _SUPERVISED: dict[str, Family] = _supervised(
     *(
         forecasting(Family("dense", dense_space, _build_dense, (KERAS,), unfit=fits.tables_only)),
-        _network(
-            "wide_and_deep",
-            wide_and_deep_space,
-            "spaces.families.dense.network:build_wide_and_deep",
-            unfit=fits.tables_with_texts,
-            heads=False,
-            joined=True,
+        forecasting(
+            Family(
+                "wide_and_deep",
+                wide_and_deep_space,
+                each_target(_build_wide_and_deep),
+                (KERAS,),
+                unfit=fits.tables_with_texts,
+            )
         ),
         *(family for kind in KINDS.values() for family in _families_of(kind)),
         Family(
@@ -256,10 +239,10 @@ _SUPERVISED: dict[str, Family] = _supervised(
             lacking=_no_base,
             reads=_base,
         ),
-        _network("functional", functional_space, _FUNCTIONAL, unfit=fits.several_inputs),
-        _network(
-            "siamese", siamese_space, "spaces.families.branches.network:build_siamese", unfit=fits.pairs, pairs=True
+        forecasting(
+            Family("functional", functional_space, _build_functional, (KERAS,), unfit=fits.several_inputs, apart=True)
         ),
+        forecasting(Family("siamese", siamese_space, _build_siamese, (KERAS,), unfit=fits.pairs)),
         _step_family("sequence_labels", sequence_labels_space, "build_steps", unfit=fits.step_labels),
         _step_family("language_model", language_model_space, "build_steps", unfit=fits.step_labels),
         _step_family("seq2seq", seq2seq_space, "build_seq2seq", unfit=fits.pairs_of_sequences),
