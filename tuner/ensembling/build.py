@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.choosing.gate import Chosen, Step, ladder, refinements
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.each_target import EachTarget
@@ -156,15 +155,7 @@ def _with_joint(study: Archive, held: HeldOut, choice: Chosen, *, made: JointTri
     alone = replace(held, members=[member], predictions=predictions[None], compared=compared)
     of = predictions[rows]
     fitted = replace(choice.fitted, outputs=of, ensemble=of, resampled=of)
-    gain, error = paired_difference(
-        rows,
-        choice.fitted.resampled,
-        of,
-        score=held.by_fold,
-        groups=held.groups,
-        strata=held.strata,
-        seed=held.seed,
-    )
+    gain, error = held.difference(rows, choice.fitted.resampled, of, score=held.by_fold)
     step = Step("joint", held.by_fold(rows, fitted.ensemble), choice.name, gain, error, gain > error)
     return alone, Chosen("joint", METHODS["uniform"], fitted, (*choice.steps, step))
 
@@ -177,15 +168,7 @@ def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chos
     )
     combiner = combiner.pruned(_SMALLEST_WEIGHT)
     sign, blended = task.score.sign, combiner.decide(combiner(held.predictions, held.features))
-    difference, error = paired_difference(
-        fitted.rows,
-        fitted.resampled,
-        fitted.single_resampled,
-        score=held.by_fold,
-        groups=held.groups,
-        strata=held.strata,
-        seed=held.seed,
-    )
+    difference, error = held.difference(fitted.rows, fitted.resampled, fitted.single_resampled, score=held.by_fold)
     scores: dict[str, Any] = {
         "ensemble": {
             "in_sample": sign * held.in_sample(blended),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.choosing.budget import affordable
-from ensembles.choosing.cross_fitting import CrossFitted, cross_fit
+from ensembles.choosing.cross_fitting import CrossFitted, Said, ScoreOfRows, cross_fit, paired_difference
 from ensembles.choosing.gate import Chosen, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import TargetLoss, sum_of_losses
@@ -82,8 +82,8 @@ class HeldOut:
     targets: tuple[TargetLoss, ...] = ()
     groups: NDArray[Any] | None = None
     strata: NDArray[Any] | None = None
-    scored: tuple[int, ...] = ()
     weight: NDArray[np.float64] | None = None
+    scored: tuple[int, ...] = ()
     group: NDArray[np.int64] | None = None
     compared: tuple[str, ...] = ()
 
@@ -215,6 +215,19 @@ class HeldOut:
             features=self.features,
         )
 
+    def difference(self, rows: Index, first: Said, second: Said, *, score: ScoreOfRows) -> tuple[float, float]:
+        """Return how much larger the first predictions' score is than the second's, and its standard error.
+
+        Args:
+            rows: The rows that both predict.
+            first: See `ensembles.choosing.cross_fitting.paired_difference`.
+            second: Others of the same rows.
+            score: What is compared, `by_fold` or `by_trial`.
+        """
+        return paired_difference(
+            rows, first, second, score=score, groups=self.groups, strata=self.strata, seed=self.seed
+        )
+
     def only(self, names: Sequence[str]) -> HeldOut:
         """Return those of some trials, in this order."""
         places = {member.trial: i for i, member in enumerate(self.members)}
@@ -270,31 +283,29 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
             raise StudyError(f"{name} predicted other rows than {trials[0].name}: they cannot be combined")
     predictions = np.stack([arrays["predictions"] for arrays in loaded.values()]).astype(np.float64)
     target = task.rows.target[rows]
-    score, loss, targets = task.score, loss_of_task(task), _targets(task)
+    score, loss = task.score, loss_of_task(task)
     positions = [np.flatnonzero(folds == k) for k in np.unique(folds)]
     groups = None if task.groups is None else task.groups[rows]
     classes = target if task.target.of_classes else None
     cut = crossfit_parts(len(rows), positions, ordered=task.ordered, seed=task.seed, groups=groups, classes=classes)
-    strata = None if classes is None else folds * len(task.target.classes) + classes
-    drawn = None if (together := task.drawn_together) is None else together[rows]
-    features = task.rows.table.take(rows).joined()
+    together = task.drawn_together
     held = HeldOut(
-        [member_of(study, trial, 0.0) for trial in trials],
-        predictions,
-        target,
-        features,
-        folds,
-        loss,
-        score,
-        list(cut),
-        task.rows.table.take(rows[:1]),
-        task.seed,
-        targets,
-        drawn,
-        strata,
-        scored_folds(task),
-        None if task.rows.weight is None else task.rows.weight[rows],
-        None if task.rows.group is None else task.rows.group[rows],
+        members=[member_of(study, trial, 0.0) for trial in trials],
+        predictions=predictions,
+        target=target,
+        features=task.rows.table.take(rows).joined(),
+        folds=folds,
+        loss=loss,
+        score=score,
+        parts=list(cut),
+        row=task.rows.table.take(rows[:1]),
+        seed=task.seed,
+        targets=_targets(task),
+        groups=None if together is None else together[rows],
+        strata=None if classes is None else folds * len(task.target.classes) + classes,
+        weight=None if task.rows.weight is None else task.rows.weight[rows],
+        scored=scored_folds(task),
+        group=None if task.rows.group is None else task.rows.group[rows],
     )
     truth = held.truth
     held = replace(held, parts=[of for of in held.parts if _is_defined(loss, truth[of[0]], predictions[0, of[0]])])

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ensembles.choosing.cross_fitting import paired_difference
 from spaces.language.leaves import Choice
 from spaces.language.space import from_json
 from tuner.archive.findings import read_findings
@@ -157,13 +156,6 @@ def _gain(first: Archive, second: Archive) -> tuple[float, float] | None:
     one, other = (read_held_out(study, [study.best]) for study in (first, second) if study.best)
     if not np.array_equal(one.folds, other.folds) or not np.array_equal(one.target, other.target):
         return None
-    gain, error = paired_difference(
-        np.arange(len(one.target)),
-        other.predictions[0],
-        one.predictions[0],
-        score=one.by_trial,
-        groups=one.groups,
-        strata=one.strata,
-        seed=one.seed,
-    )
+    everything = np.arange(len(one.target))
+    gain, error = one.difference(everything, other.predictions[0], one.predictions[0], score=one.by_trial)
     return gain, float("nan") if too_few(len(one.target), one.groups) else error
