@@ -17,7 +17,7 @@ from spaces.engines.contract import Fold, InSteps, Output, Read, Store
 from spaces.engines.curves import Curves
 from spaces.engines.row_weights import row_weights
 from spaces.inputs.prepared import Columns, Prepared, joined_reading, learn
-from spaces.inputs.table.matrix import Recipe, category_columns
+from spaces.inputs.table.matrix import Recipe, feature_types
 from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.optional import chosen
 from spaces.language.space import Config
@@ -126,7 +126,7 @@ def learn_columns(config: Config, signature: Signature, fold: Fold) -> tuple[Pre
     text = text_recipe(config) if signature.texts else None
     reading = joined_reading(recipe, text, signature, config=config, by="trees")
     prepared, matrix = learn(reading, table, fold.train.target, target_kind=signature.target.kind)
-    return prepared, matrix, with_types(category_columns(recipe, table.numbers.shape[1]), matrix)
+    return prepared, matrix, with_types(feature_types(recipe, table.numbers.shape[1]), matrix)
 
 
 def with_types(types: list[str], matrix: Columns) -> list[str]:

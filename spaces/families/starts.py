@@ -132,18 +132,6 @@ DENSE: dict[str, Start] = {
     "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
 }  # fmt: skip
 
-
-def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
-    """Return the points with which a family begins: its defaults, then the points nearest to its starts.
-
-    Args:
-        space: The family's space.
-        starts: What is known to be good; what comes to the same point is tried once.
-    """
-    points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in starts)]
-    return [one for i, one in enumerate(points) if one not in points[:i]]
-
-
 _POOLED: dict[str, Any] = {
     "image.conv.convolutions": 1, "image.conv.downsampling": "pooling", "image.conv.pooling": "flatten",
     "image.conv.dropout": 0.2, "image.conv.augmentation": "random", "image.conv.augmentation.random.shift": 0.0,
@@ -158,3 +146,14 @@ IMAGE_CONV: dict[str, Start] = {
     "doubled-32": {**_POOLED, "image.conv.filters": 32, "image.conv.convolutions": 2, "image.conv.dropout": 0.3},
     "doubled-64": {**_POOLED, "image.conv.filters": 64, "image.conv.convolutions": 2, "image.conv.dropout": 0.4},
 }
+
+
+def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
+    """Return the points with which a family begins: its defaults, then the points nearest to its starts.
+
+    Args:
+        space: The family's space.
+        starts: What is known to be good; what comes to the same point is tried once.
+    """
+    points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in starts)]
+    return [one for i, one in enumerate(points) if one not in points[:i]]

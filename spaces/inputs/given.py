@@ -93,10 +93,10 @@ def _given(data: Any, schema: Schema | None, missing: Sequence[str], *, texts: W
         if _names_inputs(data, schema):
             known = () if schema is None else [column.name for column in schema.arrays]
             return _named_inputs(data, missing, texts, said=[*said, *known])
-        return Given(*_columns_of(data, schema))
+        return _columns_of(data, schema)
     if isinstance(data, pd.Series):
         return Given(_of_series(data, schema), {}, {})
-    return Given(*_of_values(data, schema, next(iter(said)) if len(said) == 1 else None))
+    return _of_values(data, schema, next(iter(said)) if len(said) == 1 else None)
 
 
 def frame_of(data: Any) -> pd.DataFrame | None:
@@ -218,7 +218,7 @@ def _named_inputs(data: Mapping[Any, Any], missing: Sequence[str], texts: Words,
             path, given = Path(given), read_file(Path(given), missing=missing, texts=its_texts)
             written += [f"{prefix}{one}" for one in _written(path, given, its_texts)]
         try:
-            frame, its, _ = _of_values(given, None, name if name in said else None)
+            frame, its, *_ = _of_values(given, None, name if name in said else None)
         except TableError as error:
             raise TableError(f"input {name!r}: {error}") from None
         rows[name] = len(frame)
@@ -251,15 +251,13 @@ def _written(path: Path, frame: pd.DataFrame, texts: Words) -> tuple[str, ...]:
     return tuple(name for name in texts if name in frame.columns) if knows_no_types(path) else ()
 
 
-def _columns_of(
-    data: Mapping[Any, Any], schema: Schema | None
-) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
+def _columns_of(data: Mapping[Any, Any], schema: Schema | None) -> Given:
     """Return a mapping from names of columns to their values, or to a single row's."""
     values = {str(name): value for name, value in data.items()}
     tabular = {column.name for column in schema.columns if column.tabular} if schema is not None else set(values)
     if any(name in tabular and _is_column(value) for name, value in values.items()):
         try:
-            return pd.DataFrame(values), {}, {}
+            return Given(pd.DataFrame(values), {}, {})
         except ValueError as error:
             raise TableError(f"columns must have a value for each row: {error}") from None
     arrays: dict[str, Array] = {}
@@ -267,7 +265,7 @@ def _columns_of(
         if column.name in values and _axes(values[column.name]) == len(column.shape):
             arrays[column.name] = np.asarray(plain_array(values.pop(column.name)))[None]
     frame = pd.DataFrame({name: [value] for name, value in values.items()}, index=pd.RangeIndex(1))
-    return frame, arrays, {}
+    return Given(frame, arrays, {})
 
 
 def _of_series(data: pd.Series[Any], schema: Schema | None) -> pd.DataFrame:
@@ -290,20 +288,18 @@ def _framed(schema: Schema) -> list[Column]:
     return [column for column in schema.columns if column.kind in FRAMED]
 
 
-def _of_values(
-    data: Any, schema: Schema | None, alone: str | None = None
-) -> tuple[pd.DataFrame, dict[str, Array], dict[str, list[str]]]:
-    """Return values as a frame, arrays by name, and the columns of named tables, of which there are none here."""
+def _of_values(data: Any, schema: Schema | None, alone: str | None) -> Given:
+    """Return values as a frame, or as an array by its name; `alone` is the name of an array whatever its axes."""
     if (frame := frame_of(data)) is not None:
-        return frame, {}, {}
+        return Given(frame, {}, {})
     array = data if isinstance(data, Stretches) else plain_array(data)
     if array.ndim and (name := alone or _name_of_array(array, schema)) is not None:
-        return pd.DataFrame(index=range(len(array))), {name: array}, {}
+        return Given(pd.DataFrame(index=range(len(array))), {name: array}, {})
     if array.ndim == 2:
         names = [f"x{i}" for i in range(array.shape[1])] if schema is None else [c.name for c in _framed(schema)]
         if len(names) != array.shape[1]:
             raise TableError(f"{_needed(len(names), schema)}, got shape {array.shape}")
-        return pd.DataFrame(np.asarray(array), columns=names), {}, {}
+        return Given(pd.DataFrame(np.asarray(array), columns=names), {}, {})
     if not array.ndim:
         raise TableError(_no_rows(data))
     row = "; an array of one row is [[...]]" if array.ndim == 1 and schema is not None else ""

@@ -140,7 +140,7 @@ class Launch:
             return "interrupted"
         if self._stopped:
             return "stopped by on_trial"
-        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
+        if self._trials_used_up():
             return "trials used up" if self._baseline_asked() else None
         if self._left() <= 0:
             return "time used up"
@@ -188,7 +188,7 @@ class Launch:
         """Return the family whose turn it is, and why; None where no family may have one now."""
         if not self._baseline_asked():
             return BASELINE, "baseline first"
-        if self._plan.budget.trials is not None and self._done() + self._n_running() >= self._plan.budget.trials:
+        if self._trials_used_up():
             return None
         pasts = {name: self._past(name) for name in self._searched() if not self._ledger.exhausted(name)}
         if not pasts:
@@ -326,14 +326,18 @@ class Launch:
             for trial in self._ledger.trials(name)
         )
 
+    def _trials_used_up(self) -> bool:
+        """Return whether as many trials as the budget has were done, or run now."""
+        most = self._plan.budget.trials
+        return most is not None and self._done() + self._n_running() >= most
+
     def _n_failed(self) -> int:
         return sum(trial.state == "failed" for name in self._searched() for trial in self._ledger.trials(name))
 
     def _n_running(self) -> int:
-        waiting = {job.name for job in self._again}
-        return sum(trial.family != BASELINE for name, trial in self._running.items() if name not in waiting) + sum(
-            job.family != BASELINE for job in self._again
-        )
+        families = {name: trial.family for name, trial in self._running.items()}
+        families |= {job.name: job.family for job in self._again}
+        return sum(family != BASELINE for family in families.values())
 
     def _searched(self) -> list[str]:
         return [name for name in self._plan.families if name != BASELINE]
@@ -364,9 +368,7 @@ class Launch:
         )
 
     def _close_tracking(self, status: str) -> None:
-        if self._tracker is None:
-            return
-        if missing := self._tracker.close(status):
+        if self._tracker and (missing := self._tracker.close(status)):
             self._display.say(f"{missing} trials are not in MLflow yet: the same call again sends them")
 
     def _asked_to_stop(self) -> bool:

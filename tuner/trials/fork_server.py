@@ -152,9 +152,8 @@ class ForkServer:
 def main(descriptor: int, modules: Sequence[str]) -> None:
     """Import, and fork workers until the driver is gone."""
     end_with_parent()
-    warnings.filterwarnings(
-        "ignore", "This process .* is multi-threaded", DeprecationWarning
-    )  # threads of C++ that wait
+    # The threads are those of C++, which wait.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for module in ("tuner.trials.worker", *modules):
         importlib.import_module(module)
     gc.collect()

@@ -27,10 +27,8 @@ class RayWorker:
         for name in hidden:
             os.environ.pop(name, None)
         os.environ.update(environment)
-        path = [
-            *sys.path,
-            *(one for one in setup.path if one not in sys.path),
-        ]  # a node may keep its packages elsewhere
+        # A node may keep its packages elsewhere.
+        path = [*sys.path, *(one for one in setup.path if one not in sys.path)]
         self._ends = _Ends(queue.Queue(), queue.Queue())
         self._ends.incoming.put(replace(setup, path=path))
         threading.Thread(target=self._serve, daemon=True).start()

@@ -182,8 +182,8 @@ def _key(recipe: Recipe, train: Table, target: NDArray[Any], *, target_kind: str
     return f"{train.key}|{recipe}|{target_kind} {digest}"
 
 
-def category_columns(recipe: Recipe, n_numbers: int) -> list[str]:
-    """Return XGBoost's feature types of a `"codes"` matrix: `"q"` for numbers, `"c"` for codes."""
+def feature_types(recipe: Recipe, n_numbers: int) -> list[str]:
+    """Return XGBoost's types of the first columns of a `"codes"` matrix: `"q"` for numbers, then `"c"` for codes."""
     narrow = len(recipe.cardinalities) - len(recipe.wide)
     return ["q"] * n_numbers + ["c"] * narrow
 
