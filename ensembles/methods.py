@@ -105,7 +105,6 @@ METHODS: dict[str, Method] = {
     "log_linear": Method(log_linear, "log_linear", losses=("log_loss", "multilabel_log_loss")),
 }
 
-
 STACKS: dict[str, Stacking] = {
     "stack_linear": Stacking("linear"),
     "stack_trees": Stacking("trees"),

@@ -13,9 +13,7 @@ from spaces.probabilities import log_odds, log_probabilities
 
 Predictions = NDArray[Any]
 
-
 Weights = NDArray[np.float64]
-
 
 Pool = Literal["linear", "log_linear", "log_odds"]
 

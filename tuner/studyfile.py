@@ -35,7 +35,6 @@ _BUDGET = ("trials", "time", "trial_time", "max_failures", "turns")
 _STATED = ("data", "target", "text", "seed")  # by the study file itself, or in another section
 _SHARED = ("metric", "metrics", "split", "test", "time", "missing")  # by tasks of rows and of series
 
-
 _SPLIT_WORDS = (
     "How rows are divided into folds: a kind, or a table with `kind`, `folds` and so on. When left out, 5 folds: "
     "`grouped` with a group, `time` with a time column, `stratified` for classes, else `kfold`; of a series 3 folds in "
@@ -85,7 +84,6 @@ DataSection = section(
 )
 RaySection = section("RaySection", options_of(RayCluster))
 EnsembleSection = section("EnsembleSection", options_of(Study.ensemble, without=["self"]))
-
 
 _File = section(
     "StudyFile",

@@ -24,7 +24,6 @@ from spaces.rows.arrays import Index
 Said = NDArray[np.float64] | Callable[[Index], NDArray[np.float64]]
 """Predictions `(rows, outputs)`, or what returns them for a resample, given as positions of rows."""
 
-
 ScoreOfRows = Callable[[Index, NDArray[np.float64]], float]
 _RESAMPLES, _FEWEST_RESAMPLES = 200, 50
 _ROWS_RESAMPLED = 600_000  # of all resamples together: where rows are many, each tells more and takes longer

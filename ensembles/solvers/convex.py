@@ -28,7 +28,6 @@ _CHUNK = 65_536
 _SAMPLE = 50_000
 _RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)
 
-
 Matrix = NDArray[Any]
 
 

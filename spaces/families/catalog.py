@@ -276,7 +276,6 @@ _SUPERVISED: dict[str, Family] = _supervised(
     )
 )
 
-
 _UNSUPERVISED = (
     _itself("autoencoder", autoencoder_space, "build_autoencoder", loss="reconstruction"),
     _itself("variational_autoencoder", variational_space, "build_variational", loss="elbo"),
@@ -289,7 +288,6 @@ _UNSUPERVISED = (
         ignores_weights=True,
     ),
 )
-
 
 UNSUPERVISED = [family.name for family in _UNSUPERVISED]
 FAMILIES: dict[str, Family] = {

@@ -23,13 +23,11 @@ READERS = {".csv": ",", ".tsv": "\t", ".parquet": None, ".pq": None}
 IMAGE = "image"
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
-
 # What pandas takes for a missing value where it is not told otherwise.
 MISSING_WORDS = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
      "NULL", "NaN", "None", "n/a", "nan", "null"]
 )  # fmt: skip
-
 
 _ELSEWHERE = {
     suffix: f"; read it with pandas.{reader}, and hand over the frame"

@@ -22,7 +22,6 @@ from spaces.rows.table import Table
 
 _FEW = 3  # texts of which each two are compared
 
-
 Columns = Any
 """What a model reads: a float32 matrix, a sparse one, an array, or a tuple of arrays, one or two an input."""
 

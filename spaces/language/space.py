@@ -36,12 +36,9 @@ from spaces.language.leaves import Choice, Float, Int, Leaf, label_of
 
 Space = Mapping[str, Any]
 
-
 Config = dict[str, Any]
 
-
 Params = dict[str, Any]
-
 
 Descend = Callable[[Any], Any]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 CACHE_BYTES = 512 * 1024**2
 
-
 _cache: OrderedDict[str, Any] = OrderedDict()
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 TargetKind = Literal["regression", "binary", "multiclass", "several", "itself"]
 
-
 TrainingLoss = Literal["squared_error", "absolute_error", "log_loss", "reconstruction", "elbo", "two_sample"]
 # The kind of target of rows that have none: how far a model is from them, which is to be zero.
 ITSELF: TargetKind = "itself"

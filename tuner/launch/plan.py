@@ -31,7 +31,6 @@ from tuner.trials.scored_folds import check_metrics
 DEFAULT_TRIALS = 40
 _LATE_SECONDS, _LATE = 5.0, 0.05
 
-
 Families = str | Family | Sequence[str | Family] | Mapping[str, Mapping[str, Any]]
 
 

@@ -354,7 +354,6 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-
 _CALLED_ELSEWHERE = {
     "root_mean_squared_error": "rmse",
     "mean_squared_error": "mse",

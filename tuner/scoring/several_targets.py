@@ -24,7 +24,6 @@ from tuner.scoring.score import Metric, Score, TargetScore
 
 WEIGHTED = "weighted_loss"
 
-
 Wanted = str | Metric | Mapping[str, Any] | None
 
 

@@ -76,7 +76,6 @@ SAMPLERS: dict[str, Callable[[Space], MakeSampler]] = {
     "capacity_first": _capacity_first,
 }
 
-
 THINNED = ("optuna.tpe", "hyperopt.tpe")  # samplers that are as good on a part of a long history
 OWN_BEGINNING = ("capacity_first",)  # samplers that count trials from the defaults on: they take no starting points
 

@@ -22,7 +22,6 @@ from tuner.task.times import written_dates
 
 _WIDTH, _INDENT, _NAMES, _CLASSES = 110, " " * 10, 6, 6
 
-
 _PLURALS: dict[str, tuple[str, str]] = {
     "number": ("number", "numbers"),
     "boolean": ("truth value", "truth values"),
@@ -31,7 +30,6 @@ _PLURALS: dict[str, tuple[str, str]] = {
     "text": ("text", "texts"),
     "sequence": ("column of sequences", "columns of sequences"),
 }
-
 
 # A category column of which nearly each row has its own value is an id; one whose values are sentences is a text.
 _ID_SHARE, _WORDS, _FEWEST = 0.9, 3, 20

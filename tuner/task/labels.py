@@ -22,7 +22,6 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _LONGEST = 18  # digits of a whole number that int64 surely holds
 
-
 # What stands for a missing value where everything else is a number.
 MARKERS = (MISSING_WORDS - {""}) | {"na", "none", "NaT"}
 _NUMBERS: Any = (int, float, np.integer, np.floating, decimal.Decimal, fractions.Fraction)

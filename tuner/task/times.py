@@ -28,12 +28,10 @@ _MONTHS = {
     for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 }
 
-
 _MONTH = (
     r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-
 
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
 _CLOCK = (
@@ -41,11 +39,9 @@ _CLOCK = (
     r"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>[zZ]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 
-
 _YEAR_FIRST = re.compile(
     rf"(?P<year>\d{{4}})(?P<sign>[-/.])(?P<month>\d{{1,2}})(?:(?P=sign)(?P<day>\d{{1,2}}))?{_CLOCK}", re.IGNORECASE
 )
-
 
 _COMPACT = re.compile(rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_CLOCK}", re.IGNORECASE)
 _NAMED = [
@@ -58,13 +54,11 @@ _NAMED = [
     )
 ]
 
-
 _QUARTER = re.compile(r"(?:(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])|Q(?P<quarter2>[1-4])[\s-]?(?P<year2>\d{4}))", re.I)
 _SLASHED = re.compile(rf"(?P<a>\d{{1,2}})(?P<sign>[-/.])(?P<b>\d{{1,2}})(?P=sign)(?P<c>\d{{4}}|\d{{2}}){_CLOCK}", re.I)
 _MIXED_SHARE = 0.5  # of texts that are numbers, above which the others are strays
 _ORDERS = {"day first": "dmy", "month first": "mdy", "year first": "ymd"}
 _NANO = 10**9
-
 
 # What a text says: nanoseconds since 1970 and whether it names its offset from Greenwich.
 _Moment = tuple[int, bool]

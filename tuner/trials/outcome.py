@@ -15,7 +15,6 @@ from spaces.machine.torn import read_record
 
 State = Literal["complete", "pruned", "failed", "running"]
 
-
 _RESULT, _HERE = "result.json", "in_driver"
 _GRACE_SECONDS, _GRACE = 30.0, 0.5  # long: some estimators cannot stop, and what they learned counts
 

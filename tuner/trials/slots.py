@@ -13,7 +13,6 @@ from tuner.trials.outcome import Job, Outcome
 
 OnReport = Callable[[Job, int, float], bool]
 
-
 OnEpochs = Callable[[Job, list[tuple[int, int, dict[str, float], float]]], None]
 
 

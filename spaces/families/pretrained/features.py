@@ -155,7 +155,6 @@ def _holds(rows: int) -> Callable[[Path], bool]:
 
 _known: dict[str, keras.Model] = {}
 
-
 _digests: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
 
 

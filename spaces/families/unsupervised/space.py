@@ -12,7 +12,6 @@ from spaces.rows.signature import Input, Signature
 
 _RATES = (2e-4, 1e-2, 1e-3)
 
-
 _GAN_STEPS, _GAN_BATCH = 1000, 64
 
 

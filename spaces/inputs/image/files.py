@@ -25,7 +25,6 @@ _AT_ONCE = 256
 _SHOWN = 3
 _VERSION = 1  # of what is kept
 
-
 Shape = tuple[int, int, int]
 
 

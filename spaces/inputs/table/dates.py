@@ -18,9 +18,7 @@ from spaces.rows.columns import TableError
 DATE_TYPES = (datetime.date, np.datetime64, pd.Period)
 _ISO = r"\s*\d{4}-\d{2}-\d{2}"
 
-
 _DAY, _HOUR = 86_400_000_000, 3_600_000_000  # microseconds
-
 
 _THURSDAY = 3  # the first of January 1970
 

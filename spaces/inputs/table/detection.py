@@ -17,7 +17,6 @@ NUMBER_TYPES = (numbers.Real, Decimal)
 TRUTH = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 _CODE = r"\s*[+-]?0\d+(\.\d*)?\s*"  # 007 is the name of something
 
-
 # A text column of which this share reads as numbers, or as dates, is taken for such a column with stray texts.
 _MIXED_SHARE = 0.5
 _WAYS_OUT = {
