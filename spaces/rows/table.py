@@ -50,12 +50,12 @@ class Table:
         arrays = tuple(take(array, rows) for array in self.arrays)
         return Table(self.numbers[rows], self.codes[rows], key, texts, sequence, origin, arrays)
 
-    def only(self, columns: Sequence[int], key: str | None = None) -> Table:
-        """Return some of the columns of `joined()`, numbers before categories, and nothing else."""
+    def only(self, columns: Sequence[int]) -> Table:
+        """Return some of the columns of `joined()`, numbers before categories, and nothing else: no key either."""
         n_numbers = self.numbers.shape[1]
         numbers = [column for column in columns if column < n_numbers]
         codes = [column - n_numbers for column in columns if column >= n_numbers]
-        return Table(self.numbers[:, numbers], self.codes[:, codes], key)
+        return Table(self.numbers[:, numbers], self.codes[:, codes])
 
 
 @dataclass(frozen=True, eq=False)

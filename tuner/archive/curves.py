@@ -8,28 +8,23 @@ from pathlib import Path
 import pandas as pd
 
 from spaces.engines.curves import Curves, labelled
-from spaces.language.complaints import unknown_name
 from spaces.store import load_fitted
+from tuner.archive.one_trial import trial_named
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.search.ledger import Trial
 
 _ROWS = 256  # that networks are fed with to be looked at
 
 
-def trial_named(study: Archive, name: str | None) -> Trial:
-    """Return the complete trial of that name, or the best one.
+def complete_trial_named(study: Archive, name: str | None) -> Trial:
+    """Return the complete trial of that name, or the best one; a duplicate has no curves of its own.
 
     Raises:
         StudyError: There is none.
     """
     if not study.complete:
         raise StudyError(f"no trial of {study.folder} is complete yet")
-    if name is None:
-        return study.complete[0]
-    trials = {trial.name: trial for trial in study.trials}
-    if name not in trials:
-        raise StudyError(f"trial: {unknown_name(name, list(trials))}")
-    chosen = trials[name]
+    chosen = trial_named(study, name)
     if chosen.duplicate or chosen.state != "complete":
         raise StudyError(f"{name} is {'a duplicate' if chosen.duplicate else chosen.state}: it has no curves")
     return chosen

@@ -88,12 +88,12 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
     """
     from importlib.util import find_spec
 
+    from tuner.archive.curves import complete_trial_named, to_tensorboard
     from tuner.archive.curves import curves as curves_of
-    from tuner.archive.curves import to_tensorboard, trial_named
     from tuner.study import load_study
 
     study = load_study(folder)
-    chosen = trial_named(study, trial)
+    chosen = complete_trial_named(study, trial)
     if tensorboard is not None:
         to_tensorboard(study, tensorboard, None if trial is None else [chosen])
         extra = "" if find_spec("tensorboard") else "  (needs pip install 'tuned-ensembles[tensorboard]')"

@@ -79,7 +79,7 @@ def show_report(report: dict[str, Any], form: str) -> None:
         rows.append({"": "ensemble", metric: its["cross_fitted"], "scored": f"cross-fitted, {key}"})
     for name in ("ensemble", "best_single"):
         for key, value in scores[name].get("test", {}).items():
-            rows.append({"": f"{name.replace('_', ' ')}", metric: value, "scored": f"test rows, {key}"})
+            rows.append({"": name.replace("_", " "), metric: value, "scored": f"test rows, {key}"})
     looks = report["test_looks"]
     title = f"Scores; the test rows were read {looks} time{'' if looks == 1 else 's'} so far"
     show_frame(pd.DataFrame(rows), title, "table")

@@ -34,34 +34,25 @@ def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
 
 
 def as_told(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:
-    """Return what is told of a trial that ended so: what was reported is in the ledger already.
+    """Return what the ledger is told of a trial: pruned, where the clock stopped it no better than the baseline.
+
+    What it reported is in the ledger already. A network that is stopped within its first epoch has learned nothing yet:
+    its value says nothing of its configuration, and it is no member. A trial that ended by itself counts, however bad
+    it is.
 
     Args:
         outcome: How it ended by its own account.
         baseline: The value of the baseline.
         sign: 1 when lower is better, -1 when greater is.
     """
-    return not_begun(replace(outcome, reports=()), baseline, sign=sign)
-
-
-def not_begun(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:
-    """Return how a trial ended: pruned, where the clock stopped it while it was no better than the baseline.
-
-    A network that is stopped within its first epoch has learned nothing yet: its value says nothing of its
-    configuration, and it is no member. A trial that ended by itself counts, however bad it is.
-
-    Args:
-        outcome: How it ended by its own account.
-        baseline: The value of the baseline.
-        sign: 1 when lower is better, -1 when greater is.
-    """
+    told = replace(outcome, reports=())
     stopped = any(one is not None for one in outcome.stopped)
     if outcome.state != "complete" or outcome.value is None or baseline is None or not stopped:
-        return outcome
+        return told
     if sign * outcome.value < sign * baseline:
-        return outcome
+        return told
     said = f"the clock stopped it at {outcome.value:.5g}, no better than the baseline's {baseline:.5g}"
-    return replace(outcome, state="pruned", value=None, error=said)
+    return replace(told, state="pruned", value=None, error=said)
 
 
 def stands_still(gains: Sequence[float], *, rows: int, families: int) -> int:

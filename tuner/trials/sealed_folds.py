@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,21 +50,17 @@ def take_over(folder: Path) -> list[SealedFold]:
     Args:
         folder: The attempt's; earlier attempts lie beside it.
     """
-    return list(_taken(folder))
+    earlier = sorted((path for path in folder.parent.glob("[0-9]*") if path != folder), key=_number, reverse=True)
+    taken: list[SealedFold] = []
+    while (found := next(filter(None, (_move(one, folder, len(taken)) for one in earlier)), None)) is not None:
+        taken.append(found)
+    return taken
 
 
 def unseal(folder: Path) -> None:
     """Delete what was kept of folds, once the whole trial is sealed."""
     for path in folder.glob("sealed-*.npz"):
         path.unlink()
-
-
-def _taken(folder: Path) -> Iterator[SealedFold]:
-    earlier = sorted((path for path in folder.parent.glob("[0-9]*") if path != folder), key=_number, reverse=True)
-    fold = 0
-    while (found := next(filter(None, (_move(one, folder, fold) for one in earlier)), None)) is not None:
-        yield found
-        fold += 1
 
 
 def _move(source: Path, folder: Path, fold: int) -> SealedFold | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.search.early_end import is_beaten, not_begun, stands_still
+from tuner.search.early_end import as_told, is_beaten, stands_still
 from tuner.search.ledger import Trial, Turn
 from tuner.trials.outcome import Outcome
 
@@ -42,12 +42,12 @@ def test_nothing_is_ended_before_three_trials_are_complete_or_without_inner_rows
 )
 def test_a_stopped_trial_that_is_no_better_than_the_baseline_is_no_member(value, stopped, state):
     ended = Outcome("complete", value=value, fold_values=(value, value), stopped=stopped)
-    found = not_begun(ended, 0.7, sign=1)
+    found = as_told(ended, 0.7, sign=1)
     assert found.state == state
     assert found.value == (value if state == "complete" else None)
-    mirrored = not_begun(Outcome("complete", value=-value, stopped=stopped), -0.7, sign=-1)
+    mirrored = as_told(Outcome("complete", value=-value, stopped=stopped), -0.7, sign=-1)
     assert mirrored.state == state
-    assert not_begun(ended, None, sign=1) == ended
+    assert as_told(ended, None, sign=1) == ended
 
 
 def test_standing_still_is_many_trials_without_a_gain_more_with_more_rows_and_families():
