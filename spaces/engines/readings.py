@@ -30,7 +30,7 @@ def network_reading(signature: Signature, config: Config, *, twins: bool = False
         for one in map(columns_of, signature.tables)
     )
     arrays = array_recipes(signature, config, "network")
-    return Reading(tables, None, joined=False, arrays=arrays, twins=twins, each_text=_of_texts(signature, config))
+    return Reading(tables, _of_texts(signature, config), joined=False, arrays=arrays, twins=twins)
 
 
 def scaling_of(config: Config) -> Scaling:

@@ -146,7 +146,7 @@ class EstimatorModel:
         """Train on all training rows of each fold in turn; nothing is reported, as no rows are left to watch."""
         recipe = Recipe(self.scaling, "onehot", self.signature.cardinalities)
         read = joined_reading(recipe, self.text, self.signature, config=self.config, by=self.by)
-        reading = Reading((), None, joined=True) if self.blind else read
+        reading = Reading((), (), joined=True) if self.blind else read
         from sklearn.dummy import DummyClassifier
 
         target = self.signature.target

@@ -58,28 +58,20 @@ class Reading:
 
     Attributes:
         tables: What is done to each table; empty where the task has none.
-        text: What is done to each text; None where the task has none.
+        texts: What is done to texts, each with the text that is read so, or None for all.
         joined: Everything side by side in one matrix, as trees and linear models want it, texts as bags, and what
             each two texts have in common (n-gram by n-gram, and the cosine between them); or one array
             an input (two for bags), tables first, then arrays, then texts, as networks do; no tuple is made
             of a single array.
         arrays: What is done to each array.
-        each_text: What is done to texts where they are not all read in one way, in place of `text`, each with the text
-            that is read so, or None for all.
         twins: Whether the last two tables are two of a kind, and what is learned is learned of both together.
     """
 
     tables: tuple[Recipe, ...]
-    text: TextRecipe | None
+    texts: tuple[tuple[TextRecipe, int | None], ...]
     joined: bool
     arrays: tuple[ArrayRecipe, ...] = ()
     twins: bool = False
-    each_text: tuple[tuple[TextRecipe, int | None], ...] = ()
-
-    @property
-    def of_texts(self) -> tuple[tuple[TextRecipe, int | None], ...]:
-        """All that is done to texts, each with the text that is read so, or None for all."""
-        return self.each_text or (((self.text, None),) if self.text else ())
 
 
 def joined_reading(
@@ -87,7 +79,8 @@ def joined_reading(
 ) -> Reading:
     """Return how a model reads a task's inputs side by side in one matrix; its config may say how arrays are read."""
     needed = signature.table or not (text or signature.arrays)
-    return Reading((table,) if needed else (), text, joined=True, arrays=array_recipes(signature, config, by))
+    texts = ((text, None),) if text else ()
+    return Reading((table,) if needed else (), texts, joined=True, arrays=array_recipes(signature, config, by))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,10 +154,10 @@ def learn(reading: Reading, train: Table, target: NDArray[Any], *, target_kind: 
         target_kind: As in `spaces.rows.target.Target`.
     """
     learned = learn_tables(reading, train, target, target_kind=target_kind)
-    if not reading.of_texts and not reading.arrays and len(learned) == 1:
+    if not reading.texts and not reading.arrays and len(learned) == 1:
         return learned[0]
     arrays = tuple(prepare_array(recipe, train) for recipe in reading.arrays)
-    texts = tuple(prepare_texts(recipe, train, place) for recipe, place in reading.of_texts)
+    texts = tuple(prepare_texts(recipe, train, place) for recipe, place in reading.texts)
     # What was learned with the target's help has it in its own key.
     key = None if train.key is None else f"{train.key}|{reading}|{[table.key for table, _ in learned]}"
     prepared = PreparedInputs(tuple(table for table, _ in learned), arrays, texts, reading.joined, key)

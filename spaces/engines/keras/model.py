@@ -69,7 +69,7 @@ class KerasModel:
             # A builder may change its config, which the other folds are to be built of too.
             model = self.builder(copy.deepcopy(self.config), signature)
             fresh = compiled(never_built_before(model), self.config, signature.target)
-            words = [recipe for recipe, _ in reading.of_texts if isinstance(recipe, Tokens) and recipe.unit == "word"]
+            words = [recipe for recipe, _ in reading.texts if isinstance(recipe, Tokens) and recipe.unit == "word"]
             for text in signature.texts[:1] if words else ():  # texts share a vocabulary, and so their vectors
                 if vectors := text.details.vectors:
                     from spaces.inputs.text.networks import start_from_vectors  # builders are not needed to load

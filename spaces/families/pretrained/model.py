@@ -132,7 +132,7 @@ class PretrainedModel:
     ) -> KerasFitted:
         """Train base and head together."""
         target = self.signature.target
-        reading = Reading((), None, joined=False, arrays=array_recipes(self.signature, {}, "network"))
+        reading = Reading((), (), joined=False, arrays=array_recipes(self.signature, {}, "network"))
         prepared, images = learn(reading, fold.train.table, fold.train.target, target_kind=target.kind)
         whole = KerasFitted(trainer.model, prepared, (), target.kind, fitted.scale, {})
         inner = prepared.matrix(fold.inner.table)

@@ -113,4 +113,4 @@ def plain_reading(signature: Signature) -> Reading:
     tables = tuple(
         Recipe("standard", "onehot", one.cardinalities, 0, one.places) for one in map(columns_of, signature.tables)
     )
-    return Reading(tables, None, joined=False, arrays=array_recipes(signature, {}, "network"))
+    return Reading(tables, (), joined=False, arrays=array_recipes(signature, {}, "network"))

@@ -268,7 +268,7 @@ def test_partners_of_a_pair_do_not_tell_each_others_target():
     recipes = tuple(
         Recipe("standard", "onehot", one.cardinalities, 0, one.places) for one in map(columns_of, task.signature.tables)
     )
-    reading = Reading(recipes, None, joined=False, twins=True)
+    reading = Reading(recipes, (), joined=False, twins=True)
     (_, one), (_, other) = learn_tables(reading, task.rows.table, task.rows.target, target_kind="regression")
     for matrix in (one, other):
         assert abs(np.corrcoef(matrix[:, -1], task.rows.target)[0, 1]) < 0.1

@@ -100,7 +100,7 @@ def test_cached_saved_and_plain_results_are_equal(tmp_path, recipe, with_table):
         column = np.array([[text, text[::-1]] for text in given], dtype=object)
         return Table(numbers, np.empty((len(given), 0), np.int32), key, column)
 
-    reading = Reading((Recipe("standard", "onehot", ()),) if with_table else (), recipe, joined=False)
+    reading = Reading((Recipe("standard", "onehot", ()),) if with_table else (), ((recipe, None),), joined=False)
     target = np.arange(4.0)
     plain, shown = learn(reading, rows(TRAIN, None), target, target_kind="regression")
     name = f"test_texts/{recipe}/{with_table}"
@@ -160,7 +160,7 @@ def test_beside_texts_a_zero_is_no_missing_value():
     table = Table(np.zeros((4, 1)), np.empty((4, 0), np.int32), None, np.array(TRAIN, dtype=object)[:, None])
     recipe = Recipe("none", "codes", ())
     prepared, matrix = learn(
-        Reading((recipe,), Bag("word", 1, 5, "count", 8), True), table, np.zeros(4), target_kind="regression"
+        Reading((recipe,), ((Bag("word", 1, 5, "count", 8), None),), True), table, np.zeros(4), target_kind="regression"
     )
     assert isinstance(prepared, PreparedInputs)
     assert matrix.shape == (4, 6)
@@ -218,7 +218,7 @@ def test_a_number_at_predict_time_is_refused():
 
 def test_trees_see_what_two_texts_have_in_common():
     table = texts(["the cat sat", "a bird", ""], ["the cat sat", "the dog", "a bird"])
-    reading = Reading((), Bag("word", 1, 20, "multi_hot", 8), joined=True)
+    reading = Reading((), ((Bag("word", 1, 20, "multi_hot", 8), None),), joined=True)
     prepared, matrix = learn(reading, table, np.zeros(3), target_kind="regression")
     terms = len(prepared.texts[0].vocabulary.terms)  # type: ignore[attr-defined]
     assert matrix.shape == (3, 3 * terms + 1)
