@@ -18,14 +18,14 @@ A parameter of a part that is there or not is named as if it stood beside it, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from spaces.language.complaints import unknown_name
 from spaces.language.leaves import Choice, Float, Int
 from spaces.language.parts import by_layer, check_layers, inside, is_part, with_count
-from spaces.language.space import Space, leaves
+from spaces.language.space import Space, by_dotted_name, dotted, leaves
 
 _KEPT = object()
 """Stands for the options that are kept, beside changes inside of them."""
@@ -50,7 +50,7 @@ def narrow(space: Space, changes: Mapping[str, Any]) -> Space:
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Turn dotted and nested names into nested mappings; refuse a name that is given twice."""
     whole: dict[str, Any] = {}
-    for name, change in _dotted(changes, ""):
+    for name, change in by_dotted_name(changes):
         *parents, last = name.split(".")
         place = whole
         for parent in parents:
@@ -70,30 +70,21 @@ def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _dotted(changes: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
-    for key, change in changes.items():
-        name = _join(before, str(key))
-        if isinstance(change, Mapping) and change:
-            yield from _dotted(change, name)
-        else:
-            yield name, change
-
-
 def _mapping(space: Space, changes: Mapping[str, Any], name: str) -> dict[str, Any]:
     there = {key: its for key, its in changes.items() if key in space}
     layered = {key: its for key, its in there.items() if by_layer(its) and _plain(space[key])}
     narrowed = {
-        key: _node(child, there[key], _join(name, key)) if key in there.keys() - layered.keys() else child
+        key: _node(child, there[key], dotted(name, key)) if key in there.keys() - layered.keys() else child
         for key, child in space.items()
     }
     for key, its in layered.items():
-        check_layers(narrowed, its, _join(name, key))
+        check_layers(narrowed, its, dotted(name, key))
         narrowed[key] = {
-            layer: _node(space[key], its[layer], _join(name, f"{key}.{layer}")) for layer in sorted(its, key=int)
+            layer: _node(space[key], its[layer], dotted(name, f"{key}.{layer}")) for layer in sorted(its, key=int)
         }
     for key in changes.keys() - there.keys():
         part = _part_with(key, space, narrowed, name=name)
-        narrowed[part] = _in_part(narrowed[part], {key: changes[key]}, _join(name, part))
+        narrowed[part] = _in_part(narrowed[part], {key: changes[key]}, dotted(name, part))
     return narrowed
 
 
@@ -111,10 +102,10 @@ def _part_with(key: str, space: Space, narrowed: Space, *, name: str) -> str:
         if len(having) == 1:
             return having[0]
         if having:
-            which = " or ".join(_join(name, f"{part}.{key}") for part in having)
-            raise ValueError(f"{_join(name, key)} may be {which}: write which")
+            which = " or ".join(dotted(name, f"{part}.{key}") for part in having)
+            raise ValueError(f"{dotted(name, key)} may be {which}: write which")
     known = dict.fromkeys([*space, *(its for part in proper.values() for its in part)])
-    raise ValueError(unknown_name(_join(name, key), [_join(name, one) for one in known]))
+    raise ValueError(unknown_name(dotted(name, key), [dotted(name, one) for one in known]))
 
 
 def _in_part(part: Choice, changes: Mapping[str, Any], name: str) -> Choice:
@@ -122,7 +113,7 @@ def _in_part(part: Choice, changes: Mapping[str, Any], name: str) -> Choice:
     option = inside(part)
     if option is None:
         raise ValueError(f"{name} is {part.middle!r}, so {', '.join(changes)} would change nothing: leave it out")
-    its = _mapping(part.options[option], changes, _join(name, option))
+    its = _mapping(part.options[option], changes, dotted(name, option))
     return Choice({**part.options, option: its}, default=part.default)
 
 
@@ -224,7 +215,3 @@ def _member(leaf: Choice, option: Any, name: str) -> Any:
         if leaf.conditional:
             raise
         raise ValueError(f"{error}; a value that is not among them is written Choice([{option!r}])") from None
-
-
-def _join(name: str, key: str) -> str:
-    return f"{name}.{key}" if name else key

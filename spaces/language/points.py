@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from spaces.language.complaints import unknown_name
 from spaces.language.leaves import Choice, Float, Int, Leaf
-from spaces.language.space import Params, Space, flatten, leaves, resolve
+from spaces.language.space import Params, Space, by_dotted_name, flatten, leaves, resolve
 
 
 def point(space: Space, said: Mapping[str, Any]) -> Params:
@@ -25,7 +25,7 @@ def point(space: Space, said: Mapping[str, Any]) -> Params:
     >>> point(space, {"kind.rich.width": 4})
     {'depth': 3, 'kind': 'rich', 'kind.rich.width': 4}
     """
-    values = dict(_dotted(said, ""))
+    values = dict(by_dotted_name(said))
     known = leaves(space)
     params = flatten(space, resolve(space, lambda name, leaf: _member(name, leaf, values)))
     for name in values:
@@ -89,12 +89,3 @@ def _is_option(name: str, leaf: Leaf, other: str) -> bool:
 def _choices(params: Params, known: Mapping[str, Leaf]) -> str:
     chosen = [name for name in params if isinstance(leaf := known[name], Choice) and leaf.conditional]
     return ", ".join(f"{name} = {params[name]}" for name in chosen)
-
-
-def _dotted(said: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
-    for key, value in said.items():
-        name = f"{before}.{key}" if before else str(key)
-        if isinstance(value, Mapping) and value:
-            yield from _dotted(value, name)
-        else:
-            yield name, value

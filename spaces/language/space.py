@@ -54,7 +54,7 @@ def walk(space: Space, visit: Callable[[str, Leaf, Descend], Any]) -> Config:
 
     def node(value: Any, name: str) -> Any:
         if isinstance(value, Mapping):
-            return {key: node(child, f"{name}.{key}" if name else key) for key, child in value.items()}
+            return {key: node(child, dotted(name, key)) for key, child in value.items()}
         if isinstance(value, Choice) and value.conditional:
             return visit(name, value, lambda option: node(value.options[option], f"{name}.{option}"))
         if isinstance(value, Float | Int | Choice):
@@ -124,7 +124,7 @@ def flatten(space: Space, config: Mapping[str, Any]) -> Params:
         if isinstance(value, Mapping):
             _check_keys(value, given, name)
             for key, child in value.items():
-                node(child, given[key], _dotted(name, key))
+                node(child, given[key], dotted(name, key))
         elif isinstance(value, Choice) and value.conditional:
             if not isinstance(given, Mapping) or len(given) != 1:
                 raise ValueError(f"{name} must be a mapping of one of {list(value.options)}, got {given!r}")
@@ -145,14 +145,29 @@ def _check_keys(space: Space, given: Any, name: str) -> None:
         raise ValueError(f"{name or 'config'} must be a mapping with {sorted(space)}, got {given!r}")
     for key in given:
         if key not in space:
-            raise ValueError(unknown_name(_dotted(name, key), [_dotted(name, other) for other in space]))
+            raise ValueError(unknown_name(dotted(name, key), [dotted(name, other) for other in space]))
     for key in space:
         if key not in given:
-            raise ValueError(f"parameter {_dotted(name, key)!r} is missing")
+            raise ValueError(f"parameter {dotted(name, key)!r} is missing")
 
 
-def _dotted(name: str, key: str) -> str:
-    return f"{name}.{key}" if name else key
+def dotted(before: str, name: str) -> str:
+    """Return a name behind the dotted name that it is nested in, "" at the top."""
+    return f"{before}.{name}" if before else name
+
+
+def by_dotted_name(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield values by dotted name, of mappings that may be nested, or have dotted names already.
+
+    >>> dict(by_dotted_name({"optimizer": {"adam.rate": 0.1}, "units": 64}))
+    {'optimizer.adam.rate': 0.1, 'units': 64}
+    """
+    for key, value in values.items():
+        name = dotted(before, str(key))
+        if isinstance(value, Mapping) and value:
+            yield from by_dotted_name(value, name)
+        else:
+            yield name, value
 
 
 def leaves(space: Space) -> dict[str, Leaf]:
@@ -179,7 +194,7 @@ def check(space: Any, name: str = "") -> None:
         for key, child in space.items():
             if not isinstance(key, str) or not key or "." in key:
                 raise ValueError(f"names in a space are non-empty strings without dots, got {key!r} in {name or 'it'}")
-            check(child, f"{name}.{key}" if name else key)
+            check(child, dotted(name, key))
     elif isinstance(space, Choice):
         for option in space.options if space.conditional else ():
             check({option: space.options[option]}, name)

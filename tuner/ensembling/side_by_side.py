@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spaces.language.leaves import Choice
-from spaces.language.space import from_json
+from spaces.language.space import dotted, from_json
 from tuner.archive.findings import read_findings
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import read_held_out, too_few
@@ -146,7 +146,7 @@ def _parameters(space: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, space
         return
     for key, child in children.items():
-        yield from _parameters(child, f"{name}.{key}" if name else key)
+        yield from _parameters(child, dotted(name, key))
 
 
 def _gain(first: Archive, second: Archive) -> tuple[float, float] | None:

@@ -98,7 +98,7 @@ def check_weights(column: pd.Series[Any], name: str, of: str = "") -> None:
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan) if counts else np.zeros(1)
     wrong = np.flatnonzero(~((values >= _LEAST) & (values <= _MOST)))
     if len(wrong):
-        row = int(wrong[0]) if len(wrong) else 0
+        row = int(wrong[0])
         value, _ = first_of(column, np.arange(len(column)) == row)
         raise DataError(
             f"{of}sample_weight: column {name!r} holds {value!r} in row {row}; a weight is a finite number "
