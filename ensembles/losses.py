@@ -60,6 +60,15 @@ class Loss:
         return self.function(target, predictions, sample_weight)
 
 
+def is_defined(loss: Callable[..., float], *given: Any) -> bool:
+    """Return whether a loss says something of what it is given: it raises no `Undefined`."""
+    try:
+        loss(*given)
+    except Undefined:
+        return False
+    return True
+
+
 def of_true_class(predictions: NDArray[Any], target: NDArray[Any], loss: Loss) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return predictions and a target of two classes, the true one and the rest, where a loss tells no more apart.
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from ensembles.losses import Loss, SampleWeight, Undefined, drawn, of_true_class
+from ensembles.losses import Loss, SampleWeight, drawn, is_defined, of_true_class
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -86,16 +86,10 @@ def _objective(
     def of(blended: NDArray[Any], at: NDArray[np.int64], true: NDArray[Any]) -> float:
         return loss(true, blended[at], None if sample_weight is None else sample_weight[at])
 
-    def is_defined(at: NDArray[np.int64]) -> bool:
-        try:
-            for member in predictions:
-                of(member, at, drawn(target, at, loss))
-        except Undefined:
-            return False
-        return True
-
-    resamples = [] if loss.convex else filter(is_defined, _resamples(target, by_group=loss.by_group))
-    samples = [(at, drawn(target, at, loss)) for at in (everything, *resamples)]
+    resamples = [] if loss.convex else _resamples(target, by_group=loss.by_group)
+    drawn_anew = [(at, drawn(target, at, loss)) for at in resamples]
+    kept = [(at, true) for at, true in drawn_anew if all(is_defined(of, member, at, true) for member in predictions)]
+    samples = [(everything, drawn(target, everything, loss)), *kept]
 
     def value(weights: Weights) -> float:
         blended = blend(predictions, weights)

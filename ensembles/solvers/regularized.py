@@ -6,14 +6,13 @@ number of members and the pull are themselves chosen, by cross-validation within
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import Loss, SampleWeight, Undefined
+from ensembles.losses import Loss, SampleWeight, is_defined
 from ensembles.pools import Predictions, Weights, blend
 from ensembles.solvers.convex import CERTIFIED, convex
 from ensembles.solvers.greedy import greedy
@@ -51,7 +50,7 @@ def regularized(
     losses = np.zeros((len(sizes), len(PULLS)))
     for k in range(folds.max() + 1 if members > 1 and rows > 1 else 0):
         fit, judge = folds != k, folds == k
-        if not _is_defined(loss, target, predictions[0], sides=(fit, judge)):
+        if not all(is_defined(loss, target[side], predictions[0, side]) for side in (fit, judge)):
             continue
         share = judge.mean() if sample_weight is None else sample_weight[judge].sum()
         order = _best_first(predictions[:, fit], target[fit], loss, sample_weight=counted(fit))
@@ -81,16 +80,6 @@ def _dealt(target: NDArray[Any], parts: int, rng: np.random.Generator, *, by_gro
             order = np.lexsort((places, target))
             places[order] = np.arange(len(target))
     return places % parts
-
-
-def _is_defined(loss: Loss, target: NDArray[Any], member: NDArray[Any], *, sides: Sequence[NDArray[np.bool_]]) -> bool:
-    """Return whether the loss says something of the rows on each side."""
-    try:
-        for side in sides:
-            loss(target[side], member[side])
-    except Undefined:
-        return False
-    return True
 
 
 def _best_first(

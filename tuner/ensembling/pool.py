@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from ensembles.choosing.gate import Chosen, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import TargetLoss, sum_of_losses
 from ensembles.ensemble import Member
-from ensembles.losses import LOSSES, Loss, Undefined, copies, squares, surprise
+from ensembles.losses import LOSSES, Loss, Undefined, copies, is_defined, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
 from spaces.engines.together import Together
@@ -110,7 +110,7 @@ class HeldOut:
         """The folds whose cross-fitted rows the deciding metric can score: in time order not the first ones."""
         rows = np.concatenate([scored for _, scored in self.parts])
         within = [(k, rows[self.folds[rows] == k]) for k in self.scored]
-        return tuple(k for k, of in within if len(of) and _is_defined(self._score_of, of, self.predictions[0, of]))
+        return tuple(k for k, of in within if len(of) and is_defined(self._score_of, of, self.predictions[0, of]))
 
     def by_fold(self, rows: Index, outputs: NDArray[Any]) -> float:
         """Return the mean loss of cross-fitted rows over the folds that are scored, as a trial's own value is.
@@ -308,7 +308,7 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
         group=None if task.rows.group is None else task.rows.group[rows],
     )
     truth = held.truth
-    held = replace(held, parts=[of for of in held.parts if _is_defined(loss, truth[of[0]], predictions[0, of[0]])])
+    held = replace(held, parts=[of for of in held.parts if is_defined(loss, truth[of[0]], predictions[0, of[0]])])
     if not held.parts or not held.cross_fitted_folds:
         rare = "groups of rows to rank" if score.metric.by_group else "classes"
         raise StudyError(
@@ -316,14 +316,6 @@ def read_held_out(study: Archive, trials: list[Trial]) -> HeldOut:
             f"{score.name} is undefined, as {rare} are too rare. Use fewer folds, or a metric defined for any rows"
         )
     return held
-
-
-def _is_defined(loss: Callable[..., float], rows: NDArray[Any], predictions: NDArray[Any]) -> bool:
-    try:
-        loss(rows, predictions)
-    except Undefined:
-        return False
-    return True
 
 
 def loss_of_task(task: Task) -> Loss:
