@@ -41,7 +41,7 @@ from tuner.trials.outcome import Outcome
 from tuner.trials.trial import TRACEBACK
 
 Direction = Literal["minimize", "maximize"]
-_FILE = "objective.json"
+_FILE, _FORMAT = "objective.json", 1
 _RESTORE = "restore it from a backup, or search in another folder"
 
 
@@ -99,7 +99,7 @@ def optimize(
     make_sampler = sampler_maker(sampler, searched)
     place = Path(tempfile.mkdtemp(prefix="optimize-") if folder is None else folder).absolute()
     with locked(place):
-        about = {"direction": direction, "metric": metric, "seed": seed}
+        about = {"format": _FORMAT, "direction": direction, "metric": metric, "seed": seed}
         stored = _begun(place, {**about, "space": digest(searched), "objective": source_digest(objective)}, searched)
         ledger = Ledger(place / "ledger.db", seed=seed, maximize=direction == "maximize", pruner=make_pruner(None))
         ledger.open(OBJECTIVE, searched, make_sampler, starts=points, thinned=sampler in THINNED)
@@ -155,7 +155,7 @@ def _begun(place: Path, about: dict[str, Any], space: Space) -> dict[str, Any]:
     delete_parts(path)  # of a call that was killed as it began
     if any(one.name != ".lock" for one in place.iterdir()):
         raise StudyError(f"{place} is not empty and holds no search: choose another folder")
-    stored = {"format": 1, "id": uuid.uuid4().hex, **about, "leaves": to_json(space)}
+    stored = {"id": uuid.uuid4().hex, **about, "leaves": to_json(space)}
     write_text(path, json.dumps(stored, indent=1))
     return stored
 

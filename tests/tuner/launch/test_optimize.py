@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import hyperopt
 import optuna
 import pytest
@@ -43,6 +45,14 @@ def test_the_same_call_goes_on_as_if_it_had_never_stopped(tmp_path):
     assert [(t.params, t.value) for t in parts.trials] == [(t.params, t.value) for t in whole.trials]
     with pytest.raises(StudyError, match="holds another search: its direction, objective differ"):
         tuner.optimize(cut, SPACE, trials=13, direction="maximize", folder=tmp_path / "parts", **QUIET)
+
+
+def test_a_search_of_another_format_is_refused(tmp_path):
+    tuner.optimize(bowl, SPACE, trials=1, folder=tmp_path, **QUIET)
+    path = tmp_path / "objective.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(StudyError, match="its format differ"):
+        tuner.optimize(bowl, SPACE, trials=1, folder=tmp_path, **QUIET)
 
 
 def test_a_trial_that_was_cut_off_is_called_again(tmp_path):
