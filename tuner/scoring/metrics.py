@@ -26,6 +26,8 @@ from spaces.rows.target import ITSELF, TargetKind, TrainingLoss
 from tuner.scoring.ranking import OfGroups, average_precision, ndcg, of_a_group, reciprocal_rank
 from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
 
+_STEP = float(np.finfo(np.float64).eps)
+
 
 def metric_named(metric: str | Metric) -> Metric:
     """Return the metric of that name, or the metric itself.
@@ -240,10 +242,8 @@ def _f1_of_labels(average: str) -> Callable[..., float]:
         count = np.ones((len(y_true), 1)) if sample_weight is None else sample_weight[:, None]
         predicted, true = y_pred >= 0.5, y_true == 1
         axis = None if average == "micro" else 0
-        both, either = (
-            (count * (predicted & true)).sum(axis=axis),
-            (count * predicted).sum(axis=axis) + (count * true).sum(axis),
-        )
+        both = (count * (predicted & true)).sum(axis=axis)
+        either = (count * predicted).sum(axis=axis) + (count * true).sum(axis=axis)
         known = np.asarray(either > 0)
         scores = np.divide(2 * both, either, out=np.zeros(known.shape), where=known)
         return float(np.mean(scores, where=known)) if known.any() else 0.0
@@ -292,7 +292,7 @@ def _pearson(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWe
     return float(covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
-def _known(name: str, function: Callable[..., float], greater: bool, *, needs: Needs, **more: Any) -> Metric:
+def _known(name: str, function: Callable[..., float], *, needs: Needs, greater: bool = False, **more: Any) -> Metric:
     return Metric(name, function, greater, needs, takes_codes=needs != "value", **more)
 
 
@@ -305,49 +305,50 @@ def _mean(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: SampleWeigh
     return float(np.average(y_pred, weights=sample_weight))
 
 
-_STEP = float(np.finfo(np.float64).eps)
 DEFAULT_METRICS: dict[TargetKind, str] = {"regression": "rmse", "binary": "log_loss", "multiclass": "log_loss"}
 UNLABELLED = "reconstruction_error"
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _known("log_loss", _log_loss, False, needs="probability"),
-        _known("perplexity", _perplexity, False, needs="probability"),
-        _known("brier_score", _brier, False, needs="probability"),
-        _known("roc_auc", _ranking("roc_auc", _roc_auc), True, needs="probability"),
-        _known("average_precision", _ranking("average_precision", _average_precision), True, needs="probability"),
-        _known("accuracy", _accuracy, True, needs="label"),
-        _known("balanced_accuracy", _balanced_accuracy, True, needs="label", weighs_classes=True),
-        _known("f1", _f1, True, needs="label", weighs_classes=True),
-        _known("matthews_corrcoef", _matthews, True, needs="label", weighs_classes=True),
-        _known("cohen_kappa", _kappa, True, needs="label", weighs_classes=True),
-        _known("rmse", _rmse, False, needs="value"),
-        _known("mse", _mse, False, needs="value"),
-        _known("mae", _mae, False, needs="value", loss="absolute_error"),
-        _known("median_absolute_error", _sklearn("median_absolute_error"), False, needs="value", loss="absolute_error"),
-        _known("mape", _sklearn("mean_absolute_percentage_error"), False, needs="value", loss="absolute_error"),
-        _known("r2", _r2, True, needs="value"),
-        _known("pearson", _pearson, True, needs="value"),
+        _known("log_loss", _log_loss, needs="probability"),
+        _known("perplexity", _perplexity, needs="probability"),
+        _known("brier_score", _brier, needs="probability"),
+        _known("roc_auc", _ranking("roc_auc", _roc_auc), greater=True, needs="probability"),
+        _known(
+            "average_precision", _ranking("average_precision", _average_precision), greater=True, needs="probability"
+        ),
+        _known("accuracy", _accuracy, greater=True, needs="label"),
+        _known("balanced_accuracy", _balanced_accuracy, greater=True, needs="label", weighs_classes=True),
+        _known("f1", _f1, greater=True, needs="label", weighs_classes=True),
+        _known("matthews_corrcoef", _matthews, greater=True, needs="label", weighs_classes=True),
+        _known("cohen_kappa", _kappa, greater=True, needs="label", weighs_classes=True),
+        _known("rmse", _rmse, needs="value"),
+        _known("mse", _mse, needs="value"),
+        _known("mae", _mae, needs="value", loss="absolute_error"),
+        _known("median_absolute_error", _sklearn("median_absolute_error"), needs="value", loss="absolute_error"),
+        _known("mape", _sklearn("mean_absolute_percentage_error"), needs="value", loss="absolute_error"),
+        _known("r2", _r2, greater=True, needs="value"),
+        _known("pearson", _pearson, greater=True, needs="value"),
         _ranks("ndcg", ndcg),
         _ranks("map", average_precision),
         _ranks("mrr", reciprocal_rank),
-        _known(UNLABELLED, _mean, False, needs="value", loss="reconstruction", kinds=(ITSELF,)),
-        _known("negative_elbo", _mean, False, needs="value", loss="elbo", kinds=(ITSELF,)),
-        _known("two_sample", _mean, False, needs="value", loss="two_sample", kinds=(ITSELF,)),
+        _known(UNLABELLED, _mean, needs="value", loss="reconstruction", kinds=(ITSELF,)),
+        _known("negative_elbo", _mean, needs="value", loss="elbo", kinds=(ITSELF,)),
+        _known("two_sample", _mean, needs="value", loss="two_sample", kinds=(ITSELF,)),
         _known(
             "f1_macro",
             _f1_of_labels("macro"),
-            True,
+            greater=True,
             needs="probability",
             kinds=(*CLASSES, *SEVERAL),
             weighs_classes=True,
         ),
-        _known("f1_micro", _f1_of_labels("micro"), True, needs="probability", kinds=(*CLASSES, *SEVERAL)),
-        _known("mean_average_precision", _mean_average_precision, True, needs="probability", kinds=SEVERAL),
+        _known("f1_micro", _f1_of_labels("micro"), greater=True, needs="probability", kinds=(*CLASSES, *SEVERAL)),
+        _known("mean_average_precision", _mean_average_precision, greater=True, needs="probability", kinds=SEVERAL),
         _known(
             "label_ranking_average_precision",
             _sklearn("label_ranking_average_precision_score"),
-            True,
+            greater=True,
             needs="probability",
             kinds=SEVERAL,
         ),
