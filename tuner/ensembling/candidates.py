@@ -27,7 +27,7 @@ def usable(study: Archive) -> list[Trial]:
     found = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
     if not found:
         failed = sum(trial.state == "failed" for trial in study.trials)
-        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed): there is nothing to combine")
+        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed) with its models still on disk")
     return found
 
 

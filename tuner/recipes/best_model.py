@@ -14,7 +14,8 @@ from spaces.rows.columns import Schema
 from spaces.rows.target import ITSELF
 from spaces.store import load_fitted
 from tuner.archive.study_folder import StudyError
-from tuner.study import Study
+from tuner.ensembling.candidates import usable
+from tuner.study import Study, load_study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,17 +125,12 @@ def best_model(study: Study | str | Path) -> BestModel:
         study: The study, or its folder.
 
     Raises:
-        StudyError: The study's task has a target, or nothing beside the baseline succeeded.
+        NoModels: Nothing beside the baseline succeeded.
+        StudyError: The study's task has a target.
     """
-    from spaces.families.catalog import BASELINE
-    from tuner.study import load_study
-
     study = study if isinstance(study, Study) else load_study(study)
     if study.task.target.kind != ITSELF:
         raise StudyError(f"the study predicts {study.task.target.name!r}: study.ensemble() is what it ends in")
-    usable = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
-    if not usable:
-        raise StudyError("no trial beside the baseline succeeded with its models still there")
-    best = usable[0]
+    best = usable(study)[0]
     fitted = load_fitted(study.attempt_folder(best) / "fold-0")
     return BestModel(best.name, best.family, study.task.schema, fitted)

@@ -30,8 +30,11 @@ from spaces.machine.mistakes import users_line
 from spaces.machine.torn import read_arrays
 from spaces.rows.columns import Schema
 from spaces.rows.outputs import no_probabilities
-from spaces.rows.table import Rows
+from spaces.rows.table import Rows, Table
 from spaces.store import load_fitted
+from tuner.scoring.metrics import METRICS
+from tuner.scoring.score import Metric
+from tuner.scoring.several_targets import metric_names
 from tuner.task.folds import make_folds
 from tuner.task.storage import read_description
 from tuner.task.task import Task
@@ -118,8 +121,6 @@ def _names_within(config: Config) -> list[str]:
 
 def load(folder: Path, *, engines: Sequence[str] = (), kinds: Sequence[str] = ()) -> None:
     """Load the model and compare its predictions."""
-    from spaces.rows.table import Table
-
     hand_over(engines)
     hand_over_kinds(kinds)
     stored = read_arrays(folder / "expected.npz")
@@ -154,10 +155,6 @@ def _run(step: str, folder: str, family: Family, *, given: bytes, hidden: Collec
 
 
 def _task_without_own_metrics(data: Path) -> Task:
-    from tuner.scoring.metrics import METRICS
-    from tuner.scoring.score import Metric
-    from tuner.scoring.several_targets import metric_names
-
     stored = read_description(data)
     own = [name for score in stored["metrics"] for name in metric_names(score) if name not in METRICS]
     needs = "value" if stored["target"]["kind"] == "regression" else "probability"

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from spaces.engines.curves import curve_named
 from spaces.engines.engine import at
 from spaces.language.complaints import unknown_name
 
@@ -30,7 +31,6 @@ _USELESS = {
 }
 _PATHS = ("filename", "filepath", "log_dir")
 _BATCHES = [f"on_{part}batch_{end}" for part in ("", "train_", "test_", "predict_") for end in ("begin", "end")]
-_VALIDATION = "val_"
 
 
 def check(given: Sequence[Given]) -> None:
@@ -55,7 +55,7 @@ def made(given: Sequence[Given], folder: Path | None, *, watched: bool) -> list[
         watched: Whether inner rows are evaluated; what watches these is left out where they are not.
     """
     own = [_made(one, folder or Path()) for one in given]
-    kept = [one for one in own if watched or not _monitor(one).startswith(_VALIDATION)]
+    kept = [one for one in own if watched or curve_named(_monitor(one)).part == "train"]
     return [_Monitored(kept), *kept] if kept else []
 
 

@@ -1,6 +1,6 @@
 """Arrays on the device, and how many rows at a time.
 
-With `training` and `prediction` beside it, and `spaces.families.unsupervised.gan`, the only files that know TensorFlow.
+Only this room and `spaces.families.unsupervised.gan` know TensorFlow.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ _CODE = r"\s*[+-]?0\d+(\.\d*)?\s*"  # 007 is the name of something
 # A text column of which this share reads as numbers, or as dates, is taken for such a column with stray texts.
 _MIXED_SHARE = 0.5
 _WAYS_OUT = {
-    "list": "if it holds tokens, name it in text=[{name!r}], else give each part a column of its own",
-    "tuple": "if it holds tokens, name it in text=[{name!r}], else give each part a column of its own",
-    "ndarray": "if it holds tokens, name it in text=[{name!r}], else give each part a column of its own",
+    **dict.fromkeys(
+        ("list", "tuple", "ndarray"),
+        "if it holds tokens, name it in text=[{name!r}], else give each part a column of its own",
+    ),
     "bytes": "decode the column to text",
     "complex": "give the real and the imaginary part a column each",
-    "Timedelta": "convert the column to seconds",
-    "timedelta": "convert the column to seconds",
+    **dict.fromkeys(("Timedelta", "timedelta"), "convert the column to seconds"),
 }
 
 
