@@ -59,7 +59,7 @@ def dense_block(
     batch_normalization: bool,
     penalty: keras.Regularizer | None,
 ) -> Any:
-    """Dense, batch normalisation, activation, dropout; selu comes with lecun_normal and alpha dropout.
+    """Add a dense layer, its normalisation, activation and dropout; selu comes with lecun_normal and alpha dropout.
 
     With batch normalisation the dense layer has no bias, as the normalisation brings its own.
     """

@@ -13,7 +13,13 @@ import keras
 from spaces.layers.members import MemberHeads, mean_of_members
 from spaces.rows.target import Target
 
+_ACTIVATIONS = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}
 _OF_VALUES = {"squared_error": "mean_squared_error", "absolute_error": "mean_absolute_error"}
+
+
+def units_of(target: Target) -> int:
+    """Return the units of a single target's last layer: one a class, but one for two classes as for a number."""
+    return target.outputs if target.kind == "multiclass" else 1
 
 
 def head(x: Any, target: Target) -> Any:
@@ -24,24 +30,17 @@ def head(x: Any, target: Target) -> Any:
             for i, part in enumerate(target.parts)
         ]
         return keras.layers.Concatenate(name="output")([layer(x) for layer in dense])
-    if target.kind == "regression":
-        return keras.layers.Dense(1, name="output")(x)
-    if target.kind == "binary":
-        return keras.layers.Dense(1, activation="sigmoid", name="output")(x)
-    return keras.layers.Dense(target.outputs, activation="softmax", name="output")(x)
+    return keras.layers.Dense(units_of(target), activation=_ACTIVATIONS[target.kind], name="output")(x)
 
 
 def member_heads(x: Any, target: Target, members: int) -> Any:
     """Add the last layer of a network of several members, `(rows, members, units)`, for a single target."""
-    activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
-    outputs = target.outputs if target.kind == "multiclass" else 1
-    return MemberHeads(members, outputs, activation, name="output")(keras.layers.Flatten()(x))
+    return MemberHeads(members, units_of(target), _ACTIVATIONS[target.kind], name="output")(keras.layers.Flatten()(x))
 
 
 def activated(logits: Any, target: Target) -> Any:
     """Turn outputs without an activation into values or probabilities."""
-    activation = {"regression": "linear", "binary": "sigmoid", "multiclass": "softmax"}[target.kind]
-    return keras.layers.Activation(activation, name="output")(logits)
+    return keras.layers.Activation(_ACTIVATIONS[target.kind], name="output")(logits)
 
 
 def loss_for(

@@ -13,7 +13,7 @@ from spaces.inputs.text.vocabulary import text_recipe
 from spaces.language.space import Config
 from spaces.layers.blocks import hidden, regularizer
 from spaces.layers.each_column import Pieces
-from spaces.layers.heads import activated, head, loss_for, member_heads
+from spaces.layers.heads import activated, head, loss_for, member_heads, units_of
 from spaces.layers.members import Members
 from spaces.rows.signature import Signature
 
@@ -67,7 +67,7 @@ def build_wide_and_deep(config: Config, signature: Signature) -> keras.Model:
     assert signature.table is not None
     inputs = [keras.Input(signature.table.shape, name="table")]
     columns = [inputs[0][:, config["crosses"] :] if config["crosses"] else inputs[0]]
-    outputs = 1 if signature.target.kind != "multiclass" else signature.target.outputs
+    outputs = units_of(signature.target)
     linear = [keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros", name="wide")(inputs[0])]
     for i, _ in enumerate(signature.texts):
         bag = text_recipe({"text": config["wide_text"]})

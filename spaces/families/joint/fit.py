@@ -29,7 +29,7 @@ from spaces.inputs.prepared import Reading, joined_reading, learn
 from spaces.inputs.table.matrix import Recipe
 from spaces.inputs.text.vocabulary import Bag
 from spaces.layers.at_rest import AtRest
-from spaces.layers.heads import activated, loss_for
+from spaces.layers.heads import activated, loss_for, units_of
 from spaces.layers.members import MemberHeads
 from spaces.rows.signature import Signature
 from spaces.rows.table import Table
@@ -84,7 +84,7 @@ def fit_joint(
     most = min(_MOST, int(columns.getnnz(axis=1).max())) if sparse.issparse(columns) else 0
     trees = tree.prepared.matrix(fold.train.table)
     wide = Wide(prepared, most, tuple((average.leaves(trees).max(axis=0) + 1).tolist()))
-    outputs = 1 if target.kind != "multiclass" else target.outputs
+    outputs = units_of(target)
     loss = loss_for(target, outputs)
     joined = average.above(tower.prepared.matrix(fold.train.table))
     read = (average.scores(predicted), *beside(average, wide, columns, trees=trees, tower=joined))

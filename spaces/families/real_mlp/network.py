@@ -19,7 +19,7 @@ from spaces.engines.readings import embedding_of
 from spaces.language.optional import chosen
 from spaces.language.space import Config
 from spaces.layers.each_column import CategoryVectors, Periodic
-from spaces.layers.heads import activated, loss_for
+from spaces.layers.heads import activated, loss_for, units_of
 from spaces.layers.rated import ROWS, BlendedActivation, FrontScale, RatedDense
 from spaces.layers.while_training import FadingDropout, WithinRange
 from spaces.rows.signature import Signature
@@ -38,7 +38,7 @@ def build_real_mlp(config: Config, signature: Signature, *, numbers: int) -> ker
             all others.
     """
     assert signature.table is not None
-    target, outputs = signature.target, signature.target.outputs if signature.target.kind == "multiclass" else 1
+    target, outputs = signature.target, units_of(signature.target)
     inputs = keras.Input(signature.table.shape, name="table")
     x = _columns(inputs, config, signature, numbers=numbers)
     if factor := chosen(config["front_scale"]):
