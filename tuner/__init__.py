@@ -18,9 +18,11 @@ from tuner.in_the_way import check
 
 if TYPE_CHECKING:
     from ensembles.loading import load as load
+    from ensembles.losses import Undefined as Undefined
     from spaces.families.keras_tuner import keras_tuner_family as keras_tuner_family
     from spaces.families.own import family as family
     from spaces.families.pretrained.bases import pretrained_base as pretrained_base
+    from spaces.inputs.files import image_folder as image_folder
     from spaces.inputs.image.border import Image as Image
     from spaces.inputs.series.border import Series as Series
     from spaces.inputs.table.kind import Category as Category
@@ -43,13 +45,11 @@ if TYPE_CHECKING:
     from tuner.recipes.series import series_task as series_task
     from tuner.scoring.metrics import METRICS as METRICS
     from tuner.scoring.score import Metric as Metric
-    from tuner.scoring.score import Undefined as Undefined
     from tuner.search.hyperopt_sampler import HyperoptSampler as HyperoptSampler
     from tuner.search.samplers import PRUNERS as PRUNERS
     from tuner.search.samplers import SAMPLERS as SAMPLERS
     from tuner.study import Study as Study
     from tuner.study import load_study as load_study
-    from tuner.task.reading import image_folder as image_folder
     from tuner.task.splits import Split as Split
     from tuner.task.task import Task as Task
 
@@ -72,7 +72,7 @@ _WHERE = {
     "TunedClassifier": "tuner.estimators.tuned",
     "TunedRegressor": "tuner.estimators.tuned",
     "Text": "spaces.inputs.text.kind",
-    "Undefined": "tuner.scoring.score",
+    "Undefined": "ensembles.losses",
     "anomalies": "tuner.recipes.series",
     "best_model": "tuner.recipes.best_model",
     "compare": "tuner.ensembling.build",
@@ -82,7 +82,7 @@ _WHERE = {
     "family": "spaces.families.own",
     "forecast": "tuner.recipes.series",
     "generate": "tuner.recipes.language",
-    "image_folder": "tuner.task.reading",
+    "image_folder": "spaces.inputs.files",
     "keras_tuner_family": "spaces.families.keras_tuner",
     "language_task": "tuner.recipes.language",
     "load": "ensembles.loading",

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from toys.clouds.kind import Cloud
 
 import tuner
+from spaces.inputs.files import DataError
 from spaces.inputs.kinds import KINDS
 from spaces.rows.columns import TableError
 from tuner.cli import main
-from tuner.task.reading import DataError
 
 STUDY = """
 [study]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import resamples
 from ensembles.choosing.gate import seconds_of_linear, seconds_of_trees
+from ensembles.losses import Undefined
 from spaces.machine.cores import crowding
 from spaces.machine.torn import read_arrays
 from spaces.rows.target import ITSELF
-from tuner.scoring.score import Undefined
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 

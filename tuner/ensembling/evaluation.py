@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
+from spaces.inputs.files import DataError
 from spaces.machine.mistakes import briefly
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows
@@ -27,7 +28,6 @@ from tuner.scoring.score import Metric, Score, scored_rows
 from tuner.scoring.several_targets import WEIGHTED, scores_of
 from tuner.search.ledger import Trial
 from tuner.task.labelled import check_weights, labelled_rows
-from tuner.task.reading import DataError
 from tuner.task.targets import check_alignment
 
 _OF = "rows"  # as complaints begin

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Combiner
 from ensembles.ensemble import Ensemble
+from ensembles.losses import Undefined
 from spaces.engines.together import Together
 from spaces.rows.columns import Schema
 from spaces.rows.table import Rows, Table
 from spaces.store import load_fitted
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.looks import check_defined
-from tuner.scoring.score import Score, Undefined
+from tuner.scoring.score import Score
 
 _ROWS = 500  # of a fold
 

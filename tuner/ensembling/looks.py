@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import paired_difference
 from ensembles.ensemble import Ensemble
-from ensembles.losses import copies
+from ensembles.losses import Undefined, copies
 from spaces.machine.disk import alone, write_text
 from spaces.machine.torn import read_list
 from spaces.rows.table import Rows, Table
 from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.pool import member_of, too_few
 from tuner.scoring.constant import constant_prediction
-from tuner.scoring.score import Undefined, scored_rows
+from tuner.scoring.score import scored_rows
 from tuner.search.ledger import Trial
 from tuner.task.task import Task
 from tuner.trials.scored_folds import absent_classes

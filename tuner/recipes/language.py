@@ -13,8 +13,8 @@ import pandas as pd
 from annotated_types import Ge
 
 from ensembles.ensemble import Ensemble
+from spaces.inputs.files import DataError
 from tuner.amounts import Share
-from tuner.task.reading import DataError
 from tuner.task.task import Task
 
 if TYPE_CHECKING:

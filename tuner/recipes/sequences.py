@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from ensembles.ensemble import Ensemble
+from spaces.inputs.files import DataError
 from tuner.ensembling.predictor import Predictor
 from tuner.recipes.language import UNITS, joined, split_tokens
-from tuner.task.reading import DataError
 from tuner.task.task import Task
 
 END = "<end>"

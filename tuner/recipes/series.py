@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ensembles.ensemble import Ensemble
 from spaces.inputs.columns import check_named_once, with_columns
+from spaces.inputs.files import DataError
 from spaces.inputs.series.border import Series
 from spaces.inputs.series.reading import carried_forward
 from spaces.language.complaints import unknown_name
@@ -28,7 +29,7 @@ from tuner.amounts import Count
 from tuner.ensembling.predictor import Predictor
 from tuner.scoring.score import Metric
 from tuner.task.folds import fold_parts
-from tuner.task.reading import DataError, read_frame
+from tuner.task.reading import read_frame
 from tuner.task.splits import Split
 from tuner.task.task import Task
 from tuner.task.times import time_stamps

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import SampleWeight
+from ensembles.losses import SampleWeight, Undefined
 from spaces.language.complaints import unknown_name
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, TargetKind, TrainingLoss
 from tuner.scoring.ranking import OfGroups, average_precision, ndcg, of_a_group, reciprocal_rank
-from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score, Undefined
+from tuner.scoring.score import CLASSES, SEVERAL, Metric, Needs, Score
 
 _STEP = float(np.finfo(np.float64).eps)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.losses import Undefined as Undefined
+from ensembles.losses import Undefined
 from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, TargetKind, TrainingLoss, column_of
 from tuner.scoring.ranking import OfGroups, for_each

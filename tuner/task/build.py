@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spaces.inputs.border import encode as encoded
 from spaces.inputs.border import learn_schema
 from spaces.inputs.columns import check_named_once, with_columns
+from spaces.inputs.files import DataError
 from spaces.inputs.given import Given, read_given
 from spaces.inputs.kind import Options
 from spaces.inputs.table.kind import Category
@@ -31,7 +32,7 @@ from tuner.task.groups import check_groups, group_names, groups_of
 from tuner.task.labelled import check_weights, in_time_order, labelled_rows, weights_of
 from tuner.task.labels import written_labels
 from tuner.task.names import column_name, column_names, is_name
-from tuner.task.reading import DataError, in_order, without_nameless
+from tuner.task.reading import in_order, without_nameless
 from tuner.task.said import Said, arrays_among, read_said_files, said_of_columns
 from tuner.task.splits import Split, split_off
 from tuner.task.targets import (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tuner.task.reading import DataError
+from spaces.inputs.files import DataError
 
 
 def groups_of(frame: pd.DataFrame, name: str | None, of: str = "") -> NDArray[np.int64] | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spaces.inputs.border import encode
 from spaces.inputs.columns import check_named_once, with_columns
+from spaces.inputs.files import DataError
 from spaces.inputs.given import read_given
 from spaces.language.complaints import unknown_name
 from spaces.rows.arrays import Array, take
@@ -19,7 +20,7 @@ from spaces.rows.table import Rows
 from spaces.rows.target import ITSELF, Target
 from tuner.task.groups import groups_of
 from tuner.task.labels import first_of, labels_as_trained, labels_of, refuse_infinite
-from tuner.task.reading import DataError, with_files
+from tuner.task.reading import with_files
 from tuner.task.targets import codes_of, is_labels, label_columns, lists_of
 from tuner.task.times import time_order
 

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spaces.inputs.files import MISSING_WORDS
+from spaces.inputs.files import MISSING_WORDS, DataError
 from spaces.inputs.table.detection import is_code
 from spaces.rows.target import Target
-from tuner.task.reading import DataError
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)

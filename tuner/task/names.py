@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.task.reading import DataError
+from spaces.inputs.files import DataError
 
 
 def is_name(given: Any) -> bool:

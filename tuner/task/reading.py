@@ -10,12 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from spaces.inputs.files import IMAGE as IMAGE
-from spaces.inputs.files import DataError as DataError
-from spaces.inputs.files import image_folder as image_folder
-from spaces.inputs.files import read_file
-from spaces.inputs.given import Given as Given
-from spaces.inputs.given import frame_of
+from spaces.inputs.files import DataError, read_file
+from spaces.inputs.given import Given, frame_of
 from spaces.inputs.kinds import arrays_of
 from spaces.rows.columns import Column
 

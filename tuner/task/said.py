@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spaces.inputs.files import DataError
 from spaces.inputs.given import Given
 from spaces.inputs.image.border import Image
 from spaces.inputs.kind import Options
@@ -14,7 +15,7 @@ from spaces.inputs.text.kind import Text
 from spaces.language.complaints import unknown_name
 from spaces.rows.columns import Column, TableError
 from tuner.task.names import column_names
-from tuner.task.reading import DataError, with_files
+from tuner.task.reading import with_files
 
 Said = Mapping[str, Options]
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.inputs.columns import with_columns
+from spaces.inputs.files import DataError
 from spaces.inputs.table.written import are_written_numbers, as_numbers
 from spaces.language.complaints import unknown_name
 from spaces.rows.target import ITSELF, Follows, Target, TargetKind
@@ -27,7 +28,6 @@ from tuner.task.labels import (
     refuse_infinite,
 )
 from tuner.task.names import is_name
-from tuner.task.reading import DataError
 
 _FEW_VALUES = 20
 _MIXED_SHARE = 0.5  # of texts that are written as numbers, above which the others are strays

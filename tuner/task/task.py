@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spaces.html import facts
+from spaces.inputs.files import DataError
 from spaces.inputs.kind import Options
 from spaces.inputs.kinds import arrays_of
 from spaces.inputs.table.received import received
@@ -42,7 +43,6 @@ from tuner.task.build import (
     with_corpus,
 )
 from tuner.task.described import Known, described, hints
-from tuner.task.reading import DataError
 from tuner.task.splits import Split, blocks, check_order, checked_seed, fold_indices
 from tuner.task.storage import load_rows, read_description, save_rows, stored_array, stored_arrays, write_description
 from tuner.task.targets import check_target

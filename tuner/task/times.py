@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spaces.inputs.files import DataError
 from tuner.task.labels import are_numbers
-from tuner.task.reading import DataError
 
 _EXAMPLES = "2020-01-31, 31/01/2020, Jan 31 2020, numbers"
 _MONTHS = {

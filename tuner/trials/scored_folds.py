@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import Undefined
 from spaces.rows.target import Target
 from tuner.scoring.constant import constant_prediction
-from tuner.scoring.score import Score, Unanswered, Undefined
+from tuner.scoring.score import Score, Unanswered
 from tuner.task.task import Task
 
 _FEWEST = 2

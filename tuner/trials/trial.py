@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensembles.losses import Undefined
 from spaces.engines.clock import Clock, NoTime
 from spaces.engines.contract import Fitted, Fold, Look, Model, ShippingError, Watch
 from spaces.engines.curves import Curve, curves_to_json, labelled
@@ -24,7 +25,7 @@ from spaces.machine.disk import lacks_room
 from spaces.machine.peak import begin_peak, peak_bytes
 from spaces.rows.outputs import no_probabilities
 from spaces.rows.table import Rows
-from tuner.scoring.score import Score, Undefined, mean_scores, scored_rows
+from tuner.scoring.score import Score, mean_scores, scored_rows
 from tuner.seeds import derive_seed
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state

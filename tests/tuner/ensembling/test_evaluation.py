@@ -11,9 +11,9 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from small import make_frame
 
 import tuner
+from spaces.inputs.files import DataError
 from tuner.archive.study_folder import StudyError
 from tuner.ensembling.looks import test_looks as looks_at
-from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 NEW = make_frame(60, seed=9)

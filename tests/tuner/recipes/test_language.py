@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import tuner
+from spaces.inputs.files import DataError
 from tuner.studyfile import StudyFileError, checked, task_of
-from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40

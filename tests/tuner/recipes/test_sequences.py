@@ -12,7 +12,7 @@ import pytest
 import tuner
 from spaces import FAMILIES, defaults, narrow, sample
 from spaces.families.sequences.network import build_seq2seq
-from tuner.task.reading import DataError
+from spaces.inputs.files import DataError
 
 QUIET = {"workers": 0, "progress": False, "tracking": None, "seed": 0}
 QUICK = {

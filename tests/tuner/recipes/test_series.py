@@ -14,15 +14,16 @@ import tuner
 from spaces import FAMILIES, defaults, narrow
 from spaces.families.forecasts.change import ChangeFitted
 from spaces.families.forecasts.naive import NaiveFitted, last_values
+from spaces.inputs.files import DataError
 from spaces.rows.columns import TableError
 from spaces.rows.table import Table
 from spaces.rows.target import Follows
 from spaces.store import load_fitted
 from tuner.cli import main
-from tuner.ensembling.build import compare, single_ensemble
+from tuner.ensembling.build import compare
 from tuner.ensembling.joint import JointTrial
+from tuner.ensembling.looks import single_ensemble
 from tuner.task.folds import fold_parts, make_folds
-from tuner.task.reading import DataError
 from tuner.task.splits import blocks
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}

@@ -8,7 +8,7 @@ import pytest
 from windows import make_task, weather
 
 import tuner
-from tuner.task.reading import DataError
+from spaces.inputs.files import DataError
 
 
 def test_gaps_are_steps_that_are_missing():

@@ -7,8 +7,9 @@ import pytest
 import sklearn.metrics
 
 import tuner
+from ensembles.losses import Undefined
 from tuner.scoring.metrics import METRICS, check_fits, metric_named
-from tuner.scoring.score import Metric, Score, Undefined
+from tuner.scoring.score import Metric, Score
 
 rng = np.random.default_rng(0)
 BINARY = rng.integers(2, size=200)

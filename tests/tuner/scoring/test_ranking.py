@@ -4,11 +4,11 @@ import pytest
 import sklearn.metrics
 
 import tuner
-from ensembles.losses import copies
+from ensembles.losses import Undefined, copies
 from tuner.ensembling.pool import loss_of_task
 from tuner.scoring.group_loss import group_loss
 from tuner.scoring.metrics import METRICS
-from tuner.scoring.score import Metric, Score, Undefined
+from tuner.scoring.score import Metric, Score
 from tuner.trials.scored_folds import left_out
 
 ROWS, QUERIES = 300, 40

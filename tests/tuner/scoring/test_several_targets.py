@@ -17,12 +17,12 @@ from ensembles.losses import LOSSES
 from ensembles.methods import METHODS as SOLVERS
 from spaces.engines.curves import Curve
 from spaces.families.catalog import FAMILIES, fitting
+from spaces.inputs.files import DataError
 from tuner.ensembling.more_models import refitted
 from tuner.ensembling.pool import member_of, read_held_out
 from tuner.scoring.metrics import METRICS
 from tuner.scoring.score import Score
 from tuner.task.folds import make_folds
-from tuner.task.reading import DataError
 from tuner.tracking.client import default_uri, open_client
 from tuner.tracking.shown import accepted
 

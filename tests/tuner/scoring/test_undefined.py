@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import tuner
+from ensembles.losses import Undefined
 from tuner.archive.study_folder import StudyError
 from tuner.ensembling.looks import test_looks as looks_at
-from tuner.scoring.score import Undefined
 from tuner.task.splits import crossfit_parts
 from tuner.trials.scored_folds import scored_folds
 

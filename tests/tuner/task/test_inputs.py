@@ -16,13 +16,13 @@ import tuner
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
 from spaces.engines.keras.device import TrainingArrays
 from spaces.engines.keras.training import Trainer
+from spaces.inputs.files import DataError
 from spaces.inputs.prepared import Reading, learn_tables
 from spaces.inputs.table.matrix import Recipe
 from spaces.rows.arrays import Stretches
 from spaces.rows.columns import TableError
 from spaces.rows.signature import columns_of
 from tuner.task.folds import make_folds
-from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": None, "progress": False}
 QUICK = {"epochs": 6, "optimizer.adam.learning_rate": 9e-3, "optimizer": ["adam"]}

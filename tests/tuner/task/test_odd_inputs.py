@@ -11,8 +11,8 @@ import pytest
 
 import tuner
 from spaces.inputs.border import table_of
+from spaces.inputs.files import DataError
 from spaces.rows.columns import TableError
-from tuner.task.reading import DataError
 
 LINES = [f"{i},{i % 7},{'yes' if i % 3 else 'no'}" for i in range(40)]
 

@@ -19,12 +19,12 @@ from ensembles.methods import METHODS
 from spaces import FAMILIES, Fold, Rows, defaults, narrow
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.families.catalog import fitting
+from spaces.inputs.files import DataError
 from tuner.launch.tune import plan_of
 from tuner.scoring.constant import constant_prediction
 from tuner.scoring.metrics import METRICS
 from tuner.scoring.score import Score
 from tuner.task.folds import make_folds
-from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": "none", "progress": False}
 ROWS = 60

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import tuner
-from tuner.task.reading import DataError
+from spaces.inputs.files import DataError
 
 ROWS = 80
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tuner
+from spaces.inputs.files import DataError
 from spaces.inputs.table.dates import moments_of
 from tuner.task.groups import group_names
-from tuner.task.reading import DataError
 from tuner.task.times import _read, time_order, time_stamps
 
 DAYS = pd.date_range("2019-11-20", periods=80)

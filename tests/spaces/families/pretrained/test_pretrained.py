@@ -21,7 +21,7 @@ from spaces.families.pretrained.features import BaseFeatures, Cut, base_features
 from spaces.language.space import Config, defaults
 from spaces.rows.table import Rows
 from spaces.store import load_fitted
-from tuner.ensembling.build import single_ensemble
+from tuner.ensembling.looks import single_ensemble
 from tuner.task.folds import make_folds
 
 QUIET = {"workers": 0, "tracking": "none", "progress": False}

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 import tuner
+from spaces.inputs.files import DataError
 from spaces.inputs.image.files import common_shape, kept_images, read_images
 from spaces.rows.columns import TableError
 from tuner.cli import main
-from tuner.task.reading import DataError
 
 QUIET = {"workers": 0, "tracking": "none", "progress": False}
 
