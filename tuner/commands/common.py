@@ -13,6 +13,8 @@ import click
 
 FAILED, USAGE, NO_MODELS, INTERRUPTED = 1, 2, 3, 130
 
+folder_argument = click.argument("folder", type=click.Path(path_type=Path))
+open_option = click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="Output."
 )

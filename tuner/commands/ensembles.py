@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.common import format_option, own_code, say, told, with_exit_codes
+from tuner.commands.common import folder_argument, format_option, own_code, say, told, with_exit_codes
 from tuner.commands.output import show_frame, show_report, show_steps
 from tuner.derived_command import DerivedCommand
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=DerivedCommand, function="tuner.study:Study.ensemble", without=("self",))
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("--refit", is_flag=True, help="Train each member once more, on all rows.")
 @click.option("--test", is_flag=True, help="Score the test rows too; the study counts how often.")
 @format_option
@@ -50,7 +50,7 @@ def ensemble(folder: Path, refit: bool, test: bool, *, form: str, **given: Any) 
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A CSV or Parquet file  [default: print].")
 @click.option("--trial", help="The model of this trial instead of the ensemble.")
@@ -105,7 +105,7 @@ def predict(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--trial", help="The model of this trial instead of the ensemble.")
 @click.option("--metric", "metrics", multiple=True, help="A further metric; may be given several times.")
@@ -157,7 +157,7 @@ def _predictor(folder: Path, trial: str | None) -> Ensemble:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("name")
 @click.option("--alias", help="Name this version, such as champion.")
 @click.option("--trial", help="The model of this trial instead of the ensemble.")

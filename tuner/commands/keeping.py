@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tuner.commands.common import format_option, own_code, say, with_exit_codes
+from tuner.commands.common import folder_argument, format_option, own_code, say, with_exit_codes
 from tuner.commands.output import show_frame
 
 
@@ -62,7 +62,7 @@ def _about(place: Path, below: Path) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @with_exit_codes
 def retry(folder: Path) -> None:
     """Let the failed trials of a study be tried once more by the next launch, under their numbers.
@@ -80,7 +80,7 @@ def retry(folder: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @with_exit_codes
 @own_code
 def repair(folder: Path) -> None:
@@ -105,7 +105,7 @@ def repair(folder: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A new folder  [default: FOLDER-export].")
 @with_exit_codes
 @own_code
@@ -142,7 +142,7 @@ def export(folder: Path, output: Path | None) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_exit_codes
 def rm(folder: Path, yes: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuner.commands.common import FAILED, format_option, own_code, say, with_exit_codes
+from tuner.commands.common import FAILED, folder_argument, format_option, open_option, own_code, say, with_exit_codes
 from tuner.commands.output import show_frame
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SHOWN = 60  # rows of curves in a terminal
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("--top", type=click.IntRange(1), help="Show so many trials  [default: all].")
 @format_option
 @with_exit_codes
@@ -72,7 +72,7 @@ def diff(first: Path, second: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("trial", required=False)
 @click.option("--tensorboard", type=click.Path(path_type=Path), help="Write the best of each family (or TRIAL) there.")
 @format_option
@@ -113,9 +113,9 @@ def curves(folder: Path, trial: str | None, tensorboard: Path | None, *, form: s
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@open_option
 @click.option("--optuna", is_flag=True, help="Show the trials in Optuna's dashboard, which must be installed.")
 @with_exit_codes
 def ui(folder: Path, *, port: int, opened: bool, optuna: bool) -> None:
@@ -175,7 +175,7 @@ def _ready(folder: Path, page: str, opened: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("trial", required=False)
 @with_exit_codes
 @own_code
@@ -192,7 +192,7 @@ def show(folder: Path, trial: str | None) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @with_exit_codes
 @own_code
 def status(folder: Path) -> None:
@@ -233,9 +233,9 @@ def _standing(study: Study) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The page  [default: FOLDER/report.html].")
-@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@open_option
 @with_exit_codes
 def report(folder: Path, output: Path | None, opened: bool) -> None:
     """Write a page about a study: data, trials, ensemble, errors, columns; it needs no network."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuner.commands.common import FAILED, NO_MODELS, say, told, with_exit_codes
+from tuner.commands.common import FAILED, NO_MODELS, folder_argument, say, told, with_exit_codes
 from tuner.commands.kept_file import keeping
 from tuner.commands.output import show_report, show_steps, show_trials
 from tuner.derived_command import DerivedCommand
@@ -122,7 +122,7 @@ def _column_time(given: float | None, began: float) -> float | None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@folder_argument
 @with_exit_codes
 def stop(folder: Path) -> None:
     """End a study that runs in another terminal, as Ctrl-C would: running trials are finished.
