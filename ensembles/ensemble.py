@@ -197,8 +197,7 @@ class Ensemble:
 
         Args:
             rows: As for `predict`.
-            coverage: The share of rows whose interval is to hold the true value, between 0 and 1; the same for each
-                target.
+            coverage: The share of rows whose interval is to hold the true value, between 0 and 1; of each target.
             as_frame: Return a data frame with the columns `lower` and `upper`; of several targets, below their names.
 
         Returns:
