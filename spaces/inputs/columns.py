@@ -51,10 +51,12 @@ def without_values(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
     0  NaN  NaN
     1  1.0    x
     """
+    if not frame.columns.is_unique:  # which is refused later
+        return frame
     numbers = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").dropna()
     known = {*missing, *numbers.tolist()}
     found: dict[Any, Any] = {}
-    for name in frame.columns if frame.columns.is_unique else ():  # others are refused later
+    for name in frame.columns:
         values = frame[name]
         if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
             absent = values.isin(numbers).to_numpy(bool)
