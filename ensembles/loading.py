@@ -14,6 +14,7 @@ from ensembles.ensemble import Ensemble, Member
 from ensembles.manifest import COMBINER, DESCRIPTION, DISTANCES, BundleError, only_bundle_errors, read_manifest
 from ensembles.requirements import engines_of
 from spaces.engines.engine import Engine, check_installed, hand_over
+from spaces.engines.xgboost_file import XGBOOST_FILE, check_file
 from spaces.inputs.border import blank_row
 from spaces.inputs.kinds import hand_over as hand_over_kinds
 from spaces.inputs.kinds import kinds_of
@@ -63,6 +64,8 @@ def load(
     with only_bundle_errors(folder):
         for member in members:  # refuse an unknown engine now, and not at the first prediction
             check_installed(engines_of(member.folders))
+            for file in (path for one in member.folders for path in one.rglob(XGBOOST_FILE)):
+                check_file(file)
         target, schema = Target.from_json(stored["target"]), Schema.from_json(stored["schema"])
         kinds_of(schema.kinds)  # refuse an unknown kind now, too
         off = np.load(folder / DISTANCES, mmap_mode="r", allow_pickle=False).astype(np.float64)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spaces.engines.tree_arrays import are_counts, lead_on, no_trees, read_arrays, write_arrays
+from spaces.engines.tree_arrays import are_columns, are_counts, lead_on, no_trees, read_arrays, write_arrays
 
 _BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 _STORED = {"left": np.uint32, "right": np.uint32, "feature_idx": np.int64, "num_threshold": np.float64,
@@ -51,9 +51,9 @@ def read_boosted(estimator: Any, path: Path) -> None:
     counts, each_round = arrays["counts"], estimator.n_trees_per_iteration_
     if not are_counts(counts, *(arrays[name] for name in _STORED)) or len(counts) % each_round:
         raise no_trees(path)
-    leaf, feature, features = arrays["is_leaf"] != 0, arrays["feature_idx"], estimator.n_features_in_
-    children = (arrays["left"], arrays["right"])
-    if not lead_on(children, counts, leaf=leaf, feature=feature, features=features):
+    leaf, children = arrays["is_leaf"] != 0, (arrays["left"], arrays["right"])
+    there = are_columns(arrays["feature_idx"][~leaf], estimator.n_features_in_)
+    if not there or not lead_on(children, counts, leaf=leaf):
         raise no_trees(path)
     nodes = np.zeros(len(leaf), dtype=PREDICTOR_RECORD_DTYPE)
     for name in _STORED:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.tree_arrays import Arrays, are_counts, lead_on, no_trees, read_arrays, write_arrays
+from spaces.engines.tree_arrays import Arrays, are_columns, are_counts, lead_on, no_trees, read_arrays, write_arrays
 
 FORESTS = ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
 _LEAF = -1
@@ -105,9 +105,9 @@ def read_trees(forest: Any, path: Path) -> None:
     if not are_counts(counts, *(arrays[name] for name in _STORED)) or arrays["depths"].shape != counts.shape:
         raise no_trees(path)
     leaf, children = arrays["left_child"] == _LEAF, (arrays["left_child"], arrays["right_child"])
-    feature, features = arrays["feature"], forest.n_features_in_
     whole = arrays["values"].shape == (leaf.sum(), *first.tree_.value.shape[1:])
-    if not whole or not lead_on(children, counts, leaf=leaf, feature=feature, features=features):
+    there = are_columns(arrays["feature"][~leaf], forest.n_features_in_)
+    if not (whole and there and lead_on(children, counts, leaf=leaf)):
         raise no_trees(path)
     forest.estimators_ = [_with_tree(first, state) for state in _states(arrays)]
 

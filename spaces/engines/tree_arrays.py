@@ -56,25 +56,27 @@ def are_counts(counts: NDArray[Any], *of_nodes: NDArray[Any]) -> bool:
     )
 
 
-def lead_on(
-    children: tuple[NDArray[Any], NDArray[Any]],
-    counts: NDArray[Any],
-    *,
-    leaf: NDArray[Any],
-    feature: NDArray[Any],
-    features: int,
-) -> bool:
-    """Tell whether every node but a leaf leads to later ones of its tree, by a column that is there.
+def places(counts: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the place of each node in its tree.
+
+    >>> places(np.array([3, 2])).tolist()
+    [0, 1, 2, 0, 1]
+    """
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def lead_on(children: tuple[NDArray[Any], NDArray[Any]], counts: NDArray[Any], *, leaf: NDArray[Any]) -> bool:
+    """Tell whether every node but a leaf leads to later ones of its tree.
 
     Args:
         children: The place in its tree of each node's left and right child.
         counts: How many nodes each tree has.
         leaf: Whether each node is a leaf.
-        feature: The column by which each node splits.
-        features: How many columns there are.
     """
-    place = np.concatenate([np.arange(count) for count in counts])
-    size = np.repeat(counts, counts)
-    return all(bool(((place < child) & (child < size))[~leaf].all()) for child in children) and bool(
-        ((feature >= 0) & (feature < features))[~leaf].all()
-    )
+    place, size = places(counts), np.repeat(counts, counts)
+    return all(bool(((place < child) & (child < size))[~leaf].all()) for child in children)
+
+
+def are_columns(found: NDArray[Any], columns: int) -> bool:
+    """Tell whether numbers are those of columns that are there."""
+    return bool(((found >= 0) & (found < columns)).all())

@@ -26,7 +26,7 @@ from spaces.engines.clock import Clock
 from spaces.engines.contract import Fold, Watch, reading
 from spaces.engines.curves import Curve
 from spaces.engines.engine import XGBOOST
-from spaces.engines.xgboost_file import check_file
+from spaces.engines.xgboost_file import XGBOOST_FILE
 from spaces.inputs.prepared import Columns, Prepared
 from spaces.language.space import Config
 from spaces.machine.cores import threads_for
@@ -42,13 +42,12 @@ class XGBoostFitted(BoostedFitted):
     """Trees of XGBoost, stored as UBJ."""
 
     library: ClassVar[str] = XGBOOST.name
-    file: ClassVar[str] = "model.ubj"
+    file: ClassVar[str] = XGBOOST_FILE
     _threads: int | None = field(default=None, init=False)
 
     @staticmethod
     def opened(path: Path) -> xgboost.Booster:
-        """Read the trees, once they were looked into."""
-        check_file(path)
+        """Read the trees; a stranger's were looked into when the ensemble was loaded."""
         return xgboost.Booster(model_file=path)
 
     def predicted(self, matrix: Columns) -> NDArray[np.float32]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaces.engines.tree_arrays import are_columns, are_counts, lead_on, places
 from spaces.machine.strange import StrangeFile
 
+XGBOOST_FILE = "model.ubj"
 _NUMBERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q", b"d": ">f", b"D": ">d"}
 _WORDS = {b"T": True, b"F": False, b"Z": None}
 _DEEPEST = 30
@@ -138,23 +140,30 @@ def _check_model(model: Any) -> None:
         "trees are of no class",
     )
     _must(ends[0] == 0 and ends[-1] == len(trees) and bool((np.diff(ends) >= 0).all()), "rounds are of no trees")
-    for tree in trees:
-        _check_tree(tree, features)
+    if trees:
+        _check_trees(trees, features)
 
 
-def _check_tree(tree: Mapping[str, Any], features: int) -> None:
-    param, left = tree["tree_param"], _whole(tree, "left_children")
-    size = len(left)
-    _must(size > 0 and int(param["num_nodes"]) == size and int(param["num_feature"]) == features, "sizes differ")
-    _must(int(param["size_leaf_vector"]) <= 1 and all(len(tree[one]) == size for one in _OF_NODES), "sizes differ")
-    right, parents, column = (_whole(tree, name) for name in ("right_children", "parents", "split_indices"))
-    place, leaf = np.arange(size), left == -1
-    lead = all(bool(((place < child) & (child < size))[~leaf].all()) for child in (left, right))
-    _must(lead and bool((right[leaf] == -1).all()), "a node leads nowhere")
-    earlier = bool(((parents >= 0) & (parents < place))[1:].all())
-    _must(parents[0] == _ROOT and earlier, "a node has no parent")
-    _must(bool(((column >= 0) & (column < features))[~leaf].all()), "a column is not there")
-    _check_categories(tree, size)
+def _check_trees(trees: Sequence[Mapping[str, Any]], features: int) -> None:
+    counts = np.array([len(tree["left_children"]) for tree in trees])
+    for tree, size in zip(trees, counts, strict=True):
+        param = tree["tree_param"]
+        _must(int(param["num_nodes"]) == size and int(param["num_feature"]) == features, "sizes differ")
+        _must(int(param["size_leaf_vector"]) <= 1 and all(len(tree[one]) == size for one in _OF_NODES), "sizes differ")
+        if len(tree["categories_nodes"]) or np.any(tree["split_type"]):
+            _check_categories(tree, size)
+    left, right, parents, column = (
+        np.concatenate([_whole(tree, name) for tree in trees])
+        for name in ("left_children", "right_children", "parents", "split_indices")
+    )
+    _must(are_counts(counts, left, right, parents, column), "sizes differ")
+    leaf = left == -1
+    _must(lead_on((left, right), counts, leaf=leaf) and bool((right[leaf] == -1).all()), "a node leads nowhere")
+    place, first = places(counts), np.cumsum(counts) - counts
+    later = place > 0
+    earlier = bool(((parents >= 0) & (parents < place))[later].all())
+    _must(bool((parents[first] == _ROOT).all()) and earlier, "a node has no parent")
+    _must(are_columns(column[~leaf], features), "a column is not there")
 
 
 def _check_categories(tree: Mapping[str, Any], size: int) -> None:

@@ -105,6 +105,7 @@ def test_150_random_changes_of_a_file_are_refused_or_harm_nothing(tmp_path):
             changed[rng.randrange(len(changed))] = rng.randrange(256)
         path.write_bytes(changed[: rng.choice([len(changed), len(changed), rng.randrange(len(changed))])])
         try:
+            check_file(path)
             XGBoostFitted.opened(path).inplace_predict(ROWS, validate_features=False)
         except (StrangeFile, xgboost.core.XGBoostError):
             refused += 1
