@@ -69,4 +69,4 @@ def without_values(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
 
 def _among(value: Any, known: set[Any]) -> bool:
     """Return whether a text or a number is known; lists cannot be looked up, and True is no 1."""
-    return isinstance(value, (str, *NUMBER_TYPES)) and not isinstance(value, bool) and value in known
+    return type(value) is not bool and isinstance(value, (str, *NUMBER_TYPES)) and value in known
