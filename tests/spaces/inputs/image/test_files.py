@@ -118,11 +118,11 @@ def test_images_are_read_once_until_one_changes(folder):
 
 
 @pytest.mark.parametrize("left", [0, 50, 200])
-def test_images_that_a_loss_of_power_tore_are_read_anew(folder, tmp_path, left):
+def test_images_that_a_loss_of_power_tore_are_read_anew(folder, left):
     files = list(tuner.image_folder(folder)["image"])
-    path = Path(kept_images(files, (8, 8, 1), tmp_path).filename)
+    path = Path(kept_images(files, (8, 8, 1)).filename)
     path.write_bytes(path.read_bytes()[:left])
-    np.testing.assert_array_equal(kept_images(files, (8, 8, 1), tmp_path), read_images(files, (8, 8, 1)))
+    np.testing.assert_array_equal(kept_images(files, (8, 8, 1)), read_images(files, (8, 8, 1)))
 
 
 def test_photographs_are_turned_upright_and_colours_kept(tmp_path):
