@@ -25,6 +25,7 @@ GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 _FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
+_MANY, _FEWEST_SHARES = 4, 2  # families, of which the last shares half of the time still
 _FEW, _GROWING_SHARE = 12, 0.2
 _NEXT = 0.05
 _DEAR = 5.0  # the rank of a small network, above that of trees
@@ -227,8 +228,9 @@ def catching_up(past: Past, best: float) -> float:
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
-    First trials share half of the time equally, and the other half is for what follows. A family that grows
-    makes better use of the time: its own may take a fifth, and once it has begun those of others take a tenth at most.
+    First trials share half of the time equally, and the other half is for what follows; the last of four and more has
+    a quarter of it at most, as the dearest come last, and nobody knows what they are worth. A family that grows makes
+    better use of the time: its own may take a fifth, and once it has begun those of others take a tenth at most.
     A first trial has at least five seconds, so that the dearest families have no turn where time is short.
 
     A later one leaves half of the time, unless trials of its family are known to take longer; or nothing, where the
@@ -248,7 +250,8 @@ def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, worker
             return left
         return max(left / 2, min(left, past.cost))
     untried = 1 + sum(not other.trials for other in others)
-    share = max(1, workers) * left / (2 * untried)
+    shares = max(untried, _FEWEST_SHARES if len(others) >= _MANY - 1 else 1)
+    share = max(1, workers) * left / (2 * shares)
     if past.grows:
         share = max(share, _GROWING_SHARE * left)
     elif any(other.grows and other.seconds for other in others):

@@ -132,6 +132,8 @@ def test_while_nothing_was_found_a_cheap_family_has_its_first_trial_however_litt
 def test_a_first_trial_leaves_shares_for_the_families_behind_it():
     assert seconds_for_trial(120.0, past(), [past(3.0), past(), past()]) == 20.0
     assert seconds_for_trial(120.0, past(), [past(3.0)]) == 60.0
+    assert seconds_for_trial(120.0, past(), [past(3.0)] * 2) == 60.0
+    assert seconds_for_trial(120.0, past(), [past(3.0)] * 3) == 30.0  # the last of many, and the dearest
     assert seconds_for_trial(120.0, past(), [past(), past()], workers=2) == 40.0
     assert seconds_for_trial(120.0, past(), [], workers=8) == 120.0
     assert seconds_for_trial(20.0, past(), [past()] * 7) == 5.0
