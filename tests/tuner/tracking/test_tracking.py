@@ -43,6 +43,32 @@ def test_a_parent_and_a_child_for_each_trial(tracked):
     assert dataset.dataset.digest == study.task.digest
 
 
+@pytest.mark.slow
+def test_no_lines_of_mlflow_stand_among_ours(tmp_path):
+    """In a fresh process that makes MLflow's tables, logs, shows an ensemble and publishes it."""
+    script = (
+        "import tuner\n"
+        "from sklearn.datasets import load_iris\n"
+        "task = tuner.Task(load_iris(as_frame=True).frame, 'target')\n"
+        "study = tuner.tune(task, ['linear'], trials=2, workers=0, folder='runs/iris')\n"
+        "study.ensemble().publish('iris')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    said = (done.stdout + done.stderr).splitlines()
+    assert any("linear-000001" in line for line in said)
+    foreign = (
+        "alembic",
+        "INFO",
+        "WARNING",
+        "Created version",
+        "Successfully registered",
+        "View run",
+        "View experiment",
+    )
+    assert [line for line in said if any(word in line for word in foreign)] == []
+
+
 def test_children_hold_params_curves_and_each_score_once(tracked):
     study, client = tracked
     runs = runs_of(client)
