@@ -25,6 +25,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,6 +34,7 @@ from benchmarks.driver import begin, finished_trials
 from benchmarks.pretend import EPOCHS_RUN, pretend_dense
 from benchmarks.results import save
 from spaces.engines.curves import Curve, Curves
+from spaces.families.catalog import FAMILIES
 from tuner.archive.report import print_table
 from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.plan import Plan
@@ -103,13 +105,18 @@ def _report_of_an_ensemble(place: Path, members: int) -> dict[str, float]:
     from sklearn.datasets import load_breast_cancer
 
     task = tuner.Task(load_breast_cancer(as_frame=True).frame, "target", metric="log_loss")
-    families = ["random_forest", "xgboost"]
-    study = tuner.tune(
-        task, families, trials=2 * members, workers=2, folder=place / "study", tracking=None, progress=False
-    )
-    made = study.ensemble("regularized", top=members)
+    families = {f"member {i}": _member(i) for i in range(members)}
+    study = tuner.tune(task, families, trials=members, workers=2, folder=place / "study", tracking=None, progress=False)
+    made = study.ensemble("uniform")
     wall, cpu = _report(study)
     return {"members": len(made.members), "report": round(wall, 2), "report cpu": round(cpu, 2)}
+
+
+def _member(i: int) -> dict[str, Any]:
+    """Return a family of a name of its own, with its settings: the plain average has a member of each family."""
+    name, setting = ("random_forest", "min_samples_leaf") if i % 2 else ("xgboost", "max_depth")
+    family = replace(FAMILIES[name], name=f"{name}_{i}", starts=())
+    return {"family": family, setting: 2 + i // 2}
 
 
 def _report(study: Study) -> tuple[float, float]:

@@ -26,21 +26,19 @@ _KINDS = {**_STORED, "values": np.float64, "counts": np.int64, "depths": np.int6
 
 @dataclass(frozen=True)
 class AtOnce:
-    """All trees of a forest, which one row goes down together: thirty times faster than tree after tree.
+    """All trees of a forest, which one row goes down together, a level at a time, and not tree after tree.
 
     Attributes:
         roots: `(trees,)`, where each begins in what follows.
         children: `(2, nodes)`, where each node's left and right child is; a leaf's are itself.
         split: `(3, nodes)`, the column of each node, its threshold, and whether what is missing goes left.
         values: `(nodes, outputs)`, of leaves what they predict.
-        depth: Of the deepest.
     """
 
     roots: NDArray[np.int64]
     children: NDArray[np.int32]
     split: tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]
     values: NDArray[np.float64]
-    depth: int
 
     @staticmethod
     def of(forest: Any) -> AtOnce:
@@ -55,12 +53,12 @@ class AtOnce:
         children = np.stack([np.where(leaf, own, begins + nodes[side]) for side in ("left_child", "right_child")])
         column = np.where(leaf, 0, nodes["feature"]).astype(np.int32)
         split = (column, nodes["threshold"].copy(), nodes["missing_go_to_left"] != 0)
-        return AtOnce(roots, children.astype(np.int32), split, values, max(tree.max_depth for tree in trees))
+        return AtOnce(roots, children.astype(np.int32), split, values)
 
     def __call__(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the mean of what the trees predict of a row `(columns,)`, `(outputs,)`."""
         at, (column, threshold, left_without) = self.roots, self.split
-        for _ in range(self.depth):
+        while (self.children[0, at] != at).any():  # a stored depth may be forged
             read = row[column[at]]
             left = np.where(np.isnan(read), left_without[at], read <= threshold[at])
             at = np.where(left, self.children[0, at], self.children[1, at])

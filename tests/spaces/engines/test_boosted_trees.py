@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import skops.io
+from forged import forge
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
 
 from spaces.engines.boosted_trees import is_boosted, read_boosted, without_boosted, write_boosted
@@ -56,10 +57,7 @@ def test_boosting_without_trees_gets_back_all_of_them(estimator, tmp_path):
 def test_boosted_trees_that_lead_out_of_their_arrays_are_refused(tmp_path, name, at, value):
     estimator = boosted()
     write_boosted(estimator, tmp_path / "trees.npz")
-    with np.load(tmp_path / "trees.npz") as stored:
-        arrays = dict(stored)
-    arrays[name][at] = value
-    np.savez(tmp_path / "trees.npz", **arrays)
+    forge(tmp_path / "trees.npz", lambda arrays: arrays[name].put(at, value))
     with pytest.raises(StrangeFile, match="holds no trees as we write them"):
         read_boosted(without_boosted(estimator), tmp_path / "trees.npz")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import skops.io
+from forged import forge
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -82,12 +83,18 @@ def test_one_row_goes_down_all_trees_at_once(forest):
 def test_trees_that_lead_out_of_their_arrays_are_refused(tmp_path, name, at, value):
     forest = fitted(RandomForestRegressor(3, random_state=0))
     write_trees(forest, tmp_path / "trees.npz")
-    with np.load(tmp_path / "trees.npz") as stored:
-        arrays = dict(stored)
-    arrays[name][at] = value
-    np.savez(tmp_path / "trees.npz", **arrays)
+    forge(tmp_path / "trees.npz", lambda arrays: arrays[name].put(at, value))
     with pytest.raises(StrangeFile, match="holds no trees as we write them"):
         read_trees(without_trees(forest), tmp_path / "trees.npz")
+
+
+def test_a_forged_depth_makes_no_prediction_longer(tmp_path):
+    forest = fitted(RandomForestRegressor(3, random_state=0))
+    write_trees(forest, tmp_path / "trees.npz")
+    forge(tmp_path / "trees.npz", lambda arrays: arrays["depths"].fill(2**31 - 1))
+    loaded = without_trees(forest)
+    read_trees(loaded, tmp_path / "trees.npz")
+    assert AtOnce.of(loaded)(ROWS[0]) == pytest.approx(forest.predict(ROWS[:1]))
 
 
 def test_trees_of_other_types_are_refused_as_half_a_place_would_lead_round_in_a_circle(tmp_path):
@@ -108,9 +115,7 @@ def test_trees_of_other_types_are_refused_as_half_a_place_would_lead_round_in_a_
 def test_trees_with_too_few_numbers_are_refused(tmp_path, name):
     forest = fitted(RandomForestRegressor(3, random_state=0))
     write_trees(forest, tmp_path / "trees.npz")
-    with np.load(tmp_path / "trees.npz") as stored:
-        arrays = dict(stored)
-    np.savez(tmp_path / "trees.npz", **(arrays | {name: arrays[name][:-1]}))
+    forge(tmp_path / "trees.npz", lambda arrays: arrays.update({name: arrays[name][:-1]}))
     with pytest.raises(StrangeFile, match="holds no trees as we write them"):
         read_trees(without_trees(forest), tmp_path / "trees.npz")
 
