@@ -2,7 +2,8 @@
 
 By trials, families take turns. By seconds, each family comes once, the cheapest first; then a family is drawn by its
 estimated cost for improvement (Wang, Wu, Weimer, Zhu: "FLAML: A Fast and Lightweight AutoML Library", MLSys 2021), with
-a floor that keeps every family in the study. An improvement is what a trial gained for the ensemble.
+a floor of turns and of seconds: it keeps every family in the study, and no dear one at the cost of the best. An
+improvement is what a trial gained for the ensemble.
 """
 
 from __future__ import annotations
@@ -81,9 +82,15 @@ class Past:
         return min(self.losses, default=math.inf)
 
     @property
+    def whole(self) -> float:
+        """The seconds that a trial takes which is not ended early: the median of the last ones that have a loss."""
+        ended = [seconds for seconds, loss in zip(self.seconds, self.losses, strict=True) if loss < math.inf]
+        return float(np.median(ended[-_LAST:])) if ended else self.cost
+
+    @property
     def least(self) -> float:
         """The seconds below which no trial is begun: of a family that grows those of its smallest one."""
-        return min(self.seconds) if self.grows and self.seconds else self.cost
+        return min(self.seconds) if self.grows and self.seconds else self.whole
 
 
 def past_of(
@@ -150,16 +157,24 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     fitting = {name: past for name, past in known.items() if past.least <= left}
     if not fitting:
         return None
-    oldest = min(fitting, key=lambda name: fitting[name].last_turn)
-    waited = number - fitting[oldest].last_turn
-    if waited > _FLOOR * len(pasts) / fitting[oldest].weight:
-        return oldest, f"no turn since {waited - 1} others"
+    spent = sum(sum(past.seconds) for past in known.values())
+    poor = [name for name, past in fitting.items() if sum(past.seconds) <= spent * past.weight / _floor(pasts)]
+    if poor:
+        oldest = min(poor, key=lambda name: fitting[name].last_turn)
+        waited = number - fitting[oldest].last_turn
+        if waited > _floor(pasts) / fitting[oldest].weight:
+            return oldest, f"no turn since {waited - 1} others"
     names = sorted(fitting)
     best = min(past.best for past in known.values())
     cost = {name: max(cost_for_improvement(fitting[name]), catching_up(fitting[name], best)) for name in names}
     chances = np.array([fitting[name].weight / max(cost[name], 1e-3) for name in names])
     drawn = np.random.default_rng(derive_seed(seed, "turn", number)).choice(len(names), p=chances / chances.sum())
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"
+
+
+def _floor(pasts: Mapping[str, Past]) -> int:
+    """Return of how many turns, and of how many seconds, a family may have one whatever is expected of it."""
+    return _FLOOR * len(pasts)
 
 
 def _may_begin(past: Past, known: Mapping[str, Past], left: float, *, waiting: bool) -> bool:
@@ -248,7 +263,7 @@ def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, worker
     if past.trials:
         if past.grows and left <= _FEW * min(past.seconds, default=0.0):
             return left
-        return max(left / 2, min(left, past.cost))
+        return max(left / 2, min(left, past.whole))
     untried = 1 + sum(not other.trials for other in others)
     shares = max(untried, _FEWEST_SHARES if len(others) >= _MANY - 1 else 1)
     share = max(1, workers) * left / (2 * shares)

@@ -103,16 +103,33 @@ def test_the_draw_follows_from_seed_and_number():
 
 
 def test_no_family_waits_for_longer_than_the_floor():
-    pasts = {"a": past(1.0, gained=(True,), last_turn=20), "b": past(900.0, last_turn=15)}
-    name, why = by_seconds(pasts, seed=0, number=20)
+    waits = past(300.0, gained=(True,), last_turn=15)
+    name, why = by_seconds({"a": past(900.0, gained=(True,), last_turn=20), "b": waits}, seed=0, number=20)
     assert name == "b"
     assert why == "no turn since 4 others"
+
+
+def test_the_floor_is_no_more_than_a_share_of_the_seconds_whichever_family_waits_longest():
+    best, cheap = past(*[1.0] * 596, gained=(True,) * 596, last_turn=50), past(3.0, last_turn=20)
+    dear = past(200.0, losses=(9.0,), baseline=10.0, last_turn=10)
+    chosen = [by_seconds({"best": best, "cheap": cheap, "dear": dear}, seed=n, number=50) for n in range(20)]
+    assert {name for name, _ in chosen} == {"cheap"}
+    richer = past(*[1.0] * 1300, gained=(True,) * 1300, last_turn=50)
+    assert by_seconds({"best": richer, "cheap": cheap, "dear": dear}, seed=0, number=50)[0] == "dear"
 
 
 def test_a_trial_that_would_not_end_in_time_is_not_begun():
     pasts = {"a": past(5.0, last_turn=1), "b": past(50.0, last_turn=0)}
     assert by_seconds(pasts, seed=0, number=99, left=20.0)[0] == "a"
     assert by_seconds(pasts, seed=0, number=99, left=4.0) is None
+
+
+def test_a_trial_that_ended_early_does_not_tell_what_a_whole_one_takes():
+    known = past(20.0, 0.5, 0.5, losses=(1.0, math.inf, math.inf), last_turn=0)
+    assert by_seconds({"a": known}, seed=0, number=3, left=19.0) is None
+    assert by_seconds({"a": known}, seed=0, number=3, left=20.0)[0] == "a"
+    assert seconds_for_trial(24.0, known, []) == 20.0
+    assert seconds_for_trial(60.0, known, []) == 30.0
 
 
 def test_at_the_end_no_family_has_its_first_trial_the_dearer_the_earlier_unless_nothing_has_ended():
