@@ -109,4 +109,5 @@ STACKS: dict[str, Stacking] = {
     "stack_linear": Stacking("linear"),
     "stack_trees": Stacking("trees"),
     "stack_trees_on_rows": Stacking("trees", with_features=True),
+    "stack_forest_on_rows": Stacking("forest", with_features=True),
 }

@@ -34,9 +34,10 @@ from ensembles.pools import Predictions, Weights
 from spaces.rows.arrays import Index
 
 _LEAST_GAIN = 1e-6
-_MOST_SECONDS = 15.0  # for stacked trees
+_MOST_SECONDS = 8.0  # for the stacked trees of one kind
 # Of all their fits together: trees of one output, seconds for each, and for a number that it reads.
-_TREES, _A_TREE, _A_NUMBER = 2_000, 4e-4, 5e-9
+_TREES = {"stack_trees": 1_000, "stack_trees_on_rows": 1_000, "stack_forest_on_rows": 2_500}  # a deep tree is four
+_A_TREE, _A_NUMBER = 4e-4, 5e-9
 _MOST_READ, _A_NUMBER_READ = 20_000_000, 1e-6  # of the linear stack, and the seconds of all its fits for each
 
 
@@ -100,9 +101,8 @@ def ladder(
             other methods together, it is left out.
         outputs: How many numbers a member predicts of each.
     """
-    sizes = (rows, outputs, len(families))
-    seconds = {name: (seconds_of_linear if name == "stack_linear" else seconds_of_trees)(*sizes) for name in STACKS}
-    stacks = {name: stack for name, stack in STACKS.items() if seconds[name] or not rows}
+    seconds = seconds_of_stacks(rows, outputs, len(families))
+    stacks = {name: stack for name, stack in STACKS.items() if name in seconds or not rows}
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),
@@ -112,20 +112,8 @@ def ladder(
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 
 
-def seconds_of_linear(rows: int, outputs: int, members: int) -> float:
-    """Return how long the linear stack takes on an idle core, about; 0 where it is left out as it would take too long.
-
-    Args:
-        rows: How many rows there are.
-        outputs: How many numbers a member predicts of each.
-        members: How many members there are.
-    """
-    read = rows * outputs**2 * members  # numbers, by a step of its solver
-    return _A_NUMBER_READ * read if read <= _MOST_READ else 0.0
-
-
-def seconds_of_trees(rows: int, outputs: int, members: int) -> float:
-    """Return the same of stacked trees.
+def seconds_of_stacks(rows: int, outputs: int, members: int) -> dict[str, float]:
+    """Return how long each stack takes on an idle core, about, with all its fits; those that take too long left out.
 
     Args:
         rows: How many rows there are.
@@ -133,8 +121,11 @@ def seconds_of_trees(rows: int, outputs: int, members: int) -> float:
         members: How many members there are.
     """
     columns = outputs if outputs > 2 else 1  # of each member, and as many trees a round
-    seconds = _TREES * columns * (_A_TREE + _A_NUMBER * rows * columns * members)
-    return seconds if seconds <= _MOST_SECONDS else 0.0
+    a_tree = columns * (_A_TREE + _A_NUMBER * rows * columns * members)
+    seconds = {name: trees * a_tree for name, trees in _TREES.items()}
+    seconds = {name: one for name, one in seconds.items() if one <= _MOST_SECONDS}
+    read = rows * outputs**2 * members  # numbers, by a step of the linear stack's solver
+    return seconds | ({"stack_linear": _A_NUMBER_READ * read} if read <= _MOST_READ else {})
 
 
 def refinements(choice: Chosen, target: NDArray[Any], loss: Loss) -> dict[str, Candidate]:

@@ -3,7 +3,8 @@
 Linear: ridge regression of what is left after the plain average on how each member differs from it, so that a strong
 penalty means the average; for classes, logistic regression on the members' log odds. Trees: boosted from the plain
 average on, so that no tree at all means the average. Only the best few members take part, as their predictions are
-much alike. Wolpert, "Stacked generalization", Neural Networks, 1992; Breiman, "Stacked regressions", 1996.
+much alike. A forest: grown on what the weighted average leaves, and added by half. Wolpert, "Stacked generalization",
+Neural Networks, 1992; Breiman, "Stacked regressions", 1996.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from ensembles.combiners.combiner import Candidate, Combiner, Features, Unpooled
 from ensembles.combiners.stacks import LinearStack, TreeStack
 from ensembles.losses import Loss, SampleWeight
-from ensembles.pools import Predictions, check_predictions
+from ensembles.pools import Predictions, Weights, check_predictions
+from ensembles.solvers.regularized import regularized
 from spaces.inputs.table.centred import Centred
 from spaces.machine.cores import threads_for
 from spaces.probabilities import SMALLEST, scores_of
@@ -27,7 +29,12 @@ _MOST_MEMBERS = 10
 _MOST_STEPS = 300
 _ALPHAS = np.logspace(-2, 5, 15)
 _ROUNDS, _PATIENCE, _HELD_OUT = 300, 20, 0.2
-_TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_weight": 5.0, "tree_method": "hist"}
+_BOOSTED = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "min_child_weight": 5.0, "tree_method": "hist"}
+_FOREST = {
+    "max_depth": 8, "learning_rate": 0.5, "subsample": 0.63, "colsample_bynode": 0.4, "reg_lambda": 0.0,
+    "num_parallel_tree": 100, "tree_method": "hist",
+}  # fmt: skip
+_LEAST_ROWS, _LEAST_DOUBT = 15.0, 3.0  # of a leaf: rows, or for classes the sum of p (1 - p)
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,10 @@ class Stacking(Unpooled):
     Attributes:
         model: Which one.
         with_features: Whether trees see the rows' own columns too.
-        seed: Draws the rows that choose the number of trees, and each tree's rows.
+        seed: Draws the rows that choose the number of boosted trees, and each tree's rows and columns.
     """
 
-    model: Literal["linear", "trees"]
+    model: Literal["linear", "trees", "forest"]
     with_features: bool = False
     seed: int = 0
 
@@ -71,14 +78,19 @@ class Stacking(Unpooled):
         if not self.accepts(loss) or np.ndim(target) > 1:
             raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
         if self.with_features and features is None:
-            raise ValueError("stack_trees_on_rows needs the rows' features: give fit(..., features=...)")
-        alone = [loss(target, member, sample_weight) for member in predictions]
-        used = np.sort(np.argsort(alone, kind="stable")[:_MOST_MEMBERS])
+            raise ValueError(f"{self.model} on rows need the rows' features: give fit(..., features=...)")
+        if self.model == "forest":
+            weights = regularized(predictions, target, loss, sample_weight=sample_weight)
+            used = np.flatnonzero(weights)
+            shares = weights[used]
+        else:
+            alone = [loss(target, member, sample_weight) for member in predictions]
+            used = np.sort(np.argsort(alone, kind="stable")[:_MOST_MEMBERS])
+            shares = np.full(len(used), 1 / len(used))
         if self.model == "linear":
             return _linear(predictions, target, used, sample_weight=sample_weight)
-        return self._trees(
-            predictions, target, used, sample_weight=sample_weight, features=features if self.with_features else None
-        )
+        features = features if self.with_features else None
+        return self._trees(predictions, target, used, shares=shares, sample_weight=sample_weight, features=features)
 
     def _trees(
         self,
@@ -86,6 +98,7 @@ class Stacking(Unpooled):
         target: NDArray[Any],
         used: NDArray[np.int64],
         *,
+        shares: Weights,
         sample_weight: SampleWeight,
         features: Features,
     ) -> TreeStack:
@@ -93,11 +106,11 @@ class Stacking(Unpooled):
 
         outputs = predictions.shape[2]
         objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
-        parameters = {**_TREES, "objective": objective, "seed": self.seed, "verbosity": 0}
+        parameters = {"objective": objective, "seed": self.seed, "verbosity": 0}
         if outputs > 2:
             parameters["num_class"] = outputs
         offset = float(np.mean(target, dtype=np.float64)) if outputs == 1 else 0.0
-        stack = TreeStack(None, len(predictions), used, outputs, features is not None, np.zeros(1), offset)
+        stack = TreeStack(None, len(predictions), used, shares, outputs, features is not None, np.zeros(1), offset)
         columns = stack.columns(predictions, features)
         stack = replace(stack, centres=Centred().fit(columns).centres_)
         parameters["nthread"] = threads_for(*columns.shape)
@@ -107,6 +120,13 @@ class Stacking(Unpooled):
             found.set_info(label=target[rows] - offset, weight=None if sample_weight is None else sample_weight[rows])
             return found
 
+        if self.model == "forest":
+            leaf = _LEAST_ROWS if outputs == 1 else _LEAST_DOUBT
+            grown = xgboost.train(
+                {**parameters, **_FOREST, "min_child_weight": leaf}, matrix(np.arange(len(target))), 1
+            )
+            return replace(stack, booster=grown)
+        parameters |= _BOOSTED
         order = np.random.default_rng(self.seed).permutation(len(target))
         held_out = max(1, round(_HELD_OUT * len(order)))
         watched = xgboost.train(

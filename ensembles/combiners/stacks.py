@@ -73,12 +73,13 @@ class LinearStack(Undecided):
 
 @dataclass(frozen=True, eq=False)
 class TreeStack(Undecided):
-    """Trees boosted from the members' plain average.
+    """Trees that begin where an average of members ends.
 
     Attributes:
         booster: The trees; None before they are grown.
         members: How many members there are.
         used: Indices of the members that the trees see.
+        shares: How much each of these counts in the average, `(used,)`.
         classes: How many; 1 for values.
         with_features: Whether the trees see the rows' own columns too.
         centres: What is subtracted from each column before it becomes float32, `(columns,)`.
@@ -89,6 +90,7 @@ class TreeStack(Undecided):
     booster: Any
     members: int
     used: NDArray[np.int64]
+    shares: Weights
     classes: int
     with_features: bool
     centres: NDArray[np.float64]
@@ -96,9 +98,9 @@ class TreeStack(Undecided):
 
     @property
     def weights(self) -> Weights:
-        """The same for every member that takes part: all are in the average the trees start from."""
+        """Those of the average that the trees start from."""
         weights = np.zeros(self.members)
-        weights[self.used] = 1 / len(self.used)
+        weights[self.used] = self.shares
         return weights
 
     def matrix(self, predictions: Predictions, features: Features) -> Any:
@@ -106,7 +108,7 @@ class TreeStack(Undecided):
         import xgboost
 
         columns = self.columns(predictions, features) - self.centres
-        start = scores_of(predictions[self.used]).mean(axis=0) - self.offset
+        start = np.einsum("m,mro->ro", self.shares, scores_of(predictions[self.used])) - self.offset
         margin = start[:, 0] if start.shape[1] == 1 else start
         return xgboost.DMatrix(columns, base_margin=margin, nthread=threads_for(*columns.shape))
 
@@ -147,6 +149,7 @@ class TreeStack(Undecided):
             "booster": self.booster.save_raw("json").decode(),
             "members": self.members,
             "used": self.used.tolist(),
+            "shares": self.shares.tolist(),
             "classes": self.classes,
             "with_features": self.with_features,
             "centres": self.centres.tolist(),
@@ -160,6 +163,7 @@ class TreeStack(Undecided):
 
         check_text(data["booster"], "the stack of trees")
         booster = xgboost.Booster(model_file=bytearray(data["booster"].encode()))
-        used, centres = np.array(data["used"]), np.array(data["centres"])
-        with_features, offset = data["with_features"], data["offset"]
-        return TreeStack(booster, data["members"], used, data["classes"], with_features, centres, offset)
+        used = np.array(data["used"])
+        shares = np.array(data.get("shares", np.full(len(used), 1 / len(used))))  # of old: all the same
+        centres, with_features, offset = np.array(data["centres"]), data["with_features"], data["offset"]
+        return TreeStack(booster, data["members"], used, shares, data["classes"], with_features, centres, offset)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensembles.choosing.cross_fitting import resamples
-from ensembles.choosing.gate import seconds_of_linear, seconds_of_trees
+from ensembles.choosing.gate import seconds_of_stacks
 from ensembles.losses import Undefined
 from spaces.machine.cores import crowding
 from spaces.machine.torn import read_arrays
@@ -68,7 +68,7 @@ class Blend:
         rows = sum(len(held_out) for _, held_out in self._task.folds)
         one = self._computed / self._scores if self._scores else _A_SCORE + _A_NUMBER * rows * self._task.target.outputs
         sizes = (rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1))
-        stacks = seconds_of_linear(*sizes) + seconds_of_trees(*sizes)
+        stacks = sum(seconds_of_stacks(*sizes).values())
         scores = _SCORES_A_RESAMPLE * resamples(rows)
         return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + stacks) * self.slowness
 

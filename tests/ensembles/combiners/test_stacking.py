@@ -9,11 +9,13 @@ import pytest
 from problems import probabilities, problem, values
 from sklearn.linear_model import LogisticRegression
 
-from ensembles import LOSSES, STACKS, blend
+from ensembles import LOSSES, METHODS, STACKS, blend
 from ensembles.combiners.registry import combiner_from_json
 from spaces.probabilities import scores_of
 
-every_stack = pytest.mark.parametrize("stack", ["stack_linear", "stack_trees", "stack_trees_on_rows"])
+every_stack = pytest.mark.parametrize(
+    "stack", ["stack_linear", "stack_trees", "stack_trees_on_rows", "stack_forest_on_rows"]
+)
 MSE, LOG_LOSS = LOSSES["mse"], LOSSES["log_loss"]
 
 
@@ -35,7 +37,7 @@ def test_better_than_the_best_member_on_new_rows(stack, classes):
         np.testing.assert_allclose(combined.sum(axis=1), 1, atol=1e-6)
 
 
-@every_stack
+@pytest.mark.parametrize("stack", ["stack_linear", "stack_trees", "stack_trees_on_rows"])
 def test_bias_that_all_members_share_is_taken_out(stack):
     predictions, target = values(3, 2000, 1)
     rows = columns(2000)
@@ -52,6 +54,17 @@ def test_trees_on_rows_use_what_no_member_saw():
         for name in ("stack_trees", "stack_trees_on_rows")
     }
     assert losses["stack_trees_on_rows"] < 0.5 * losses["stack_trees"]
+
+
+def test_a_forest_takes_off_half_of_what_the_weighted_average_leaves():
+    predictions, target = values(3, 3000, 2)
+    rows = columns(3000)
+    hidden = target + 3 * np.sign(rows[:, 0])
+    forest = STACKS["stack_forest_on_rows"].fit(predictions, hidden, MSE, features=rows)
+    np.testing.assert_allclose(forest.weights, METHODS["regularized"](predictions, hidden, MSE))
+    for side in (rows[:, 0] > 0, rows[:, 0] <= 0):
+        leaves = (hidden - blend(predictions, forest.weights)[:, 0])[side].mean()
+        assert (hidden - forest(predictions, rows)[:, 0])[side].mean() == pytest.approx(leaves / 2, rel=0.1)
 
 
 def test_trees_tell_columns_and_values_apart_far_from_zero():
@@ -86,7 +99,7 @@ def test_written_down_and_read_again_it_says_the_same(stack, classes):
     np.testing.assert_allclose(again(predictions, rows), combiner(predictions, rows), rtol=1e-6)
     weights = combiner.weights
     assert weights.shape == (12,)
-    assert (weights > 0).sum() <= 10
+    assert (weights > 0).sum() <= (12 if stack == "stack_forest_on_rows" else 10)
     assert weights.sum() == pytest.approx(1)
     kept = np.argsort(-weights)[: (weights > 0).sum()]
     np.testing.assert_allclose(combiner.only(kept)(predictions[kept], rows), combiner(predictions, rows), rtol=1e-6)
@@ -133,7 +146,7 @@ def test_what_cannot_be_stacked_is_refused():
     predictions, target, loss = problem("mae", 2, 20, seed=0)
     with pytest.raises(ValueError, match="stacking needs log_loss, mse or rmse and one target, got 'mae'"):
         STACKS["stack_linear"].fit(predictions, target, loss)
-    with pytest.raises(ValueError, match="needs the rows' features"):
+    with pytest.raises(ValueError, match="trees on rows need the rows' features"):
         STACKS["stack_trees_on_rows"].fit(predictions, target, MSE)
     with pytest.raises(ValueError, match="this version does not know the combiner 'oracle'"):
         combiner_from_json({"kind": "oracle"})
