@@ -75,9 +75,7 @@ class Method:
         features: Features = None,
     ) -> Pooled:
         """Return the pool with the solver's weights; see `ensembles.combiners.combiner.Candidate.fit`."""
-        weights = self(predictions, target, loss, sample_weight=sample_weight)
-        labels = self.pool == "log_linear" and loss.name == "multilabel_log_loss"
-        return Pooled(weights, "log_odds" if labels else self.pool)
+        return Pooled(self(predictions, target, loss, sample_weight=sample_weight), self.pool_for(loss))
 
     @property
     def plain(self) -> Candidate:
@@ -88,6 +86,10 @@ class Method:
     def linear(self) -> bool:
         """Whether its pool is the linear one."""
         return self.pool == "linear"
+
+    def pool_for(self, loss: Loss) -> Pool:
+        """Return the pool of its weights: of labels that are each there or not, log odds are added."""
+        return "log_odds" if self.pool == "log_linear" and loss.name == "multilabel_log_loss" else self.pool
 
     def accepts(self, loss: Loss) -> bool:
         """Return whether the solver can minimise this loss."""

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from ensembles.choosing.cross_fitting import resamples
 from ensembles.choosing.gate import seconds_of_stacks
 from ensembles.losses import Undefined
+from ensembles.methods import METHODS
+from ensembles.pools import POOLS
 from spaces.machine.cores import crowding
 from spaces.machine.torn import read_arrays
 from spaces.rows.target import ITSELF
+from tuner.ensembling.pool import loss_of_task
 from tuner.task.task import Task
 from tuner.trials.scored_folds import scored_folds
 
 _WEIGHTS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05)
+_POWERS = (0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)
 _MOST_NUMBERS = 2_000_000
 _FEWEST_MEASURED = 0.05
 # What an ensemble takes, in seconds and in scores of all rows: each method is fitted, and compared in resamples.
@@ -31,7 +35,8 @@ class Blend:
     """Mixes in the held-out predictions of one trial after the other, each with the best of a few weights.
 
     That is a Frank-Wolfe step with a coarse line search: no ensemble to predict with, but an honest sign of whether a
-    trial brings anything new. Of large predictions some rows of each fold stand for all.
+    trial brings anything new. Probabilities are multiplied in as well, where log loss decides: a model that is unsure
+    adds much to one that is too sure. Of large predictions some rows of each fold stand for all.
 
     Args:
         task: The task.
@@ -40,6 +45,8 @@ class Blend:
     def __init__(self, task: Task) -> None:
         self._task, self._scored = task, scored_folds(task)
         self._weights = _WEIGHTS[:1] if task.target.kind == ITSELF else _WEIGHTS
+        loss, product = loss_of_task(task), METHODS["log_linear"]
+        self._product = POOLS[product.pool_for(loss)] if product.accepts(loss) else None
         self._held: NDArray[Any] | None = None
         self._loss = np.inf
         self._waited = self._computed = 0.0
@@ -94,15 +101,28 @@ class Blend:
         kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
         predictions, rows, folds = predictions[kept], rows[kept], folds[kept]
         if self._held is None:
-            self._held, self._loss = predictions, self._loss_of(rows, predictions, folds)
+            self._hold(predictions, self._loss_of(rows, predictions, folds), rows, folds)
             return 0.0
         mixed = [(1 - weight) * self._held + weight * predictions for weight in self._weights]
+        if self._product:
+            both = np.stack([self._held, predictions])
+            mixed += [self._product(both, np.array([1.0, weight])) for weight in self._weights]
         losses = [self._loss_of(rows, one, folds) for one in mixed]
         best, before = int(np.argmin(losses)), self._loss
         if not losses[best] < before:
             return 0.0
-        self._held, self._loss = mixed[best], losses[best]
+        self._hold(mixed[best], losses[best], rows, folds)
         return min(1.0, (before - losses[best]) / abs(before)) if np.isfinite(before) and before else 1.0
+
+    def _hold(self, blended: NDArray[Any], loss: float, rows: NDArray[Any], folds: NDArray[Any]) -> None:
+        """Hold a blend, as sure as is best: else a trial would gain by being the same once more."""
+        self._held, self._loss = blended, loss
+        if self._product is None:
+            return
+        for power in _POWERS:
+            tempered = self._product(blended[None], np.array([power]))
+            if (lower := self._loss_of(rows, tempered, folds)) < self._loss:
+                self._held, self._loss = tempered, lower
 
     def _loss_of(self, rows: NDArray[Any], predictions: NDArray[Any], folds: NDArray[Any]) -> float:
         """Return the mean loss of the folds that are scored; infinite where it is undefined."""

@@ -39,6 +39,22 @@ def test_a_trial_gains_by_which_share_the_best_mixture_lowers_the_loss(task, tmp
     assert blend.add(folders[1]) < 0.01
 
 
+def test_an_unsure_model_gains_for_a_product_what_it_does_not_for_a_mean(task, tmp_path):
+    """Two independent looks at a class: the product of both is what they say together, and surer than either."""
+    rng, target = np.random.default_rng(1), task.rows.target
+    sure = 1 / (1 + np.exp(-(4 * target - 2 + rng.normal(scale=2.0, size=len(target)))))
+    unsure = 1 / (1 + np.exp(-0.2 * (4 * target - 2 + rng.normal(scale=2.0, size=len(target)))))
+    folders = [write(tmp_path / str(i), task, np.stack([1 - p, p], axis=1)) for i, p in enumerate([sure, unsure])]
+    blend = Blend(task)
+    blend.add(folders[0])
+    odds = np.log(sure / (1 - sure)) + np.log(unsure / (1 - unsure))
+    before, product = (-np.log(np.where(target == 1, p, 1 - p)).mean() for p in (sure, 1 / (1 + np.exp(-odds))))
+    means = [(1 - w) * sure + w * unsure for w in np.linspace(0, 1, 101)]
+    mean = min(-np.log(np.where(target == 1, p, 1 - p)).mean() for p in means)
+    assert product < mean
+    assert blend.add(folders[1]) == pytest.approx((before - product) / before, abs=0.02)
+
+
 def test_the_end_says_when_something_was_last_gained_and_what_the_last_third_brought():
     def trial(ended, gain, *, seconds=10.0, duplicate=False):
         outcome = Outcome("complete", value=1.0, seconds=seconds, started=ended - seconds, gain=gain)
