@@ -30,6 +30,7 @@ from tuner.archive.spending import spending
 from tuner.archive.study_folder import FORMAT, Archive, StudyError, read_study_file
 from tuner.duration import seconds
 from tuner.scoring.score import Metric
+from tuner.search.as_one import as_one_study
 from tuner.search.changed_space import moved, turn_page
 from tuner.search.ledger import Ledger
 from tuner.search.samplers import THINNED, make_pruner, sampler_maker
@@ -112,7 +113,7 @@ class Study(Archive):
             family: The family; when left out the trials of all stand in one study, the family a parameter of theirs.
         """
         if family is None:
-            return self.ledger.of_all(self.families)
+            return as_one_study(self.ledger, self.families, maximize=self.sign < 0)
         if family not in self.families:
             raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
         return self.ledger.study(family)

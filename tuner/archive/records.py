@@ -64,12 +64,7 @@ class Records(ABC):
     @property
     def trials(self) -> list[Trial]:
         """Every trial, in the order in which they ended; those that run come last."""
-
-        def ended(trial: Trial) -> tuple[bool, float]:
-            outcome = trial.outcome
-            return (outcome is None, outcome.started + outcome.seconds if outcome else 0.0)
-
-        return sorted((trial for family in self.families for trial in self.ledger.trials(family)), key=ended)
+        return sorted((trial for family in self.families for trial in self.ledger.trials(family)), key=_ended)
 
     @property
     def complete(self) -> list[Trial]:
@@ -79,8 +74,11 @@ class Records(ABC):
 
     @property
     def best(self) -> Trial | None:
-        """The best trial by cross-validated score, the baseline included, or None."""
-        return next(iter(self.complete), None)
+        """The best trial by cross-validated score, the baseline included and of equals the earliest, or None."""
+        trials = (trial for family in self.families for trial in self.ledger.trials(family))
+        done = [(self.sign * trial.value, trial) for trial in trials if trial.value is not None and not trial.duplicate]
+        least = min((value for value, _ in done), default=0.0)
+        return min((trial for value, trial in done if value == least), key=_ended, default=None)
 
     def stop(self) -> None:
         """Ask the process that runs the study to end it, once its running trials are finished.
@@ -97,3 +95,8 @@ class Records(ABC):
         for trial in self.complete:
             best.setdefault(trial.family, trial)
         return list(best.values())
+
+
+def _ended(trial: Trial) -> tuple[bool, float]:
+    outcome = trial.outcome
+    return (outcome is None, outcome.started + outcome.seconds if outcome else 0.0)

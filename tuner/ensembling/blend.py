@@ -101,7 +101,7 @@ class Blend:
         kept = np.arange(0, len(rows), max(1, -(-predictions.size // _MOST_NUMBERS)))
         predictions, rows, folds = predictions[kept], rows[kept], folds[kept]
         if self._held is None:
-            self._hold(predictions, self._loss_of(rows, predictions, folds), rows, folds)
+            self._hold(predictions, rows, folds, loss=self._loss_of(rows, predictions, folds))
             return 0.0
         mixed = [(1 - weight) * self._held + weight * predictions for weight in self._weights]
         if self._product:
@@ -111,10 +111,10 @@ class Blend:
         best, before = int(np.argmin(losses)), self._loss
         if not losses[best] < before:
             return 0.0
-        self._hold(mixed[best], losses[best], rows, folds)
+        self._hold(mixed[best], rows, folds, loss=losses[best])
         return min(1.0, (before - losses[best]) / abs(before)) if np.isfinite(before) and before else 1.0
 
-    def _hold(self, blended: NDArray[Any], loss: float, rows: NDArray[Any], folds: NDArray[Any]) -> None:
+    def _hold(self, blended: NDArray[Any], rows: NDArray[Any], folds: NDArray[Any], *, loss: float) -> None:
         """Hold a blend, as sure as is best: else a trial would gain by being the same once more."""
         self._held, self._loss = blended, loss
         if self._product is None:

@@ -233,8 +233,8 @@ class Launch:
     def _limited(self, trial: Trial) -> Job:
         """Return a trial's job as far as time goes: once another is complete, it may not make the study late."""
         left, seconds = self._left(), self._seconds(trial)
-        others = [one.state for name in self._searched() for one in self._ledger.trials(name)]
-        needed = trial.family == BASELINE or "complete" not in others
+        found = any(self._ledger.ended(name, "complete") for name in self._searched())
+        needed = trial.family == BASELINE or not found
         late = math.inf if needed else max(_LEAST_SECONDS, left - seconds + self._plan.budget.lateness)
         return Job(trial.family, trial.number, 0, {}, 0, "", seconds, left=left, late=late, needed=needed)
 
@@ -320,11 +320,7 @@ class Launch:
             self._stopped |= self._asked_to_stop()
 
     def _done(self) -> int:
-        return sum(
-            trial.outcome is not None and not trial.duplicate
-            for name in self._searched()
-            for trial in self._ledger.trials(name)
-        )
+        return sum(self._ledger.done(name) for name in self._searched())
 
     def _trials_used_up(self) -> bool:
         """Return whether as many trials as the budget has were done, or run now."""
@@ -332,7 +328,7 @@ class Launch:
         return most is not None and self._done() + self._n_running() >= most
 
     def _n_failed(self) -> int:
-        return sum(trial.state == "failed" for name in self._searched() for trial in self._ledger.trials(name))
+        return sum(self._ledger.ended(name, "failed") for name in self._searched())
 
     def _n_running(self) -> int:
         families = {name: trial.family for name, trial in self._running.items()}

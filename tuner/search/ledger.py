@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -111,6 +112,7 @@ class _Book:
         stored: The id of the study in the storage.
         trials: Our own records, by number.
         live: The running trials.
+        ended: How many ended in each state, and how many of them are a "duplicate".
         attributes: What samplers noted about study and trials, as far as it is stored.
     """
 
@@ -124,7 +126,13 @@ class _Book:
     stored: int
     trials: list[Trial]
     live: dict[int, _Live]
+    ended: Counter[str]
     attributes: dict[int | None, dict[str, Any]]
+
+    def count(self, trial: Trial) -> None:
+        """Count a trial that ended."""
+        if trial.outcome is not None:
+            self.ended.update([trial.state, "duplicate"] if trial.duplicate else [trial.state])
 
 
 class Ledger:
@@ -142,7 +150,7 @@ class Ledger:
 
     def __init__(self, store: Store, *, seed: int, maximize: bool, pruner: BasePruner) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with _quiet():
+        with quiet():
             self._storage = open_storage(store)
         self._store = store
         self._seed, self._pruner = seed, pruner
@@ -178,8 +186,10 @@ class Ledger:
         points = tuple([flatten(space, defaults(space))] if starts is None else starts)
         first = changes[-1] if changes else 0
         self._books[family] = _Book(
-            space, make_sampler, thinned, points, first, study, memory, stored, trials, {}, attributes
+            space, make_sampler, thinned, points, first, study, memory, stored, trials, {}, Counter(), attributes
         )
+        for trial in trials:
+            self._books[family].count(trial)
 
     def ask(self, family: str, why: str = "") -> tuple[Trial, Config]:
         """Propose the next configuration of a family: a starting point, or what its sampler says.
@@ -195,7 +205,7 @@ class Ledger:
         shown = (
             book.memory.thinned(maximize=self._direction == "maximize", seed=seed) if book.thinned else nullcontext()
         )
-        with _quiet(), shown:
+        with quiet(), shown:
             book.study.sampler = book.make_sampler(seed)
             for start in book.starts[len(book.trials) - book.first :][:1]:
                 book.study.enqueue_trial(start)
@@ -216,7 +226,7 @@ class Ledger:
         """Take up a trial found running, with the same parameters."""
         book = self._books[family]
         frozen = book.memory.get_trial(number)
-        with _quiet():
+        with quiet():
             book.study.sampler = book.make_sampler(derive_seed(self._seed, family, number))
             trial = optuna.Trial(book.study, number)
         stored = self._storage.get_trial_id_from_study_id_trial_number(book.stored, number)
@@ -245,7 +255,7 @@ class Ledger:
         """Commit how a trial ended."""
         book = self._books[family]
         live = book.live[number]
-        with _quiet():
+        with quiet():
             if outcome.state == "complete":
                 book.study.tell(live.trial, outcome.value)
             else:
@@ -260,6 +270,7 @@ class Ledger:
             self._storage.set_trial_state_values(live.stored, frozen.state, frozen.values)
         del book.live[number]
         book.trials[number] = replace(book.trials[number], state=outcome.state, outcome=outcome)
+        book.count(book.trials[number])
         return book.trials[number]
 
     def equal(self, trial: Trial) -> Trial | None:
@@ -280,6 +291,15 @@ class Ledger:
         last = self.trials(family)[self._books[family].first :][-DUPLICATES_BEFORE_EXHAUSTED:]
         return len(last) == DUPLICATES_BEFORE_EXHAUSTED and all(trial.duplicate for trial in last)
 
+    def ended(self, family: str, state: State) -> int:
+        """Return how many trials of a family ended so, duplicates among them."""
+        return self._books[family].ended[state]
+
+    def done(self, family: str) -> int:
+        """Return how many trials of a family ended, duplicates left out."""
+        ended = self._books[family].ended
+        return ended.total() - 2 * ended["duplicate"]  # each is counted by its state, too
+
     def trials(self, family: str) -> list[Trial]:
         """List a family's trials by number."""
         return list(self._books[family].trials)
@@ -288,20 +308,6 @@ class Ledger:
         """Return a family's Optuna study, as it is stored."""
         name = self._storage.get_study_name_from_id(self._books[family].stored)
         return optuna.load_study(study_name=name, storage=self._storage, pruner=self._pruner)
-
-    def of_all(self, families: Sequence[str]) -> optuna.Study:
-        """Return the finished trials of all families in one Optuna study, in memory.
-
-        The family is a parameter of each trial; the others are called `family.name`.
-        """
-        study = optuna.create_study(study_name="all", direction=self._direction)
-        choices = optuna.distributions.CategoricalDistribution(tuple(families))
-        with _quiet():
-            for family in families:
-                for one in self.study(family).trials:
-                    if one.state.is_finished():
-                        study.add_trial(_of_family(one, family, choices))
-        return study
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -363,20 +369,6 @@ def _copy_in_memory(
     return study, memory
 
 
-def _of_family(one: FrozenTrial, family: str, choices: optuna.distributions.CategoricalDistribution) -> FrozenTrial:
-    """Return a copy of a trial with its family as a parameter, and its own parameters under the family's name."""
-    made = optuna.trial.create_trial(
-        state=one.state,
-        value=one.value if one.state == TrialState.COMPLETE else None,
-        params={"family": family, **{f"{family}.{name}": value for name, value in one.params.items()}},
-        distributions={"family": choices, **{f"{family}.{name}": of for name, of in one.distributions.items()}},
-        user_attrs=one.user_attrs,
-        intermediate_values=one.intermediate_values,
-    )
-    made.datetime_start, made.datetime_complete = one.datetime_start, one.datetime_complete
-    return made
-
-
 def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
     """Turn what Optuna stored into our own record; a failure is a failure again."""
     stored = frozen.user_attrs.get(OUTCOME)
@@ -390,7 +382,7 @@ def _read(family: str, space: Space, frozen: FrozenTrial) -> Trial:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence Optuna's notices about experimental features that we use on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
