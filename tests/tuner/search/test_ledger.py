@@ -241,6 +241,19 @@ def test_equal_trials_are_found_and_told_once(store):
             duplicates += 1
     assert run == 2
     assert duplicates >= DUPLICATES_BEFORE_EXHAUSTED
+    for one in (ledger, open_ledger(store("l"), "optuna.random", space=space)):
+        assert one.done("net") == run
+        assert one.ended("net", "complete") == run + duplicates
+
+
+def test_ended_trials_are_counted_by_their_state_and_those_that_run_are_none(store):
+    ledger = open_ledger(store("l"), "optuna.random")
+    for _ in range(6):
+        finish(ledger, ledger.ask("net")[0])
+    ledger.ask("net")
+    for one in (ledger, open_ledger(store("l"), "optuna.random")):
+        assert one.done("net") == 6
+        assert [one.ended("net", state) for state in ("complete", "failed", "pruned")] == [5, 1, 0]
 
 
 def test_what_was_not_run_is_no_equal_of_later_trials(store):
