@@ -26,9 +26,9 @@ GAIN = 0.001
 _FLOOR = 2
 _FEWEST_SECONDS = 5.0
 _FIRST_SHARE, _FEWEST_FIRST, _MOST_FIRST = 0.1, 2.0, 6.0
-_MANY, _FEWEST_SHARES = 4, 4  # families, of which the last shares half of the time still
+_MANY, _FEWEST_SHARES = 4, 2  # families, of which the last shares half of the time still
 _FEW, _GROWING_SHARE = 12, 0.2
-_NEXT = 0.1
+_NEXT = 0.05
 _DEAR = 5.0  # the rank of a small network, above that of trees
 _FEW_KINDS = 2
 _LONGEST = 1e6
@@ -215,11 +215,10 @@ def cost_for_improvement(past: Past) -> float:
 def catching_up(past: Past, best: float) -> float:
     """Return the seconds in which a family that is behind may be expected to be as good as the best.
 
-    It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021),
-    less what it lacks: what is gained becomes less, and a family that lacks as much as it last gained never catches up.
-    Where the best but one is the baseline, a further trial is expected to take off a tenth of the loss, or of what the
-    first one gained if that is less; where trials grow, as much again. Nothing more is asked of a family whose last
-    trial gained for the ensemble; its first one tells little, as what comes early gains much.
+    It is twice what it lacks, at the speed at which it got better since its best but one was found (Wang et al. 2021).
+    Where that is the baseline, a further trial is expected to take off a twentieth of the loss, or of what the first
+    one gained if that is less; where trials grow, as much again. Nothing more is asked of a family whose last trial
+    gained for the ensemble; its first one tells little, as what comes early gains much.
 
     Args:
         past: What is known of the family.
@@ -238,15 +237,14 @@ def catching_up(past: Past, best: float) -> float:
     gain = worse - past.best
     if len(bests) == 2 and not past.grows:
         gain = _NEXT * min(gain, abs(past.best))
-    lacks = past.best - best
-    return min(_LONGEST, 2 * lacks * float(spent[-1] - since) / (gain - lacks)) if gain > lacks else _LONGEST
+    return min(_LONGEST, 2 * (past.best - best) * float(spent[-1] - since) / gain if gain else _LONGEST)
 
 
 def seconds_for_trial(left: float, past: Past, others: Sequence[Past], *, workers: int = 1) -> float:
     """Return how long a trial may take of the time that is left.
 
     First trials share half of the time equally, and the other half is for what follows; the last of four and more has
-    an eighth of it at most, as the dearest come last, and nobody knows what they are worth. A family that grows makes
+    a quarter of it at most, as the dearest come last, and nobody knows what they are worth. A family that grows makes
     better use of the time: its own may take a fifth, and once it has begun those of others take a tenth at most.
     A first trial has at least five seconds, so that the dearest families have no turn where time is short.
 
