@@ -78,7 +78,7 @@ class Stacking(Unpooled):
         if not self.accepts(loss) or np.ndim(target) > 1:
             raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
         if self.with_features and features is None:
-            raise ValueError(f"{self.model} on rows need the rows' features: give fit(..., features=...)")
+            raise ValueError(f"stack_{self.model}_on_rows needs the rows' features: give fit(..., features=...)")
         if self.model == "forest":
             weights = regularized(predictions, target, loss, sample_weight=sample_weight)
             used = np.flatnonzero(weights)

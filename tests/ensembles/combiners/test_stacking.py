@@ -62,6 +62,8 @@ def test_a_forest_takes_off_half_of_what_the_weighted_average_leaves():
     hidden = target + 3 * np.sign(rows[:, 0])
     forest = STACKS["stack_forest_on_rows"].fit(predictions, hidden, MSE, features=rows)
     np.testing.assert_allclose(forest.weights, METHODS["regularized"](predictions, hidden, MSE))
+    begins = forest.matrix(predictions, rows).get_base_margin() + forest.offset
+    np.testing.assert_allclose(begins, blend(predictions, forest.weights)[:, 0], atol=1e-4)
     for side in (rows[:, 0] > 0, rows[:, 0] <= 0):
         leaves = (hidden - blend(predictions, forest.weights)[:, 0])[side].mean()
         assert (hidden - forest(predictions, rows)[:, 0])[side].mean() == pytest.approx(leaves / 2, rel=0.1)
@@ -146,7 +148,8 @@ def test_what_cannot_be_stacked_is_refused():
     predictions, target, loss = problem("mae", 2, 20, seed=0)
     with pytest.raises(ValueError, match="stacking needs log_loss, mse or rmse and one target, got 'mae'"):
         STACKS["stack_linear"].fit(predictions, target, loss)
-    with pytest.raises(ValueError, match="trees on rows need the rows' features"):
-        STACKS["stack_trees_on_rows"].fit(predictions, target, MSE)
+    for name in ("stack_trees_on_rows", "stack_forest_on_rows"):
+        with pytest.raises(ValueError, match=f"{name} needs the rows' features"):
+            STACKS[name].fit(predictions, target, MSE)
     with pytest.raises(ValueError, match="this version does not know the combiner 'oracle'"):
         combiner_from_json({"kind": "oracle"})
