@@ -6,12 +6,14 @@ What prediction needs is kept of each node: its children, its split, and its val
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spaces.engines.tree_arrays import are_columns, are_counts, lead_on, no_trees, read_arrays, write_arrays
+from spaces.engines.tree_arrays import AtOnce, are_columns, are_counts, lead_on, no_trees, read_arrays, write_arrays
 
 _BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 _STORED = {"left": np.uint32, "right": np.uint32, "feature_idx": np.int64, "num_threshold": np.float64,
@@ -22,6 +24,24 @@ _KINDS = {**_STORED, "counts": np.int64}
 def is_boosted(estimator: Any) -> bool:
     """Tell whether an estimator is a fitted boosting whose splits are of numbers."""
     return type(estimator).__name__ in _BOOSTED and estimator.is_categorical_ is None
+
+
+def one_row_of_boosted(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """Return what predicts a row `(columns,)`, `(outputs,)`: the sum of all trees at once, behind the loss's link."""
+    trees = [tree.nodes for of_round in estimator._predictors for tree in of_round]
+    nodes, counts = np.concatenate(trees), np.array([len(tree) for tree in trees])
+    split = nodes["feature_idx"], nodes["num_threshold"], nodes["missing_go_to_left"] != 0
+    children = nodes["left"], nodes["right"]
+    all_trees = AtOnce.of(counts, children, split, nodes["is_leaf"] != 0, nodes["value"][:, None])
+    loss, each_round = estimator._loss, estimator.n_trees_per_iteration_
+    linked = loss.predict_proba if hasattr(estimator, "classes_") else loss.link.inverse
+
+    def of_row(row: NDArray[Any]) -> NDArray[np.float64]:
+        raw = estimator._baseline_prediction + all_trees(row).reshape(-1, each_round).sum(axis=0)
+        found: NDArray[np.float64] = linked(np.asfortranarray(raw))[0]
+        return found
+
+    return of_row
 
 
 def without_boosted(estimator: Any) -> Any:

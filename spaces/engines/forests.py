@@ -7,15 +7,23 @@ are not.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.tree_arrays import Arrays, are_columns, are_counts, lead_on, no_trees, read_arrays, write_arrays
+from spaces.engines.tree_arrays import (
+    Arrays,
+    AtOnce,
+    are_columns,
+    are_counts,
+    lead_on,
+    no_trees,
+    read_arrays,
+    write_arrays,
+)
 
 FORESTS = ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor")
 _LEAF = -1
@@ -24,51 +32,21 @@ _STORED = {"left_child": np.int32, "right_child": np.int32, "feature": np.int32,
 _KINDS = {**_STORED, "values": np.float64, "counts": np.int64, "depths": np.int64}
 
 
-@dataclass(frozen=True)
-class AtOnce:
-    """All trees of a forest, which one row goes down together, a level at a time, and not tree after tree.
-
-    Attributes:
-        roots: `(trees,)`, where each begins in what follows.
-        children: `(2, nodes)`, where each node's left and right child is; a leaf's are itself.
-        split: `(3, nodes)`, the column of each node, its threshold, and whether what is missing goes left.
-        values: `(nodes, outputs)`, of leaves what they predict.
-    """
-
-    roots: NDArray[np.int64]
-    children: NDArray[np.int32]
-    split: tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]
-    values: NDArray[np.float64]
-
-    @staticmethod
-    def of(forest: Any) -> AtOnce:
-        """Join the trees of a forest."""
-        trees = [one.tree_ for one in forest.estimators_]
-        counts = np.array([tree.node_count for tree in trees])
-        roots = np.cumsum(counts) - counts
-        nodes = np.concatenate([tree.__getstate__()["nodes"] for tree in trees])
-        values = np.concatenate([tree.value[:, 0] for tree in trees])
-        own, leaf = np.arange(len(nodes)), nodes["left_child"] == _LEAF
-        begins = np.repeat(roots, counts)
-        children = np.stack([np.where(leaf, own, begins + nodes[side]) for side in ("left_child", "right_child")])
-        column = np.where(leaf, 0, nodes["feature"]).astype(np.int32)
-        split = (column, nodes["threshold"].copy(), nodes["missing_go_to_left"] != 0)
-        return AtOnce(roots, children.astype(np.int32), split, values)
-
-    def __call__(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the mean of what the trees predict of a row `(columns,)`, `(outputs,)`."""
-        at, (column, threshold, left_without) = self.roots, self.split
-        while (self.children[0, at] != at).any():  # a stored depth may be forged
-            read = row[column[at]]
-            left = np.where(np.isnan(read), left_without[at], read <= threshold[at])
-            at = np.where(left, self.children[0, at], self.children[1, at])
-        mean: NDArray[np.float64] = self.values[at].mean(axis=0)
-        return mean
-
-
 def is_forest(estimator: Any) -> bool:
     """Tell whether an estimator is a forest."""
     return type(estimator).__name__ in FORESTS
+
+
+def one_row_of_forest(forest: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """Return what predicts a row `(columns,)`, `(outputs,)`: the mean of all trees at once."""
+    trees = [one.tree_ for one in forest.estimators_]
+    nodes = np.concatenate([tree.__getstate__()["nodes"] for tree in trees])
+    values = np.concatenate([tree.value[:, 0] for tree in trees])
+    counts = np.array([tree.node_count for tree in trees])
+    split = nodes["feature"], nodes["threshold"], nodes["missing_go_to_left"] != 0
+    children, leaf = (nodes["left_child"], nodes["right_child"]), nodes["left_child"] == _LEAF
+    all_trees = AtOnce.of(counts, children, split, leaf, values)
+    return lambda row: all_trees(row).mean(axis=0)
 
 
 def without_trees(forest: Any) -> Any:

@@ -13,12 +13,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces.engines.boosted_trees import is_boosted, read_boosted, without_boosted, write_boosted
+from spaces.engines.boosted_trees import (
+    is_boosted,
+    one_row_of_boosted,
+    read_boosted,
+    without_boosted,
+    write_boosted,
+)
 from spaces.engines.centre import centre_of
 from spaces.engines.contract import Fold, InSteps, Output, Read, Store, Watch
 from spaces.engines.curves import Curves
 from spaces.engines.engine import SKLEARN
-from spaces.engines.forests import AtOnce, is_forest, read_trees, without_trees, write_trees
+from spaces.engines.forests import is_forest, one_row_of_forest, read_trees, without_trees, write_trees
 from spaces.engines.row_weights import of_mean_one, row_weights
 from spaces.engines.within import fit_within
 from spaces.inputs.kind import ReadBy
@@ -66,8 +72,8 @@ class EstimatorFitted(InSteps):
     def finish(self, read: Read, outputs: tuple[Output, ...] = ()) -> NDArray[Any]:
         """Return values `(rows, 1)`, or probabilities `(rows, classes)`; a class absent from the fold gets 0."""
         (matrix,) = read
-        if matrix.shape[0] == 1 and isinstance(matrix, np.ndarray) and self._trees is not None:
-            found = self._trees(matrix[0])[None]
+        if matrix.shape[0] == 1 and isinstance(matrix, np.ndarray) and self._one_row is not None:
+            found = self._one_row(matrix[0])[None]
         elif self.outputs == 1:
             found = self.estimator.predict(matrix).astype(np.float64)[:, None]
         else:
@@ -80,9 +86,11 @@ class EstimatorFitted(InSteps):
         return probabilities
 
     @cached_property
-    def _trees(self) -> AtOnce | None:
-        """The trees of a forest, joined when a single row comes; None where it is none."""
-        return AtOnce.of(self.estimator) if is_forest(self.estimator) else None
+    def _one_row(self) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+        """What sends a single row down all trees at once, made when the first comes; None where there are no trees."""
+        if is_forest(self.estimator):
+            return one_row_of_forest(self.estimator)
+        return one_row_of_boosted(self.estimator) if is_boosted(self.estimator) else None
 
     def save(self, folder: Path) -> None:
         """Write `model.skops`, `preprocess.skops` and `model.json`, and trees as `trees.npz`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,56 @@ from numpy.typing import NDArray
 from spaces.machine.strange import StrangeFile, check_archive
 
 Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """Many trees, which one row goes down together, a level at a time, and not tree after tree.
+
+    Attributes:
+        roots: `(trees,)`, where each begins in what follows.
+        children: `(2, nodes)`, where each node's left and right child is; a leaf's are itself.
+        split: `(3, nodes)`, the column of each node, its threshold, and whether what is missing goes left.
+        values: `(nodes, outputs)`, of leaves what they predict.
+    """
+
+    roots: NDArray[np.int64]
+    children: NDArray[np.int32]
+    split: tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]
+    values: NDArray[np.float64]
+
+    @staticmethod
+    def of(
+        counts: NDArray[np.int64],
+        children: tuple[NDArray[Any], NDArray[Any]],
+        split: tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_]],
+        leaf: NDArray[np.bool_],
+        values: NDArray[np.float64],
+    ) -> AtOnce:
+        """Join trees.
+
+        Args:
+            counts: How many nodes each tree has.
+            children: The place in its tree of each node's left and right child.
+            split: The column of each node, its threshold, and whether what is missing goes left.
+            leaf: Whether each node is a leaf.
+            values: `(nodes, outputs)`, of leaves what they predict.
+        """
+        roots = np.cumsum(counts) - counts
+        own, begins = np.arange(len(leaf)), np.repeat(roots, counts)
+        joined = np.stack([np.where(leaf, own, begins + child) for child in children]).astype(np.int32)
+        column, threshold, left_without = split
+        column = np.where(leaf, 0, column).astype(np.int32)
+        return AtOnce(roots, joined, (column, threshold.copy(), left_without), values)
+
+    def __call__(self, row: NDArray[Any]) -> NDArray[np.float64]:
+        """Return what each tree predicts of a row `(columns,)`, `(trees, outputs)`."""
+        at, (column, threshold, left_without) = self.roots, self.split
+        while (self.children[0, at] != at).any():  # a stored depth may be forged
+            read = row[column[at]]
+            left = np.where(np.isnan(read), left_without[at], read <= threshold[at])
+            at = np.where(left, self.children[0, at], self.children[1, at])
+        return self.values[at]
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:

@@ -346,7 +346,9 @@ class Launch:
         pruned = self._ledger.report(job.family, job.number, step, value=value)
         if pruned or step < len(RUNGS) or not self._plan.fold_pruning:
             return pruned
-        return is_beaten(value, self._ledger.trials(job.family), sign=self._study.task.score.sign)
+        baseline = next((trial.outcome for trial in self._ledger.trials(BASELINE)), None)
+        trials = self._ledger.trials(job.family)
+        return is_beaten(value, trials, sign=self._study.task.score.sign, baseline=baseline)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:
         fold, epoch, *_ = epochs[-1]

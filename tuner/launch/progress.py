@@ -96,6 +96,7 @@ class Display:
         )
         self._task: Any = None
         self._epochs: dict[str, tuple[int, int]] = {}
+        self._same = ""  # the family of the last line, where that told of a trial that was not run again
         self._began, self._done, self._first = time.monotonic(), 0, 0
 
     @property
@@ -148,13 +149,14 @@ class Display:
         return "" if best is None else f"best {self._metric} {best.value:.5g} by {best.name}"
 
     def told(self, trial: Trial, done: int, best: Trial | None) -> None:
-        """Print the line of a finished trial."""
+        """Print the line of a finished trial; of a family's trials in a row that were not run again, the first one."""
         outcome = trial.outcome
         assert outcome is not None
         count = f"{done}/{self._total}" if self._total else str(done)
         head = Text.assemble((f"{count:>9}", "dim"), f"  {trial.name:<29} {outcome.seconds:7.1f} s  ")
         line = head + self._what(trial, best is not None and best.name == trial.name)
-        self._print(line, in_box=True)
+        self._print(line, in_box=True, silent=trial.duplicate and trial.family == self._same)
+        self._same = trial.family if trial.duplicate else ""
         self._done = done
         self._epochs.pop(trial.name, None)
         self._bar.update(self._task, completed=done)
@@ -177,12 +179,15 @@ class Display:
         for message in messages:
             self._print(Text(message))
 
-    def _print(self, text: Text, *, in_box: bool = False) -> None:
+    def _print(self, text: Text, *, in_box: bool = False, silent: bool = False) -> None:
         """Print a line, or show it in the box; where nobody can read it any more, be silent from then on."""
         if self._log:
             self._log.line(text.plain)
+        if silent:
+            return
         if self._box and in_box:
-            return self._box.told(text.plain)
+            self._box.told(text.plain)
+            return
         try:
             self._console.print(text, soft_wrap=True)
         except OSError:  # a full disk

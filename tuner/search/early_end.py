@@ -13,20 +13,23 @@ _FEWEST_TRIALS = 3
 _PATIENCE, _A_FAMILY, _ROWS_A_TRIAL = 50, 10, 1_000
 
 
-def is_beaten(value: float, trials: Sequence[Trial], *, sign: int) -> bool:
+def is_beaten(value: float, trials: Sequence[Trial], *, sign: int, baseline: Outcome | None = None) -> bool:
     """Return whether a trial's mean so far is worse than the worst fold of the best trial of its family.
 
     That is the forgiving rule of Bergman, Purucker, Hutter ("Don't Waste Your Time: Early Stopping Cross-Validation",
     2024). Only inner rows are compared. Families that do not look at inner rows, and those with fewer than three
-    complete trials, end nothing early.
+    complete trials, end nothing early; one complete trial is enough to end what is worse than each fold of the baseline.
 
     Args:
         value: The mean of the deciding metric on inner rows, over the folds so far.
         trials: The family's trials.
         sign: 1 when lower is better, -1 when greater is.
+        baseline: How the baseline ended, if it is known.
     """
     known = [trial for trial in trials if trial.value is not None and not trial.duplicate and trial.outcome]
-    if len(known) < _FEWEST_TRIALS:
+    usual = baseline.scored if baseline else []
+    useless = bool(usual) and all(sign * value > sign * one for one in usual)
+    if len(known) < (1 if useless else _FEWEST_TRIALS):
         return False
     best = min(known, key=lambda trial: sign * (trial.value or 0.0))
     inner = best.outcome.inner_values if best.outcome else ()

@@ -6,7 +6,13 @@ import skops.io
 from forged import forge
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
 
-from spaces.engines.boosted_trees import is_boosted, read_boosted, without_boosted, write_boosted
+from spaces.engines.boosted_trees import (
+    is_boosted,
+    one_row_of_boosted,
+    read_boosted,
+    without_boosted,
+    write_boosted,
+)
 from spaces.machine.strange import StrangeFile
 
 ROWS = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
@@ -23,16 +29,23 @@ def answers(estimator):
     return estimator.predict_proba(ROWS) if hasattr(estimator, "predict_proba") else estimator.predict(ROWS)
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        boosted(max_leaf_nodes=5),
-        boosted(loss="absolute_error"),
-        boosted(HistGradientBoostingClassifier, [0.5]),
-        boosted(HistGradientBoostingClassifier, [-0.5, 0.5, 2.0], early_stopping=True),
-    ],
-    ids=["numbers", "absolute", "two-classes", "four-classes"],
-)
+ESTIMATORS = [
+    boosted(max_leaf_nodes=5),
+    boosted(loss="absolute_error"),
+    boosted(HistGradientBoostingClassifier, [0.5]),
+    boosted(HistGradientBoostingClassifier, [-0.5, 0.5, 2.0], early_stopping=True),
+]
+KINDS = ["numbers", "absolute", "two-classes", "four-classes"]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=KINDS)
+def test_one_row_goes_down_all_boosted_trees_at_once(estimator):
+    one_row = one_row_of_boosted(estimator)
+    expected = estimator.predict_proba(ROWS) if hasattr(estimator, "classes_") else estimator.predict(ROWS)[:, None]
+    np.testing.assert_allclose([one_row(row) for row in ROWS], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=KINDS)
 def test_boosting_without_trees_gets_back_all_of_them(estimator, tmp_path):
     write_boosted(estimator, tmp_path / "trees.npz")
     small = skops.io.dumps(without_boosted(estimator))

@@ -12,7 +12,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from spaces.engines.forests import AtOnce, is_forest, read_trees, without_trees, write_trees
+from spaces.engines.forests import is_forest, one_row_of_forest, read_trees, without_trees, write_trees
 from spaces.machine.strange import StrangeFile
 
 ROWS = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
@@ -62,7 +62,7 @@ def test_trees_that_know_where_missing_numbers_go_keep_it(tmp_path):
 def test_one_row_goes_down_all_trees_at_once(forest):
     rows = np.where(np.random.default_rng(1).random(ROWS.shape) < 0.2, np.nan, ROWS).astype(np.float32)
     forest = fitted(forest, rows)
-    together = AtOnce.of(forest)
+    together = one_row_of_forest(forest)
     found = np.array([together(row) for row in rows])
     expected = forest.predict_proba(rows) if hasattr(forest, "predict_proba") else forest.predict(rows)[:, None]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -94,7 +94,7 @@ def test_a_forged_depth_makes_no_prediction_longer(tmp_path):
     forge(tmp_path / "trees.npz", lambda arrays: arrays["depths"].fill(2**31 - 1))
     loaded = without_trees(forest)
     read_trees(loaded, tmp_path / "trees.npz")
-    assert AtOnce.of(loaded)(ROWS[0]) == pytest.approx(forest.predict(ROWS[:1]))
+    assert one_row_of_forest(loaded)(ROWS[0]) == pytest.approx(forest.predict(ROWS[:1]))
 
 
 def test_trees_of_other_types_are_refused_as_half_a_place_would_lead_round_in_a_circle(tmp_path):

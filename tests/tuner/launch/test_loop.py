@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from small import SMALL_XGBOOST
 
 import tuner
+from spaces import Float
 from tuner.search.ledger import Ledger
+
+
+def a_line():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=80)})
+    target = 2 * frame["a"] + 0.1 * rng.normal(size=80)
+    return tuner.Task(frame.assign(y=target), "y", split={"kind": "kfold", "folds": 2})
 
 
 @pytest.mark.slow
@@ -18,12 +27,7 @@ def test_a_study_with_a_time_ends_where_nothing_is_gained_and_says_so(
 ) -> None:
     monkeypatch.setattr("tuner.search.early_end._PATIENCE", 3)
     monkeypatch.setattr("tuner.search.early_end._A_FAMILY", 3)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": rng.normal(size=80)})
-    task = tuner.Task(
-        frame.assign(y=2 * frame["a"] + 0.1 * rng.normal(size=80)), "y", split={"kind": "kfold", "folds": 2}
-    )
-    study = tuner.tune(task, ["linear"], **limits, workers=0, folder=tmp_path / "s", tracking=None)
+    study = tuner.tune(a_line(), ["linear"], **limits, workers=0, folder=tmp_path / "s", tracking=None)
     said = capsys.readouterr()
     assert ("trials gained nothing for the ensemble" in said.out + said.err) is ended
     assert (len(study.trials) - 1 < 9) is ended
@@ -52,3 +56,23 @@ def test_a_duplicate_that_was_cut_off_takes_no_place_of_a_trial(tmp_path, task, 
     study = launch(len(run(before)) + 1)
     assert len(run(study)) == len(run(before)) + 1
     assert any(trial.duplicate for trial in study.trials)
+
+
+def build_shifted(config, signature):
+    inputs = keras.Input(signature.input.shape)
+    values = keras.layers.Dense(1, kernel_initializer="zeros")(inputs)
+    return keras.Model(inputs, keras.layers.Rescaling(1.0, offset=config["shift"])(values))
+
+
+@pytest.mark.slow
+def test_what_is_worse_than_the_baseline_on_its_first_fold_trains_no_further_one(tmp_path):
+    shifted = tuner.family(
+        build_shifted, {"shift": Float(0.0, 1e3), "learning_rate": 1e-6, "epochs": 2}, name="shifted"
+    )
+    start = [{"family": "shifted", "shift": shift} for shift in (0.0, 900.0)]
+    study = tuner.tune(
+        a_line(), [shifted], trials=2, start=start,
+        workers=0, folder=tmp_path / "s", tracking=None, progress=False,
+    )  # fmt: skip
+    first, second = (trial for trial in study.trials if trial.family == "shifted")
+    assert [first.state, second.state] == ["complete", "pruned"]

@@ -14,6 +14,7 @@ from small import make_frame
 
 import tuner
 from tuner.cli import main
+from tuner.launch.driver_log import NAME, DriverLog
 from tuner.launch.progress import Display, Standing, _Count
 from tuner.search.ledger import Trial
 from tuner.studyfile import StudyFileError, checked
@@ -59,6 +60,23 @@ def test_a_duplicate_names_the_trial_that_it_equals(capfd):
     shown.told(Trial("linear", 7, "complete", {}, outcome, None), 4, None)
     shown.stop()
     assert "the same as linear-000003, not run again" in capfd.readouterr().err
+
+
+def test_of_duplicates_in_a_row_the_first_one_of_each_family_is_printed_and_all_are_logged(capfd, tmp_path):
+    same = Outcome("complete", 0.5, (0.5,), {}, seconds=0.0, started=0.0, attempt=1, duplicate_of=3)
+    new = Outcome("complete", 0.5, (0.5,), {}, seconds=1.0, started=0.0, attempt=1)
+    ended = [("linear", same), ("linear", same), ("dense", same), ("linear", same), ("dense", new), ("linear", same)]
+    with DriverLog(tmp_path) as log:
+        shown = Display(9, "log_loss", silent=False, log=log)
+        shown.start(0)
+        for number, (family, outcome) in enumerate(ended):
+            shown.told(Trial(family, number, "complete", {}, outcome, None), 4, None)
+        shown.stop()
+    logged = (tmp_path / NAME).read_text().splitlines()
+    printed = capfd.readouterr().err
+    names = ["linear-000000", "linear-000001", "dense-000002", "linear-000003", "dense-000004", "linear-000005"]
+    assert [name in printed for name in names] == [True, False, True, True, True, True]
+    assert [name in line for name, line in zip(names, logged, strict=True)] == [True] * 6
 
 
 def test_lines_of_short_and_long_names_stand_in_columns(capfd):

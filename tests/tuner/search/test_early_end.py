@@ -31,6 +31,17 @@ def test_nothing_is_ended_before_three_trials_are_complete_or_without_inner_rows
     assert not is_beaten(9.0, [trial(0.5), trial(0.3), trial(0.9)], sign=1)
 
 
+@pytest.mark.parametrize(("value", "beaten"), [(0.95, True), (0.9, False), (0.8, False)])
+def test_one_complete_trial_is_enough_to_end_what_is_worse_than_each_fold_of_the_baseline(value, beaten):
+    baseline = Outcome("complete", value=0.8, fold_values=(0.7, 0.9))
+    assert is_beaten(value, THREE[:1], sign=1, baseline=baseline) is beaten
+    mirrored = Outcome("complete", value=-0.8, fold_values=(-0.7, -0.9))
+    assert is_beaten(-value, [trial(-0.5, -0.4, -0.6)], sign=-1, baseline=mirrored) is beaten
+    assert not is_beaten(value, [], sign=1, baseline=baseline)  # a family's first trial is trained whole
+    assert not is_beaten(value, [trial(0.8, 0.7, 0.99)], sign=1, baseline=baseline)  # such inner rows are hard
+    assert not is_beaten(value, THREE[:1], sign=1, baseline=Outcome("failed"))
+
+
 @pytest.mark.parametrize(
     ("value", "stopped", "state"),
     [
