@@ -79,8 +79,8 @@ def tune(
         pruner: The name of a pruner, such as `"median"`, or `"none"`; see `tuner.PRUNERS`. In Python also an Optuna
             pruner, or None.
         fold_pruning: Train no further fold of a trial whose mean so far is worse than the worst fold of the best trial
-            of its family, on inner rows; from three complete trials of the family on, or from the first one on where it is
-            worse than each fold of the baseline, too.
+            of its family, on inner rows; from three complete trials of the family on, or from the first one on where it
+            is worse than each fold of the baseline, too.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.

@@ -18,7 +18,7 @@ def is_beaten(value: float, trials: Sequence[Trial], *, sign: int, baseline: Out
 
     That is the forgiving rule of Bergman, Purucker, Hutter ("Don't Waste Your Time: Early Stopping Cross-Validation",
     2024). Only inner rows are compared. Families that do not look at inner rows, and those with fewer than three
-    complete trials, end nothing early; one complete trial is enough to end what is worse than each fold of the baseline.
+    complete trials, end nothing early. What is worse than each fold of the baseline is ended once one is complete.
 
     Args:
         value: The mean of the deciding metric on inner rows, over the folds so far.
