@@ -6,6 +6,7 @@ holds at most 25 of them however many there are, so that only the model of the o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 MOST_SHOWN = 400
 BEST_SHOWN = 25
+_ONLY = 0  # the id of the only study of a storage in memory
 
 
 class ThinnedStorage(InMemoryStorage):
@@ -22,26 +24,40 @@ class ThinnedStorage(InMemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: frozenset[int] | None = None
+        self._shown: list[FrozenTrial] | None = None
+        self._begun: list[int] = []
 
     @contextmanager
     def thinned(self, *, maximize: bool, seed: int) -> Iterator[None]:
-        """Show at most 400 finished trials of the only study, and all others, while the block runs."""
-        finished = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        self._shown = shown_of(super().get_all_trials(0, deepcopy=False, states=finished), maximize=maximize, seed=seed)
+        """Show at most 400 finished trials of the only study, and all others, while the block runs.
+
+        In the block trials may begin; those that were there stay as they are.
+        """
+        trials = super().get_all_trials(_ONLY, deepcopy=False)
+        finished = [trial for trial in trials if trial.state.is_finished()]
+        shown = shown_of(finished, maximize=maximize, seed=seed)
+        self._begun = []
+        if shown is not None:
+            self._shown = [trial for trial in trials if trial.number in shown or not trial.state.is_finished()]
         try:
             yield
         finally:
             self._shown = None
 
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Begin a trial; see `optuna.storages.BaseStorage.create_new_trial`."""
+        self._begun.append(super().create_new_trial(study_id, template_trial))
+        return self._begun[-1]
+
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the trials of a study, by number; see `optuna.storages.BaseStorage.get_all_trials`."""
-        trials = super().get_all_trials(study_id, deepcopy, states)
         if self._shown is None:
-            return trials
-        return [trial for trial in trials if trial.number in self._shown or not trial.state.is_finished()]
+            return super().get_all_trials(study_id, deepcopy, states)
+        begun = [self.get_trial(one) for one in self._begun]
+        trials = [trial for trial in [*self._shown, *begun] if states is None or trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
 
 
 def shown_of(finished: Sequence[FrozenTrial], *, maximize: bool, seed: int) -> frozenset[int] | None:

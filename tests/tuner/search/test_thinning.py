@@ -58,9 +58,18 @@ def test_only_finished_trials_are_left_out_and_only_for_a_while() -> None:
     running = study.ask().number
     with study._storage.thinned(maximize=False, seed=0):
         seen = study.get_trials(deepcopy=False)
+        begun = study.ask()
+        begun.suggest_float("rate", 0.0, 1.0)
+        later = study.get_trials(deepcopy=False)
+        copied = study._storage.get_all_trials(0, states=(TrialState.RUNNING,))
     assert len(seen) == MOST_SHOWN + 1
     assert seen[-1].number == running
-    assert len(study.get_trials(deepcopy=False)) == 601
+    assert later[:-1] == seen
+    assert later[-1].params == {"rate": begun.params["rate"]}
+    assert [one.number for one in copied] == [running, begun.number]
+    assert copied[-1] is not later[-1]
+    study.tell(begun, state=TrialState.PRUNED)
+    assert len(study.get_trials(deepcopy=False)) == 602
 
 
 @pytest.mark.parametrize("sampler", THINNED)
