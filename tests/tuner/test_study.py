@@ -261,7 +261,7 @@ def test_what_was_understood_is_said_once_before_the_first_trial(task, tmp_path,
     said = capfd.readouterr().err
     assert "rows" in said
     assert "target  label, two classes" in said
-    assert "families linear\n  budget  1 trial, or 3,600 seconds, in this process" in said
+    assert "families linear\n  budget  1 trial, or 60 min, in this process" in said
     assert said.index("families linear") < said.index("baseline-000000")
     tuner.tune(task, {"linear": {}}, trials=2, **quiet)
     assert "families linear" not in capfd.readouterr().err

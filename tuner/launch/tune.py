@@ -27,7 +27,7 @@ from tuner.launch.driver_log import DriverLog
 from tuner.launch.loop import Launch
 from tuner.launch.on_trial import OnTrial
 from tuner.launch.plan import Families, Plan, make_plan
-from tuner.launch.progress import Display
+from tuner.launch.progress import Display, in_words
 from tuner.plain_names import plain
 from tuner.search.stores import is_written
 from tuner.search.turns import Rule
@@ -192,7 +192,7 @@ def understood(task: Task, plan: Plan, folder: Path) -> str:
     trials = (
         None if plan.budget.trials is None else f"{plan.budget.trials} trial{'' if plan.budget.trials == 1 else 's'}"
     )
-    time = None if math.isinf(plan.budget.time) else f"{plan.budget.time:,.0f} seconds"
+    time = None if math.isinf(plan.budget.time) else in_words(plan.budget.time)
     budget = ", or ".join(limit for limit in (trials, time) if limit)
     where = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}" if plan.workers else "in this process"
     if plan.cluster is not None:
