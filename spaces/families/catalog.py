@@ -59,12 +59,13 @@ _COSTS = {
     "image_pretrained": 20.0,
     "seq2seq": 20.0,
 }
-# Published points with which families begin, by the names of their sources.
+# Points with which families begin, published ones by the names of their sources.
 STARTS = {
     "dense": starts.DENSE,
     "extra_trees": starts.EXTRA_TREES,
     "image_conv": starts.IMAGE_CONV,
     "lightgbm": starts.LIGHTGBM,
+    "linear": starts.LINEAR,
     "random_forest": starts.RANDOM_FOREST,
     "real_mlp": starts.REAL_MLP,
     "xgboost": starts.XGBOOST,

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spaces.language.points import nearest_point
-from spaces.language.space import Params, Space, defaults, flatten
+from spaces.language.space import Params, Space, defaults, flatten, leaves
 
 Start = Mapping[str, Any]
 MOST = 6
@@ -132,6 +132,13 @@ DENSE: dict[str, Start] = {
     "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
 }  # fmt: skip
 
+# Of nobody: a table's number that is read as many columns needs a stronger penalty where rows are few.
+LINEAR: dict[str, Start] = {
+    "strength-10": {"scaling": "piecewise", "alpha": 10.0},
+    "strength-30": {"scaling": "piecewise", "alpha": 30.0},
+    "standard-3": {"scaling": "standard", "alpha": 3.0},
+}
+
 _POOLED: dict[str, Any] = {
     "image.conv.convolutions": 1, "image.conv.downsampling": "pooling", "image.conv.pooling": "flatten",
     "image.conv.dropout": 0.2, "image.conv.augmentation": "random", "image.conv.augmentation.random.shift": 0.0,
@@ -153,7 +160,9 @@ def starting_points(space: Space, starts: Sequence[Start]) -> list[Params]:
 
     Args:
         space: The family's space.
-        starts: What is known to be good; what comes to the same point is tried once.
+        starts: What is known to be good; what comes to the same point is tried once. Those that say how numbers of a
+            table are scaled are left out where there are none.
     """
-    points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in starts)]
+    fit = [start for start in starts if "scaling" not in start or "scaling" in leaves(space)]
+    points = [flatten(space, defaults(space)), *(nearest_point(space, start) for start in fit)]
     return [one for i, one in enumerate(points) if one not in points[:i]]

@@ -64,6 +64,12 @@ def test_a_start_says_names_of_the_space_and_at_a_usual_task_its_own_values(name
         assert moved <= {"batch_size"}
 
 
+def test_how_numbers_are_scaled_says_nothing_of_texts():
+    text = Signature((Input("text", "text", (50,), "int32", Words(9_000)),), (CLASSES,), rows=5_000)
+    space = FAMILIES["linear"].space(text)
+    assert starting_points(space, FAMILIES["linear"].starts) == [flatten(space, defaults(space))]
+
+
 def test_what_a_narrowed_space_lacks_is_left_out():
     space = narrow(
         FAMILIES["dense"].space(SIGNATURES["small"]), {"optimizer": ["adam"], "depth": 1, "units": {"high": 64}}
