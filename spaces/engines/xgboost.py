@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from spaces.rows.signature import Signature
 from spaces.rows.table import Table
 
 _OBJECTIVES = {"squared_error": "reg:squarederror", "absolute_error": "reg:absoluteerror"}
+_DRAWN = ("colsample_bytree", "colsample_bylevel", "colsample_bynode")
 _METRICS = {"squared_error": "rmse", "absolute_error": "mae"}
 
 
@@ -114,7 +116,7 @@ class XGBoostModel:
         )
         history: dict[Literal["train", "validation"], dict[str, list[float]]] = {}
         booster = xgboost.train(
-            {**self._parameters(fold.seed, len(classes)), "nthread": nthread},
+            {**self._parameters(fold.seed, len(classes), columns=matrix.shape[1]), "nthread": nthread},
             train_rows,
             num_boost_round=rounds,
             evals=[(train_rows, "train"), (inner_rows, "validation")] if watched else [(train_rows, "train")],
@@ -125,9 +127,12 @@ class XGBoostModel:
         curves = {_curve(metric, part): values for part, of in history.items() for metric, values in of.items()}
         return XGBoostFitted(booster, prepared, classes, target.outputs, curves, centre)
 
-    def _parameters(self, seed: int, n_classes: int) -> dict[str, Any]:
+    def _parameters(self, seed: int, n_classes: int, *, columns: int) -> dict[str, Any]:
         loss = self.signature.target.loss
         given = searched(self.config, "grow_policy")
+        for name in _DRAWN:
+            if name in given:  # each is a share of what the one before leaves
+                given[name], columns = share_rounded_up(given[name], columns)
         for policy, limits in self.config.get("grow_policy", {}).items():
             given |= {"grow_policy": policy, **limits}
         if n_classes > 2:
@@ -137,6 +142,18 @@ class XGBoostModel:
         else:
             task = {"objective": _OBJECTIVES[loss], "eval_metric": _METRICS[loss]}
         return {**given, **task, "tree_method": "hist", "seed": seed % 2**31, "verbosity": 0}
+
+
+def share_rounded_up(share: float, columns: int) -> tuple[float, int]:
+    """Return a share of columns of which XGBoost makes a number that is rounded up, and that number.
+
+    XGBoost rounds down: of two columns, nine tenths would be one, and no tree would learn what both say together.
+
+    >>> share_rounded_up(0.9, 2), share_rounded_up(0.25, 2), share_rounded_up(0.25, 8)
+    ((1.0, 2), (0.75, 1), (0.3125, 2))
+    """
+    count = max(1, math.ceil(share * columns - 1e-9))  # three tenths of ten are three, whatever floats say
+    return (1.0, columns) if count >= columns else ((count + 0.5) / columns, count)
 
 
 class _Patience(xgboost.callback.EarlyStopping):
