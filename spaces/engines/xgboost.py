@@ -145,14 +145,15 @@ class XGBoostModel:
 
 
 def share_rounded_up(share: float, columns: int) -> tuple[float, int]:
-    """Return a share of columns of which XGBoost makes a number that is rounded up, and that number.
+    """Return a share of columns of which XGBoost makes a number that is rounded up, two at least, and that number.
 
     XGBoost rounds down: of two columns, nine tenths would be one, and no tree would learn what both say together.
+    Two at least is LightGBM's rule.
 
-    >>> share_rounded_up(0.9, 2), share_rounded_up(0.25, 2), share_rounded_up(0.25, 8)
-    ((1.0, 2), (0.75, 1), (0.3125, 2))
+    >>> share_rounded_up(0.9, 2), share_rounded_up(0.25, 2), share_rounded_up(0.3, 8)
+    ((1.0, 2), (1.0, 2), (0.4375, 3))
     """
-    count = max(1, math.ceil(share * columns - 1e-9))  # three tenths of ten are three, whatever floats say
+    count = max(2, math.ceil(share * columns - 1e-9))  # three tenths of ten are three, whatever floats say
     return (1.0, columns) if count >= columns else ((count + 0.5) / columns, count)
 
 
