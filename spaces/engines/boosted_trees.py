@@ -32,7 +32,7 @@ def one_row_of_boosted(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.fl
     nodes, counts = np.concatenate(trees), np.array([len(tree) for tree in trees])
     split = nodes["feature_idx"], nodes["num_threshold"], nodes["missing_go_to_left"] != 0
     children = nodes["left"], nodes["right"]
-    all_trees = AtOnce.of(counts, children, split, nodes["is_leaf"] != 0, nodes["value"][:, None])
+    all_trees = AtOnce.of(counts, children, split, leaf=nodes["is_leaf"] != 0, values=nodes["value"][:, None])
     loss, each_round = estimator._loss, estimator.n_trees_per_iteration_
     linked = loss.predict_proba if hasattr(estimator, "classes_") else loss.link.inverse
 

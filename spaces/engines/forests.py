@@ -45,7 +45,7 @@ def one_row_of_forest(forest: Any) -> Callable[[NDArray[Any]], NDArray[np.float6
     counts = np.array([tree.node_count for tree in trees])
     split = nodes["feature"], nodes["threshold"], nodes["missing_go_to_left"] != 0
     children, leaf = (nodes["left_child"], nodes["right_child"]), nodes["left_child"] == _LEAF
-    all_trees = AtOnce.of(counts, children, split, leaf, values)
+    all_trees = AtOnce.of(counts, children, split, leaf=leaf, values=values)
     return lambda row: all_trees(row).mean(axis=0)
 
 

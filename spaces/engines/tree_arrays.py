@@ -37,6 +37,7 @@ class AtOnce:
         counts: NDArray[np.int64],
         children: tuple[NDArray[Any], NDArray[Any]],
         split: tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_]],
+        *,
         leaf: NDArray[np.bool_],
         values: NDArray[np.float64],
     ) -> AtOnce:

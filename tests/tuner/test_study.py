@@ -131,7 +131,7 @@ def test_starting_points_that_are_left_are_tried_where_they_fit_the_changed_spac
     call = {"folder": tmp_path / "s", "start": start, **QUIET}
     tuner.tune(task, {"linear": {"alpha": {"low": 0.1, "high": 10.0}}}, trials=1, **call)
     wider = {"folder": tmp_path / "s", "start": [{"linear": {"alpha": 70.0}}], **QUIET}
-    study = tuner.tune(task, {"linear": {"alpha": {"low": 0.15, "high": 80.0}}}, trials=5, **wider)
+    study = tuner.tune(task, {"linear": {"alpha": {"low": 0.15, "high": 80.0}}}, trials=7, **wider)
     alphas = [trial.params["alpha"] for trial in study.trials if trial.family == "linear"]
     assert alphas[:2] == [0.2, 5.0]
     assert 70.0 in alphas

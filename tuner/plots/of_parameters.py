@@ -16,6 +16,7 @@ from tuner.plots.style import MAIN, figure, text
 from tuner.search.ledger import Trial
 
 _FEWEST, _SHOWN, _AXES, _TREES = 4, 12, 8, 100
+_ENOUGH = 8
 
 
 @shows(Records)
@@ -100,8 +101,10 @@ def _shares(trials: list[Trial]) -> list[tuple[str, float]]:
 
     table = np.column_stack([_ordered([trial.params.get(name) for trial in trials])[0] for name in names])
     ranks = pd.Series([trial.value for trial in trials]).rank().to_numpy()  # one outlier is not all there is to explain
-    forest = RandomForestRegressor(_TREES, min_samples_leaf=2, max_features=1 / 3, random_state=0)
-    found = forest.fit(table, ranks).feature_importances_
+    least = 2 if len(trials) >= _ENOUGH else 1  # of four trials, few samples could be split otherwise
+    forest = RandomForestRegressor(_TREES, min_samples_leaf=least, max_features=1 / 3, random_state=0)
+    with np.errstate(invalid="ignore"):  # where no split explains anything, the sum of all is zero
+        found = np.nan_to_num(forest.fit(table, ranks).feature_importances_)
     return sorted(zip(names, found.tolist(), strict=True), key=lambda one: -one[1])
 
 

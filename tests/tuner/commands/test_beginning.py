@@ -34,7 +34,7 @@ def test_init_writes_a_file_that_runs(table):
     assert "# [families.xgboost]" in text
     shown = run("run", table.parent / "study.toml", "--dry-run")
     assert shown.exit_code == 0, shown.output
-    assert "600 seconds" in shown.output
+    assert "10 min" in shown.output
     assert sorted(path.name for path in table.parent.iterdir()) == ["my rows.csv", "study.toml"]
 
 

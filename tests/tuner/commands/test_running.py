@@ -76,6 +76,7 @@ def test_a_changed_study_file_is_a_plan_or_a_message(tmp_path, monkeypatch, stud
     answers(tmp_path, monkeypatch, study=study, table=TABLE)
 
 
+@pytest.mark.filterwarnings("ignore:column .* has no name:UserWarning")  # which a terminal shows
 @settings(SHARED, max_examples=30)
 @given(table=changed(TABLE))
 def test_a_changed_table_is_a_plan_or_a_message(tmp_path, monkeypatch, table):

@@ -37,6 +37,17 @@ class Told(Records):
         return []
 
 
+def test_where_no_parameter_explains_anything_all_shares_are_zero():
+    study = Told(Path("runs/told"), None, ("baseline", "dense"))
+    trials = [
+        Trial("dense", i, "complete", {"units": 8 + i}, Outcome("complete", 0.5, (0.5,)), Turn(i, "first"))
+        for i in range(12)
+    ]
+    object.__setattr__(study, "trials", trials)
+    (bars,) = plots.parameter_importances(study, "dense").data
+    assert list(bars.x) == [0.0]
+
+
 @pytest.mark.parametrize(("complete", "said"), [(0, "there is none"), (1, "dense has 1")])
 @pytest.mark.parametrize(("plot", "least"), [("parameter_importances", 4), ("parallel_coordinates", 2)])
 def test_too_few_trials_that_succeeded_are_said_to_be(plot, least, complete, said):
