@@ -26,7 +26,8 @@ def distances(outputs: NDArray[np.float64], target: NDArray[Any]) -> NDArray[np.
     """
     if outputs.shape[1] == 1:
         return np.sort(np.abs(outputs[:, 0] - target))
-    return np.sort(1 - np.take_along_axis(outputs, target[:, None], axis=1)[:, 0])
+    true = np.take_along_axis(outputs, target[:, None], axis=1)[:, 0]
+    return np.sort(np.maximum(0.0, 1 - true))  # a sum of products may be above one by rounding
 
 
 def radius(found: NDArray[np.float64], coverage: float) -> float:

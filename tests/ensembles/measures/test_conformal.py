@@ -64,3 +64,8 @@ def test_a_coverage_too_near_one_for_so_few_rows_is_refused():
 def test_distances_of_numbers_and_of_classes():
     np.testing.assert_allclose(distances(np.array([[1.0], [5.0]]), np.array([2.0, 2.0])), [1, 3])
     np.testing.assert_allclose(distances(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1])), [0.1, 0.6])
+
+
+def test_a_probability_that_rounding_brought_above_one_is_no_negative_distance():
+    outputs = np.array([[1 + 2.3e-16, 0.0], [0.25, 0.75]])
+    assert distances(outputs, np.array([0, 1])).tolist() == [0.0, 0.25]
