@@ -16,7 +16,7 @@ from tuner.plots.style import MAIN, figure, text
 from tuner.search.ledger import Trial
 
 _FEWEST, _SHOWN, _AXES, _TREES = 4, 12, 8, 100
-_ENOUGH = 8
+_ENOUGH = 8  # trials, for leaves of two
 
 
 @shows(Records)
@@ -103,8 +103,7 @@ def _shares(trials: list[Trial]) -> list[tuple[str, float]]:
     ranks = pd.Series([trial.value for trial in trials]).rank().to_numpy()  # one outlier is not all there is to explain
     least = 2 if len(trials) >= _ENOUGH else 1  # of four trials, few samples could be split otherwise
     forest = RandomForestRegressor(_TREES, min_samples_leaf=least, max_features=1 / 3, random_state=0)
-    with np.errstate(invalid="ignore"):  # where no split explains anything, the sum of all is zero
-        found = np.nan_to_num(forest.fit(table, ranks).feature_importances_)
+    found = forest.fit(table, ranks).feature_importances_
     return sorted(zip(names, found.tolist(), strict=True), key=lambda one: -one[1])
 
 
