@@ -140,7 +140,7 @@ class Launch:
             return "interrupted"
         if self._stopped:
             return "stopped by on_trial"
-        if self._trials_used_up():
+        if self._trials_left() <= 0:
             return "trials used up" if self._baseline_asked() else None
         if self._left() <= 0:
             return "time used up"
@@ -188,7 +188,7 @@ class Launch:
         """Return the family whose turn it is, and why; None where no family may have one now."""
         if not self._baseline_asked():
             return BASELINE, "baseline first"
-        if self._trials_used_up():
+        if (trials := self._trials_left()) <= 0:
             return None
         pasts = {name: self._past(name) for name in self._searched() if not self._ledger.exhausted(name)}
         if not pasts:
@@ -196,7 +196,8 @@ class Launch:
         if self._plan.budget.turns == "trials":
             return by_trials(pasts)
         number = sum(len(self._ledger.trials(name)) for name in self._plan.families)
-        return by_seconds(pasts, seed=self._plan.seed, number=number, left=self._left())
+        trials /= max(1, self._plan.workers)
+        return by_seconds(pasts, seed=self._plan.seed, number=number, left=self._left(), trials=trials)
 
     def _past(self, family: str, *, before: int | None = None) -> Past:
         return past_of(
@@ -322,10 +323,10 @@ class Launch:
     def _done(self) -> int:
         return sum(self._ledger.done(name) for name in self._searched())
 
-    def _trials_used_up(self) -> bool:
-        """Return whether as many trials as the budget has were done, or run now."""
+    def _trials_left(self) -> float:
+        """Return how many trials the budget has beside those that were done, or run now."""
         most = self._plan.budget.trials
-        return most is not None and self._done() + self._n_running() >= most
+        return math.inf if most is None else most - self._done() - self._n_running()
 
     def _n_failed(self) -> int:
         return sum(self._ledger.ended(name, "failed") for name in self._searched())

@@ -219,12 +219,14 @@ def seconds_left(trials: int | None, *, done: int, elapsed: float, left: float) 
 def in_words(seconds: float) -> str:
     """Return a time as one says it.
 
-    >>> in_words(42), in_words(150), in_words(7500)
-    ('42 s', '3 min', '2 h 5 min')
+    >>> in_words(42), in_words(150), in_words(2500), in_words(7500)
+    ('42 s', '2.5 min', '42 min', '2 h 5 min')
     """
     minutes = math.ceil(seconds / 60)
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
+    if minutes < 10:
+        return f"{math.ceil(seconds / 30) / 2:g} min"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -128,7 +128,9 @@ def by_trials(pasts: Mapping[str, Past]) -> tuple[str, str]:
     return min(pasts, key=lambda name: pasts[name].trials / pasts[name].weight), "in turn"
 
 
-def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf) -> tuple[str, str] | None:
+def by_seconds(
+    pasts: Mapping[str, Past], *, seed: int, number: int, left: float = math.inf, trials: float = math.inf
+) -> tuple[str, str] | None:
     """Return whose turn it is by cost for improvement, and why; None where no trial would end in time.
 
     At the end no family has its first trial, the dearer the earlier, unless no trial has found anything yet: there is
@@ -137,11 +139,14 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
     of four kinds. A family whose kin was stopped by the clock waits, too: more time for the one is worth more than a
     second that is stopped.
 
+    Where trials are limited too, each uses up its share of the time at least, as the cheapest family would have most.
+
     Args:
         pasts: What is known of each family.
         seed: The study's seed.
         number: The number of the turn.
         left: Seconds until the study ends.
+        trials: How many trials it has until then, of those that run one after the other.
     """
     known = {name: past for name, past in pasts.items() if past.seconds}
     untried = [name for name, past in pasts.items() if not past.trials]
@@ -166,7 +171,9 @@ def by_seconds(pasts: Mapping[str, Past], *, seed: int, number: int, left: float
             return oldest, f"no turn since {waited - 1} others"
     names = sorted(fitting)
     best = min(past.best for past in known.values())
-    cost = {name: max(cost_for_improvement(fitting[name]), catching_up(fitting[name], best)) for name in names}
+    share = left / trials if max(left, trials) < math.inf else 0.0
+    charged = {name: replace(fitting[name], seconds=tuple(np.maximum(fitting[name].seconds, share))) for name in names}
+    cost = {name: max(cost_for_improvement(past), catching_up(past, best)) for name, past in charged.items()}
     chances = np.array([fitting[name].weight / max(cost[name], 1e-3) for name in names])
     drawn = np.random.default_rng(derive_seed(seed, "turn", number)).choice(len(names), p=chances / chances.sum())
     return names[drawn], f"{cost[names[drawn]]:.3g} s for a gain, chance {chances[drawn] / chances.sum():.0%}"

@@ -37,6 +37,13 @@ def test_a_study_with_a_time_ends_where_nothing_is_gained_and_says_so(
     assert len(gains) == (still.index(True) if ended else 12)
 
 
+def test_where_trials_are_limited_too_turns_are_charged_their_share_of_the_time(tmp_path) -> None:
+    study = tuner.tune(a_line(), ["linear"], trials=3, time="10m", workers=0, folder=tmp_path / "s", tracking=None)
+    (second, third) = (trial.turn.why for trial in study.trials if "for a gain" in trial.turn.why)
+    assert 250 < float(second.split()[0]) < 300  # half of ten minutes, for an ensemble some seconds less
+    assert float(third.split()[0]) > 500
+
+
 def test_a_duplicate_that_was_cut_off_takes_no_place_of_a_trial(tmp_path, task, monkeypatch):
     def launch(trials):
         few = {"scaling": ["standard", "quantile"], "alpha": 1.0}

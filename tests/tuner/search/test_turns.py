@@ -95,6 +95,14 @@ def test_turns_are_drawn_by_cost_for_improvement_and_weight():
     assert share_of("cheap", {"cheap": cheap, "heavy": heavy}) == pytest.approx(0.5, abs=0.08)
 
 
+def test_where_trials_are_limited_a_cheap_one_costs_its_share_of_the_time():
+    cheap, dear = past(1.0, gained=(True,), last_turn=10**6), past(9.0, gained=(True,), last_turn=10**6)
+    drawn = [
+        by_seconds({"cheap": cheap, "dear": dear}, seed=3, number=n, left=90.0, trials=10.0)[0] for n in range(400)
+    ]
+    assert drawn.count("cheap") / 400 == pytest.approx(0.5, abs=0.08)
+
+
 def test_the_draw_follows_from_seed_and_number():
     pasts = {name: past(cost, last_turn=10**6) for name, cost in (("a", 1.0), ("b", 1.5), ("c", 2.0))}
     drawn = [[by_seconds(pasts, seed=seed, number=n) for n in range(30)] for seed in (0, 0, 1)]
