@@ -63,6 +63,7 @@ _COSTS = {
 STARTS = {
     "dense": starts.DENSE,
     "extra_trees": starts.EXTRA_TREES,
+    "hist_gradient_boosting": starts.HIST_GRADIENT_BOOSTING,
     "image_conv": starts.IMAGE_CONV,
     "lightgbm": starts.LIGHTGBM,
     "linear": starts.LINEAR,

@@ -17,6 +17,7 @@ from spaces.rows.target import followed
 _MOST_TREES = 30_000  # of a boosted model, over all its classes
 _MOST_NUMBERS = 2e10  # that all of its trees read, so that a fold takes some minutes of one core at most
 _MOST_SEARCHED_TREES = 3_000  # where rounds are searched
+_MANY_ROWS, _MOST_ROWS_ALONE = 5_000, 20_000  # up to which a forest's leaf may have one row: of classes, of numbers
 _TRIED = 70_000  # numbers that a tree may sort at its first split, so that 100 trees take some seconds
 
 
@@ -125,41 +126,65 @@ def extra_trees_space(signature: Signature) -> Space:
 
     Geurts, Ernst, Wehenkel, "Extremely randomized trees", Machine Learning 2006.
     """
-    return _forest_space(signature)
+    space = _forest_space(signature)
+    if not _is_table_of_numbers(signature):
+        return space
+    return {**space, "max_features": _tried_columns(signature, share=0.75)}  # a column has one threshold to try only
 
 
 def hist_gradient_boosting_space(signature: Signature) -> Space:
     """Return the space of scikit-learn's boosted trees; rounds are searched, since no rows are left to stop on.
 
-    Each class has a tree of its own in a round, so many classes get fewer rounds.
+    Each class has a tree of its own in a round, so many classes get fewer rounds. Numbers get more, in smaller leaves:
+    probabilities become too sure of themselves, numbers do not.
     """
-    most = max(60, min(600, _MOST_SEARCHED_TREES // max(target.outputs for target in signature.targets)))
+    numbers = _is_table_of_numbers(signature)
+    trees = max(target.outputs for target in signature.targets)
+    most = 2_000 if numbers else max(60, min(600, _MOST_SEARCHED_TREES // trees))
     return {
         **class_weights(signature),
         "learning_rate": Float(0.01, 0.3, log=True, default=0.05),
-        "max_iter": Int(50, most, log=True, default=min(most, 200)),
+        "max_iter": Int(50, most, log=True, default=800 if numbers else min(most, 200)),
         "max_leaf_nodes": Int(4, 128, log=True, default=31),
-        "min_samples_leaf": Int(1, 100, log=True, default=20),
+        "min_samples_leaf": Int(1, 100, log=True, default=5 if numbers else 20),
         "l2_regularization": Float(1e-4, 100.0, log=True, default=1.0),
         "max_features": Float(0.2, 1.0, default=0.5),
     }
 
 
 def _forest_space(signature: Signature) -> Space:
-    """Return what forests share; leaves are kept large enough for a forest of some megabytes."""
-    smallest = max(1, signature.rows // 5000)
+    """Return what forests share; their leaves are large or few enough for a forest of some hundred megabytes.
+
+    Numbers are best said by leaves of one row, as the mean of trees smooths them; probabilities of such are too sure.
+    """
+    numbers, many = _is_table_of_numbers(signature), signature.rows > _MANY_ROWS
+    smallest = max(1, signature.rows // (_MOST_ROWS_ALONE if numbers else _MANY_ROWS))
+    trees = 100 if _columns_of_series(signature) or (numbers and many) else 200
     return {
         **joined_texts(signature, 3_000),
         **joined_series(signature, 1_008),
         **class_weights(signature),
-        "n_estimators": 100 if _columns_of_series(signature) else 200,
+        "n_estimators": trees,
         "max_features": _tried_columns(signature),
-        "min_samples_leaf": Int(smallest, smallest + 49, log=True, default=smallest + 1),
-        "max_leaf_nodes": none_or(Int(8, 50_000, log=True), None, default="none"),
+        "min_samples_leaf": Int(smallest, smallest + 49, log=True, default=smallest if numbers else smallest + 1),
+        "max_leaf_nodes": _leaves(many=numbers and many),
     }
 
 
-def _tried_columns(signature: Signature) -> Float | Choice:
+def _leaves(*, many: bool) -> Choice:
+    """Return how many leaves a tree may have; always some where a leaf of each row would make many."""
+    if many:
+        return Choice({"some": Int(8, 10_000, log=True, default=6_000)})
+    return none_or(Int(8, 50_000, log=True), None, default="none")
+
+
+def _is_table_of_numbers(signature: Signature) -> bool:
+    """Return whether numbers are told from the columns of a table, and from nothing else."""
+    numbers = all(part.kind == "regression" for target in signature.targets for part in target.each)
+    return numbers and not signature.texts and not signature.arrays
+
+
+def _tried_columns(signature: Signature, *, share: float = 0.4) -> Float | Choice:
     """Return how many columns a split may try: a share, or as scikit-learn says, their square root or logarithm.
 
     Of the many columns of a series it is a share, and a smaller one, as a forest has to wait.
@@ -169,7 +194,7 @@ def _tried_columns(signature: Signature) -> Float | Choice:
     if signature.texts:
         return Float(0.005, 0.2, log=True)
     if not (columns := _columns_of_series(signature)):
-        return Choice({"share": Float(0.1, 1.0, default=0.4), "sqrt": "sqrt", "log2": "log2"})
+        return Choice({"share": Float(0.1, 1.0, default=share), "sqrt": "sqrt", "log2": "log2"})
     return Float(0.01, 1.0, log=True, default=max(0.02, min(0.4, _TRIED / (signature.rows * columns))))
 
 
