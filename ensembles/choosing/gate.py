@@ -38,6 +38,7 @@ _MOST_SECONDS = 8.0  # for the stacked trees of one kind
 # Of all their fits together: trees of one output, seconds for each, and for a number that it reads.
 _TREES = {"stack_trees": 1_000, "stack_trees_on_rows": 1_000, "stack_forest_on_rows": 2_500}  # a deep tree is four
 _A_TREE, _A_NUMBER = 4e-4, 5e-9
+_BINS = 3_000  # of a column, of all nodes of a tree: these are read, however few rows there are
 _MOST_READ, _A_NUMBER_READ = 20_000_000, 1e-6  # of the linear stack, and the seconds of all its fits for each
 
 
@@ -89,40 +90,42 @@ class Chosen:
 
 
 def ladder(
-    families: Sequence[str], loss: Loss, *, with_features: bool = False, rows: int = 0, outputs: int = 1
+    families: Sequence[str], loss: Loss, *, features: int = 0, rows: int = 0, outputs: int = 1
 ) -> dict[str, Candidate]:
     """Return the methods to try, in order: from one model of each family, equally weighted, to models on top of models.
 
     Args:
         families: Each member's family.
         loss: What is minimised; methods that cannot are left out.
-        with_features: Whether there are features of the rows, for methods that look at them.
+        features: How many features of the rows there are, for methods that look at them.
         rows: How many rows there are; where they and the classes are so many that a stack would take longer than all
             other methods together, it is left out.
         outputs: How many numbers a member predicts of each.
     """
-    seconds = seconds_of_stacks(rows, outputs, len(families))
+    seconds = seconds_of_stacks(rows, outputs, len(families), features)
     stacks = {name: stack for name, stack in STACKS.items() if name in seconds or not rows}
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
         "best_single": Method(best_single, select=best_share),
         **{name: METHODS[name] for name in ("regularized", "nelder_mead", "log_linear")},
-        **{name: stack for name, stack in stacks.items() if with_features or not stack.with_features},
+        **{name: stack for name, stack in stacks.items() if features or not stack.with_features},
     }
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 
 
-def seconds_of_stacks(rows: int, outputs: int, members: int) -> dict[str, float]:
+def seconds_of_stacks(rows: int, outputs: int, members: int, features: int = 0) -> dict[str, float]:
     """Return how long each stack takes on an idle core, about, with all its fits; those that take too long left out.
 
     Args:
         rows: How many rows there are.
         outputs: How many numbers a member predicts of each.
         members: How many members there are.
+        features: How many features of a row the stacks read that look at them.
     """
     columns = outputs if outputs > 2 else 1  # of each member, and as many trees a round
     a_tree = columns * (_A_TREE + _A_NUMBER * rows * columns * members)
-    seconds = {name: trees * a_tree for name, trees in _TREES.items()}
+    of_features = columns * _A_NUMBER * (rows + _BINS) * features
+    seconds = {name: trees * (a_tree + of_features * STACKS[name].with_features) for name, trees in _TREES.items()}
     seconds = {name: one for name, one in seconds.items() if one <= _MOST_SECONDS}
     read = rows * outputs**2 * members  # numbers, by a step of the linear stack's solver
     return seconds | ({"stack_linear": _A_NUMBER_READ * read} if read <= _MOST_READ else {})

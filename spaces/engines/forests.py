@@ -89,19 +89,19 @@ def read_trees(forest: Any, path: Path) -> None:
 
 
 def _states(arrays: Arrays) -> Iterator[dict[str, Any]]:
-    """Yield what scikit-learn rebuilds each tree from."""
+    """Yield what scikit-learn rebuilds each tree from: one at a time, as all at once fit into no cache."""
     from sklearn.tree._tree import NODE_DTYPE
 
-    leaf = arrays["left_child"] == _LEAF
-    nodes = np.zeros(len(leaf), dtype=NODE_DTYPE)
-    for name in _STORED:
-        nodes[name] = arrays[name]
-    values = np.zeros((len(leaf), *arrays["values"].shape[1:]))
-    values[leaf] = arrays["values"]
     ends = np.cumsum(arrays["counts"])
-    for end, count, depth in zip(ends, arrays["counts"], arrays["depths"], strict=True):
-        at = slice(end - count, end)
-        yield {"max_depth": int(depth), "node_count": int(count), "nodes": nodes[at], "values": values[at]}
+    last = np.cumsum(arrays["left_child"] == _LEAF)[ends - 1]
+    for end, count, until, depth in zip(ends, arrays["counts"], last, arrays["depths"], strict=True):
+        nodes = np.zeros(count, dtype=NODE_DTYPE)
+        for name in _STORED:
+            nodes[name] = arrays[name][end - count : end]
+        leaf = nodes["left_child"] == _LEAF
+        values = np.zeros((count, *arrays["values"].shape[1:]))
+        values[leaf] = arrays["values"][until - leaf.sum() : until]
+        yield {"max_depth": int(depth), "node_count": int(count), "nodes": nodes, "values": values}
 
 
 def _with_tree(first: Any, state: dict[str, Any]) -> Any:

@@ -60,7 +60,7 @@ def gains(trials: Sequence[Trial]) -> str:
     end = _worked(spans)
     brought = 1 - float(np.prod([1 - gain for at, gain in gained if at > end * 2 / 3]))
     since = end - max(at for at, _ in gained)
-    last = "with the last trial" if since < 1 else f"{since:.0f} s before the end"
+    last = "with the last trial" if since <= 0 else f"{max(1, round(since))} s before the end"
     took = f"{brought:.1%}" if brought >= 0.0005 else "less than 0.1%" if brought > 0 else "nothing"
     return f"the ensemble of all trials last gained {last}, the last third of the time took {took} off its loss"
 

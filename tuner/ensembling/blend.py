@@ -28,6 +28,7 @@ _FEWEST_MEASURED = 0.05
 # What an ensemble takes, in seconds and in scores of all rows: each method is fitted, and compared in resamples.
 _SECONDS, _SECONDS_SHOWN, _SCORES_A_RESAMPLE = 2.0, 2.0, 50
 _MOST_MEMBERS = 30
+_MEMBERS, _A_BYTE = 10, 2e-8  # an ensemble's usual ones, and the seconds in which a byte of them is read
 _A_SCORE, _A_NUMBER = 2e-4, 3e-8  # seconds, where none was measured yet
 
 
@@ -50,7 +51,7 @@ class Blend:
         self._held: NDArray[Any] | None = None
         self._loss = np.inf
         self._waited = self._computed = 0.0
-        self._scores = self._mixed = 0
+        self._scores = self._mixed = self._bytes = 0
 
     @property
     def slowness(self) -> float:
@@ -65,7 +66,8 @@ class Blend:
     def seconds_to_combine(self, *, shown: bool) -> float:
         """Return how long before its end a study is to stop, so that an ensemble can still be made of its trials.
 
-        What a score of all rows takes is measured while predictions are mixed.
+        What a score of all rows takes is measured while predictions are mixed. Models are opened by the first
+        prediction: what that takes is counted too, by the size of their files.
 
         Args:
             shown: Whether the ensemble is shown in MLflow, with a report.
@@ -74,10 +76,13 @@ class Blend:
             return _SECONDS  # there is no ensemble
         rows = sum(len(held_out) for _, held_out in self._task.folds)
         one = self._computed / self._scores if self._scores else _A_SCORE + _A_NUMBER * rows * self._task.target.outputs
-        sizes = (rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1))
+        table = self._task.signature.table
+        features = table.shape[0] if table else 0
+        sizes = (rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1), features)
         stacks = sum(seconds_of_stacks(*sizes).values())
         scores = _SCORES_A_RESAMPLE * resamples(rows)
-        return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + stacks) * self.slowness
+        opened = _A_BYTE * min(_MEMBERS, self._mixed) * self._bytes / max(1, self._mixed)
+        return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + stacks + opened) * self.slowness
 
     def add(self, folder: Path) -> float:
         """Mix in the predictions that an attempt left in its folder.
@@ -87,6 +92,7 @@ class Blend:
         """
         waited, computed = time.monotonic(), time.thread_time()
         self._mixed += 1
+        self._bytes += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         gained = self._gain(folder)
         self._waited += time.monotonic() - waited
         self._computed += time.thread_time() - computed

@@ -121,7 +121,7 @@ def _auto(study: Archive, held: HeldOut, joint: bool) -> tuple[HeldOut, Chosen]:
     steps = ladder(
         [member.family for member in held.members],
         held.loss,
-        with_features=held.features.shape[1] > 0,
+        features=held.features.shape[1],
         rows=len(held.target),
         outputs=held.predictions.shape[2],
     )

@@ -26,8 +26,13 @@ def usable(study: Archive) -> list[Trial]:
     """
     found = [trial for trial in study.complete if trial.family != BASELINE and study.has_models(trial)]
     if not found:
-        failed = sum(trial.state == "failed" for trial in study.trials)
-        raise NoModels(f"no trial beside the baseline succeeded ({failed} failed) with its models still on disk")
+        ended = Counter(trial.state for trial in study.trials)
+        said = [trial.outcome.error for trial in study.trials if trial.outcome and trial.outcome.error]
+        raise NoModels(
+            f"no trial beside the baseline succeeded with its models still on disk: {ended['failed']} failed, "
+            f"{ended['pruned']} ended early{f', the last as {said[-1]}' if said else ''}. "
+            "More time, or a cheaper family, is what helps where the clock stopped them"
+        )
     return found
 
 

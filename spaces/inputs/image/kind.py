@@ -17,7 +17,10 @@ IMAGE = InputKind(
     build="spaces.inputs.image.networks:image_encoder",
     branches={name: partial(image_branch, name) for name in IMAGE_BRANCHES},
     first="conv",
-    costs={"conv": 0.9, "inception": 20.0},  # the first network is quicker than a linear model of all pixels
+    costs={
+        "conv": 1.5,
+        "inception": 20.0,
+    },  # before all other networks, behind a linear model, of which something comes
     bodies=("conv", "dense"),
     pace=TrainingPace(batch=128),
     trained=image_training,
