@@ -294,12 +294,11 @@ def begun_or_continued(
         for name, space in spaces.items():
             points = list(starts.get(name, ()))
             known = stored["families"].get(name, {"starts": points, "changes": [], "digest": digest(space)})
-            new = [point for point in points if point not in known["starts"]]
             if known["digest"] != digest(space):
                 known, what = _changed(store, name, known, space=space, starts=points)
                 changes.append(what)
-            elif new:
-                changes.append(f"{name}: {len(new)} new points to begin with are left out, as a study keeps its own")
+            elif any(point not in known["starts"] for point in points):
+                changes.append(f"{name} keeps the points it began with: new ones are left out")
             about = {"space": to_json(space), "digest": digest(space), "source": families[name].source}
             about["callbacks"] = bool(families[name].callbacks) or known.get("callbacks", False)
             about |= {"files": {**known.get("files", {}), **files[name]}} if files[name] else {}

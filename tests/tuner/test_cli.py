@@ -288,6 +288,7 @@ def test_only_the_baseline_succeeded_exits_with_3(place):
     result = call("run", place / "bad.toml")
     assert result.exit_code == 3, result.output
     assert "no trial beside the baseline succeeded" in result.stderr
+    assert "failed, 0 ended early): " in result.stderr
 
 
 def test_trials_without_an_ensemble_are_shown_and_exit_with_1(place):

@@ -29,9 +29,9 @@ def usable(study: Archive) -> list[Trial]:
         ended = Counter(trial.state for trial in study.trials)
         said = [trial.outcome.error for trial in study.trials if trial.outcome and trial.outcome.error]
         raise NoModels(
-            f"no trial beside the baseline succeeded with its models still on disk: {ended['failed']} failed, "
-            f"{ended['pruned']} ended early{f', the last as {said[-1]}' if said else ''}. "
-            "More time, or a cheaper family, is what helps where the clock stopped them"
+            "no trial beside the baseline succeeded with its models still on disk "
+            f"({ended['failed']} failed, {ended['pruned']} ended early){f': {said[-1]}' if said else ''}"
+            + (". Give it more time, or cheaper families" if ended["pruned"] else "")
         )
     return found
 

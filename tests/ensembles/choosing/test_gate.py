@@ -114,6 +114,10 @@ def test_stacked_trees_are_left_out_where_they_would_take_longer_than_all_else()
     assert "stack_trees" not in many
     assert {"log_linear", "stack_linear"} < set(many)
     assert "stack_linear" not in ladder(families, LOG_LOSS, rows=13_000, outputs=26)
+    assert {"stack_trees_on_rows", "stack_forest_on_rows"} < set(ladder(["a"], MSE, rows=300, features=30))
+    wide = ladder(["a"], MSE, rows=300, features=3_000)
+    assert "stack_trees" in wide
+    assert not {"stack_trees_on_rows", "stack_forest_on_rows"} & set(wide)
 
 
 def test_without_methods_there_is_nothing_to_choose_from():

@@ -324,6 +324,11 @@ def test_every_family_has_a_rule_of_thumb_for_its_cost(name):
     assert 0 <= FAMILIES[name].expected_cost < 1000
 
 
+def test_of_images_a_linear_model_comes_first_and_then_the_smallest_network():
+    cost = {name: family.expected_cost for name, family in FAMILIES.items()}
+    assert cost["linear"] < cost["image_conv"] < min(cost["image_separable"], cost["xgboost"])
+
+
 @pytest.mark.parametrize("name", where_installed(["dense", "xgboost", "lightgbm"]))
 def test_an_exception_from_the_watch_ends_the_training(data, name):
     d = data("binary")

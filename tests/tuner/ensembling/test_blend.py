@@ -66,6 +66,8 @@ def test_the_end_says_when_something_was_last_gained_and_what_the_last_third_bro
     assert "last gained 20 s before the end" in said
     assert "the last third of the time took 28.0% off its loss" in said
     assert gains(trials[:1]) == ""
+    assert "last gained 1 s before the end" in gains([*first, trial(20.2, 0.0, seconds=0.2)])
+    assert "last gained with the last trial" in gains(first)
     an_hour_later = [*first, *(trial(3600 + ended, gain, seconds=seconds) for ended, gain, seconds in lengths)]
     assert gains(an_hour_later) == gains(trials)  # no time passes between two launches
 
@@ -83,6 +85,20 @@ def test_what_an_ensemble_will_take_grows_with_what_a_score_takes_and_with_a_pag
     few = blend.seconds_to_combine(shown=False)
     blend._mixed += 20  # stacked trees read each of them
     assert blend.seconds_to_combine(shown=False) > few
+
+
+def test_large_models_leave_more_time_to_open_them(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(Blend, "slowness", 1.0)
+    small, large = Blend(task), Blend(task)
+    for blend, name in ((small, "a"), (large, "b")):
+        folder = write(tmp_path / name, task, np.full((len(task.rows), 2), 0.5))
+        if blend is large:
+            (folder / "fold-0").mkdir()
+            with (folder / "fold-0" / "trees.npz").open("wb") as file:
+                file.truncate(200_000_000)
+        blend.add(folder)
+        blend._computed, blend._scores = 0.001, 1
+    assert large.seconds_to_combine(shown=False) == pytest.approx(small.seconds_to_combine(shown=False) + 4.0)
 
 
 def test_a_gain_counts_rows_by_their_weights(task, tmp_path):

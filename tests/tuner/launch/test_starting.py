@@ -48,6 +48,15 @@ def test_a_continued_study_goes_on_in_its_list(study, task):
     assert stored["starts"][2]["max_depth"] == defaults(SPACES["xgboost"].space(task.signature))["max_depth"]
 
 
+def test_a_continued_study_says_that_new_points_are_left_out(study, task, capsys):
+    settings = {**QUIET, "progress": True}
+    tuner.tune(task, FAMILIES, trials=2, folder=study.folder, start=[{"linear": {"alpha": 0.123}}], **settings)
+    said = capsys.readouterr().err
+    assert "linear keeps the points it began with: new ones are left out" in said
+    tuner.tune(task, FAMILIES, trials=2, folder=study.folder, **settings)
+    assert "left out" not in capsys.readouterr().err
+
+
 def test_a_study_like_another_begins_with_its_best(study, task, tmp_path, capsys):
     settings = {**QUIET, "progress": True}
     other = tuner.tune(task, {"linear": LINEAR}, trials=1, like=study.folder, folder=tmp_path / "b", **settings)

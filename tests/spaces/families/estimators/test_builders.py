@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from extras import where_installed
 
-from spaces import FAMILIES, Target, defaults, narrow
+from spaces import FAMILIES, Target, defaults, flatten, narrow
 
 QUICK: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 10},
@@ -83,6 +83,27 @@ def test_many_classes_get_fewer_rounds_of_larger_steps(data, classes, searched, 
     assert (space["n_estimators"], space["learning_rate"].low) == (stopped, pytest.approx(smallest))
     space = FAMILIES["lightgbm"].space(signature)
     assert (space["n_estimators"], space["learning_rate"].low) == (stopped, pytest.approx(max(0.005, smallest)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "trees", "leaf", "leaves"),
+    [
+        ("regression", 4_000, 200, 1, "none"),
+        ("regression", 20_000, 100, 1, "some"),  # each row alone, but in so many leaves that a file stays small
+        ("regression", 60_000, 100, 3, "some"),
+        ("binary", 4_000, 200, 2, "none"),
+        ("binary", 20_000, 200, 5, "none"),
+    ],
+)
+def test_a_forest_tells_numbers_by_leaves_of_one_row(data, kind, rows, trees, leaf, leaves):
+    signature = replace(data(kind).signature, rows=rows)
+    for name, share in (("extra_trees", 0.75 if kind == "regression" else 0.4), ("random_forest", 0.4)):
+        space = FAMILIES[name].space(signature)
+        usual = flatten(space, defaults(space))
+        assert space["n_estimators"] == trees
+        assert (usual["min_samples_leaf"], usual["max_leaf_nodes"]) == (leaf, leaves)
+        assert usual["max_features.share"] == share
+        assert usual.get("max_leaf_nodes.some", 6_000) == 6_000
 
 
 def test_a_large_table_gets_fewer_rounds(data):
