@@ -88,8 +88,9 @@ def tune(
             points of these spaces; in Python also the study, or one of Optuna's whose parameters are called as ours.
         trials: Stop after so many trials of all launches together, without the baseline and duplicates; 40 when
             neither this nor `time` is given.
-        time: End so early that the ensemble, made at once, is done after so long, over all launches: seconds, or text
-            such as `"20m"`. Trials that run then stop training and keep the best so far.
+        time: End so early that the ensemble, made at once, is done after so long, over all launches, of which earlier
+            ones count by the seconds in which trials ran: seconds, or text such as `"20m"`. Trials that run then stop
+            training and keep the best so far.
         trial_time: Stop the training of a trial after so long, seconds or text such as `"3m"`, and keep the best so far
             of every fold. Only what hangs is killed, 30 seconds later or half as much again.
         max_failures: Stop after so many failed trials.
