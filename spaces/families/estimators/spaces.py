@@ -174,7 +174,7 @@ def _forest_space(signature: Signature) -> Space:
 def _leaves(*, many: bool) -> Choice:
     """Return how many leaves a tree may have; always some where a leaf of each row would make many."""
     if many:
-        return Choice({"some": Int(8, 10_000, log=True, default=6_000)})
+        return Choice({"some": Int(500, 10_000, log=True, default=6_000)})
     return none_or(Int(8, 50_000, log=True), None, default="none")
 
 
