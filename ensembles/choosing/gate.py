@@ -102,7 +102,7 @@ def ladder(
             other methods together, it is left out.
         outputs: How many numbers a member predicts of each.
     """
-    seconds = seconds_of_stacks(rows, outputs, len(families), features)
+    seconds = seconds_of_stacks(rows, outputs, len(families), features=features)
     stacks = {name: stack for name, stack in STACKS.items() if name in seconds or not rows}
     steps: dict[str, Candidate] = {
         "family_average": Method(family_average(families), select=family_shares(families)),
@@ -113,7 +113,7 @@ def ladder(
     return {name: candidate for name, candidate in steps.items() if candidate.accepts(loss)}
 
 
-def seconds_of_stacks(rows: int, outputs: int, members: int, features: int = 0) -> dict[str, float]:
+def seconds_of_stacks(rows: int, outputs: int, members: int, *, features: int = 0) -> dict[str, float]:
     """Return how long each stack takes on an idle core, about, with all its fits; those that take too long left out.
 
     Args:

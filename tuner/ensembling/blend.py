@@ -77,9 +77,8 @@ class Blend:
         rows = sum(len(held_out) for _, held_out in self._task.folds)
         one = self._computed / self._scores if self._scores else _A_SCORE + _A_NUMBER * rows * self._task.target.outputs
         table = self._task.signature.table
-        features = table.shape[0] if table else 0
-        sizes = (rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1), features)
-        stacks = sum(seconds_of_stacks(*sizes).values())
+        sizes = (rows, self._task.target.outputs, min(_MOST_MEMBERS, self._mixed + 1))
+        stacks = sum(seconds_of_stacks(*sizes, features=table.shape[0] if table else 0).values())
         scores = _SCORES_A_RESAMPLE * resamples(rows)
         opened = _A_BYTE * min(_MEMBERS, self._mixed) * self._bytes / max(1, self._mixed)
         return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + stacks + opened) * self.slowness
