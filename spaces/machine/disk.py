@@ -16,6 +16,11 @@ _FULL = (os.strerror(errno.ENOSPC), "disk is full")  # Keras and XGBoost hand on
 _INSTEAD = "set $TUNER_CACHE to a folder that can be written; it keeps what can be computed again"
 
 
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder and below; none where it is not there."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 class NotWritable(OSError):
     """A folder in which nothing can be kept; the message says what to do."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spaces.machine.disk import NotWritable, cache_folder, lacks_room
+from spaces.machine.disk import NotWritable, cache_folder, lacks_room, size_of
 
 _MEGA = 1e6
 
@@ -38,7 +38,7 @@ def said_when_full(study: Path, *, place: Path | None = None) -> Iterator[None]:
 def _said(study: Path, place: Path) -> str:
     there = next((path for path in (place, *place.parents) if path.is_dir()), Path("/"))
     free = shutil.disk_usage(there).free / _MEGA
-    trial = max((_size(path) for path in study.glob("trials/*")), default=0) / _MEGA
+    trial = max((size_of(path) for path in study.glob("trials/*")), default=0) / _MEGA
     needed = f", and a trial of this study takes up to {trial:,.1f} MB" if trial else ""
     try:
         cache = f"{cache_folder()}, and "
@@ -48,7 +48,3 @@ def _said(study: Path, place: Path) -> str:
         f"the disk that holds {place} is full: {free:,.1f} MB are free{needed}. What ended is kept; make room, and the "
         f"same call goes on. What may be deleted at any time: {cache}in a study joint, seeds and refit"
     )
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

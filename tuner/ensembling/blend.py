@@ -15,6 +15,7 @@ from ensembles.losses import Undefined
 from ensembles.methods import METHODS
 from ensembles.pools import POOLS
 from spaces.machine.cores import crowding
+from spaces.machine.disk import size_of
 from spaces.machine.torn import read_arrays
 from spaces.rows.target import ITSELF
 from tuner.ensembling.pool import loss_of_task
@@ -91,7 +92,7 @@ class Blend:
         """
         waited, computed = time.monotonic(), time.thread_time()
         self._mixed += 1
-        self._bytes += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        self._bytes += size_of(folder)
         gained = self._gain(folder)
         self._waited += time.monotonic() - waited
         self._computed += time.thread_time() - computed

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ensembles.ensemble import Member
+from spaces.machine.disk import size_of
 
 _TIMINGS = 5
 
 
 def megabytes(member: Member) -> float:
     """Return the megabytes of a member's files."""
-    return sum(path.stat().st_size for folder in member.folders for path in folder.rglob("*") if path.is_file()) / 1e6
+    return sum(map(size_of, member.folders)) / 1e6
 
 
 def milliseconds(predict: Callable[[], Any]) -> float:
