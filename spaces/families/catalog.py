@@ -72,6 +72,7 @@ STARTS = {
     "xgboost": starts.XGBOOST,
 }
 _GROWING = ("image_conv",)
+_WATCHED = {"stopping": "inner_loss", "epochs": 100}
 _KIN = {"random_forest": "forests", "extra_trees": "forests"}
 _ASKED_FOR = ("lightgbm", "real_mlp")  # what happens to be installed must not change a study; dearer than its like
 
@@ -99,7 +100,7 @@ def _deep_trees_space(signature: Signature) -> Space:
     if signature.texts or signature.arrays:
         network = functional_space(signature)
     else:
-        network = {**dense_space(signature), "members": 1}  # trees read the units of all members
+        network = {**dense_space(signature), "members": 1, **_WATCHED}
     return {"network": network, "trees": trees_space()}
 
 

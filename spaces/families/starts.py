@@ -34,6 +34,11 @@ def _network(depth: int, units: int, dropout: float, *, rate: float, decay: floa
     return {"depth": depth, "units": units, "dropout.some": dropout, "learning_rate": rate, **decays, **more}
 
 
+def _whole(epochs: int) -> Start:
+    """Return a training of all rows, whose rate falls to nothing: nothing is held out to stop it."""
+    return {"schedule": "cosine", "stopping": "training_loss", "epochs": epochs}
+
+
 def _leaves(leaves: int, rows: int, drawn: bool, *, rate: float, columns: float, bagging: float) -> Start:
     of_rows = {"min_data_in_leaf": rows, "bagging_fraction": bagging}
     return {"num_leaves": leaves, "extra_trees": drawn, "learning_rate": rate, "feature_fraction": columns, **of_rows}
@@ -48,7 +53,7 @@ _NORMAL: dict[str, Any] = {"batch_normalization": True}
 _SMALL: dict[str, Any] = {
     "periodic": "none", "start": "normal", "blended": False, "dropout": "none", "optimizer": "adam",
 }  # fmt: skip
-_CYCLE: dict[str, Any] = {"shape": "funnel", "schedule": "cosine", **_NORMAL}
+_CYCLE: dict[str, Any] = {"shape": "funnel", **_NORMAL}
 
 XGBOOST: dict[str, Start] = {
     "pytabkit-classes": {
@@ -136,16 +141,16 @@ LIGHTGBM: dict[str, Start] = {
 DENSE: dict[str, Start] = {
     "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
     "ag25-2-members": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8),
-    "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, **_CYCLE),
+    "ag25-2-cycle": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", **_whole(40)),
+    "ag25-2-members-cycle": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8, **_whole(40)),
+    "fastai-1": _network(2, 200, 0.1, rate=0.01, batch_size=256, **_CYCLE, **_whole(30)),
+    "fastai-1-standard": _network(2, 200, 0.1, rate=0.01, batch_size=256, scaling="standard", **_CYCLE, **_whole(30)),
+    "fastai-1-members": _network(2, 200, 0.1, rate=0.01, batch_size=256, members=8, **_CYCLE, **_whole(30)),
+    "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, schedule="cosine", **_CYCLE),
     "tabm": _network(3, 256, 0.1, rate=0.002, decay=3e-4, activation="relu", members=4),
+    "tabm-cycle": _network(3, 256, 0.1, rate=0.002, decay=3e-4, activation="relu", members=4, **_whole(40)),
     "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
     "ag25-7": _network(4, 200, 0.24, rate=0.0031, activation="relu", **_NORMAL),
-    "ag25-1-members": _network(3, 109, 0.09, rate=0.022, activation="elu", members=8, **_NORMAL),
-    "ag25-3": _network(3, 131, 0.30, rate=0.0038, decay=0.017, activation="elu"),
-    "ag25-4": _network(4, 52, 0.27, rate=0.015, activation="elu", **_NORMAL),
-    "ag25-5": _network(4, 207, 0.27, rate=4e-4, decay=0.0025, activation="relu"),
-    "ag25-6": _network(2, 182, 0.22, rate=1.5e-4, activation="elu"),
-    "fastai-3": _network(1, 200, 0.23, rate=0.058, batch_size=128, **_CYCLE),
 }  # fmt: skip
 
 # Of nobody: a table's number that is read as many columns needs a stronger penalty where rows are few.

@@ -349,7 +349,8 @@ class Launch:
             return pruned
         baseline = next((trial.outcome for trial in self._ledger.trials(BASELINE)), None)
         trials = self._ledger.trials(job.family)
-        return is_beaten(value, trials, sign=self._study.task.score.sign, baseline=baseline)
+        folds = step - len(RUNGS) + 1
+        return is_beaten(value, trials, folds=folds, sign=self._study.task.score.sign, baseline=baseline)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:
         fold, epoch, *_ = epochs[-1]

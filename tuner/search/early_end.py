@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from tuner.search.ledger import Trial
 from tuner.search.turns import GAIN
 from tuner.trials.outcome import Outcome
@@ -13,16 +15,22 @@ _FEWEST_TRIALS = 3
 _PATIENCE, _A_FAMILY, _ROWS_A_TRIAL = 50, 10, 1_000
 
 
-def is_beaten(value: float, trials: Sequence[Trial], *, sign: int, baseline: Outcome | None = None) -> bool:
-    """Return whether a trial's mean so far is worse than the worst fold of the best trial of its family.
+def is_beaten(
+    value: float, trials: Sequence[Trial], *, folds: int, sign: int, baseline: Outcome | None = None
+) -> bool:
+    """Return whether a trial's mean so far is as far behind the best trial of its family as that one's worst fold.
 
-    That is the forgiving rule of Bergman, Purucker, Hutter ("Don't Waste Your Time: Early Stopping Cross-Validation",
-    2024). Only inner rows are compared. Families that do not look at inner rows, and those with fewer than three
-    complete trials, end nothing early. What is worse than each fold of the baseline is ended once one is complete.
+    It is behind by what lies between the two on the same folds; the best trial's worst fold lies behind its own mean.
+    With all folds this is the forgiving rule of Bergman, Purucker, Hutter ("Don't Waste Your Time: Early Stopping
+    Cross-Validation", 2024), which holds every mean against the worst fold: where the first fold is the hardest, nearly
+    all trials would end with it. Only inner rows are compared. Trials that do not look at inner rows, and families with
+    fewer than three complete trials, end nothing early. What is worse than each fold of the baseline is ended once one
+    is complete.
 
     Args:
         value: The mean of the deciding metric on inner rows, over the folds so far.
         trials: The family's trials.
+        folds: How many folds that are, the first ones.
         sign: 1 when lower is better, -1 when greater is.
         baseline: How the baseline ended, if it is known.
     """
@@ -31,9 +39,12 @@ def is_beaten(value: float, trials: Sequence[Trial], *, sign: int, baseline: Out
     useless = bool(usual) and all(sign * value > sign * one for one in usual)
     if len(known) < (1 if useless else _FEWEST_TRIALS):
         return False
-    best = min(known, key=lambda trial: sign * (trial.value or 0.0))
-    inner = best.outcome.inner_values if best.outcome else ()
-    return bool(inner) and sign * value >= max(sign * one for one in inner)
+    watched = [trial for trial in known if trial.outcome and trial.outcome.inner_values]
+    best = min(watched, key=lambda trial: sign * (trial.value or 0.0), default=None)
+    if best is None or best.outcome is None:
+        return False
+    inner = sign * np.array(best.outcome.inner_values)
+    return bool(sign * value - inner[:folds].mean() >= inner.max() - inner.mean())
 
 
 def as_told(outcome: Outcome, baseline: float | None, *, sign: int) -> Outcome:

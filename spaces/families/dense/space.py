@@ -19,6 +19,9 @@ def dense_space(signature: Signature) -> Space:
 
     The batch size is capped so that an epoch has at least ten steps where rows allow. All optimizers share one learning
     rate, so that a sampler can relate it to the width; gradient descent takes ten times as much.
+
+    A training that stops on its own loss spares no rows: one of few epochs, whose rate falls to nothing, need not be
+    stopped.
     """
     largest = max(32, min(1024, signature.rows // 10))
     smallest = max(16, min(largest // 4, signature.rows // 500))
@@ -55,7 +58,8 @@ def dense_space(signature: Signature) -> Space:
         **loss_weights(signature),
         "batch_size": Int(smallest, largest, log=True),
         "dropped_features": 0.0,
-        "epochs": 100,
+        "stopping": Choice(["inner_loss", "training_loss"]),
+        "epochs": Int(10, 100, log=True, default=100),
         "patience": 10,
     }
 

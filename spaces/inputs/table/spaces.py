@@ -10,9 +10,15 @@ _PIECEWISE_WIDTH, _PIECEWISE_BYTES = 194, 256 * 1024**2
 
 
 def scalings(signature: Signature) -> list[str]:
-    """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough."""
-    wide = numbers_of(signature) * _PIECEWISE_WIDTH * signature.rows * 4
-    return [*(["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else []), "standard", "quantile"]
+    """Return the ways to scale numbers, the default first: piecewise encoding where its matrix stays small enough.
+
+    Where there are more numbers than rows, there is more to fit than can be fitted already: it comes last then.
+    """
+    numbers = numbers_of(signature)
+    wide = numbers * _PIECEWISE_WIDTH * signature.rows * 4
+    pieces = ["piecewise"] if 0 < wide <= _PIECEWISE_BYTES else []
+    plain = ["standard", "quantile"]
+    return plain + pieces if numbers > signature.rows else pieces + plain
 
 
 def numbers_of(signature: Signature) -> int:

@@ -15,31 +15,47 @@ def trial(value, *inner, duplicate_of=None):
 THREE = [trial(0.5, 0.4, 0.6), trial(0.3, 0.2, 0.45), trial(0.9, 0.9, 0.95)]
 
 
-@pytest.mark.parametrize(("value", "beaten"), [(0.44, False), (0.45, True), (0.7, True), (0.1, False)])
-def test_a_mean_is_held_against_the_worst_fold_of_the_best_trial(value, beaten):
-    assert is_beaten(value, THREE, sign=1) is beaten
+# The best has .2 and .45 on inner rows, whose mean is .325: its worst fold is .125 behind.
+@pytest.mark.parametrize(
+    ("value", "folds", "beaten"), [(0.32, 1, False), (0.33, 1, True), (0.44, 2, False), (0.451, 2, True)]
+)
+def test_a_mean_is_held_against_the_same_folds_of_the_best_trial(value, folds, beaten):
+    assert is_beaten(value, THREE, folds=folds, sign=1) is beaten
 
 
-@pytest.mark.parametrize(("value", "beaten"), [(0.91, False), (0.9, True), (0.5, True)])
+def test_a_first_fold_that_is_hard_for_all_ends_nothing():
+    hard = [trial(0.3, 0.6, 0.1, 0.2), trial(0.5, 0.8, 0.3, 0.4), trial(0.6, 0.9, 0.4, 0.5)]
+    assert not is_beaten(0.61, hard, folds=1, sign=1)  # worse than every fold of the best
+    assert is_beaten(0.61, hard, folds=3, sign=1)
+
+
+@pytest.mark.parametrize(("value", "beaten"), [(0.91, False), (0.89, True), (0.5, True)])
 def test_greater_may_be_better(value, beaten):
-    assert is_beaten(value, THREE, sign=-1) is beaten
+    assert is_beaten(value, THREE, folds=2, sign=-1) is beaten
 
 
 def test_nothing_is_ended_before_three_trials_are_complete_or_without_inner_rows():
-    assert not is_beaten(9.0, THREE[:2], sign=1)
-    assert not is_beaten(9.0, [*THREE[:2], trial(0.1, 0.1, duplicate_of=1)], sign=1)
-    assert not is_beaten(9.0, [trial(0.5), trial(0.3), trial(0.9)], sign=1)
+    assert not is_beaten(9.0, THREE[:2], folds=2, sign=1)
+    assert not is_beaten(9.0, [*THREE[:2], trial(0.1, 0.1, duplicate_of=1)], folds=2, sign=1)
+    assert not is_beaten(9.0, [trial(0.5), trial(0.3), trial(0.9)], folds=2, sign=1)
+
+
+def test_a_best_trial_that_watches_no_inner_rows_leaves_the_place_to_the_best_of_those_that_do():
+    trials = [*THREE, trial(0.1)]
+    assert is_beaten(0.46, trials, folds=2, sign=1)
+    assert not is_beaten(0.44, trials, folds=2, sign=1)
 
 
 @pytest.mark.parametrize(("value", "beaten"), [(0.95, True), (0.9, False), (0.8, False)])
 def test_one_complete_trial_is_enough_to_end_what_is_worse_than_each_fold_of_the_baseline(value, beaten):
     baseline = Outcome("complete", value=0.8, fold_values=(0.7, 0.9))
-    assert is_beaten(value, THREE[:1], sign=1, baseline=baseline) is beaten
+    assert is_beaten(value, THREE[:1], folds=2, sign=1, baseline=baseline) is beaten
     mirrored = Outcome("complete", value=-0.8, fold_values=(-0.7, -0.9))
-    assert is_beaten(-value, [trial(-0.5, -0.4, -0.6)], sign=-1, baseline=mirrored) is beaten
-    assert not is_beaten(value, [], sign=1, baseline=baseline)  # a family's first trial is trained whole
-    assert not is_beaten(value, [trial(0.8, 0.7, 0.99)], sign=1, baseline=baseline)  # such inner rows are hard
-    assert not is_beaten(value, THREE[:1], sign=1, baseline=Outcome("failed"))
+    assert is_beaten(-value, [trial(-0.5, -0.4, -0.6)], folds=2, sign=-1, baseline=mirrored) is beaten
+    assert not is_beaten(value, [], folds=2, sign=1, baseline=baseline)  # a family's first trial is trained whole
+    hard = [trial(0.8, 0.7, 0.99)]
+    assert not is_beaten(value, hard, folds=2, sign=1, baseline=baseline)  # such inner rows are hard
+    assert not is_beaten(value, THREE[:1], folds=2, sign=1, baseline=Outcome("failed"))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ CONFIG = {
     "schedule": "constant",
     "batch_size": 32,
     "dropped_features": 0.0,
+    "stopping": "inner_loss",
     "epochs": 2,
     "patience": 10,
 }
