@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Candidate, Features, Select
 from ensembles.combiners.pooled import Pooled
+from ensembles.combiners.second_layer import SecondLayer
 from ensembles.combiners.stacking import Stacking
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Pool, Predictions, Weights, check_predictions
@@ -107,9 +108,9 @@ METHODS: dict[str, Method] = {
     "log_linear": Method(log_linear, "log_linear", losses=("log_loss", "multilabel_log_loss")),
 }
 
-STACKS: dict[str, Stacking] = {
+STACKS: dict[str, Stacking | SecondLayer] = {
     "stack_linear": Stacking("linear"),
     "stack_trees": Stacking("trees"),
-    "stack_trees_on_rows": Stacking("trees", with_features=True),
+    "stack_trees_on_rows": SecondLayer(),
     "stack_forest_on_rows": Stacking("forest", with_features=True),
 }

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ensembles.combiners.combiner import Combiner, Read
 from ensembles.combiners.each_target import EachCombined
 from ensembles.combiners.pooled import Pooled
+from ensembles.combiners.second_layer import LayerStack
 from ensembles.combiners.stacks import LinearStack, TreeStack
 from ensembles.combiners.tempered import Tempered
 from ensembles.combiners.threshold import Decided
@@ -24,6 +25,7 @@ COMBINERS: dict[str, _Readable] = {
     "each": EachCombined,
     "linear_stack": LinearStack,
     "tree_stack": TreeStack,
+    "layer_stack": LayerStack,
 }
 
 

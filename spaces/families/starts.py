@@ -1,10 +1,9 @@
 """Published configurations with which families begin, in the order in which they help most.
 
 The order is that of a greedy cover over twenty small tables (`python -m benchmarks.starts`). `real_mlp` and `lightgbm`
-stand in the order of their publication, and of `dense` the sixth comes first: it takes a sixth of the time of the next
-one, of several members, for which short studies of many rows have no time. Behind the sixth none lowered the mean loss
-by a thousandth: studies take six. A start says some parameters, and the others have their defaults. Where a space is
-smaller, the nearest point is tried.
+stand in the order of their publication, and of the six of `dense` the two of one member come first: they take a sixth
+of the time of the others, for which short studies of many rows have no time. Studies take six. A start says some
+parameters, and the others have their defaults. Where a space is smaller, the nearest point is tried.
 
 Sources: `ag23` are XGBoost, random forest and extra trees configurations of AutoGluon's portfolio of 2023, `ag25` its
 networks and LightGBM configurations of December 2025, `fastai` its FastAI networks; `tabm` is TabM's, narrower and with
@@ -139,18 +138,18 @@ LIGHTGBM: dict[str, Start] = {
 }
 
 DENSE: dict[str, Start] = {
-    "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
-    "ag25-2-members": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8),
     "ag25-2-cycle": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", **_whole(40)),
-    "ag25-2-members-cycle": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8, **_whole(40)),
     "fastai-1": _network(2, 200, 0.1, rate=0.01, batch_size=256, **_CYCLE, **_whole(30)),
-    "fastai-1-standard": _network(2, 200, 0.1, rate=0.01, batch_size=256, scaling="standard", **_CYCLE, **_whole(30)),
+    "ag25-2-members": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8),
     "fastai-1-members": _network(2, 200, 0.1, rate=0.01, batch_size=256, members=8, **_CYCLE, **_whole(30)),
-    "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, schedule="cosine", **_CYCLE),
     "tabm": _network(3, 256, 0.1, rate=0.002, decay=3e-4, activation="relu", members=4),
-    "tabm-cycle": _network(3, 256, 0.1, rate=0.002, decay=3e-4, activation="relu", members=4, **_whole(40)),
-    "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
+    "ag25-2-members-cycle": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu", members=8, **_whole(40)),
     "ag25-7": _network(4, 200, 0.24, rate=0.0031, activation="relu", **_NORMAL),
+    "ag25-1": _network(3, 109, 0.09, rate=0.022, activation="elu", **_NORMAL),
+    "ag25-2": _network(4, 81, 0.01, rate=0.0053, decay=9e-5, activation="elu"),
+    "fastai-1-standard": _network(2, 200, 0.1, rate=0.01, batch_size=256, scaling="standard", **_CYCLE, **_whole(30)),
+    "fastai-2": _network(2, 400, 0.075, rate=0.0047, batch_size=1024, schedule="cosine", **_CYCLE),
+    "tabm-cycle": _network(3, 256, 0.1, rate=0.002, decay=3e-4, activation="relu", members=4, **_whole(40)),
 }  # fmt: skip
 
 # Of nobody: a table's number that is read as many columns needs a stronger penalty where rows are few.

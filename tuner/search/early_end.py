@@ -15,9 +15,7 @@ _FEWEST_TRIALS = 3
 _PATIENCE, _A_FAMILY, _ROWS_A_TRIAL = 50, 10, 1_000
 
 
-def is_beaten(
-    value: float, trials: Sequence[Trial], *, folds: int, sign: int, baseline: Outcome | None = None
-) -> bool:
+def is_beaten(value: float, trials: Sequence[Trial], *, folds: int, sign: int, baseline: Outcome | None = None) -> bool:
     """Return whether a trial's mean so far is as far behind the best trial of its family as that one's worst fold.
 
     It is behind by what lies between the two on the same folds; the best trial's worst fold lies behind its own mean.

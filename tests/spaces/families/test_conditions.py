@@ -22,6 +22,8 @@ TRAINING = (
     "learning_rate",
     "optimizer",
     "schedule",
+    "stopping",
+    "epochs",
     "weight_averaging",
     "batch_size",
     "class_weight",
