@@ -95,7 +95,7 @@ class LayerStack(Undecided):
         """Return the mixed values or probabilities."""
         matrix = self.matrix(predictions, features)
         trees = np.mean([self.said_by(booster, matrix) for booster in self.boosters], axis=0)
-        return _mixed(self.average, predictions, trees, self.share)
+        return _mixed(predictions, trees, average=self.average, share=self.share)
 
     def pruned(self, share: float) -> LayerStack:
         """Return it as it is."""
@@ -184,7 +184,8 @@ class SecondLayer(Unpooled):
             first, _ = grow(everyone, parts=1)
             stack = replace(everyone, used=_most_read(first, len(predictions)))
         stack, trees = grow(stack, parts=PARTS)
-        losses = [loss(target, _mixed(average, predictions, trees, share), sample_weight) for share in _SHARES]
+        mixed = partial(_mixed, predictions, trees, average=average)
+        losses = [loss(target, mixed(share=share), sample_weight) for share in _SHARES]
         share = float(_SHARES[int(np.argmin(losses))])
         return replace(stack, share=share) if share else Pooled(average, "linear")
 
@@ -240,7 +241,9 @@ def _most_read(stack: LayerStack, members: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(-gained, kind="stable")[:_MOST_MEMBERS])
 
 
-def _mixed(average: Weights, predictions: Predictions, trees: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def _mixed(
+    predictions: Predictions, trees: NDArray[np.float64], *, average: Weights, share: float
+) -> NDArray[np.float64]:
     """Return the average of the members, mixed with what trees say."""
     mixed: NDArray[np.float64] = (1 - share) * np.tensordot(average, predictions, 1) + share * trees
     return mixed

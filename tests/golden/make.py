@@ -205,6 +205,7 @@ BUNDLES: dict[str, Callable[[Path], Made]] = {
     "joint": of_table({"dense": NETWORK, "xgboost": TREES}, "price", "joint"),
     "linear_stack": of_table({"linear": {}, "xgboost": TREES}, "price", "stack_linear"),
     "tree_stack": of_table({"linear": {}, "xgboost": TREES}, "price", "stack_trees"),
+    "layer_stack": of_table({"linear": {}, "xgboost": TREES}, "price", "stack_trees_on_rows"),
     "tempered": combined(lambda made: Tempered(np.array([0.8, 1.5]), made.combine, 0.9)),
     "decided": combined(lambda made: Decided(made.combine, 0.3)),
     "log_linear": combined(lambda made: Pooled(np.array([0.5, 0.9]), "log_linear")),

@@ -18,6 +18,7 @@ from spaces.engines.keras.model import KerasModel
 from spaces.engines.keras.prediction import predict
 from spaces.families.dense.network import build_dense
 from spaces.families.dense.space import dense_space
+from spaces.inputs.table.spaces import scalings
 from spaces.rows.signature import TableColumns
 from spaces.rows.table import Rows, Table
 from spaces.store import load_fitted
@@ -240,6 +241,13 @@ def test_numbers_are_embedded_by_default_unless_there_are_none_or_very_many():
     assert default(501) in ("standard", "piecewise")
 
 
+@pytest.mark.parametrize(("rows", "first"), [(800, "piecewise"), (799, "standard")])
+def test_with_more_numbers_than_rows_pieces_come_last(rows, first):
+    given = replace(SIGNATURE, inputs=(Input("table", "table", (800,)),), rows=rows)
+    assert scalings(given)[0] == first
+    assert set(scalings(given)) == {"standard", "quantile", "piecewise"}
+
+
 def trained(data: Any, **changes: Any) -> Any:
     d, config = data("regression"), CONFIG | {"depth": 1} | changes
     (fitted,) = KerasModel(build_dense, config, d.signature).fit([d.folds[0]], lambda *shown: None)
@@ -262,6 +270,14 @@ def test_schedule_scaling_and_the_number_of_steps(data):
     standard, quantile = (fitted.prepared.matrix(train)[:, 1] for fitted in (constant, cosine))
     assert abs(np.mean(standard**3)) > 1  # prices are log-normal
     assert abs(np.mean(quantile**3)) < 0.2
+
+
+def test_a_training_that_stops_on_its_own_loss_spares_no_row(data):
+    fold = data("regression").folds[0]
+    assert len(fold.full) > len(fold.train)
+    fitted = trained(data, stopping="training_loss", epochs=3, batch_size=1)
+    assert int(fitted.model.optimizer.iterations) == 3 * len(fold.full)
+    assert Curve("loss", "validation") not in fitted.curves
 
 
 def test_patience_and_reduction_on_a_plateau(data):
