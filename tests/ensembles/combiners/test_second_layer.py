@@ -39,10 +39,10 @@ def test_it_is_mixed_with_the_average_of_regularized_by_its_share():
 def test_its_share_is_that_of_rows_which_it_did_not_grow_on():
     """Trees that learn noise by heart would have all of it: on rows that they saw they are always better."""
     rng = np.random.default_rng(0)
-    target = rng.normal(size=2000)
-    predictions = np.stack([target + rng.normal(size=2000), target + rng.normal(size=2000)])[:, :, None]
-    layer = told(predictions, target, columns(2000))
-    assert isinstance(layer, Pooled) or layer.share < 0.5
+    known = rng.normal(size=2000)
+    predictions = (known + 0.01 * rng.normal(size=(2, 2000)))[:, :, None]
+    layer = told(predictions, known + rng.normal(size=2000), columns(2000))
+    assert isinstance(layer, Pooled) or layer.share < 0.3
 
 
 def test_where_the_average_knows_all_it_is_what_is_left():
@@ -57,7 +57,8 @@ def test_of_many_members_those_are_read_by_which_trees_gain_most():
     target = rng.normal(size=3000)
     useless = rng.normal(size=(20, 3000))
     useful = target + 0.5 * rng.normal(size=(3, 3000))
-    layer = told(np.concatenate([useless, useful])[:, :, None], target, columns(3000))
+    rows = columns(3000)
+    layer = told(np.concatenate([useless, useful])[:, :, None], target + 3 * (rows[:, 0] > 0), rows)
     assert len(layer.used) == 12
     assert {20, 21, 22} <= set(layer.used)
     assert (layer.weights[layer.used] > 0).all()
@@ -78,4 +79,4 @@ def test_rows_that_count_more_are_fitted_more():
     given = {"features": rows, "sample_weight": np.where(first, 10.0, 0.1)}
     layer = LAYER.fit(predictions, hidden, MSE, **given)
     said = layer(predictions, rows)
-    assert MSE(hidden[first], said[first]) < MSE(hidden[~first], said[~first])
+    assert MSE(hidden[first], said[first]) < 0.3 * MSE(hidden[~first], said[~first])
