@@ -78,9 +78,9 @@ def tune(
             `seed -> BaseSampler`, or an Optuna sampler.
         pruner: The name of a pruner, such as `"median"`, or `"none"`; see `tuner.PRUNERS`. In Python also an Optuna
             pruner, or None.
-        fold_pruning: Train no further fold of a trial that is as far behind the best of its family, on inner rows of the
-            same folds, as that one's worst fold is behind its mean; from three complete trials of the family on, or
-            from the first one on where it is worse than each fold of the baseline, too.
+        fold_pruning: Train no further fold of a trial that is as far behind the best of its family, on inner rows of
+            the same folds, as that one's worst fold is behind its mean; from three complete trials of the family on,
+            or from the first one on where it is worse than each fold of the baseline, too.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.
