@@ -17,23 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features, Read, Undecided, Unpooled
+from ensembles.combiners.combiner import Combiner, Features, Read, Undecided
 from ensembles.combiners.pooled import Pooled
+from ensembles.combiners.stacking import Stackable
+from ensembles.combiners.stacks import boosted_for
 from ensembles.losses import Loss, SampleWeight
-from ensembles.pools import Predictions, Weights, check_predictions
+from ensembles.pools import Predictions, Weights
 from ensembles.solvers.regularized import regularized
 from spaces.engines.xgboost_file import check_text
 from spaces.inputs.table.centred import Centred
 from spaces.machine.cores import threads_for
 from spaces.probabilities import scores_of
 
-PARTS = 3
-_MOST_MEMBERS, _FEWEST_ROWS = 12, 30  # those by which a first part's trees gain most
+_PARTS, _FEWEST_ROWS = 3, 30
+_MOST_MEMBERS = 12  # those by which a first part's trees gain most
 _SHARES = np.linspace(0.0, 1.0, 21)
 _ROUNDS, _PATIENCE = 600, 15
 _BOOSTED = {
     "max_depth": 6, "learning_rate": 0.07, "subsample": 0.8, "colsample_bynode": 0.5, "min_child_weight": 5.0,
-    "tree_method": "hist", "verbosity": 0,
+    "tree_method": "hist",
 }  # fmt: skip
 
 
@@ -133,7 +135,7 @@ class LayerStack(Undecided):
 
 
 @dataclass(frozen=True)
-class SecondLayer(Unpooled):
+class SecondLayer(Stackable):
     """A candidate that fits boosted trees on members and rows, in parts, and their share beside the average.
 
     Attributes:
@@ -142,15 +144,6 @@ class SecondLayer(Unpooled):
 
     seed: int = 0
     with_features = True
-
-    @property
-    def plain(self) -> Candidate:
-        """Itself."""
-        return self
-
-    def accepts(self, loss: Loss) -> bool:
-        """Return whether the loss is one that such trees minimise."""
-        return loss.name in ("log_loss", "mse", "rmse")
 
     def fit(
         self,
@@ -169,21 +162,18 @@ class SecondLayer(Unpooled):
         Raises:
             ValueError: The loss is another one, there are several targets, or there are no features.
         """
-        check_predictions(predictions, target)
-        if not self.accepts(loss) or np.ndim(target) > 1:
-            raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
+        self.check(predictions, target, loss)
         average = regularized(predictions, target, loss, sample_weight=sample_weight)
         if len(target) < _FEWEST_ROWS:
             return Pooled(average, "linear")
         outputs = predictions.shape[2]
         offset = float(np.mean(target, dtype=np.float64)) if outputs == 1 else 0.0
-        everyone = LayerStack((), average, np.arange(len(predictions)), 1.0, outputs, np.zeros(1), offset)
+        stack = LayerStack((), average, np.arange(len(predictions)), 1.0, outputs, np.zeros(1), offset)
         grow = partial(self._grown, predictions, target, features=features, sample_weight=sample_weight)
-        stack = everyone
         if len(predictions) > _MOST_MEMBERS:
-            first, _ = grow(everyone, parts=1)
-            stack = replace(everyone, used=_most_read(first, len(predictions)))
-        stack, trees = grow(stack, parts=PARTS)
+            first, _ = grow(stack, parts=1)
+            stack = replace(stack, used=_most_read(first, len(predictions)))
+        stack, trees = grow(stack, parts=_PARTS)
         mixed = partial(_mixed, predictions, trees, average=average)
         losses = [loss(target, mixed(share=share), sample_weight) for share in _SHARES]
         share = float(_SHARES[int(np.argmin(losses))])
@@ -204,10 +194,7 @@ class SecondLayer(Unpooled):
 
         columns, outputs = stack.columns(predictions, features), stack.classes
         stack = replace(stack, centres=Centred().fit(columns).centres_)
-        objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
-        parameters = {**_BOOSTED, "objective": objective, "seed": self.seed, "nthread": threads_for(*columns.shape)}
-        if outputs > 2:
-            parameters["num_class"] = outputs
+        parameters = {**_BOOSTED, **boosted_for(outputs), "seed": self.seed, "nthread": threads_for(*columns.shape)}
 
         def matrix(rows: NDArray[np.int64]) -> Any:
             found = stack.matrix(predictions[:, rows], None if features is None else features[rows])
@@ -216,7 +203,7 @@ class SecondLayer(Unpooled):
             return found
 
         boosters, said = [], np.zeros((len(target), outputs))
-        dealt = KFold(PARTS, shuffle=True, random_state=self.seed).split(columns)
+        dealt = KFold(_PARTS, shuffle=True, random_state=self.seed).split(columns)
         for grown_on, held_out in islice(dealt, parts):
             rest = matrix(held_out)
             booster = xgboost.train(

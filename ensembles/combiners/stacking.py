@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ensembles.combiners.combiner import Candidate, Combiner, Features, Unpooled
-from ensembles.combiners.stacks import LinearStack, TreeStack
+from ensembles.combiners.combiner import Combiner, Features, Unpooled
+from ensembles.combiners.stacks import LinearStack, TreeStack, boosted_for
 from ensembles.losses import Loss, SampleWeight
 from ensembles.pools import Predictions, Weights, check_predictions
 from ensembles.solvers.regularized import regularized
@@ -37,8 +37,27 @@ _FOREST = {
 _LEAST_ROWS, _LEAST_DOUBT = 15.0, 3.0  # of a leaf: rows, or for classes the sum of p (1 - p)
 
 
+class Stackable(Unpooled):
+    """What candidates of a second level have in common."""
+
+    @property
+    def plain(self) -> Any:
+        """Itself."""
+        return self
+
+    def accepts(self, loss: Loss) -> bool:
+        """Return whether the loss is one that such models minimise."""
+        return loss.name in ("log_loss", "mse", "rmse")
+
+    def check(self, predictions: Predictions, target: NDArray[Any], loss: Loss) -> None:
+        """Raise ValueError where the loss is another one, there are several targets, or shapes do not fit."""
+        check_predictions(predictions, target)
+        if not self.accepts(loss) or np.ndim(target) > 1:
+            raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
+
+
 @dataclass(frozen=True)
-class Stacking(Unpooled):
+class Stacking(Stackable):
     """A candidate that fits a model of the second level.
 
     Attributes:
@@ -50,15 +69,6 @@ class Stacking(Unpooled):
     model: Literal["linear", "trees", "forest"]
     with_features: bool = False
     seed: int = 0
-
-    @property
-    def plain(self) -> Candidate:
-        """Itself."""
-        return self
-
-    def accepts(self, loss: Loss) -> bool:
-        """Return whether the loss is one that such models minimise."""
-        return loss.name in ("log_loss", "mse", "rmse")
 
     def fit(
         self,
@@ -74,9 +84,7 @@ class Stacking(Unpooled):
         Raises:
             ValueError: The loss is another one, there are several targets, or features are needed and not given.
         """
-        check_predictions(predictions, target)
-        if not self.accepts(loss) or np.ndim(target) > 1:
-            raise ValueError(f"stacking needs log_loss, mse or rmse and one target, got {loss.name!r}: use nelder_mead")
+        self.check(predictions, target, loss)
         if self.with_features and features is None:
             raise ValueError(f"stack_{self.model}_on_rows needs the rows' features: give fit(..., features=...)")
         if self.model == "forest":
@@ -105,10 +113,7 @@ class Stacking(Unpooled):
         import xgboost
 
         outputs = predictions.shape[2]
-        objective = "reg:squarederror" if outputs == 1 else "binary:logistic" if outputs == 2 else "multi:softprob"
-        parameters = {"objective": objective, "seed": self.seed, "verbosity": 0}
-        if outputs > 2:
-            parameters["num_class"] = outputs
+        parameters = {**boosted_for(outputs), "seed": self.seed}
         offset = float(np.mean(target, dtype=np.float64)) if outputs == 1 else 0.0
         stack = TreeStack(None, len(predictions), used, shares, outputs, features is not None, np.zeros(1), offset)
         columns = stack.columns(predictions, features)

@@ -17,6 +17,13 @@ from spaces.machine.cores import threads_for
 from spaces.probabilities import scores_of
 
 
+def boosted_for(classes: int) -> dict[str, Any]:
+    """Return XGBoost's objective for values (1 class), for two classes and for more."""
+    if classes > 2:
+        return {"objective": "multi:softprob", "num_class": classes, "verbosity": 0}
+    return {"objective": "reg:squarederror" if classes == 1 else "binary:logistic", "verbosity": 0}
+
+
 @dataclass(frozen=True, eq=False)
 class LinearStack(Undecided):
     """A linear model of the members' values or log odds.

@@ -37,7 +37,7 @@ from tuner.tracking.tracker import Epochs, Tracker
 from tuner.trials.outcome import Job, Outcome, attempts, ended_here, seal, sealed
 from tuner.trials.shipping import check_shipping
 from tuner.trials.slots import Finished, Slots
-from tuner.trials.trial import RUNGS
+from tuner.trials.trial import folds_in
 
 _DEATHS_BEFORE_FAILED = 3
 _ENDS_BEFORE_FAILED = 2  # of the driver itself, which takes everything with it
@@ -345,11 +345,11 @@ class Launch:
     def _on_report(self, job: Job, step: int, value: float) -> bool:
         """Return whether a trial is to stop: the pruner says so, or it is beaten and trains no further fold."""
         pruned = self._ledger.report(job.family, job.number, step, value=value)
-        if pruned or step < len(RUNGS) or not self._plan.fold_pruning:
+        folds = folds_in(step)
+        if pruned or not folds or not self._plan.fold_pruning:
             return pruned
         baseline = next((trial.outcome for trial in self._ledger.trials(BASELINE)), None)
         trials = self._ledger.trials(job.family)
-        folds = step - len(RUNGS) + 1
         return is_beaten(value, trials, folds=folds, sign=self._study.task.score.sign, baseline=baseline)
 
     def _on_epochs(self, job: Job, epochs: Epochs) -> None:

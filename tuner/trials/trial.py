@@ -214,11 +214,20 @@ def _rest(model: Model, folds: Sequence[Fold], watch: Watch, *, done: int) -> It
     return model.fit([replace(fold, beside=beside) for fold in folds[done:]], watch) if done < len(folds) else iter(())
 
 
+def folds_in(step: int) -> int:
+    """Return of how many folds the value at a step is the mean: 0 for the rungs within the first.
+
+    >>> [folds_in(step) for step in range(5)]
+    [0, 0, 0, 1, 2]
+    """
+    return max(0, step - len(RUNGS) + 1)
+
+
 def _report_fold(report: Report, done: Sequence[SealedFold], *, last: bool) -> None:
-    """Report the mean over folds so far, of the inner rows."""
+    """Report the mean over folds so far, of the inner rows; a fold in which it is undefined is no step."""
     values = [value for fold in done for value in fold.inner]
-    if values and not last:
-        _report(report, len(RUNGS) + len(done) - 1, float(np.mean(values)))
+    if done[-1].inner and not last:
+        _report(report, len(RUNGS) + len(values) - 1, float(np.mean(values)))
 
 
 def _finished(folder: Path, task: Task, done: Sequence[SealedFold]) -> Outcome:

@@ -10,7 +10,7 @@ from small import SMALL_XGBOOST
 
 import tuner
 from spaces import Float
-from tuner.search.early_end import stands_still
+from tuner.search.early_end import is_beaten, stands_still
 from tuner.search.ledger import Ledger
 
 
@@ -87,3 +87,16 @@ def test_what_is_worse_than_the_baseline_on_its_first_fold_trains_no_further_one
     )  # fmt: skip
     first, second = (trial for trial in study.trials if trial.family == "shifted")
     assert [first.state, second.state] == ["complete", "pruned"]
+
+
+def test_a_trial_is_held_against_as_many_folds_as_it_has(tmp_path, task, monkeypatch):
+    asked = []
+
+    def noted(value, trials, *, folds, **more):
+        asked.append(folds)
+        return is_beaten(value, trials, folds=folds, **more)
+
+    monkeypatch.setattr("tuner.launch.loop.is_beaten", noted)
+    settings = {"workers": 0, "folder": tmp_path / "s", "tracking": None, "pruner": "none", "progress": False}
+    tuner.tune(task, {"xgboost": SMALL_XGBOOST}, trials=2, **settings)
+    assert asked == [*range(1, len(task.folds))] * 2

@@ -22,7 +22,8 @@ from tuner.scoring.score import scored
 from tuner.seeds import derive_seed
 from tuner.task.folds import fold_parts, make_folds
 from tuner.trials.outcome import Job
-from tuner.trials.trial import run_trial
+from tuner.trials.sealed_folds import SealedFold
+from tuner.trials.trial import _report_fold, folds_in, run_trial
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +196,24 @@ def test_training_scores_are_of_two_thousand_rows_at_most(tmp_path):
     assert 0.5 < accuracy < 1
     assert accuracy * 2000 == pytest.approx(round(accuracy * 2000), abs=1e-9)
     assert accuracy * 2399 != pytest.approx(round(accuracy * 2399), abs=1e-9)
+
+
+def test_after_each_fold_but_the_last_the_mean_over_folds_so_far_is_reported(task, tmp_path):
+    reported = {}
+    outcome = run("xgboost", task, tmp_path, report=lambda step, value: reported.update({step: value}), n_estimators=5)
+    means = {folds_in(step): value for step, value in reported.items() if folds_in(step)}
+    assert list(means) == [1, 2]
+    assert list(means.values()) == pytest.approx([np.mean(outcome.inner_values[:folds]) for folds in means])
+
+
+def test_a_fold_whose_metric_is_undefined_is_no_step():
+    """So that a mean of so many folds is held against as many values of another trial."""
+    reported = []
+
+    def report(step, value):
+        reported.append((folds_in(step), value))
+
+    done = [SealedFold(np.zeros(1), 0.5, {}, {}, curves=[], inner=inner) for inner in ([], [0.4], [], [0.8])]
+    for count in range(1, 5):
+        _report_fold(report, done[:count], last=False)
+    assert reported == [(1, 0.4), (2, pytest.approx(0.6))]
