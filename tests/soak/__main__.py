@@ -57,12 +57,14 @@ def _soak(place: Path, standing: Services, *, minutes: float, seed: int) -> list
     with Watcher(driver, folder) as watcher:
         faults.run(60 * minutes)
         said = log.read_text()  # Ctrl-C may meet a driver that still imports
-        driver.interrupt(300)
+        stuck = driver.interrupt(300)
     n_trials = len([one for one in tuner.load_study(folder).trials if one.family != "baseline" and not one.duplicate])
     calm = _finish(command(folder, n_trials, standing))
     _tell(faults, watcher, driver, n_trials)
     (place / "memory.json").write_text(json.dumps(watcher.memory))
-    return faults.broke + calm + check(folder, watcher, tracking=standing.tracking.uri, trials=n_trials, said=said)
+    return [*filter(None, [stuck]), *faults.broke, *calm] + check(
+        folder, watcher, tracking=standing.tracking.uri, trials=n_trials, said=said
+    )
 
 
 def _finish(calm: list[str]) -> list[str]:

@@ -6,6 +6,8 @@ imported, so that a driver or a worker that was killed is soon there again.
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 import time
 from pathlib import Path
@@ -95,6 +97,7 @@ def run(folder, trials, workers, tracking, ledger, address):
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # the soak asks a driver that does not end where it is
     folder, trials, workers, tracking, ledger, address = [None if word == "none" else word for word in sys.argv[1:]]
     try:
         run(Path(folder), int(trials), workers if address else int(workers), tracking, ledger, address)

@@ -53,11 +53,19 @@ class Driver:
             self._process.kill()
             self._process.wait()
 
-    def interrupt(self, seconds: float) -> None:
-        """End it as Ctrl-C does."""
-        if self._process is not None and self.runs():
-            self._process.send_signal(signal.SIGINT)
+    def interrupt(self, seconds: float) -> str | None:
+        """End it as Ctrl-C does; return what it said last, and where it stood, if it does not end in time."""
+        if self._process is None or not self.runs():
+            return None
+        self._process.send_signal(signal.SIGINT)
+        try:
             self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGUSR1)
+            time.sleep(1.0)
+            self.kill()
+            return f"Ctrl-C does not end it within {seconds:g} s:\n{self._log.read_text()[-6000:]}"
+        return None
 
 
 class Faults:

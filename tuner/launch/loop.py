@@ -258,12 +258,11 @@ class Launch:
             raise OSError(errno.ENOSPC, outcome.error)
         if outcome is None:
             self._deaths[job.name] = self._deaths.get(job.name, 0) + 1
-            if self._ends:  # the same call takes it up again
+            if self._ends or self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
                 self._running.pop(job.name)
-                return
-            if self._deaths[job.name] < _DEATHS_BEFORE_FAILED:
-                self._display.say(f"a worker died while running {job.name}: trying again")
-                self._again.appendleft(job)
+                self._again.appendleft(job)  # by the same call another time, where the study ends
+                if not self._ends:
+                    self._display.say(f"a worker died while running {job.name}: trying again")
                 return
             error = f"its worker died {_DEATHS_BEFORE_FAILED} times, perhaps out of memory"
             outcome = Outcome("failed", error=error, reason="died", started=clock.time(), attempt=job.attempt)

@@ -208,6 +208,45 @@ def test_a_worker_that_hangs_while_it_starts_ends_with_ctrl_c(tmp_path):
     assert wait_for(lambda: not workers_of(tmp_path / "s"))
 
 
+DIES_ONCE = """
+import os, sys
+sys.path.insert(0, {here!r})
+from small import make_frame
+import tuner
+from spaces import Family
+from spaces.engines.engine import SKLEARN
+
+once = sys.argv[1] + ".died"
+
+class Waits:
+    def __reduce__(self):  # a worker that reads it after the death is not ready for long
+        return os.system, (f"test ! -e {{once}} || sleep 600",)
+
+waits = Waits()
+
+def build(config, signature):
+    open(once, "w").close()
+    os._exit(waits or 1)
+
+family = Family("mine", lambda signature: {{}}, build, (SKLEARN,))
+task = tuner.Task(make_frame(), "label", split={{"kind": "holdout"}})
+tuner.tune(task, [family], trials=1, workers=1, folder=sys.argv[1], tracking=None)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_does_not_wait_for_a_trial_whose_worker_died_before_it(tmp_path):
+    driver = python(DIES_ONCE.format(here=str(HERE)), tmp_path / "s", stderr=subprocess.PIPE, text=True)
+    for line in driver.stderr:
+        if "a worker died while running mine-000000: trying again" in line:
+            break
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert "To continue: the same call or command again" in said
+    study = tuner.load_study(tmp_path / "s")
+    assert [trial.name for trial in study.trials if trial.state == "running"] == ["mine-000000"]
+
+
 @pytest.mark.slow
 def test_what_a_builder_forked_ends_with_its_worker(task, tmp_path):
     pids = tmp_path / "pids"
