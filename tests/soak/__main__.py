@@ -62,9 +62,8 @@ def _soak(place: Path, standing: Services, *, minutes: float, seed: int) -> list
     calm = _finish(command(folder, n_trials, standing))
     _tell(faults, watcher, driver, n_trials)
     (place / "memory.json").write_text(json.dumps(watcher.memory))
-    return [*filter(None, [stuck]), *faults.broke, *calm] + check(
-        folder, watcher, tracking=standing.tracking.uri, trials=n_trials, said=said
-    )
+    wrong = check(folder, watcher, tracking=standing.tracking.uri, trials=n_trials, said=said)
+    return [*filter(None, [stuck]), *faults.broke, *calm, *wrong]
 
 
 def _finish(calm: list[str]) -> list[str]:
