@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="an empty folder where everything is kept")
     parser.add_argument("--without", choices=("ray", "postgres"), nargs="*", default=(), help="as if it was not there")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts with & does not hear Ctrl-C
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as temporary:
         place = (given.keep or Path(temporary)).absolute()
         place.mkdir(parents=True, exist_ok=True)
