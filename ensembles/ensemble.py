@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,19 +49,32 @@ _SHOWN, _LISTED, _LONGEST = 8, 20, 60  # members in a line and in a table, and l
 
 @dataclass(frozen=True)
 class Member:
-    """A member: a trial whose fold models predict together, by their mean.
+    """A member: a trial whose fold models predict together, by their mean, beside one of all rows where there is one.
 
     Attributes:
         trial: The trial's name.
         family: Its family.
         weight: Its weight.
-        folders: The folder of each fold's model.
+        folders: The folder of each fold's model, and then that of the model of all rows.
+        on_all_rows: Whether there is one of all rows. It counts twice as much as those of the folds together: it has
+            seen more, and they are more steady.
     """
 
     trial: str
     family: str
     weight: float
     folders: tuple[Path, ...]
+    on_all_rows: bool = False
+
+    @property
+    def of_folds(self) -> tuple[Path, ...]:
+        """The folder of each fold's model."""
+        return self.folders[:-1] if self.on_all_rows else self.folders
+
+    def mean(self, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return the mean of what the models of its folders say, each `(rows, outputs)`."""
+        of_folds: NDArray[np.float64] = np.mean(outputs[: len(self.of_folds)], axis=0, dtype=np.float64)
+        return (of_folds + 2 * outputs[-1]) / 3 if self.on_all_rows else of_folds
 
 
 @all_briefly
@@ -97,7 +110,7 @@ class Ensemble:
         said = f"{len(self.classes)} classes" if self.classes else self.target.kind
         return (
             f"Ensemble of {len(self.members)} member{plural} by {self.method}, for {self.metric}\n"
-            f"  members  {', '.join(shown)}{more}\n{self._honest}"
+            f"  members  {', '.join(shown)}{more}\n{self._models}{self._honest}"
             f"  predicts {self.target.name[:_LONGEST]} ({said}) from {len(self.schema.columns):,} columns"
         )
 
@@ -115,6 +128,14 @@ class Ensemble:
         more = len(self.members) - _LISTED
         rest = f"<div>and {more} more</div>" if more > 0 else ""
         return facts(said, without=("members",)) + table(["member", "family", "weight"], rows) + rest
+
+    @property
+    def _models(self) -> str:
+        """The line of models of all rows; empty where there are none."""
+        count = sum(member.on_all_rows for member in self.members)
+        if not count:
+            return ""
+        return f"  models   of the folds and, of {count} of {len(self.members)} members, of all rows\n"
 
     @property
     def _honest(self) -> str:
@@ -332,7 +353,13 @@ class Ensemble:
             "method": self.method,
             "metric": self.metric,
             "members": [
-                {"trial": m.trial, "family": m.family, "weight": m.weight, "folds": len(m.folders)}
+                {
+                    "trial": m.trial,
+                    "family": m.family,
+                    "weight": m.weight,
+                    "folds": len(m.folders),
+                    "on_all_rows": m.on_all_rows,
+                }
                 for m in self.members
             ],
             "schema": self.schema.to_json(),
@@ -375,7 +402,7 @@ class Ensemble:
         return self.combine(self._means(table), table.joined())
 
     def _means(self, table: Table) -> NDArray[np.float64]:
-        """Return the mean of each member's fold models, `(members, rows, outputs)`."""
+        """Return the mean of each member's models, `(members, rows, outputs)`."""
         if table.texts is not None and table.origin is None:  # read by many models, cut up and counted once
             table = replace(table, origin=(Corpus(table.texts), np.arange(len(table))))
         place = self.members[0].folders[0].absolute().parents[2]  # of a bundle, or of a study's trials
@@ -383,9 +410,7 @@ class Ensemble:
             found = self._together(table)
             check_shapes(found, (len(table), self.target.outputs))
         outputs = iter(found)
-        return np.stack(
-            [np.mean([next(outputs) for _ in member.folders], axis=0, dtype=np.float64) for member in self.members]
-        )
+        return np.stack([member.mean([next(outputs) for _ in member.folders]) for member in self.members])
 
     def _table(self, rows: Any) -> Table:
         return rows_of(self.schema, self.target, rows)

@@ -58,6 +58,7 @@ def load(
             m["family"],
             float(m["weight"]),
             tuple(folder / "members" / m["trial"] / f"fold-{k}" for k in range(m["folds"])),
+            m.get("on_all_rows", False),
         )
         for m in stored["members"]
     )

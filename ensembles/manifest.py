@@ -23,7 +23,7 @@ from spaces.machine.strange import StrangeFile, is_inside, read_json
 from spaces.rows.columns import TableError
 from spaces.rows.target import TargetKind, TrainingLoss
 
-FORMAT = 5
+FORMAT = 6
 _OLDEST = 4  # without a sum of the description itself
 DESCRIPTION, COMBINER, DISTANCES = "ensemble.json", "combiner.json", "distances.npy"
 _MEMBERS = "members"
@@ -43,15 +43,18 @@ class _Strict(BaseModel):
 
 
 class StoredMember(_Strict):
-    """A member: the name of its folder, how much it counts, and how many fold models it has."""
+    """A member: the name of its folder, how much it counts, how many models it has, the last one of all rows or not."""
 
     trial: Annotated[str, Field(min_length=1, max_length=255)]
     family: _Name
     weight: Annotated[FiniteFloat, Field(ge=0)]
     folds: Annotated[int, Field(ge=1, le=10_000)]
+    on_all_rows: bool = False  # before format 6 none was
 
     @model_validator(mode="after")
     def _is_a_folder(self) -> Self:
+        if self.on_all_rows and self.folds < 2:
+            raise ValueError(f"{self.trial} has no model of a fold")
         if "/" in self.trial or not is_inside(self.trial):
             raise ValueError(f"{self.trial!r} is no name of a folder")
         return self

@@ -29,6 +29,7 @@ _FEWEST_MEASURED = 0.05
 # What an ensemble takes, in seconds and in scores of all rows: each method is fitted, and compared in resamples.
 _SECONDS, _SECONDS_SHOWN, _SCORES_A_RESAMPLE = 2.0, 2.0, 50
 _MOST_MEMBERS = 30
+_LEAST_SHARE = 0.05
 _MEMBERS, _A_BYTE = 10, 2e-8  # an ensemble's usual ones, and the seconds in which a byte of them is read
 _A_SCORE, _A_NUMBER = 2e-4, 3e-8  # seconds, where none was measured yet
 
@@ -53,6 +54,7 @@ class Blend:
         self._loss = np.inf
         self._waited = self._computed = 0.0
         self._scores = self._mixed = self._bytes = 0
+        self._read: dict[Path, tuple[float, float]] = {}  # how much a trial counts, and its seconds
 
     @property
     def slowness(self) -> float:
@@ -84,8 +86,16 @@ class Blend:
         opened = _A_BYTE * min(_MEMBERS, self._mixed) * self._bytes / max(1, self._mixed)
         return (_SECONDS + _SECONDS_SHOWN * shown + scores * one + stacks + opened) * self.slowness
 
-    def add(self, folder: Path) -> float:
+    def seconds_of_members(self) -> list[float]:
+        """Return the seconds of the trials that count for something now, those that count most first."""
+        return [seconds for share, seconds in sorted(self._read.values(), reverse=True) if share >= _LEAST_SHARE]
+
+    def add(self, folder: Path, *, seconds: float = 0.0) -> float:
         """Mix in the predictions that an attempt left in its folder.
+
+        Args:
+            folder: The attempt's folder.
+            seconds: How long it trained.
 
         Returns:
             By which share of itself the loss fell; 0 for the first trial, and where nothing was gained or is left.
@@ -93,12 +103,12 @@ class Blend:
         waited, computed = time.monotonic(), time.thread_time()
         self._mixed += 1
         self._bytes += size_of(folder)
-        gained = self._gain(folder)
+        gained = self._gain(folder, seconds)
         self._waited += time.monotonic() - waited
         self._computed += time.thread_time() - computed
         return gained
 
-    def _gain(self, folder: Path) -> float:
+    def _gain(self, folder: Path, seconds: float) -> float:
         try:
             stored = read_arrays(folder / "held_out.npz")
         except (OSError, ValueError):  # not there, or torn by a loss of power
@@ -108,6 +118,7 @@ class Blend:
         predictions, rows, folds = predictions[kept], rows[kept], folds[kept]
         if self._held is None:
             self._hold(predictions, rows, folds, loss=self._loss_of(rows, predictions, folds))
+            self._read = {folder: (1.0, seconds)}
             return 0.0
         mixed = [(1 - weight) * self._held + weight * predictions for weight in self._weights]
         if self._product:
@@ -118,6 +129,10 @@ class Blend:
         if not losses[best] < before:
             return 0.0
         self._hold(mixed[best], rows, folds, loss=losses[best])
+        weight = self._weights[best % len(self._weights)]
+        share = weight if best < len(self._weights) else weight / (1 + weight)  # of a product the sum is no 1
+        self._read = {one: ((1 - share) * was, its) for one, (was, its) in self._read.items()}
+        self._read[folder] = (share, seconds)
         return min(1.0, (before - losses[best]) / abs(before)) if np.isfinite(before) and before else 1.0
 
     def _hold(self, blended: NDArray[Any], rows: NDArray[Any], folds: NDArray[Any], *, loss: float) -> None:

@@ -21,6 +21,7 @@ from tuner.archive.study_folder import Archive, StudyError
 from tuner.ensembling.candidates import candidates
 from tuner.ensembling.looks import score_test_rows, single_ensemble
 from tuner.ensembling.method_names import KNOWN, check_method_name
+from tuner.ensembling.more_models import with_all_rows
 from tuner.ensembling.pool import HeldOut, loss_of_task, read_held_out
 from tuner.ensembling.study_ensemble import StudyEnsemble
 from tuner.search.ledger import Trial
@@ -73,7 +74,8 @@ def held_out_for(study: Archive, method: str, top: int = 5) -> HeldOut:
         ValueError: The method is none, or cannot minimise the metric.
     """
     check_method(study.task, method)
-    return read_held_out(study, candidates(study, 1 if method == "uniform" else top)).without_duplicates()
+    held = read_held_out(study, candidates(study, 1 if method == "uniform" else top)).without_duplicates()
+    return replace(held, members=[with_all_rows(study, member) for member in held.members])
 
 
 def check_ensemble(task: Task, method: str, *, joint: bool, seeds: int, limited: bool) -> None:
@@ -182,6 +184,8 @@ def _made(study: Archive, best: Trial, name: str, *, held: HeldOut, choice: Chos
         scores["ensemble"]["metrics"] = _metrics(held, choice, task, combiner=combiner)
     if doubt := held.doubt(fitted.rows):
         scores["difference"]["doubt"] = doubt
+    if any(member.on_all_rows for member in held.members):
+        scores["models"] = "of the folds and, where there is one, of all rows; the scores are those of the fold models"
     if len(held.cross_fitted_folds) < len(task.folds):
         scores["ensemble"]["folds"] = f"{len(held.cross_fitted_folds)} of {len(task.folds)} folds scored"
     counted, groups = scored_groups(task)

@@ -41,7 +41,7 @@ def column_importances(study: Archive, ensemble: Ensemble, seconds: float) -> di
         None where rows are steps of sequences, or the ensemble has models without folds.
     """
     task, combine, end = study.task, ensemble.combine, float("inf")
-    folders = [member.folders for member in ensemble.members]
+    folders = [member.of_folds for member in ensemble.members]
     if task.schema.sequence is not None or any(len(one) != len(task.folds) for one in folders):
         return None
     worse: dict[str, list[float]] = {}

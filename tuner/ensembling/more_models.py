@@ -3,9 +3,9 @@
 Several seeds: networks differ by their first weights and the order of rows, and the mean of some of them is better than
 each. Every seed trains all folds, so the score of the mean is as honest as before.
 
-Refitted on all rows: one model in place of a fold's each, trained for the median number of epochs or rounds that was
-best in the folds. It has seen more rows than any of them, and nothing is held out to score it: scores stay those
-of the fold models, which the ensemble says.
+Refitted on all rows: one model beside those of the folds, or in their place, trained for the median number of epochs or
+rounds that was best in the folds. It has seen more rows than any of them, and nothing is held out to score it: scores
+stay those of the fold models, which the ensemble says.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ import numpy as np
 
 from ensembles.ensemble import Member
 from spaces.engines.clock import Clock
-from spaces.engines.contract import Fold
 from spaces.engines.curves import loss_of
 from spaces.families.catalog import BASELINE, families_for
 from spaces.families.family import Family
-from spaces.machine.disk import alone, replaced
+from spaces.machine.disk import alone
 from spaces.machine.torn import read_arrays
 from tuner.archive.study_folder import Archive, StudyError, read_study_file
 from tuner.ensembling.pool import HeldOut
 from tuner.search.ledger import Trial
 from tuner.seeds import derive_seed
 from tuner.task.folds import make_folds
-from tuner.trials.guests import restored_mlflow, restored_state
-from tuner.trials.outcome import Job, sealed
+from tuner.trials.all_rows import train_on_all_rows
+from tuner.trials.guests import restored_mlflow
+from tuner.trials.outcome import HowLong, Job, sealed
 from tuner.trials.trial import run_trial
 
 _DETERMINISTIC = (BASELINE, "linear")
+_REFIT = "refit"
 _NOT_AGAIN = "only single trials can, whose networks had no callbacks of your own"
 
 
@@ -75,7 +76,8 @@ def with_seeds(study: Archive, held: HeldOut, seeds: int, *, seconds: float | No
                 break
             predicted.append(read_arrays(folder / "held_out.npz")["predictions"].astype(np.float64))
             folders = tuple(folder / f"fold-{k}" for k in range(len(study.task.folds)))
-            members[i] = replace(members[i], folders=(*members[i].folders, *folders))
+            of_folds, rest = members[i].of_folds, members[i].folders[len(members[i].of_folds) :]
+            members[i] = replace(members[i], folders=(*of_folds, *folders, *rest))
         predictions[i] = np.mean(predicted, axis=0)
     return replace(held, members=members, predictions=predictions)
 
@@ -95,11 +97,26 @@ def refitted(study: Archive, member: Member, families: Sequence[Family] = ()) ->
             f"{member.trial} cannot be refitted: "
             + ("its builder is your own and not stored, so hand it over: refit([family])" if own else _NOT_AGAIN)
         )
-    folder = study.folder / "refit" / trial.name
-    with alone(folder):
+    job = job_on_all_rows(study, trial)
+    with alone(folder := Path(job.folder)):
         if not folder.exists():
-            _train(study, trial, known[trial.family], folder=folder)
-    return replace(member, folders=(folder,))
+            train_on_all_rows(job, study.task, known[trial.family], clock=Clock())
+    return replace(member, folders=(folder,), on_all_rows=False)
+
+
+def job_on_all_rows(study: Archive, trial: Trial) -> Job:
+    """Return what trains a trial's configuration on all rows."""
+    folder, seed = study.folder / _REFIT / trial.name, _seed(study, trial, 0)
+    how_long = HowLong(_steps(study, trial), _stopped(trial))
+    return Job(trial.family, trial.number, 1, study.config(trial), seed, str(folder), on_all_rows=how_long)
+
+
+def with_all_rows(study: Archive, member: Member) -> Member:
+    """Let a member predict with its model of all rows, too, where there is one."""
+    folder = study.folder / _REFIT / member.trial
+    if not folder.exists():
+        return member
+    return replace(member, folders=(*member.folders, folder), on_all_rows=True)
 
 
 def _trained_again(study: Archive, own: Sequence[Family] = ()) -> dict[str, Family]:
@@ -114,20 +131,6 @@ def _trained_again(study: Archive, own: Sequence[Family] = ()) -> dict[str, Fami
             raise StudyError(f"family {one.name!r} is not the one that was tuned in {study.name}: its builder differs")
     known = {**families_for(study.task.signature), **{one.name: one for one in own}}
     return {name: family for name, family in known.items() if not stored.get(name, {}).get("callbacks")}
-
-
-def _train(study: Archive, trial: Trial, family: Family, *, folder: Path) -> None:
-    task = study.task
-    some = task.rows.take(np.arange(1))  # not looked at
-    steps = _steps(study, trial)
-    clock = Clock(most=_stopped(trial))
-    fold = Fold(task.rows, task.rows, some, _seed(study, trial, 0), max(steps, default=None), steps, clock=clock)
-    with restored_state(family.engines):
-        model = family.build(study.config(trial), task.signature)
-        fitted = next(iter(model.fit([fold], lambda *_: None)))
-        with replaced(folder.absolute()) as part:
-            part.mkdir()
-            fitted.save(part)
 
 
 def _steps(study: Archive, trial: Trial) -> tuple[int, ...]:

@@ -58,6 +58,7 @@ class _Tuned(BaseEstimator):
         sampler: str | Any = "optuna.tpe",
         pruner: str | Any = "percentile",
         fold_pruning: bool = True,
+        refit: bool | None = None,
         trials: Count | None = None,
         time: Duration | None = None,
         trial_time: Duration | None = None,
@@ -89,6 +90,7 @@ class _Tuned(BaseEstimator):
         self.sampler = sampler
         self.pruner = pruner
         self.fold_pruning = fold_pruning
+        self.refit = refit
         self.trials = trials
         self.time = time
         self.trial_time = trial_time
@@ -229,7 +231,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):
         text: Columns of texts.
         method: The ensemble's method, as `Study.ensemble` takes it.
         top: At most so many trials of each family are candidates of the ensemble.
-        sampler, pruner, fold_pruning, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
+        sampler, pruner, fold_pruning, refit, trials, time, trial_time, max_failures, workers, seed: See `tuner.tune`.
         folder: Where to keep the study; a folder serves one fit only. A temporary one when left out.
         tracking, log_curves, log_trials, turns, weights, start, like, disk, progress, on_trial, callbacks: See
             `tuner.tune`.

@@ -27,6 +27,7 @@ from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.places import slots_of
 from tuner.launch.plan import Plan
 from tuner.launch.progress import Display, Standing
+from tuner.launch.refit import MOST, refit, seconds_to_refit
 from tuner.search.early_end import as_told, is_beaten, stands_still
 from tuner.search.ledger import Ledger, Trial
 from tuner.search.turns import Past, by_seconds, by_trials, past_of, seconds_for_trial
@@ -92,6 +93,7 @@ class Launch:
                 self._asked_to_stop()  # of an earlier launch
                 self._settle()
                 limit = self._loop(slots)
+                self._refit(slots)
             slots.close()
             self._display.stands(self._standing())
         finally:
@@ -216,8 +218,26 @@ class Launch:
         time = self._plan.budget.time
         if math.isinf(time):
             return time
+        left = self._left_to_refit()
+        if not self._plan.refit:
+            return left
+        seconds = self._blend.seconds_of_members()
+        return left - seconds_to_refit(self._study.task, seconds, most=MOST * time) / max(1, self._plan.workers)
+
+    def _left_to_refit(self) -> float:
+        """Return the seconds until nothing may be trained any more."""
+        time = self._plan.budget.time
         reserve = min(_MOST_RESERVED * time, self._blend.seconds_to_combine(shown=self._tracker is not None))
         return time - reserve - self._spent - (clock.monotonic() - self._began)
+
+    def _refit(self, slots: Slots) -> None:
+        """Train what the ensemble will read on all rows, where that is wanted and nobody ends the study."""
+        if not self._plan.refit or self._ends:
+            return
+        began = clock.monotonic()
+        made = refit(self._study, self._plan, slots, left=self._left_to_refit, ends=lambda: self._interrupts)
+        if made:
+            self._display.say(f"trained on all rows, too: {', '.join(made)} ({clock.monotonic() - began:.0f} s)")
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name
@@ -274,7 +294,7 @@ class Launch:
     def _tell(self, family: str, number: int, outcome: Outcome, *, folder: Path) -> None:
         outcome = as_told(outcome, self._baseline(), sign=self._study.task.score.sign)
         if outcome.state == "complete":
-            outcome = replace(outcome, gain=self._blend.add(folder))
+            outcome = replace(outcome, gain=self._blend.add(folder, seconds=outcome.seconds))
         if family != BASELINE:
             self._gains.append(outcome.gain)
         self._show(self._ledger.tell(family, number, outcome))
@@ -283,7 +303,8 @@ class Launch:
         """Tell what was sealed but not told, and run again what was cut off, before anything is asked."""
         for trial in self._study.trials:
             if trial.value is not None and not trial.duplicate:
-                self._blend.add(self._study.attempt_folder(trial))
+                seconds = trial.outcome.seconds if trial.outcome else 0.0
+                self._blend.add(self._study.attempt_folder(trial), seconds=seconds)
         for family in self._plan.families:
             for trial in self._ledger.trials(family):
                 if not is_kept(self._study.folder, trial):

@@ -73,6 +73,7 @@ class Plan:
         log_curves: Which curves MLflow shows.
         log_trials: Which trials have runs of their own in MLflow.
         fold_pruning: Whether trials that are beaten end before their last fold.
+        refit: Whether what the ensemble reads is trained on all rows, too, when the search ends.
         said: What there is to say of an earlier study that this one begins like.
         on_trial: The user's functions that are called after each trial.
         ledger: The database that keeps the ledger, without a password; None for a file, or what the study has.
@@ -89,6 +90,7 @@ class Plan:
     log_curves: CurvesShown = "mean"
     log_trials: TrialsShown = "all"
     fold_pruning: bool = True
+    refit: bool = False
     said: str = ""
     on_trial: tuple[OnTrial, ...] = ()
     ledger: str | None = None
@@ -133,6 +135,7 @@ def make_plan(task: Task, families: Families | None, given: Mapping[str, Any]) -
         log_curves=_one_of("log_curves", given["log_curves"], get_args(CurvesShown)),
         log_trials=_one_of("log_trials", given["log_trials"], get_args(TrialsShown)),
         fold_pruning=given["fold_pruning"],
+        refit=math.isfinite(budget.time) if given["refit"] is None else bool(given["refit"]),
         said=said,
         on_trial=checked(given["on_trial"]),
         ledger=checked_ledger(given["ledger"]),

@@ -46,6 +46,7 @@ def tune(
     sampler: str | Any = "optuna.tpe",
     pruner: str | Any = "percentile",
     fold_pruning: bool = True,
+    refit: bool | None = None,
     start: Sequence[Mapping[str, Any]] | None = None,
     like: str | Path | Any | None = None,
     trials: Count | None = None,
@@ -81,6 +82,9 @@ def tune(
         fold_pruning: Train no further fold of a trial that is as far behind the best of its family, on inner rows of
             the same folds, as that one's worst fold is behind its mean; from three complete trials of the family on,
             or from the first one on where it is worse than each fold of the baseline, too.
+        refit: Train what the ensemble reads once more on all rows, when the search ends; where `time` is given, in the
+            last part of it, at most a fifth. Such a model counts twice as much as those of the folds. Where `time` is
+            given, when left out.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.

@@ -10,6 +10,7 @@ from typing import Any
 from spaces.families.family import Family
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
+from tuner.trials.all_rows import run_on_all_rows
 from tuner.trials.outcome import Job, begin_here
 from tuner.trials.slots import Finished, OnEpochs, OnReport
 from tuner.trials.trial import Log, run_trial
@@ -50,6 +51,9 @@ class InlineSlots:
             time.sleep(seconds)
             return []
         job = self._waiting.pop()
+        family = self._families[job.family]
+        if job.on_all_rows is not None:
+            return [Finished(job, run_on_all_rows(job, self._task, family))]
         begin_here(Path(job.folder))
         epochs: list[Any] = []
         log: Log = lambda fold, epoch, curves: epochs.append((fold, epoch, dict(curves), time.time()))  # noqa: E731
@@ -57,7 +61,7 @@ class InlineSlots:
             job,
             self._task,
             self._folds,
-            family=self._families[job.family],
+            family=family,
             report=lambda step, value: self._on_report(job, step, value),
             log=log,
         )

@@ -20,8 +20,21 @@ _GRACE_SECONDS, _GRACE = 30.0, 0.5  # long: some estimators cannot stop, and wha
 
 
 @dataclass(frozen=True)
+class HowLong:
+    """For how long a configuration trains on all rows, where nothing is held out to stop it.
+
+    Attributes:
+        steps: Epochs or rounds, one a target's model; empty where the folds had none.
+        most: Epochs, rounds or trees after which the clock stopped the median fold; None where it did not.
+    """
+
+    steps: tuple[int, ...] = ()
+    most: int | None = None
+
+
+@dataclass(frozen=True)
 class Job:
-    """What a worker needs to run a trial.
+    """What a worker needs to run a trial, or to train its configuration once more on all rows.
 
     After so many seconds training stops and keeps the best so far. Where an earlier run was `stopped`, each fold trains
     for as many epochs, rounds or trees as there.
@@ -31,6 +44,7 @@ class Job:
         left: Seconds until the study ends.
         late: How many seconds later it is killed, as it hangs.
         needed: Whether the study has no other trial yet: it is never given up between its folds.
+        on_all_rows: For how long it trains on all rows; None for a trial.
     """
 
     family: str
@@ -44,6 +58,7 @@ class Job:
     left: float = math.inf
     late: float = math.inf
     needed: bool = False
+    on_all_rows: HowLong | None = None
 
     @property
     def patience(self) -> float:

@@ -16,7 +16,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -25,13 +25,16 @@ from typing import Any, Protocol
 
 import cloudpickle
 
+from spaces.engines.contract import Fold
 from spaces.engines.engine import begin
 from spaces.families.family import Family
 from spaces.inputs.kinds import hand_over
 from spaces.machine.parent import end_with_parent
+from spaces.rows.table import Rows
 from tuner.scoring.score import Metric
 from tuner.task.folds import make_folds
 from tuner.task.task import Task
+from tuner.trials.all_rows import run_on_all_rows
 from tuner.trials.outcome import Job, Outcome
 from tuner.trials.trial import run_trial
 
@@ -156,11 +159,15 @@ def serve(session: Session) -> None:
             first_bytes += _resident_bytes() - before
             left = job.left - (time.monotonic() - started)
             job = replace(job, seconds=max(_LEAST_SECONDS, min(job.seconds, left)), left=left)
-        outcome: Outcome = run_trial(
-            job, task, folds, family=family, report=session.report, log=session.log, pause=session.pause
-        )
+        outcome = _run(job, task, folds, family=family, session=session)
         session.drop()
         session.send("done", outcome, _resident_bytes() - first_bytes)
+
+
+def _run(job: Job, task: Task, folds: Sequence[tuple[Fold, Rows]], *, family: Family, session: Session) -> Outcome:
+    if job.on_all_rows is not None:
+        return run_on_all_rows(job, task, family)
+    return run_trial(job, task, folds, family=family, report=session.report, log=session.log, pause=session.pause)
 
 
 def _leave_to_the_worker(descriptor: int) -> None:
