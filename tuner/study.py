@@ -147,7 +147,8 @@ class Study(Archive):
     ) -> StudyEnsemble:
         """Combine the best models of the study from their stored held-out predictions.
 
-        Nothing is trained, but for the joint model and more seeds when they are asked for.
+        Nothing is trained, but for the joint model and more seeds when they are asked for. Models of all rows predict
+        beside those of the folds where there are any: `tuner.tune` trains them where it was given a `time`.
 
         Args:
             method: `"auto"`, which tries several and explains its choice, or a name in `ensembles.METHODS` or

@@ -89,6 +89,14 @@ def change(stored: dict[str, Any], rng: random.Random) -> None:
             node[key] = copies.deepcopy(rng.choice(ODD))
 
 
+def test_a_member_with_a_model_of_all_rows_has_models_of_folds_too(copy):
+    stored = read(copy)
+    stored["members"][0] |= {"folds": 1, "on_all_rows": True}
+    write(copy, stored)
+    with pytest.raises(BundleError, match="has no model of a fold"):
+        ensembles.load(copy)
+
+
 @pytest.mark.parametrize("forged", [False, True])
 def test_300_random_changes_of_the_description_are_refused_or_change_nothing(copy, forged):
     whole, expected = read(copy), ensembles.load(copy)

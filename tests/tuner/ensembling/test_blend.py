@@ -39,6 +39,18 @@ def test_a_trial_gains_by_which_share_the_best_mixture_lowers_the_loss(task, tmp
     assert blend.add(folders[1]) < 0.01
 
 
+def test_it_knows_how_long_the_trials_took_that_count_for_something(task, tmp_path):
+    rng, target = np.random.default_rng(0), task.rows.target
+    right = np.where(target == 1, 0.8, 0.2)
+    one, other = (np.clip(right + rng.normal(scale=0.2, size=len(right)), 0.01, 0.99) for _ in range(2))
+    wrong = np.full(len(right), 0.5)
+    blend = Blend(task)
+    assert blend.seconds_of_members() == []
+    for seconds, p in enumerate([wrong, one, other, wrong], 1):
+        blend.add(write(tmp_path / str(seconds), task, np.stack([1 - p, p], axis=1)), seconds=seconds)
+    assert sorted(blend.seconds_of_members()) == [2, 3]
+
+
 def test_an_unsure_model_gains_for_a_product_what_it_does_not_for_a_mean(task, tmp_path):
     """Two independent looks at a class: the product of both is what they say together, and surer than either."""
     rng, target = np.random.default_rng(1), task.rows.target

@@ -1,6 +1,7 @@
 """What can be done with a study's models beyond weights: joint models, more seeds, refits, limits, calibration."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,27 @@ def test_refitted_members_have_one_model_trained_on_all_rows(trio, frame):
     best = [np.argmin(losses[0]) + 1 for losses in watched]  # what the library drew comes first
     booster = xgboost.Booster(model_file=trees.folders[0] / "model.ubj")
     assert booster.num_boosted_rounds() == int(np.median(best))
+
+
+def test_a_model_of_all_rows_counts_twice_as_much_as_those_of_the_folds(trio, frame, tmp_path):
+    whole = trio.ensemble("uniform").refit()
+    both = trio.ensemble("uniform")
+    assert [(len(one.folders), one.on_all_rows) for one in both.members] == [(4, True)] * 3
+    assert "models   of the folds and, of 3 of 3 members, of all rows" in repr(both)
+    assert "the scores are those of the fold models" in both.report()["scores"]["models"]
+    members = tuple(replace(one, folders=one.of_folds, on_all_rows=False) for one in both.members)
+    folds = replace(both.ensemble, members=members).predict_members(frame)
+    whole, found = whole.predict_members(frame), both.predict_members(frame)
+    for name, said in found.items():
+        np.testing.assert_allclose(said, (folds[name] + 2 * whole[name]) / 3, rtol=1e-5, atol=1e-6)
+        assert np.abs(whole[name] - folds[name]).max() > 1e-3
+    loaded = ensembles.load(both.save(tmp_path / "both"))
+    assert [one.on_all_rows for one in loaded.members] == [True] * 3
+    np.testing.assert_allclose(loaded.predict_proba(frame), both.predict_proba(frame), rtol=1e-5, atol=1e-6)
+    seeded = trio.ensemble("uniform", seeds=2)
+    network = next(one for one in seeded.members if one.family == "dense")
+    assert [folder.parent.name for folder in network.folders[-1:]] == ["refit"]
+    assert len(network.of_folds) == 6
 
 
 def test_one_network_is_exported_once_it_is_refitted(trio, frame, tmp_path):
