@@ -77,11 +77,11 @@ def test_a_joint_model_needs_trees_and_a_network(study):
 
 def test_more_seeds_are_trained_once_and_averaged(trio):
     combined = trio.ensemble("uniform", seeds=2)
-    folds = {member.family: len(member.folders) for member in combined.members}
+    folds = {member.family: len(member.of_folds) for member in combined.members}
     assert folds == {"linear": 3, "xgboost": 6, "dense": 6}
     network = next(member for member in combined.members if member.family == "dense")
     said = [
-        np.load(folder.parent / "held_out.npz")["predictions"] for folder in network.folders[:: len(trio.task.folds)]
+        np.load(folder.parent / "held_out.npz")["predictions"] for folder in network.of_folds[:: len(trio.task.folds)]
     ]
     assert not np.allclose(said[0], said[1])
     stored = combined.held.only([network.trial]).predictions[0]
