@@ -234,10 +234,8 @@ class Launch:
         """Train what the ensemble will read on all rows, where that is wanted and nobody ends the study."""
         if not self._plan.refit or self._ends:
             return
-        began = clock.monotonic()
-        made = refit(self._study, self._plan, slots, left=self._left_to_refit, ends=lambda: self._interrupts)
-        if made:
-            self._display.say(f"trained on all rows, too: {', '.join(made)} ({clock.monotonic() - began:.0f} s)")
+        left, ends, say = self._left_to_refit, lambda: self._interrupts, self._display.say
+        refit(self._study, self._plan, slots, left=left, ends=ends, say=say)
 
     def _begin(self, trial: Trial, config: Config) -> Job:
         folder = self._study.folder / "trials" / trial.name

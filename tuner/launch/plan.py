@@ -135,12 +135,18 @@ def make_plan(task: Task, families: Families | None, given: Mapping[str, Any]) -
         log_curves=_one_of("log_curves", given["log_curves"], get_args(CurvesShown)),
         log_trials=_one_of("log_trials", given["log_trials"], get_args(TrialsShown)),
         fold_pruning=given["fold_pruning"],
-        refit=math.isfinite(budget.time) if given["refit"] is None else bool(given["refit"]),
+        refit=_refit(given["refit"], task, budget),
         said=said,
         on_trial=checked(given["on_trial"]),
         ledger=checked_ledger(given["ledger"]),
         cluster=cluster,
     )
+
+
+def _refit(given: Any, task: Task, budget: Budget) -> bool:
+    """Return whether models are trained on all rows: where there is an ensemble to read them."""
+    wanted = math.isfinite(budget.time) if given is None else bool(given)
+    return wanted and task.target.kind != ITSELF
 
 
 def budget_of(trials: Any, time: Any, trial_time: Any, *, max_failures: Any, turns: Any) -> Budget:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -41,7 +43,15 @@ def share_of(task: Task) -> float:
     return _OVER * len(task.rows) / sum(len(train) for train, _ in task.folds)
 
 
-def refit(study: Archive, plan: Plan, slots: Slots, *, left: Callable[[], float], ends: Callable[[], int]) -> list[str]:
+def refit(
+    study: Archive,
+    plan: Plan,
+    slots: Slots,
+    *,
+    left: Callable[[], float],
+    ends: Callable[[], int],
+    say: Callable[[str], None],
+) -> None:
     """Train the trials that an ensemble will read on all rows, those that count most first, as long as time lasts.
 
     What is there already, and what cannot be trained again, is left out. What fails is left out, too: the fold models
@@ -53,12 +63,13 @@ def refit(study: Archive, plan: Plan, slots: Slots, *, left: Callable[[], float]
         slots: Where to train; none of them runs anything.
         left: Says how many seconds are left.
         ends: Says whether somebody ends the study: 0, 1 to let what runs be finished, or more to kill it.
-
-    Returns:
-        The names of the trials that have such a model now.
+        say: Called with what there is to tell.
     """
-    waiting, running = deque(_possible(study, plan, winners(study))), 0
+    waiting, running, began = deque(_possible(study, plan, winners(study))), 0, time.monotonic()
     made: list[str] = []
+    if waiting:
+        limit = f", for {left():.0f} s at most" if math.isfinite(left()) else ""
+        say(f"the search is over: what the ensemble reads is trained on all rows, too{limit}")
     while (waiting and not ends()) or running:
         while waiting and not ends() and slots.free():
             trial, seconds = waiting.popleft(), left()
@@ -73,7 +84,8 @@ def refit(study: Archive, plan: Plan, slots: Slots, *, left: Callable[[], float]
         if ends() > 1:
             slots.kill()
             break
-    return made
+    if made:
+        say(f"trained on all rows: {', '.join(made)} ({time.monotonic() - began:.0f} s)")
 
 
 def _possible(study: Archive, plan: Plan, trials: Sequence[Trial]) -> list[Trial]:

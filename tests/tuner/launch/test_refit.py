@@ -13,6 +13,7 @@ from spaces.engines.engine import SKLEARN
 from tuner.ensembling.more_models import job_on_all_rows
 from tuner.ensembling.winners import winners
 from tuner.launch.refit import seconds_to_refit, share_of
+from tuner.launch.tune import plan_of
 from tuner.trials.all_rows import run_on_all_rows
 
 QUIET = {"tracking": None, "progress": False}
@@ -39,7 +40,7 @@ def test_where_a_time_is_given_or_it_is_asked_for(task, tmp_path, given, wanted)
     assert refitted(study) == (sorted(one.trial for one in members) if wanted else [])
     assert [one.on_all_rows for one in members] == [wanted, wanted]
     assert [len(one.of_folds) for one in members] == [3, 3]
-    assert ("trained on all rows, too: " in (study.folder / "driver.log").read_text()) == wanted
+    assert ("trained on all rows: " in (study.folder / "driver.log").read_text()) == wanted
 
 
 def test_the_same_call_again_trains_only_what_is_new(task, tmp_path):
@@ -89,6 +90,12 @@ def of_own(tmp_path, end):
 
 def raises():
     raise LookupError("no luck")
+
+
+def test_no_time_is_kept_free_for_it_where_there_is_no_ensemble(task):
+    unlabelled = tuner.Task(np.random.default_rng(0).random((40, 8, 8)), target=None)
+    assert not plan_of(unlabelled, None, time=600, refit=True).refit
+    assert plan_of(task, None, time=600).refit
 
 
 @pytest.mark.parametrize("end", [raises, lambda: os._exit(1)], ids=["raises", "dies"])
