@@ -151,8 +151,9 @@ def _trained(folder: Path) -> tuple[Any, Any, list[Any], Callable[[Any], list[An
     from sklearn.datasets import load_breast_cancer
 
     import tuner
-    from ensembles.ensemble import Ensemble, Member
+    from ensembles.ensemble import Ensemble
     from ensembles.loading import load
+    from ensembles.member import Member
     from spaces.families.catalog import FAMILIES
     from spaces.inputs.border import encode
     from spaces.language.narrow import narrow

@@ -106,7 +106,8 @@ def _bundle(folder: Path, *, folds: int) -> tuple[Path, Any]:
     from sklearn.datasets import load_breast_cancer
 
     import tuner
-    from ensembles.ensemble import Ensemble, Member
+    from ensembles.ensemble import Ensemble
+    from ensembles.member import Member
     from spaces.families.catalog import FAMILIES
     from spaces.language.narrow import narrow
     from spaces.language.space import defaults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from ensembles.manifest import (
     sha256_of,
 )
 from ensembles.measures.conformal import intervals, label_sets
+from ensembles.member import Member
 from ensembles.pools import check_shapes
 from ensembles.requirements import versions
 from spaces.engines.contract import Fitted
@@ -45,36 +46,6 @@ from spaces.store import load_fitted
 
 _CHUNK = 50_000
 _SHOWN, _LISTED, _LONGEST = 8, 20, 60  # members in a line and in a table, and letters of a name
-
-
-@dataclass(frozen=True)
-class Member:
-    """A member: a trial whose fold models predict together, by their mean, beside one of all rows where there is one.
-
-    Attributes:
-        trial: The trial's name.
-        family: Its family.
-        weight: Its weight.
-        folders: The folder of each fold's model, and then that of the model of all rows.
-        on_all_rows: Whether there is one of all rows. It counts twice as much as those of the folds together: it has
-            seen more, and they are more steady.
-    """
-
-    trial: str
-    family: str
-    weight: float
-    folders: tuple[Path, ...]
-    on_all_rows: bool = False
-
-    @property
-    def of_folds(self) -> tuple[Path, ...]:
-        """The folder of each fold's model."""
-        return self.folders[:-1] if self.on_all_rows else self.folders
-
-    def mean(self, outputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-        """Return the mean of what the models of its folders say, each `(rows, outputs)`."""
-        of_folds: NDArray[np.float64] = np.mean(outputs[: len(self.of_folds)], axis=0, dtype=np.float64)
-        return (of_folds + 2 * outputs[-1]) / 3 if self.on_all_rows else of_folds
 
 
 @all_briefly

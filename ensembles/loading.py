@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.registry import combiner_from_json
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
 from ensembles.manifest import COMBINER, DESCRIPTION, DISTANCES, BundleError, only_bundle_errors, read_manifest
+from ensembles.member import Member
 from ensembles.requirements import engines_of
 from spaces.engines.engine import Engine, check_installed, hand_over
 from spaces.engines.xgboost_file import XGBOOST_FILE, check_file

@@ -19,6 +19,7 @@ CATCHES_ALL = {  # where a stranger's code runs, and what it raises must not end
     "tuner/tracking/tracker.py",  # a client of any MLflow server
     "tuner/trials/fork_server.py",  # a worker's whole life: its log tells how it ended
     "tuner/trials/ray_worker.py",  # a worker's thread: its driver is told that it broke
+    "tuner/trials/all_rows.py",  # a trial's configuration once more, which the study can do without
     "tuner/trials/trial.py",  # a trial
 }
 CHANGES_THE_PATH = {

@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 
 import ensembles
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
 from ensembles.manifest import FORMAT, BundleError
+from ensembles.member import Member
 from spaces import FAMILIES, Fold, Input, Rows, Signature, Target, defaults, narrow
 from spaces.inputs.border import encode, learn_schema
 from spaces.rows.columns import TableError

@@ -13,7 +13,8 @@ import pandas as pd
 from ensembles.choosing.gate import Chosen, Step, ladder, refinements
 from ensembles.combiners.combiner import Combiner
 from ensembles.combiners.each_target import EachTarget
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
+from ensembles.member import Member
 from ensembles.methods import METHODS
 from spaces.families.catalog import BASELINE
 from spaces.rows.target import ITSELF

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ensembles.ensemble import Member
+from ensembles.member import Member
 from spaces.machine.disk import size_of
 
 _TIMINGS = 5

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensembles.ensemble import Member
+from ensembles.member import Member
 from spaces.engines.clock import Clock
 from spaces.engines.curves import loss_of
 from spaces.families.catalog import BASELINE, families_for

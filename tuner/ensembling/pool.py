@@ -15,10 +15,10 @@ from ensembles.choosing.cross_fitting import CrossFitted, Said, ScoreOfRows, cro
 from ensembles.choosing.gate import Chosen, choose
 from ensembles.combiners.combiner import Candidate
 from ensembles.combiners.each_target import TargetLoss, sum_of_losses
-from ensembles.ensemble import Member
 from ensembles.losses import LOSSES, Loss, Undefined, copies, is_defined, squares, surprise
 from ensembles.measures.conformal import distances
 from ensembles.measures.diversity import distinct, error_correlations
+from ensembles.member import Member
 from spaces.engines.together import Together
 from spaces.rows.arrays import Index
 from spaces.rows.table import Table

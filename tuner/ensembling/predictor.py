@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
+from ensembles.member import Member
 from spaces.families.family import Family
 from spaces.machine.mistakes import all_briefly
 from tuner.amounts import Count, Natural

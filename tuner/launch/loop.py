@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import math
-import signal
-import threading
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from tuner.archive.records import STOP_REQUEST
 from tuner.archive.spending import elapsed
 from tuner.ensembling.blend import Blend
 from tuner.launch import on_trial
+from tuner.launch.interrupts import Interrupted, interruptible
 from tuner.launch.mlflow_page import StudyPage
 from tuner.launch.places import slots_of
 from tuner.launch.plan import Plan
@@ -45,14 +43,6 @@ _ENDS_BEFORE_FAILED = 2  # of the driver itself, which takes everything with it
 _POLL_SECONDS = 0.5
 _LEAST_SECONDS = 1.0
 _MOST_RESERVED = 0.2  # of the time, for the ensemble
-
-
-class Interrupted(KeyboardInterrupt):
-    """The study was stopped by the user; the same call continues it."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return what a notebook shows: the display has said how to go on."""
-        return [f"Interrupted: {self}"]
 
 
 class Launch:
@@ -87,7 +77,7 @@ class Launch:
         limit = "failed"
         self._display.start(self._done())
         try:
-            with _interruptible(self._interrupt):
+            with interruptible(self._interrupt):
                 slots.start()
                 self._plan = replace(self._plan, workers=slots.count)
                 self._asked_to_stop()  # of an earlier launch
@@ -400,19 +390,3 @@ class Launch:
         self._interrupts += 1
         if self._interrupts == 1:
             self._display.say("Interrupted: running trials are finished first; Ctrl-C again to stop at once")
-
-
-@contextmanager
-def _interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and a closed terminal (not under nohup) into a call, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
-    signals = (signal.SIGINT, signal.SIGTERM, *hung_up)
-    before = [signal.signal(number, lambda *_: interrupt()) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ensembles.ensemble import Ensemble, Member
+from ensembles.ensemble import Ensemble
+from ensembles.member import Member
 from tuner.tracking.complaints import without_password
 
 _PORT = 5001  # MLflow's own pages have 5000

@@ -18,7 +18,7 @@ import tuner
 from spaces import Float
 from tuner.archive.records import STOP_REQUEST
 from tuner.cli import main
-from tuner.launch.loop import Interrupted
+from tuner.launch.interrupts import Interrupted
 
 
 def run(*arguments):

@@ -11,6 +11,7 @@ from small import SMALL_XGBOOST
 
 import ensembles
 import tuner
+from ensembles.member import Member
 from spaces.store import load_fitted
 from tuner.archive.study_folder import StudyError
 from tuner.ensembling.joint import train_joint
@@ -49,7 +50,7 @@ def test_held_out_rows_of_the_joint_model_are_those_of_each_folds_model(joined, 
     """The stored predictions are what the saved model of the fold that held a row out says of it."""
     made = train_joint(trio)
     held_out = trio.task.folds[1][1]
-    one = ensembles.Ensemble("", "", (ensembles.ensemble.Member("", "", 1.0, (made.folder / "fold-1",)),), *rest(trio))
+    one = ensembles.Ensemble("", "", (Member("", "", 1.0, (made.folder / "fold-1",)),), *rest(trio))
     start = len(trio.task.folds[0][1])
     expected = made.predictions[start : start + len(held_out)]
     np.testing.assert_allclose(one.outputs(trio.task.rows.table.take(held_out)), expected, rtol=1e-4, atol=1e-6)
