@@ -84,7 +84,7 @@ def tune(
             or from the first one on where it is worse than each fold of the baseline, too.
         refit: Train what the ensemble reads once more on all rows, when the search ends; where `time` is given, in the
             last part of it, at most a fifth. Such a model counts twice as much as those of the folds. Where `time` is
-            given, when left out.
+            given and there are 200 rows, when left out.
         start: Points to begin with, before the defaults and points that are known to be good. Each is a mapping of
             parameters, nested or dotted, with its `family`, `[{"family": "linear", "alpha": 0.1}]`, or under its
             name, `[{"linear": {"alpha": 0.1}}]`. What is not said has its default. A study keeps what it began with.

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from small import SMALL_XGBOOST
 
@@ -28,8 +29,9 @@ def refitted(study):
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ({"time": 600}, True),
+        ({"time": 600, "refit": True}, True),
         ({"time": 600, "refit": False}, False),
+        ({"time": 600}, False),  # there are few rows
         ({}, False),
         ({"refit": True}, True),
     ],
@@ -92,10 +94,17 @@ def raises():
     raise LookupError("no luck")
 
 
-def test_no_time_is_kept_free_for_it_where_there_is_no_ensemble(task):
+def of_rows(count):
+    numbers = np.random.default_rng(0).normal(size=count)
+    return tuner.Task(pd.DataFrame({"x": numbers, "y": numbers}), "y")
+
+
+def test_no_time_is_kept_free_for_it_where_there_are_few_rows_or_no_ensemble():
+    assert plan_of(of_rows(200), None, time=600).refit
+    assert not plan_of(of_rows(199), None, time=600).refit
+    assert plan_of(of_rows(199), None, time=600, refit=True).refit
     unlabelled = tuner.Task(np.random.default_rng(0).random((40, 8, 8)), target=None)
     assert not plan_of(unlabelled, None, time=600, refit=True).refit
-    assert plan_of(task, None, time=600).refit
 
 
 @pytest.mark.parametrize("end", [raises, lambda: os._exit(1)], ids=["raises", "dies"])
