@@ -131,3 +131,19 @@ def test_a_family_of_ones_own_is_trained_on_all_rows_too(task, frame, tmp_path):
     assert refitted(study) == ["mine-000000"]
     combined = study.ensemble("uniform")
     assert np.isfinite(combined.predict_proba(frame)).all()
+
+
+@pytest.mark.slow
+def test_networks_with_callbacks_of_ones_own_stay_as_they_are(task, tmp_path):
+    study = tuner.tune(
+        task,
+        {"linear": {}, "dense": {"epochs": 2, "units": 16, "depth": 1}},
+        trials=2,
+        workers=0,
+        refit=True,
+        callbacks=["TerminateOnNaN"],
+        folder=tmp_path / "s",
+        **QUIET,
+    )
+    assert [trial.state for trial in study.trials] == ["complete"] * 3
+    assert refitted(study) == ["linear-000000"]
