@@ -15,6 +15,9 @@ from spaces.machine.disk import lacks_room, replaced
 from tuner.task.task import Task
 from tuner.trials.guests import restored_state
 from tuner.trials.outcome import Job, Outcome
+from tuner.trials.trial import NotFinite
+
+_MOST_SEEN = 2_000  # rows that a model predicts before it is kept
 
 
 def run_on_all_rows(job: Job, task: Task, family: Family) -> Outcome:
@@ -42,6 +45,9 @@ def train_on_all_rows(job: Job, task: Task, family: Family, *, clock: Clock) -> 
         task: The task.
         family: The family of the job.
         clock: When to stop.
+
+    Raises:
+        NotFinite: The model predicts NaN or infinite values, which would become the ensemble's.
     """
     some = task.rows.take(np.arange(1))  # not looked at
     assert job.on_all_rows is not None
@@ -52,6 +58,9 @@ def train_on_all_rows(job: Job, task: Task, family: Family, *, clock: Clock) -> 
         fitted = next(iter(model.fit([fold], lambda *_: None)))
         if clock.left <= 0:
             return False
+        seen = task.rows.table.take(np.arange(min(len(task.rows), _MOST_SEEN)))
+        if not np.isfinite(fitted.predict(seen)).all():
+            raise NotFinite("predictions of training rows hold NaN or infinite values")
         with replaced(Path(job.folder).absolute()) as part:
             part.mkdir()
             fitted.save(part)

@@ -133,6 +133,34 @@ def test_a_family_of_ones_own_is_trained_on_all_rows_too(task, frame, tmp_path):
     assert np.isfinite(combined.predict_proba(frame)).all()
 
 
+def test_a_model_that_predicts_no_numbers_is_not_kept(study, tmp_path):
+    class Diverged:
+        def __init__(self, model):
+            self.model = model
+
+        def fit(self, folds, watch):
+            for fitted in self.model.fit(folds, watch):
+                yield NoNumbers(fitted)
+
+    class NoNumbers:
+        def __init__(self, fitted):
+            self.fitted = fitted
+
+        def predict(self, table):
+            return np.full_like(self.fitted.predict(table), np.nan)
+
+        def save(self, folder):
+            self.fitted.save(folder)
+
+    trial = next(one for one in study.complete if one.family == "linear")
+    job = replace(job_on_all_rows(study, trial), folder=str(tmp_path / "whole"))
+    diverged = Family("mine", LINEAR.space, lambda *given: Diverged(LINEAR.build(*given)), (SKLEARN,))
+    outcome = run_on_all_rows(job, study.task, diverged)
+    assert outcome.error == "NotFinite: predictions of training rows hold NaN or infinite values"
+    assert not (tmp_path / "whole").exists()
+    assert run_on_all_rows(job, study.task, LINEAR).state == "complete"
+
+
 @pytest.mark.slow
 def test_networks_with_callbacks_of_ones_own_stay_as_they_are(task, tmp_path):
     study = tuner.tune(
@@ -141,7 +169,7 @@ def test_networks_with_callbacks_of_ones_own_stay_as_they_are(task, tmp_path):
         trials=2,
         workers=0,
         refit=True,
-        callbacks=["TerminateOnNaN"],
+        callbacks=[{"ReduceLROnPlateau": {"factor": 0.5}}],
         folder=tmp_path / "s",
         **QUIET,
     )
